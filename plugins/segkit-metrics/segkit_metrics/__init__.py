@@ -1,0 +1,1 @@
+"""Metrics: Dice and IoU with stated conventions."""

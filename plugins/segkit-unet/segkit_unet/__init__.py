@@ -1,0 +1,1 @@
+"""The published U-Net, in 2D and 3D."""

@@ -1,0 +1,241 @@
+"""The run's config: typed settings, layered by precedence, TOML in and out."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from segkit import params
+from segkit.errors import SegkitError, UsageError, did_you_mean
+from segkit.settings import SECTIONS, Augment, Components, Data, Evaluate, Run, Train
+
+FORMAT = 1
+PARAM_SECTIONS = ("arch", "data", "loss", "metric", "explainer")
+"""Sections that hold the params of components; `data` holds the core's own fields beside them."""
+NAMED_SECTIONS = ("loss", "metric", "explainer")
+"""Param sections with several components: [loss.dice]."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Settings from one source, by dotted name: {"train.epochs": 20, "loss.dice.smooth": 1.0}."""
+
+    source: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ChosenParams:
+    """The params of one chosen component.
+
+    Attributes:
+        section: "arch", "data", "loss", ...
+        name: plain component name, used in the dotted path where a section holds several.
+        type: the params dataclass that the component declares.
+    """
+
+    section: str
+    name: str
+    type: type
+
+    @property
+    def prefix(self) -> str:
+        """What stands before the param's name: "arch." or "loss.dice."."""
+        return f"{self.section}.{self.name}." if self.section in NAMED_SECTIONS else f"{self.section}."
+
+
+@dataclass(frozen=True)
+class Config:
+    """A resolved config: every value typed and checked, with where it came from.
+
+    Attributes:
+        component_params: by (section, component name).
+        sources: by dotted name, "core default" where nobody said anything.
+    """
+
+    components: Components
+    run: Run
+    data: Data
+    train: Train
+    augment: Augment
+    evaluate: Evaluate
+    component_params: Mapping[tuple[str, str], Any] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    def params_of(self, section: str, name: str) -> Any:
+        """The params of one chosen component."""
+        return self.component_params[section, name]
+
+    def flat(self) -> dict[str, Any]:
+        """Every value by dotted name, as TOML and JSON can hold it."""
+        values: dict[str, Any] = {}
+        for section in SECTIONS:
+            for name, value in params.plain(getattr(self, section)).items():
+                values[f"{section}.{name}"] = value
+        for (section, component), instance in self.component_params.items():
+            prefix = ChosenParams(section, component, type(instance)).prefix
+            for name, value in params.plain(instance).items():
+                values[prefix + name] = value
+        return values
+
+    def to_toml(self) -> str:
+        """Write the config as TOML, each value with its source as a comment."""
+        tables: dict[str, list[str]] = {}
+        for dotted, value in self.flat().items():
+            table, _, key = dotted.rpartition(".")
+            line = f"{key} = {toml_value(value)}"
+            tables.setdefault(table, []).append(f"{line:<40}  # {self.sources.get(dotted, 'core default')}")
+        blocks = [f"format = {FORMAT}"]
+        blocks += [f"[{table}]\n" + "\n".join(lines) for table, lines in tables.items()]
+        return "\n\n".join(blocks) + "\n"
+
+
+def toml_value(value: Any) -> str:
+    """Write one value; JSON's form of text, numbers and lists is also TOML's."""
+    if isinstance(value, float):
+        return repr(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def read_file(path: Path) -> Layer:
+    """Read a TOML config file; raises SegkitError that names the file and what is wrong with it."""
+    try:
+        with path.open("rb") as stream:
+            tables = tomllib.load(stream)
+    except FileNotFoundError:
+        raise SegkitError(f"config file {path} does not exist", "check the path given to --config") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise SegkitError(f"config file {path} cannot be read: {reason}", "give a TOML file") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SegkitError(f"config file {path} is not valid TOML: {error}", "mend that line") from None
+    found = tables.pop("format", FORMAT)
+    if found != FORMAT:
+        raise SegkitError(
+            f"config file {path} has format {found!r}, this segkit reads {FORMAT}", "use the segkit version that wrote it"
+        )
+    return Layer(f"config file {path.name}", flatten(tables))
+
+
+def flatten(tables: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Turn nested tables into dotted names."""
+    flat: dict[str, Any] = {}
+    for key, value in tables.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def read_environment(environ: Mapping[str, str], known_sections: Iterable[str]) -> Layer:
+    """Read SEGKIT_SECTION_FIELD variables, such as SEGKIT_TRAIN_EPOCHS=5."""
+    values = {}
+    for name, text in environ.items():
+        for section in known_sections:
+            prefix = f"SEGKIT_{section.upper()}_"
+            if name.startswith(prefix):
+                values[f"{section}.{name.removeprefix(prefix).lower()}"] = text
+    return Layer("environment", values)
+
+
+def read_assignments(texts: Iterable[str]) -> Layer:
+    """Read `--set KIND.PARAM=VALUE` options."""
+    values = {}
+    for text in texts:
+        dotted, equals, value = text.partition("=")
+        if not equals or "." not in dotted:
+            raise UsageError(f"--set {text!r} is not KIND.PARAM=VALUE", "write for instance --set arch.width=24")
+        values[dotted.strip()] = value.strip()
+    return Layer("flag --set", values)
+
+
+def section_values(layers: Iterable[Layer], section: str) -> dict[str, Any]:
+    """What the layers, weakest first, say of one section."""
+    values: dict[str, Any] = {}
+    for layer in layers:
+        for dotted, value in layer.values.items():
+            if dotted.startswith(f"{section}."):
+                values[dotted.removeprefix(f"{section}.")] = value
+    return values
+
+
+def resolve(layers: Iterable[Layer], chosen: Iterable[ChosenParams]) -> Config:
+    """Merge layers, weakest first, into a checked config.
+
+    A param of a section that holds several components ("metric.both_empty") goes to every chosen one that has it.
+
+    Raises:
+        UsageError: an unknown section, field or param, a value of the wrong type or outside its limits.
+    """
+    chosen = list(chosen)
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for layer in layers:
+        for dotted, value in layer.values.items():
+            for target in targets(dotted, chosen, layer.source):
+                values[target] = value
+                sources[target] = layer.source
+    built = {section: build_section(kind, section, values, sources) for section, kind in SECTIONS.items()}
+    component_params = {}
+    for component in chosen:
+        taken = [name for name in params.describe(component.type) if not _is_core(component.section, name)]
+        own = {name: values[component.prefix + name] for name in taken if component.prefix + name in values}
+        component_params[component.section, component.name] = build_named(component, own, sources)
+    return Config(**built, component_params=component_params, sources=sources)
+
+
+def build_section(kind: type, section: str, values: Mapping[str, Any], sources: Mapping[str, str]) -> Any:
+    """Build one of the core's sections, naming the source of a bad value."""
+    built = {}
+    for name, info in params.describe(kind).items():
+        dotted = f"{section}.{name}"
+        if dotted in values:
+            built[name] = params.check(info, values[dotted], f"{sources[dotted]}, section {section}")
+    return kind(**built)
+
+
+def build_named(component: ChosenParams, own: Mapping[str, Any], sources: Mapping[str, str]) -> Any:
+    """Build the params of one component, naming the source of a bad value."""
+    built = {}
+    for name, value in own.items():
+        info = params.describe(component.type)[name]
+        built[name] = params.check(info, value, f"{sources[component.prefix + name]}, {component.section} {component.name}")
+    return component.type(**built)
+
+
+def targets(dotted: str, chosen: list[ChosenParams], source: str) -> list[str]:
+    """The full dotted names that a setting reaches; raises UsageError where there is none."""
+    section, _, rest = dotted.partition(".")
+    if not rest or (section not in SECTIONS and section not in PARAM_SECTIONS):
+        known = sorted({*SECTIONS, *PARAM_SECTIONS})
+        raise UsageError(
+            f"{source}: {dotted!r} names no section{did_you_mean(section, known)}", f"sections: {', '.join(known)}"
+        )
+    if _is_core(section, rest):
+        return [dotted]
+    components = [component for component in chosen if component.section == section]
+    reached = [
+        component.prefix + name
+        for component in components
+        for name in params.describe(component.type)
+        if dotted == component.prefix + name or (section in NAMED_SECTIONS and rest == name)
+    ]
+    if reached:
+        return reached
+    core = list(params.describe(SECTIONS[section])) if section in SECTIONS else []
+    known = core + [name for component in components for name in params.describe(component.type)]
+    owner = " and ".join(component.name for component in components)
+    place = f"{section} ({owner})" if owner else section
+    raise UsageError(
+        f"{source}: {place} has no {rest!r}{did_you_mean(rest.rpartition('.')[2], known)}",
+        f"it takes: {', '.join(dict.fromkeys(known)) or 'nothing'}",
+    )
+
+
+def _is_core(section: str, name: str) -> bool:
+    return section in SECTIONS and name in params.describe(SECTIONS[section])

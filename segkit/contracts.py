@@ -1,0 +1,62 @@
+"""What components hand to the core while a model is trained and scored (no torch, no numpy at import)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+IGNORE = 255
+"""The label of pixels that take no part in losses, counts or distances."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a network may return in train mode: several logits, the main one first.
+
+    Attributes:
+        logits: each (N, K, *S_i); coarse ones are compared with the mask taken by nearest neighbour.
+        weights: one factor per entry of `logits`.
+    """
+
+    logits: Sequence[torch.Tensor]
+    weights: Sequence[float]
+
+    def __post_init__(self) -> None:
+        if not self.logits or len(self.logits) != len(self.weights):
+            raise ValueError(f"Outputs has {len(self.logits)} logits and {len(self.weights)} weights")
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What a metric measured on one case, per foreground class.
+
+    Attributes:
+        true_positive, false_positive, false_negative, true_negative: int64 arrays (classes,), in pixels or voxels;
+            ignored ones (255) are in none of them.
+        shape: the case's own grid.
+        spacing: mm per voxel and axis, None for photographs.
+        distances: further measurements by name (surface distances in mm, per class), empty unless asked for.
+    """
+
+    true_positive: np.ndarray
+    false_positive: np.ndarray
+    false_negative: np.ndarray
+    true_negative: np.ndarray
+    shape: tuple[int, ...]
+    spacing: tuple[float, ...] | None = None
+    distances: Mapping[str, Sequence[np.ndarray]] = field(default_factory=dict)
+
+    @property
+    def reference(self) -> np.ndarray:
+        """Pixels of each class in the reference mask, int64 (classes,)."""
+        return self.true_positive + self.false_negative
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """Pixels of each class in the prediction, int64 (classes,)."""
+        return self.true_positive + self.false_positive

@@ -1,0 +1,63 @@
+"""Cases, and what reading one gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class Case:
+    """One image and its mask, not yet read.
+
+    Attributes:
+        id: unique within the dataset; names files of the run.
+        group: the patient, where known; resampled and split together.
+        files: what is read, image first; their size and time are part of the store's key.
+        meta: anything the dataset wants to find again in `read`.
+    """
+
+    id: str
+    group: str | None = None
+    files: tuple[Path, ...] = ()
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One case, read at its own resolution.
+
+    Attributes:
+        image: (C, *S), uint8, int16 or float32.
+        mask: (*S) integer labels, 0 background, 255 ignore; None where there is no reference.
+        spacing: mm per voxel along each axis of S; None for photographs.
+        affine: 4x4 voxel-to-world matrix of the oriented volume; None for photographs.
+    """
+
+    image: np.ndarray
+    mask: np.ndarray | None = None
+    spacing: tuple[float, ...] | None = None
+    affine: np.ndarray | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The case's own grid S."""
+        return tuple(self.image.shape[1:])
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with a dataset's files.
+
+    Attributes:
+        file: relative to the data root.
+        reason: what is wrong, in words.
+    """
+
+    file: str
+    reason: str

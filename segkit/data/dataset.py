@@ -1,0 +1,46 @@
+"""What the factory of a dataset component has to offer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from segkit.data.case import Case, Problem, Sample
+from segkit.declarations import Task
+
+SPLITS = ("train", "val", "test")
+
+
+class DatasetReader(Protocol):
+    """A dataset on disk: a class whose instances list and read cases.
+
+    Attributes:
+        task: in_channels, classes and spatial dims of the files themselves (2 photographs, 3 volumes).
+        recipe: config fields that suit this data, such as {"data.size": (128, 128), "components.loss": "bce + dice"}.
+        reader_version: part of the store's key; raise it when `read` returns something else than before.
+    """
+
+    task: Task
+    recipe: Mapping[str, Any]
+    reader_version: int
+
+    def __init__(self, root: Path, params: Any) -> None:
+        """Look at the folders under `root`; raises SegkitError where they are not this dataset's."""
+
+    @classmethod
+    def download(cls, root: Path, params: Any, progress: Callable[[str, int, int], None]) -> None:
+        """Fetch the data into `root`; progress(what, done, total) in bytes."""
+
+    @classmethod
+    def make_sample(cls, root: Path, params: Any) -> None:
+        """Write a small generated dataset into the empty folder `root`, in the real data's layout."""
+
+    def cases(self, split: str) -> Sequence[Case]:
+        """Return the cases of "train", "val" or "test", without reading pixels; empty where there is no such split."""
+
+    def read(self, case: Case) -> Sample:
+        """Read one case at its own resolution; raises SegkitError naming the file and what is wrong."""
+
+    def verify(self) -> Sequence[Problem]:
+        """Read everything and return what is wrong."""

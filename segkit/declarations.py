@@ -1,0 +1,187 @@
+"""What a plugin declares: five kinds of component, described without importing torch."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from segkit.errors import SegkitError
+from segkit.params import NoParams, check_params_type
+
+NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
+PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*\Z")
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a dataset asks of a network.
+
+    `classes` are the foreground names in label order (label 1 first); label 0 is background.
+    """
+
+    in_channels: int
+    classes: tuple[str, ...]
+    spatial_dims: int = 2
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.classes, tuple) or not self.classes:
+            raise TypeError(f"Task.classes must be a tuple of foreground names, not {self.classes!r}")
+        if self.in_channels < 1 or self.spatial_dims not in (2, 3):
+            raise ValueError(f"Task needs in_channels >= 1 and spatial_dims 2 or 3, not {self}")
+
+    @property
+    def out_channels(self) -> int:
+        """K: 1 logit for one foreground class, else one per class and one for background."""
+        return 1 if len(self.classes) == 1 else len(self.classes) + 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Component:
+    """A named, documented factory.
+
+    `factory` is "package.module:name", imported only when the component is built, so declaring costs nothing.
+    """
+
+    kind: ClassVar[str]
+
+    name: str
+    factory: str
+    summary: str
+    params: type = NoParams
+    aliases: tuple[str, ...] = ()
+    reference: str = ""
+
+    def __post_init__(self) -> None:
+        for name in (self.name, *self.aliases):
+            if not isinstance(name, str) or not NAME.match(name):
+                raise ValueError(f"{name!r} is not a component name: use a-z, 0-9 and single hyphens between them")
+        if not self.summary:
+            raise ValueError(f"{self.kind} {self.name}: summary is empty: say in one sentence what it is")
+        check_path(self, "factory", self.factory)
+        try:
+            check_params_type(self.params)
+        except TypeError as error:
+            raise TypeError(f"{self.kind} {self.name}: {error}") from None
+
+
+def check_path(component: Component, attribute: str, path: Any) -> None:
+    """Raise ValueError unless `path` has the form "package.module:name"."""
+    if not isinstance(path, str) or not PATH.match(path):
+        raise ValueError(f"{component.kind} {component.name}: {attribute} must be 'package.module:name', not {path!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture(Component):
+    """A network: factory(task, params) -> nn.Module with x (N, C, *S) -> logits (N, K, *S).
+
+    The module may carry `size_minimum` (smallest side it takes) and `size_multiple` (what export graphs need).
+
+    Attributes:
+        spatial_dims: what it can be built for: (2,), (3,) or (2, 3).
+        layers: dotted module names that explain it, such as {"last": "...", "middle": "..."}.
+        defaults: per spatial dims, the config fields and own params that a first run should use,
+            such as {2: {"arch.norm": "instance"}}; `segkit info` shows them.
+    """
+
+    kind: ClassVar[str] = "arch"
+
+    spatial_dims: tuple[int, ...] = (2,)
+    layers: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.spatial_dims or not set(self.spatial_dims) <= {2, 3}:
+            raise ValueError(f"arch {self.name}: spatial_dims must be (2,), (3,) or (2, 3), not {self.spatial_dims!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset(Component):
+    """A dataset: factory is a class as `segkit.data.dataset.DatasetReader` describes it.
+
+    Attributes:
+        modes: name -> spatial dims of what a network is given, the preferred one first.
+        configs: name -> "package:path/in/package.toml", run configs shipped with the plugin
+            (`segkit run --config NAME-OF-DATASET:NAME`).
+        homepage: where the data comes from, shown beside the generated sample.
+    """
+
+    kind: ClassVar[str] = "data"
+
+    modes: Mapping[str, int] = field(default_factory=lambda: {"images": 2})
+    configs: Mapping[str, str] = field(default_factory=dict)
+    homepage: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loss(Component):
+    """A loss: factory(task, params) -> fn(logits (N, K, *S), mask (N, *S) int64) -> (N,), mean over valid pixels.
+
+    With `scope="batch"` the function returns a scalar that exists only over the batch.
+    """
+
+    kind: ClassVar[str] = "loss"
+
+    scope: Literal["sample", "batch"] = "sample"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric(Component):
+    """A metric: `measure` takes what is needed from one case, factory(task, params) turns it into scores.
+
+    Attributes:
+        measure: "package.module:name" of measure(prediction, mask, spacing, task, options) -> Measurement.
+            Metrics with equal measure and options share one pass over the case.
+        unit: "" for a ratio, "mm" for a distance.
+        range: smallest and largest value.
+        poolable: counts may be summed over cases before the score is derived.
+    """
+
+    kind: ClassVar[str] = "metric"
+
+    measure: str = ""
+    unit: str = ""
+    range: tuple[float, float] = (0.0, 1.0)
+    higher_is_better: bool = True
+    poolable: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_path(self, "measure", self.measure)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explainer(Component):
+    """An explainer: factory(params) -> fn(model, x, layer | None, target) -> raw signed maps and a status per sample."""
+
+    kind: ClassVar[str] = "explainer"
+
+
+KINDS: dict[str, type[Component]] = {cls.kind: cls for cls in (Architecture, Dataset, Loss, Metric, Explainer)}
+
+
+def resolve(path: str, owner: str) -> Callable[..., Any]:
+    """Import "package.module:name".
+
+    Args:
+        owner: plugin and component, for the message: "segkit-unet: arch unet".
+
+    Raises:
+        SegkitError: the module does not import or has no such name.
+    """
+    module_name, _, attribute = path.partition(":")
+    try:
+        found: Any = importlib.import_module(module_name)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except (Exception, SystemExit) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise SegkitError(
+            f"{owner}: {path!r} does not resolve: {reason}", "reinstall the plugin or report it to its author"
+        ) from error
+    if not callable(found):
+        raise SegkitError(f"{owner}: {path!r} is not callable", "report it to the plugin's author")
+    return found  # type: ignore[no-any-return]

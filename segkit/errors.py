@@ -1,0 +1,41 @@
+"""What users see when something is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class SegkitError(Exception):
+    """A problem that the user can understand and mend.
+
+    Args:
+        message: names the file or option and what is wrong with it.
+        hint: the way out, as an imperative.
+
+    `exit_code` is what the command exits with: 1 for bad input.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
+
+class UsageError(SegkitError):
+    """A command, option, config field or component name that cannot be meant; exits with 2."""
+
+    exit_code = 2
+
+
+def did_you_mean(word: str, known: Iterable[object]) -> str:
+    """Return " (did you mean 'x'?)" for the known word nearest to `word`, or an empty string."""
+    import difflib
+
+    candidates = [str(candidate) for candidate in known]
+    close = difflib.get_close_matches(word, candidates, n=1, cutoff=0.5)
+    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -1,0 +1,103 @@
+"""The core's own settings, section by section: what a config file, SEGKIT_* and flags can set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from segkit.params import param
+
+
+@dataclass(frozen=True)
+class Components:
+    """Which components a run is made of."""
+
+    arch: str | None = param(None, "Architecture, by name.")
+    data: str | None = param(None, "Dataset, by name.")
+    loss: str | None = param(None, 'Loss or sum of losses, such as "dice + 0.5*focal".')
+    metrics: tuple[str, ...] = param((), "Metrics to score with, the main one first.")
+    explainers: tuple[str, ...] = param((), "Explainers to run on chosen cases.")
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where and how a run is carried out."""
+
+    name: str | None = param(None, "Name of the run; made from its components where not given.")
+    output: str | None = param(None, "The run's directory; runs/<name> where not given.")
+    seed: int = param(0, "Seed of weights, order and augmentation.", min=0, max=2**31 - 1)
+    device: str = param("auto", "auto, cpu, cuda, cuda:1 or mps.")
+    workers: int | None = param(None, "Threads that prepare data; none: as many as suit the machine.", min=0, max=256)
+    threads: int | None = param(None, "Threads of one operator on the CPU; none: as many as there are cores.", min=1)
+    autocast: Literal["auto", "none", "bfloat16", "float16"] = param("auto", "Reduced precision where the device gains.")
+    deterministic: bool = param(False, "On CUDA: bit-reproducible operators only.")
+
+
+@dataclass(frozen=True)
+class Data:
+    """What the network is shown of the data."""
+
+    root: str | None = param(None, "Folder of the dataset; looked for where not given.")
+    mode: str | None = param(None, "Which of the dataset's modes; the first that the architecture supports.")
+    size: tuple[int, ...] | None = param(None, "Working size, H,W; the dataset's recipe where not given.", min=8)
+    normalization: Literal["unit", "image", "dataset", "fixed"] = param(
+        "unit",
+        "unit: divided by 255; image: zero mean and unit deviation per image and channel; "
+        "dataset: by the training split's mean and deviation; fixed: by data.mean and data.std.",
+    )
+    mean: tuple[float, ...] = param((), "Mean per channel for fixed normalisation, image values in 0 to 1.")
+    std: tuple[float, ...] = param((), "Deviation per channel for fixed normalisation.", min=1e-6)
+
+
+@dataclass(frozen=True)
+class Train:
+    """How the weights are found."""
+
+    epochs: int = param(20, "Passes over the training split.", min=1, max=100_000)
+    batch_size: int = param(8, "Samples of one step.", min=1, max=65_536)
+    accumulate: int = param(1, "Parts a step's batch is split into to save memory.", min=1, max=65_536)
+    optimizer: Literal["adam", "adamw"] = param("adamw", "Optimizer.")
+    learning_rate: float = param(1e-3, "Highest learning rate.", min=1e-9, max=100)
+    weight_decay: float = param(1e-4, "Weight decay of weights with two or more dimensions.", min=0, max=1)
+    schedule: Literal["constant", "cosine", "one-cycle"] = param("one-cycle", "Learning rate over the run.")
+    warmup: float = param(0.1, "Share of the run in which the learning rate rises (cosine, one-cycle).", min=0, max=0.9)
+    gradient_clip: float | None = param(1.0, "Largest gradient norm; none: not clipped.", min=1e-6)
+    average: float = param(
+        0.0, "Decay per step of the running average of the weights that is validated and saved; 0: off.", min=0, max=0.99999
+    )
+    selection: str | None = param(None, "Metric on the validation split that picks the best epoch; the first where not given.")
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Random changes of training samples; every range is symmetric around no change."""
+
+    flip: float = param(0.0, "Probability of mirroring each axis.", min=0, max=1)
+    transpose: float = param(0.0, "Probability of swapping the last two axes (square grids only).", min=0, max=1)
+    warp: float = param(0.0, "Probability of one affine warp: rotation, scale and shift together.", min=0, max=1)
+    rotation: float = param(0.0, "Largest rotation in degrees.", min=0, max=180)
+    scale: float = param(0.0, "Largest relative change of scale: 0.2 means from 1/1.2 to 1.2.", min=0, max=4)
+    shift: float = param(0.0, "Largest shift as a share of the side.", min=0, max=1)
+    brightness: float = param(0.0, "Largest additive change, image values in 0 to 1.", min=0, max=1)
+    contrast: float = param(0.0, "Largest relative change of contrast around the image's mean.", min=0, max=4)
+    saturation: float = param(0.0, "Largest relative change of the distance from grey (3 channels).", min=0, max=4)
+    colour: float = param(0.0, "Largest relative change of each channel on its own.", min=0, max=1)
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """What is scored, and how."""
+
+    split: Literal["auto", "train", "val", "test"] = param("auto", "Split to score; auto: test, or val where there is no test.")
+    mirror: bool = param(False, "Average the probabilities over mirrored copies of the image.")
+    save_predictions: bool = param(True, "Write the prediction of every scored case.")
+
+
+SECTIONS: dict[str, type] = {
+    "components": Components,
+    "run": Run,
+    "data": Data,
+    "train": Train,
+    "augment": Augment,
+    "evaluate": Evaluate,
+}
