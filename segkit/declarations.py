@@ -55,16 +55,24 @@ class Component:
     reference: str = ""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.aliases, tuple):
+            raise TypeError(f"{self.kind} {self.name}: aliases must be a tuple of names, not {self.aliases!r}")
         for name in (self.name, *self.aliases):
             if not isinstance(name, str) or not NAME.match(name):
                 raise ValueError(f"{name!r} is not a component name: use a-z, 0-9 and single hyphens between them")
-        if not self.summary:
-            raise ValueError(f"{self.kind} {self.name}: summary is empty: say in one sentence what it is")
+        check_summary(self)
         check_path(self, "factory", self.factory)
         try:
             check_params_type(self.params)
         except TypeError as error:
             raise TypeError(f"{self.kind} {self.name}: {error}") from None
+
+
+def check_summary(component: Component) -> None:
+    """Raise ValueError unless the summary is one line that says something."""
+    summary = component.summary
+    if not isinstance(summary, str) or not summary.strip() or not summary.isprintable():
+        raise ValueError(f"{component.kind} {component.name}: summary must be one line that says what it is")
 
 
 def check_path(component: Component, attribute: str, path: Any) -> None:
@@ -94,8 +102,10 @@ class Architecture(Component):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.spatial_dims or not set(self.spatial_dims) <= {2, 3}:
+        if self.spatial_dims not in ((2,), (3,), (2, 3)):
             raise ValueError(f"arch {self.name}: spatial_dims must be (2,), (3,) or (2, 3), not {self.spatial_dims!r}")
+        if not set(self.defaults) <= set(self.spatial_dims):
+            raise ValueError(f"arch {self.name}: defaults must be keyed by spatial dims, not {list(self.defaults)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +125,11 @@ class Dataset(Component):
     configs: Mapping[str, str] = field(default_factory=dict)
     homepage: str = ""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.modes, Mapping) or not self.modes or not set(self.modes.values()) <= {2, 3}:
+            raise ValueError(f"data {self.name}: modes must give 2 or 3 spatial dims by name, not {self.modes!r}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Loss(Component):
@@ -126,6 +141,11 @@ class Loss(Component):
     kind: ClassVar[str] = "loss"
 
     scope: Literal["sample", "batch"] = "sample"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.scope not in ("sample", "batch"):
+            raise ValueError(f"loss {self.name}: scope must be 'sample' or 'batch', not {self.scope!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,11 +171,13 @@ class Metric(Component):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_path(self, "measure", self.measure)
+        if not (len(self.range) == 2 and self.range[0] < self.range[1]):
+            raise ValueError(f"metric {self.name}: range must be (smallest, largest), not {self.range!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Explainer(Component):
-    """An explainer: factory(params) -> fn(model, x, layer | None, target) -> raw signed maps and a status per sample."""
+    """An explainer: factory(params) -> fn(model, x, layer | None, target) -> raw signed maps, a status per sample."""
 
     kind: ClassVar[str] = "explainer"
 
@@ -177,8 +199,10 @@ def resolve(path: str, owner: str) -> Callable[..., Any]:
         found: Any = importlib.import_module(module_name)
         for part in attribute.split("."):
             found = getattr(found, part)
-    except (Exception, SystemExit) as error:
-        reason = f"{type(error).__name__}: {error}"
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit, and whatever else a stranger's module may raise
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise SegkitError(
             f"{owner}: {path!r} does not resolve: {reason}", "reinstall the plugin or report it to its author"
         ) from error

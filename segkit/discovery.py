@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -20,7 +22,10 @@ from segkit.errors import SegkitError, UsageError, did_you_mean
 GROUP = "segkit"
 CORE = "segkit-core"
 DISABLE_VARIABLE = "SEGKIT_DISABLE_PLUGINS"
+DISABLE_ALL = {"1", "all"}
 HEAVY_MODULES = ("torch", "torchvision", "timm", "matplotlib", "scipy", "nibabel")
+CORE_REQUIREMENT = re.compile(r"segkit[-_.]core(?![\w.-])(?P<range>[^;]*)(?P<marker>;.*)?\Z", re.IGNORECASE)
+RELEASE = re.compile(r"\s*(<=|>=|==|!=|<|>)\s*(\d+(?:\.\d+)*)\s*\Z")
 
 
 @dataclass
@@ -36,9 +41,17 @@ class Plugin:
     entry_point: metadata.EntryPoint
     requires: tuple[str, ...] = ()
     components: list[Component] = field(default_factory=list)
+    disabled: bool = False
     error: BaseException | None = None
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
+
+    @property
+    def status(self) -> str:
+        """Whether it can be used: "ok", "failed" or "disabled"."""
+        if self.disabled:
+            return "disabled"
+        return "ok" if self.error is None else "failed"
 
     @property
     def reason(self) -> str:
@@ -46,7 +59,7 @@ class Plugin:
         if self.error is None:
             return ""
         text = " ".join(str(self.error).split())
-        if isinstance(self.error, PluginRefused):
+        if isinstance(self.error, ContractError):
             return text
         return f"{type(self.error).__name__}: {text}" if text else type(self.error).__name__
 
@@ -55,7 +68,7 @@ class Plugin:
         """What to do about the reason; empty when there is none."""
         if self.error is None:
             return ""
-        if isinstance(self.error, PluginRefused):
+        if isinstance(self.error, ContractError):
             return self.error.hint
         if isinstance(self.error, ImportError):
             return f"reinstall it with what it needs: pip install --force-reinstall {self.name}"
@@ -80,7 +93,7 @@ class Found:
         return resolve(getattr(self.component, attribute), owner)
 
 
-class PluginRefused(Exception):
+class ContractError(Exception):
     """A plugin breaks a rule of the contract."""
 
     def __init__(self, message: str, hint: str) -> None:
@@ -100,65 +113,98 @@ class Registry:
     def discover(cls, *, enabled: bool = True) -> Registry:
         """Load every installed plugin that is not disabled; failures are kept on the plugin, never raised."""
         registry = cls()
-        if not enabled:
-            return registry
         skip = disabled_plugins()
-        found = [describe(point) for point in metadata.entry_points(group=GROUP)]
-        for plugin in sorted(found, key=lambda plugin: (plugin.name, plugin.entry_point.name)):
-            if canonical(plugin.name) not in skip:
-                registry.load(plugin)
+        for plugin in sorted(installed_plugins(), key=lambda plugin: (plugin.name, plugin.entry_point.name)):
+            plugin.disabled = not enabled or bool(skip & {canonical(plugin.name), *DISABLE_ALL})
+            registry.add(plugin)
         return registry
+
+    def add(self, plugin: Plugin) -> None:
+        """Take in one plugin, and load it unless it is disabled or already known to be broken."""
+        twin = next((p for p in self.plugins if p.entry_point.name == plugin.entry_point.name), None)
+        if twin is not None:
+            plugin.notes.append(f"its entry point {plugin.entry_point.name!r} is named as that of {twin.name}")
+        if not plugin.disabled and plugin.error is None:
+            self.load(plugin)
+        self.plugins.append(plugin)
 
     def load(self, plugin: Plugin) -> None:
         """Import one plugin and collect what its hooks return."""
         name = f"{plugin.name}/{plugin.entry_point.name}"
         heavy_before = {module for module in HEAVY_MODULES if module in sys.modules}
         start = time.perf_counter()
-        try:
-            check_version(plugin)
-            module = plugin.entry_point.load()
-            self.manager.register(module, name=name)
-            self.manager.check_pending()
-            plugin.components = list(self.collect(module))
-            check_unique(plugin)
-        except (Exception, SystemExit) as error:
-            plugin.error = error
-            plugin.components = []
-            self.manager.unregister(name=name)
+        # What a plugin prints would end up among the results; what it warns of is told by `segkit plugins`.
+        with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                plugin.notes += check_version(plugin)
+                module = plugin.entry_point.load()
+                self.register(module, name)
+                plugin.components = list(self.collect(module))
+                self.check_unique(plugin)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # SystemExit, and whatever else a stranger's module may raise
+                plugin.error = error
+                plugin.components = []
+                self.manager.unregister(name=name)
         plugin.seconds = time.perf_counter() - start
+        plugin.notes += dict.fromkeys(f"{warning.category.__name__}: {warning.message}" for warning in caught)
         heavy = [module for module in HEAVY_MODULES if module in sys.modules and module not in heavy_before]
         if heavy:
             plugin.notes.append(f"imports {', '.join(heavy)} when it is declared: every command starts slower")
-        twin = next((p for p in self.plugins if p.entry_point.name == plugin.entry_point.name), None)
-        if twin is not None:
-            plugin.notes.append(f"its entry point {plugin.entry_point.name!r} is named as that of {twin.name}")
-        self.plugins.append(plugin)
+        if plugin.error is None and not plugin.components:
+            plugin.notes.append("declares no component: is its hook marked with @segkit.hookimpl?")
+
+    def register(self, module: Any, name: str) -> None:
+        """Register a plugin's module; raises ContractError where it is there already or implements no known hook."""
+        before = self.manager.get_name(module)
+        if before is not None:
+            raise ContractError(f"its module is already loaded by {before}", "uninstall one of the two")
+        self.manager.register(module, name=name)
+        for caller in self.manager.get_hookcallers(module) or ():
+            if not caller.has_spec() and not all(hook.optionalhook for hook in caller.get_hookimpls()):
+                known = list(hookspecs.DECLARATION_OF_HOOK)
+                raise ContractError(
+                    f"it implements the unknown hook {caller.name!r}{did_you_mean(caller.name, known)}",
+                    f"hooks of this segkit: {', '.join(known)}",
+                )
 
     def collect(self, module: object) -> Iterator[Component]:
         """Yield what the hooks of one plugin return, checked for type and kind."""
         for caller in self.manager.get_hookcallers(module) or ():
-            wanted = hookspecs.DECLARATION_OF_HOOK[caller.name]
+            wanted = hookspecs.DECLARATION_OF_HOOK.get(caller.name)
             for implementation in caller.get_hookimpls():
-                if implementation.plugin is not module:
+                if implementation.plugin is not module or wanted is None:
                     continue
                 result = implementation.function()
+                hint = f"its author must return a list of segkit.{wanted.__name__}"
                 if not isinstance(result, list):
-                    raise PluginRefused(
-                        f"hook {caller.name} returned {type(result).__name__}, not a list",
-                        f"its author must return a list of segkit.{wanted.__name__}",
-                    )
+                    raise ContractError(f"hook {caller.name} returned {type(result).__name__}, not a list", hint)
                 for component in result:
                     if not isinstance(component, wanted):
-                        raise PluginRefused(
-                            f"hook {caller.name} returned {component!r}, not a {wanted.__name__}",
-                            f"its author must return a list of segkit.{wanted.__name__}",
-                        )
+                        raise ContractError(f"hook {caller.name} returned {component!r}, not a {wanted.__name__}", hint)
                     yield component
+
+    def check_unique(self, plugin: Plugin) -> None:
+        """Raise ContractError where one distribution, in one entry point or several, declares a name twice."""
+        seen: set[tuple[str, str]] = set()
+        for other in (*(p for p in self.plugins if p.name == plugin.name), plugin):
+            for component in other.components:
+                for name in (component.name, *component.aliases):
+                    if (component.kind, name) in seen:
+                        raise ContractError(f"it declares {component.kind} {name!r} twice", "report it to its author")
+                    seen.add((component.kind, name))
 
     @property
     def failed(self) -> list[Plugin]:
         """The plugins that did not load."""
         return [plugin for plugin in self.plugins if plugin.error is not None]
+
+    @property
+    def unknown_disabled(self) -> list[str]:
+        """The names in SEGKIT_DISABLE_PLUGINS that no installed plugin has."""
+        return sorted(disabled_plugins() - DISABLE_ALL - {canonical(plugin.name) for plugin in self.plugins})
 
     def components(self, kind: str | None = None) -> list[Found]:
         """Return all components, of one kind if given, by kind, name and plugin."""
@@ -176,6 +222,7 @@ class Registry:
 
         Raises:
             UsageError: nobody provides the name, or several plugins do.
+            SegkitError: the plugin that was asked for did not load.
         """
         named = [item for item in self.components(kind) if matches(item, name)]
         if len(named) == 1:
@@ -183,23 +230,39 @@ class Registry:
         if named:
             choices = " or ".join(item.full_name for item in named)
             raise UsageError(f"{kind} {name!r} is provided by several plugins", f"say {choices}")
+        self.check_asked_for(name)
         installed = [item.component.name for item in self.components(kind)]
-        hint = f"installed: {', '.join(installed) or 'none'}"
-        if self.failed:
-            hint += f"; not loaded: {', '.join(plugin.name for plugin in self.failed)} (see: segkit plugins)"
-        guess = did_you_mean(name.rpartition(":")[2], installed)
-        raise UsageError(f"no {kind} named {name!r}{guess}", hint)
+        others = [item.component.kind for item in self.components() if matches(item, name)]
+        guess = f" (it is a {others[0]})" if others else did_you_mean(name.rpartition(":")[2], installed)
+        raise UsageError(
+            f"no {kind} named {name!r}{guess}", f"installed: {', '.join(installed) or 'none'}{self.missing()}"
+        )
 
     def find_any(self, name: str) -> list[Found]:
-        """Return the components of any kind that answer to a name; raises UsageError where none does."""
+        """Return the components of any kind that answer to a name; raises as `find` where none does."""
         named = [item for item in self.components() if matches(item, name)]
         if named:
             return named
+        self.check_asked_for(name)
         known = sorted({item.component.name for item in self.components()})
-        broken = next((p for p in self.failed if canonical(p.name) in (canonical(name), canonical(f"segkit-{name}"))), None)
-        if broken is not None:
-            raise SegkitError(f"plugin {broken.name} {broken.version} did not load: {broken.reason}", broken.hint)
-        raise UsageError(f"no component named {name!r}{did_you_mean(name, known)}", "see: segkit list")
+        raise UsageError(f"no component named {name!r}{did_you_mean(name, known)}", f"see: segkit list{self.missing()}")
+
+    def check_asked_for(self, name: str) -> None:
+        """Raise SegkitError with the reason where `name` means a plugin that did not load or is disabled."""
+        owner, colon, short = name.rpartition(":")
+        meant = {canonical(owner)} if colon else {canonical(short), canonical(f"segkit-{short}")}
+        for plugin in self.plugins:
+            if canonical(plugin.name) in meant and plugin.error is not None:
+                raise SegkitError(f"plugin {plugin.name} {plugin.version} did not load: {plugin.reason}", plugin.hint)
+            if canonical(plugin.name) in meant and plugin.disabled:
+                raise SegkitError(
+                    f"plugin {plugin.name} is disabled", f"leave out --no-plugins and {DISABLE_VARIABLE} to use it"
+                )
+
+    def missing(self) -> str:
+        """Name the plugins whose components are not there, for a hint; empty where all are loaded."""
+        absent = [plugin.name for plugin in self.plugins if plugin.status != "ok"]
+        return f"; not loaded: {', '.join(absent)} (see: segkit plugins)" if absent else ""
 
 
 def matches(item: Found, name: str) -> bool:
@@ -209,45 +272,80 @@ def matches(item: Found, name: str) -> bool:
     return short in names and (not owner or canonical(owner) == canonical(item.plugin.name))
 
 
-def describe(point: metadata.EntryPoint) -> Plugin:
-    """Read name, version and requirements of the distribution behind an entry point."""
-    distribution = point.dist
+def installed_plugins() -> Iterator[Plugin]:
+    """Yield the entry points of group "segkit"; of a distribution found twice the first on the path counts."""
+    seen = set()
+    # One by one, because metadata.entry_points() gives nothing at all where a single distribution's file is malformed.
+    for distribution in metadata.distributions():
+        text = distribution.read_text("entry_points.txt") or ""
+        if f"[{GROUP}]" not in text:
+            continue
+        name, version, requires = read_metadata(distribution)
+        if canonical(name) in seen:
+            continue
+        seen.add(canonical(name))
+        try:
+            points = list(distribution.entry_points.select(group=GROUP))
+        except (ValueError, TypeError) as error:
+            broken = metadata.EntryPoint(name="unreadable", value="entry_points.txt", group=GROUP)
+            yield Plugin(name, version, broken, requires, error=error)
+            continue
+        yield from (Plugin(name, version, point, requires) for point in points)
+
+
+def read_metadata(distribution: metadata.Distribution) -> tuple[str, str, tuple[str, ...]]:
+    """Return a distribution's name, version and requirements."""
     # Parsed by hand: the email parser behind Distribution.metadata costs more than the rest of discovery together.
-    head = ((distribution.read_text("METADATA") if distribution else None) or "").partition("\n\n")[0]
-    fields = [line.partition(": ") for line in head.splitlines()]
+    text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+    fields = [line.partition(": ") for line in text.partition("\n\n")[0].splitlines()]
     values = {key: value for key, _, value in reversed(fields)}
     requires = tuple(value for key, _, value in fields if key == "Requires-Dist")
-    return Plugin(
-        name=values.get("Name") or (distribution.name if distribution else point.value),
-        version=values.get("Version") or (distribution.version if distribution else "unknown"),
-        entry_point=point,
-        requires=requires,
-    )
+    return values.get("Name", "unnamed"), values.get("Version", "unknown"), requires
 
 
-def check_version(plugin: Plugin) -> None:
-    """Raise PluginRefused where the plugin's requirement excludes this core."""
+def check_version(plugin: Plugin) -> list[str]:
+    """Return a note where a plugin states no range of core versions; raises ContractError where this one is outside."""
+    ranges = []
     for text in plugin.requires:
-        if not re.match(r"segkit[-_.]core\b", text, re.IGNORECASE) or not re.search(r"[<>=~!]", text):
+        found = CORE_REQUIREMENT.match(text)
+        if found is None or not found["range"].strip(" ()"):
             continue
-        from packaging.requirements import Requirement
-
-        requirement = Requirement(text)
-        if not requirement.specifier.contains(__version__, prereleases=True):
-            raise PluginRefused(
-                f"it asks for {CORE}{requirement.specifier}, this is {__version__}",
+        ranges.append(found["range"])
+        if not includes(text, found["range"].strip(" ()"), __version__, simple=not found["marker"]):
+            raise ContractError(
+                f"it asks for {CORE}{found['range'].strip()}, this is {__version__}",
                 f"pip install --upgrade {plugin.name} {CORE}",
             )
+    return [] if ranges else [f"does not say which {CORE} it works with: it should require {CORE}>=X,<Y"]
 
 
-def check_unique(plugin: Plugin) -> None:
-    """Raise PluginRefused where one plugin declares a name twice."""
-    seen: set[tuple[str, str]] = set()
-    for component in plugin.components:
-        for name in (component.name, *component.aliases):
-            if (component.kind, name) in seen:
-                raise PluginRefused(f"it declares {component.kind} {name!r} twice", "report it to its author")
-            seen.add((component.kind, name))
+def includes(requirement: str, versions: str, core: str, *, simple: bool) -> bool:
+    """Whether a requirement on the core's versions, such as ">=0.1,<0.2", holds for version `core`."""
+    clauses = [RELEASE.match(clause) for clause in versions.split(",")]
+    if simple and re.fullmatch(r"\d+(\.\d+)*", core) and None not in clauses:
+        # The usual form is compared by hand: importing `packaging` costs a quarter of a command's start.
+        return all(holds(core, found[1], found[2]) for found in clauses if found)
+    from packaging.requirements import Requirement
+
+    parsed = Requirement(requirement)
+    if parsed.marker is not None and not parsed.marker.evaluate({"extra": ""}):
+        return True
+    return parsed.specifier.contains(core, prereleases=True)
+
+
+def holds(version: str, operator: str, limit: str) -> bool:
+    """Compare two release numbers, the shorter one filled up with zeros."""
+    left, right = ([int(part) for part in text.split(".")] for text in (version, limit))
+    length = max(len(left), len(right))
+    left, right = left + [0] * (length - len(left)), right + [0] * (length - len(right))
+    return {
+        "<": left < right,
+        "<=": left <= right,
+        ">": left > right,
+        ">=": left >= right,
+        "==": left == right,
+        "!=": left != right,
+    }[operator]
 
 
 def canonical(name: str) -> str:
@@ -256,6 +354,6 @@ def canonical(name: str) -> str:
 
 
 def disabled_plugins() -> set[str]:
-    """The distributions named in SEGKIT_DISABLE_PLUGINS."""
+    """The distributions named in SEGKIT_DISABLE_PLUGINS; "all" and "1" stand for every one."""
     names = os.environ.get(DISABLE_VARIABLE, "").split(",")
     return {canonical(name.strip()) for name in names if name.strip()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pluggy import HookimplMarker, HookspecMarker
 
-from segkit.declarations import Architecture, Dataset, Explainer, Loss, Metric
+from segkit.declarations import Architecture, Component, Dataset, Explainer, Loss, Metric
 
 # Raised in its first part when a plugin written for the older one may stop working; docs/plugin-api.md has the rule.
 API_VERSION = "1.0"
@@ -38,7 +38,7 @@ def segkit_explainers() -> list[Explainer]:  # type: ignore[empty-body]
     """Return the explainers this plugin provides."""
 
 
-DECLARATION_OF_HOOK: dict[str, type] = {
+DECLARATION_OF_HOOK: dict[str, type[Component]] = {
     "segkit_architectures": Architecture,
     "segkit_datasets": Dataset,
     "segkit_losses": Loss,

@@ -88,7 +88,7 @@ def describe(params_type: type) -> dict[str, ParamInfo]:
 
 
 def check_params_type(params_type: Any) -> None:
-    """Raise TypeError unless `params_type` is a frozen dataclass whose fields all have a default and help."""
+    """Raise TypeError unless `params_type` is a frozen dataclass whose fields have help and a default that fits."""
     if not (isinstance(params_type, type) and dataclasses.is_dataclass(params_type)):
         raise TypeError(f"params must be a dataclass, not {params_type!r}")
     if not params_type.__dataclass_params__.frozen:  # type: ignore[attr-defined]
@@ -98,6 +98,15 @@ def check_params_type(params_type: Any) -> None:
             raise TypeError(f"param {field.name!r} of {params_type.__name__} has no default: use segkit.param(...)")
         if not field.metadata.get("help"):
             raise TypeError(f"param {field.name!r} of {params_type.__name__} has no help: use segkit.param(...)")
+    try:
+        infos = describe(params_type)
+    except NameError as error:
+        raise TypeError(f"params {params_type.__name__}: its annotations cannot be read: {error}") from None
+    for info in infos.values():
+        try:
+            check(info, info.default, f"params {params_type.__name__}")
+        except UsageError as error:
+            raise TypeError(f"the default does not fit: {error.message}") from None
 
 
 def build(params_type: type, settings: Mapping[str, Any], where: str) -> Any:
@@ -126,7 +135,9 @@ def check(info: ParamInfo, value: Any, where: str) -> Any:
         converted = convert(value, info.hint)
     except (ValueError, TypeError) as error:
         reason = str(error) or f"expected {info.type}"
-        raise UsageError(f"{where}: {info.name}={value!r}: {reason}", f"give {info.type}, as in {info.name}={show(info.default)}") from None
+        raise UsageError(
+            f"{where}: {info.name}={value!r}: {reason}", f"give {info.type}, as in {info.name}={show(info.default)}"
+        ) from None
     for number in converted if isinstance(converted, tuple) else (converted,):
         if isinstance(number, bool) or not isinstance(number, (int, float)):
             continue
@@ -184,8 +195,10 @@ def _convert_union(value: Any, args: tuple[Any, ...]) -> Any:
 
 def _convert_tuple(value: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
     if isinstance(value, str):
-        value = [part for part in value.strip().strip("()[]").replace("x", ",").split(",") if part.strip()] \
-            if args and args[0] in (int, float) else [part.strip() for part in value.strip("()[]").split(",") if part.strip()]
+        text = value.strip().strip("()[]")
+        if args and args[0] in (int, float):
+            text = text.replace("x", ",")
+        value = [part.strip() for part in text.split(",") if part.strip()]
     if not isinstance(value, (list, tuple)):
         value = [value]
     if len(args) == 2 and args[1] is Ellipsis:
@@ -214,7 +227,7 @@ def _convert_int(value: Any) -> int:
 def _number(kind: type, value: Any) -> Any:
     try:
         return kind(value.strip() if isinstance(value, str) else value)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         raise ValueError("expected a whole number" if kind is int else "expected a number") from None
 
 

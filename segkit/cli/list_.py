@@ -2,14 +2,62 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import TYPE_CHECKING
+
 import click
+
+from segkit.cli import output
+from segkit.cli.completion import KindName
+from segkit.cli.registry import load_registry, warn_of_failures
+
+if TYPE_CHECKING:
+    from segkit.discovery import Found
 
 
 @click.command("list")
-def list_components() -> None:
-    """List the components of all installed plugins."""
-    from segkit.discovery import Registry
+@click.argument("kind", required=False, type=KindName(), metavar="KIND")
+@output.json_option
+def list_components(kind: str | None, as_json: bool) -> None:
+    """List the components of all installed plugins.
 
-    for item in Registry.discover().components():
-        component = item.component
-        click.echo("\t".join((component.kind, component.name, component.summary, item.plugin.name, item.plugin.version)))
+    KIND, where given, is arch, data, loss, metric or explainer.
+    """
+    registry = load_registry()
+    found = registry.components(kind)
+    times = Counter((item.component.kind, item.component.name) for item in found)
+    shared = {key for key, count in times.items() if count > 1}
+    if as_json:
+        output.print_json([as_object(item, shared) for item in found])
+    else:
+        output.print_table(
+            ("kind", "name", "summary", "plugin", "version"), [as_row(item, shared) for item in found], grouped=True
+        )
+    warn_of_failures(registry)
+    for shared_kind, name in sorted(shared):
+        owners = [item.full_name for item in found if (item.component.kind, item.component.name) == (shared_kind, name)]
+        output.warn(f"{shared_kind} {name!r} is provided by several plugins: say {' or '.join(owners)}")
+    if not found:
+        output.warn(f"no plugin provides {'a component' if kind is None else f'a component of kind {kind}'}")
+
+
+def as_row(item: Found, shared: set[tuple[str, str]]) -> tuple[str, ...]:
+    """One line of the table; a name that several plugins provide is written in full, as it has to be typed."""
+    component = item.component
+    name = item.full_name if (component.kind, component.name) in shared else component.name
+    return component.kind, name, component.summary, item.plugin.name, item.plugin.version
+
+
+def as_object(item: Found, shared: set[tuple[str, str]]) -> dict[str, object]:
+    """One entry of the JSON list."""
+    component = item.component
+    return {
+        "kind": component.kind,
+        "name": component.name,
+        "full_name": item.full_name,
+        "aliases": list(component.aliases),
+        "summary": component.summary,
+        "distribution": item.plugin.name,
+        "version": item.plugin.version,
+        "shared_name": (component.kind, component.name) in shared,
+    }

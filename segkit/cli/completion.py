@@ -1,0 +1,56 @@
+"""Option and argument types that complete component names in the shell."""
+
+from __future__ import annotations
+
+import re
+
+import click
+from click.shell_completion import CompletionItem
+
+from segkit.declarations import KINDS
+from segkit.errors import did_you_mean
+
+LAST_TERM = re.compile(r"(?:.*[\s+*])?")
+
+
+class KindName(click.Choice):  # type: ignore[type-arg]  # click 8.1 cannot be subscripted
+    """One of the five kinds of component; a near miss is answered with the kind that was meant."""
+
+    def __init__(self) -> None:
+        super().__init__(list(KINDS))
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the kind; raises click's usage error where it is none."""
+        if value not in KINDS:
+            self.fail(f"{value!r} is none of {', '.join(KINDS)}{did_you_mean(value, KINDS)}", param, ctx)
+        return value
+
+
+class ComponentName(click.ParamType):  # type: ignore[type-arg]
+    """The name of a component, completed in the shell but checked only when it is used.
+
+    Args:
+        kind: "arch", "data", "loss", "metric" or "explainer"; None for a name of any kind.
+        words: what may be said in a name's place, such as "none".
+        terms: the value is a sum such as "dice + 0.5*focal", of which the last term is completed.
+    """
+
+    name = "name"
+
+    def __init__(self, kind: str | None = None, *, words: tuple[str, ...] = (), terms: bool = False) -> None:
+        self.kind = kind
+        self.words = words
+        self.terms = terms
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the installed names, and with a colon typed the full ones, that begin like `incomplete`."""
+        from segkit.discovery import Registry
+
+        found = LAST_TERM.match(incomplete) if self.terms else None
+        before = found.group() if found else ""
+        typed = incomplete.removeprefix(before)
+        offered = dict.fromkeys(self.words, "")
+        for item in Registry.discover().components(self.kind):
+            names = (item.full_name,) if ":" in typed else (item.component.name, *item.component.aliases)
+            offered |= {name: item.component.summary for name in names if name not in offered}
+        return [CompletionItem(before + name, help=text) for name, text in offered.items() if name.startswith(typed)]
