@@ -1,0 +1,82 @@
+"""Read the official ISIC folders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segkit import Case, Problem, Sample, SegkitError, Task
+from segkit_isic import IsicParams, layout
+from segkit_isic.images import UnusableFileError, read_pair
+from segkit_isic.listing import list_cases
+from segkit_isic.recipe import RECIPE
+
+
+class IsicReader:
+    """The ISIC challenge data of one year, as unpacked from the official archives.
+
+    Raises:
+        SegkitError: the root is not ISIC data, or its listing shows files that cannot be used.
+    """
+
+    task = Task(in_channels=3, classes=("lesion",), spatial_dims=2)
+    recipe: Mapping[str, Any] = RECIPE
+    reader_version = 1
+
+    def __init__(self, root: Path, params: IsicParams) -> None:
+        self.root = Path(root)
+        self.year = layout.detect_year(self.root, params.year)
+        self._cases = list_cases(self.root, layout.YEARS[self.year])
+
+    @classmethod
+    def download(cls, root: Path, params: IsicParams, progress: Callable[[str, int, int], None]) -> None:
+        """Name the official archives and where to unpack them; raises SegkitError, for it fetches nothing."""
+        year = "2017" if params.year == "auto" else params.year
+        urls = " ".join(layout.archive_urls(year))
+        raise SegkitError(
+            f"segkit does not download ISIC {year} by itself", f"fetch {urls} and unpack each of them in {root}"
+        )
+
+    @classmethod
+    def make_sample(cls, root: Path, params: IsicParams) -> None:
+        """Write generated dermoscopy-like pairs into the empty folder `root`, in the folders of 2017."""
+        from segkit_isic.sample import write_sample
+
+        write_sample(root, params.sample_seed)
+
+    def cases(self, split: str) -> Sequence[Case]:
+        """Return the cases of "train", "val" or "test", sorted by id; empty where the split is not there."""
+        return tuple(self._cases.get(split, ()))
+
+    def read(self, case: Case) -> Sample:
+        """Read one photograph and its mask.
+
+        Returns:
+            uint8 image (3, H, W) and uint8 mask (H, W), 1 where the file's grey value is above 128.
+
+        Raises:
+            SegkitError: names the file that cannot be used, and why.
+        """
+        image_file, mask_file = (path.relative_to(self.root).as_posix() for path in case.files)
+        image, mask = read_pair(self.root, image_file, mask_file)
+        return Sample(image=image, mask=mask)
+
+    def verify(self) -> Sequence[Problem]:
+        """Read every pair and return what is wrong, masks that mark nothing or everything included."""
+        every = [case for split in self._cases.values() for case in split]
+        with ThreadPoolExecutor() as pool:
+            return [problem for problem in pool.map(self._check, every) if problem is not None]
+
+    def _check(self, case: Case) -> Problem | None:
+        try:
+            mask = self.read(case).mask
+        except UnusableFileError as problem:
+            return Problem(problem.file, problem.reason)
+        if np.any(mask) and not np.all(mask):
+            return None
+        marked = "every pixel as" if np.any(mask) else "no pixel as"
+        return Problem(case.files[1].relative_to(self.root).as_posix(), f"marks {marked} lesion")

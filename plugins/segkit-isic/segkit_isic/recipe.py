@@ -1,0 +1,36 @@
+"""What dermoscopy wants of a run: the one place to change it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+RECIPE: Mapping[str, Any] = MappingProxyType(
+    {
+        "components.loss": "bce + dice",
+        "components.metrics": ("dice", "iou"),
+        # Stretched: photographs of a challenge year have many aspect ratios, and a square can be transposed.
+        "data.size": (128, 128),
+        "data.normalization": "unit",
+        "train.epochs": 20,
+        "train.batch_size": 8,
+        "train.optimizer": "adamw",
+        "train.learning_rate": 2e-3,
+        "train.weight_decay": 1e-4,
+        "train.schedule": "one-cycle",
+        "train.selection": "dice",
+        # A lesion has no upright: mirrored and turned copies are as likely as the photograph itself.
+        "augment.flip": 0.5,
+        "augment.transpose": 0.5,
+        "augment.warp": 0.5,
+        "augment.rotation": 45.0,
+        "augment.scale": 0.2,
+        "augment.shift": 0.1,
+        "augment.brightness": 0.1,
+        "augment.contrast": 0.2,
+        "augment.saturation": 0.2,
+        "augment.colour": 0.05,
+    }
+)
+"""Config fields (segkit/settings.py) by dotted name."""
