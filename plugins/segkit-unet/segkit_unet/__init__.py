@@ -1,1 +1,41 @@
 """The published U-Net, in 2D and 3D."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from segkit import Architecture, hookimpl, param
+
+
+@dataclass(frozen=True)
+class UNetParams:
+    """What can be varied of a U-Net; the defaults are the published network."""
+
+    width: int = param(64, "Channels of the first level; each level below has twice as many.", min=1, max=1024)
+    depth: int = param(4, "Number of 2x2 poolings.", min=1, max=8)
+    norm: Literal["none", "batch", "instance", "group"] = param(
+        "none", "Normalisation after each 3x3 convolution, which then has no bias of its own."
+    )
+    dropout: float = param(0.0, "Dropout probability at the end of the contracting path.", min=0, max=0.95)
+
+
+@hookimpl
+def segkit_architectures() -> list[Architecture]:
+    """Return the U-Net."""
+    return [
+        Architecture(
+            name="unet",
+            factory="segkit_unet.model:build",
+            summary="U-Net as published: contracting and expanding path with concatenated skips.",
+            params=UNetParams,
+            reference="Ronneberger, Fischer, Brox: U-Net: Convolutional Networks for Biomedical Image Segmentation. "
+            "MICCAI 2015, https://arxiv.org/abs/1505.04597",
+            spatial_dims=(2, 3),
+            layers={"last": "decoder.0", "middle": "bottleneck"},
+            defaults={
+                2: {"arch.norm": "instance", "arch.width": 24},
+                3: {"arch.norm": "instance", "arch.width": 16, "arch.depth": 3},
+            },
+        )
+    ]

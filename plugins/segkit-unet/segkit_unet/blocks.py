@@ -1,0 +1,77 @@
+"""The parts a U-Net is made of, for 2 or 3 spatial dims."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+CONVOLUTION: dict[int, type[nn.Conv2d] | type[nn.Conv3d]] = {2: nn.Conv2d, 3: nn.Conv3d}
+TRANSPOSED: dict[int, type[nn.ConvTranspose2d] | type[nn.ConvTranspose3d]] = {
+    2: nn.ConvTranspose2d,
+    3: nn.ConvTranspose3d,
+}
+POOLING: dict[int, type[nn.MaxPool2d] | type[nn.MaxPool3d]] = {2: nn.MaxPool2d, 3: nn.MaxPool3d}
+BATCH_NORM: dict[int, type[nn.BatchNorm2d] | type[nn.BatchNorm3d]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+
+LARGEST_GROUPS = 8
+
+
+def normalization(norm: str, dims: int, channels: int) -> nn.Module:
+    """Return the normalisation layer of a name; identity for "none".
+
+    "group" has 8 groups, or the largest divisor of 8 that divides the channels.
+    """
+    if norm == "batch":
+        return BATCH_NORM[dims](channels)
+    if norm == "instance":
+        # One group per channel is instance normalisation; nn.InstanceNorm2d would copy channels-last tensors.
+        return nn.GroupNorm(channels, channels)
+    if norm == "group":
+        return nn.GroupNorm(math.gcd(LARGEST_GROUPS, channels), channels)
+    return nn.Identity()
+
+
+class DoubleConvolution(nn.Sequential):
+    """Two 3x3 convolutions, each followed by normalisation (or none) and ReLU; (N, C, *S) to (N, K, *S).
+
+    The convolutions have a bias where there is no normalisation: with one, its own offset takes that place.
+    The ReLUs are not in place, so that hooks see what a convolution gave.
+    """
+
+    def __init__(self, dims: int, in_channels: int, out_channels: int, norm: str) -> None:
+        layers: list[nn.Module] = []
+        for channels in (in_channels, out_channels):
+            layers.append(CONVOLUTION[dims](channels, out_channels, 3, padding=1, bias=norm == "none"))
+            if norm != "none":
+                layers.append(normalization(norm, dims, out_channels))
+            layers.append(nn.ReLU())
+        super().__init__(*layers)
+
+
+class UpBlock(nn.Module):
+    """One level of the expanding path: 2x2 transposed convolution, skip concatenated in front, two convolutions."""
+
+    def __init__(self, dims: int, in_channels: int, out_channels: int, norm: str) -> None:
+        super().__init__()
+        self.up = TRANSPOSED[dims](in_channels, out_channels, 2, stride=2)
+        self.convolutions = DoubleConvolution(dims, 2 * out_channels, out_channels, norm)
+
+    def forward(self, x: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
+        """Double the grid of `x` (N, 2C, *S) and merge it with `skip` (N, C, *2S); returns (N, C, *2S)."""
+        merged: torch.Tensor = self.convolutions(torch.cat((skip, self.up(x)), dim=1))
+        return merged
+
+
+def initialize(module: nn.Module) -> None:
+    """Draw convolution weights with the published deviation sqrt(2 / N), N inputs per output value; biases are 0."""
+    if not isinstance(module, (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d)):
+        return
+    inputs = module.in_channels
+    if isinstance(module, (nn.Conv2d, nn.Conv3d)):
+        # Kernel and stride of the transposed ones are equal: one tap per input channel reaches an output value.
+        inputs *= math.prod(module.kernel_size)
+    nn.init.normal_(module.weight, std=math.sqrt(2 / inputs))
+    if module.bias is not None:
+        nn.init.zeros_(module.bias)
