@@ -116,7 +116,8 @@ def read_file(path: Path) -> Layer:
     found = tables.pop("format", FORMAT)
     if found != FORMAT:
         raise SegkitError(
-            f"config file {path} has format {found!r}, this segkit reads {FORMAT}", "use the segkit version that wrote it"
+            f"config file {path} has format {found!r}, this segkit reads {FORMAT}",
+            "use the segkit version that wrote it",
         )
     return Layer(f"config file {path.name}", flatten(tables))
 
@@ -183,7 +184,7 @@ def resolve(layers: Iterable[Layer], chosen: Iterable[ChosenParams]) -> Config:
     built = {section: build_section(kind, section, values, sources) for section, kind in SECTIONS.items()}
     component_params = {}
     for component in chosen:
-        taken = [name for name in params.describe(component.type) if not _is_core(component.section, name)]
+        taken = [name for name in params.describe(component.type) if not is_core(component.section, name)]
         own = {name: values[component.prefix + name] for name in taken if component.prefix + name in values}
         component_params[component.section, component.name] = build_named(component, own, sources)
     return Config(**built, component_params=component_params, sources=sources)
@@ -204,7 +205,9 @@ def build_named(component: ChosenParams, own: Mapping[str, Any], sources: Mappin
     built = {}
     for name, value in own.items():
         info = params.describe(component.type)[name]
-        built[name] = params.check(info, value, f"{sources[component.prefix + name]}, {component.section} {component.name}")
+        built[name] = params.check(
+            info, value, f"{sources[component.prefix + name]}, {component.section} {component.name}"
+        )
     return component.type(**built)
 
 
@@ -216,7 +219,7 @@ def targets(dotted: str, chosen: list[ChosenParams], source: str) -> list[str]:
         raise UsageError(
             f"{source}: {dotted!r} names no section{did_you_mean(section, known)}", f"sections: {', '.join(known)}"
         )
-    if _is_core(section, rest):
+    if is_core(section, rest):
         return [dotted]
     components = [component for component in chosen if component.section == section]
     reached = [
@@ -237,5 +240,6 @@ def targets(dotted: str, chosen: list[ChosenParams], source: str) -> list[str]:
     )
 
 
-def _is_core(section: str, name: str) -> bool:
+def is_core(section: str, name: str) -> bool:
+    """Whether a field is the core's own, not a component's param."""
     return section in SECTIONS and name in params.describe(SECTIONS[section])

@@ -27,9 +27,9 @@ class Run:
     output: str | None = param(None, "The run's directory; runs/<name> where not given.")
     seed: int = param(0, "Seed of weights, order and augmentation.", min=0, max=2**31 - 1)
     device: str = param("auto", "auto, cpu, cuda, cuda:1 or mps.")
-    workers: int | None = param(None, "Threads that prepare data; none: as many as suit the machine.", min=0, max=256)
-    threads: int | None = param(None, "Threads of one operator on the CPU; none: as many as there are cores.", min=1)
-    autocast: Literal["auto", "none", "bfloat16", "float16"] = param("auto", "Reduced precision where the device gains.")
+    workers: int | None = param(None, "Threads that prepare data; none: as suits the machine.", min=0, max=256)
+    threads: int | None = param(None, "Threads of one CPU operator; none: one per core.", min=1)
+    autocast: Literal["auto", "none", "bfloat16", "float16"] = param("auto", "Reduced precision.")
     deterministic: bool = param(False, "On CUDA: bit-reproducible operators only.")
 
 
@@ -59,13 +59,13 @@ class Train:
     optimizer: Literal["adam", "adamw"] = param("adamw", "Optimizer.")
     learning_rate: float = param(1e-3, "Highest learning rate.", min=1e-9, max=100)
     weight_decay: float = param(1e-4, "Weight decay of weights with two or more dimensions.", min=0, max=1)
-    schedule: Literal["constant", "cosine", "one-cycle"] = param("one-cycle", "Learning rate over the run.")
-    warmup: float = param(0.1, "Share of the run in which the learning rate rises (cosine, one-cycle).", min=0, max=0.9)
+    schedule: Literal["constant", "cosine"] = param("cosine", "Learning rate over the run: constant, or up and down.")
+    warmup: float = param(0.1, "Share of the run in which the learning rate rises.", min=0, max=0.9)
     gradient_clip: float | None = param(1.0, "Largest gradient norm; none: not clipped.", min=1e-6)
     average: float = param(
-        0.0, "Decay per step of the running average of the weights that is validated and saved; 0: off.", min=0, max=0.99999
+        0.0, "Decay per step of the average of the weights that is validated and saved; 0: off.", min=0, max=0.99999
     )
-    selection: str | None = param(None, "Metric on the validation split that picks the best epoch; the first where not given.")
+    selection: str | None = param(None, "Metric that picks the best epoch; the first where not given.")
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Augment:
 class Evaluate:
     """What is scored, and how."""
 
-    split: Literal["auto", "train", "val", "test"] = param("auto", "Split to score; auto: test, or val where there is no test.")
+    split: Literal["auto", "train", "val", "test"] = param("auto", "auto: test, or val without one.")
     mirror: bool = param(False, "Average the probabilities over mirrored copies of the image.")
     save_predictions: bool = param(True, "Write the prediction of every scored case.")
 

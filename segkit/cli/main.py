@@ -87,8 +87,9 @@ def load_commands() -> None:
     from segkit.cli.info import info
     from segkit.cli.list_ import list_components
     from segkit.cli.plugins import plugins
+    from segkit.cli.run import run
 
-    for command in (info, list_components, plugins):
+    for command in (info, list_components, plugins, run):
         main.add_command(command)
 
 

@@ -18,7 +18,7 @@ RECIPE: Mapping[str, Any] = MappingProxyType(
         "train.optimizer": "adamw",
         "train.learning_rate": 2e-3,
         "train.weight_decay": 1e-4,
-        "train.schedule": "one-cycle",
+        "train.schedule": "cosine",
         "train.selection": "dice",
         # A lesion has no upright: mirrored and turned copies are as likely as the photograph itself.
         "augment.flip": 0.5,

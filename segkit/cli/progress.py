@@ -1,0 +1,122 @@
+"""Show a run's progress: live bars on a terminal, plain lines elsewhere; always on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from segkit.engine.progress import Progress
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+
+def make_progress() -> Progress:
+    """Return the watcher that suits stderr."""
+    return LiveProgress() if sys.stderr.isatty() else PlainProgress()
+
+
+def epoch_line(record: Mapping[str, Any], epochs: int, seconds_left: float) -> str:
+    """One epoch in one line: loss by term, validated figures, speed, time left."""
+    terms = record["terms"]
+    parts = [f"epoch {record['epoch']}/{epochs}", f"loss {record['loss']:.4f}"]
+    if len(terms) > 1:
+        parts[-1] += " (" + ", ".join(f"{name} {value:.4f}" for name, value in terms.items()) + ")"
+    parts += [f"val/{name} {value:.4f}" for name, value in record.get("val", {}).items()]
+    parts += [f"{record['images_per_second']:.1f} images/s", f"{duration(seconds_left)} left"]
+    return "  ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people read them: "2m 05s"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60:02d}s"
+    return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
+
+
+class PlainProgress(Progress):
+    """Plain lines: one per message, stage and epoch."""
+
+    def __init__(self) -> None:
+        self._stage_start = 0.0
+        self._stage = ""
+        self._total = 0
+        self._unit = ""
+        self._first_epoch: float | None = None
+
+    def message(self, text: str) -> None:
+        """Print a line."""
+        self.show(text)
+
+    def start(self, stage: str, total: int, unit: str) -> None:
+        """Remember the stage; epochs print their own line."""
+        self._stage, self._total, self._unit = stage, total, unit
+        self._stage_start = time.monotonic()
+        if self._first_epoch is None and stage.startswith("epoch"):
+            self._first_epoch = self._stage_start
+
+    def finish(self) -> None:
+        """Print a stage that took longer than a second."""
+        took = time.monotonic() - self._stage_start
+        if took >= 1 and not self._stage.startswith("epoch"):
+            self.show(f"{self._stage}: {self._total} {self._unit} in {took:.1f}s")
+
+    def epoch(self, record: Mapping[str, Any], epochs: int) -> None:
+        """Print the epoch's line."""
+        done = record["epoch"]
+        begin = self._first_epoch if self._first_epoch is not None else time.monotonic()
+        self.show(epoch_line(record, epochs, (time.monotonic() - begin) / done * (epochs - done)))
+
+    def show(self, text: str) -> None:
+        """Write one line to stderr."""
+        print(text, file=sys.stderr, flush=True)
+
+
+class LiveProgress(PlainProgress):
+    """Live bars with rich; messages and epoch lines stay above them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bars
+
+        self._console = Console(stderr=True)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[details]}"),
+            TimeRemainingColumn(),
+        )
+        self._bars = Bars(*columns, console=self._console, transient=True)
+        self._task: TaskID | None = None
+
+    def start(self, stage: str, total: int, unit: str) -> None:
+        """Show a bar."""
+        super().start(stage, total, unit)
+        self._bars.start()
+        self._task = self._bars.add_task(stage, total=total, details="")
+
+    def advance(self, count: int = 1, details: Mapping[str, float] | None = None) -> None:
+        """Move the bar."""
+        if self._task is not None:
+            shown = "  ".join(f"{name} {value:.4f}" for name, value in (details or {}).items())
+            self._bars.update(self._task, advance=count, details=shown)
+
+    def finish(self) -> None:
+        """Take the bar away."""
+        if self._task is not None:
+            self._bars.remove_task(self._task)
+            self._task = None
+        self._bars.stop()
+        super().finish()
+
+    def show(self, text: str) -> None:
+        """Print a line above the bars."""
+        self._console.print(text, highlight=False, markup=False)

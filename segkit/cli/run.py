@@ -1,0 +1,102 @@
+"""`segkit run`: the whole job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from segkit.cli.completion import ComponentName
+
+FLAG_FIELDS = {
+    "arch": "components.arch",
+    "data": "components.data",
+    "loss": "components.loss",
+    "metric": "components.metrics",
+    "explain": "components.explainers",
+    "data_root": "data.root",
+    "size": "data.size",
+    "epochs": "train.epochs",
+    "batch_size": "train.batch_size",
+    "learning_rate": "train.learning_rate",
+    "optimizer": "train.optimizer",
+    "device": "run.device",
+    "seed": "run.seed",
+    "workers": "run.workers",
+    "output": "run.output",
+    "name": "run.name",
+}
+"""Option -> config field; types and limits are the field's, checked in one place."""
+
+
+@click.command()
+@click.option("--arch", type=ComponentName("arch"), help="Architecture.")
+@click.option("--data", type=ComponentName("data"), help="Dataset.")
+@click.option("--data-root", metavar="DIR", help="Folder of the data.")
+@click.option(
+    "--loss",
+    type=ComponentName("loss", terms=True),
+    metavar="SUM",
+    help='Loss or sum of losses, such as "dice + 0.5*focal".',
+)
+@click.option(
+    "--metric", type=ComponentName("metric"), multiple=True, help="Metric, repeatable; the first is the main one."
+)
+@click.option(
+    "--explain", type=ComponentName("explainer", words=("none",)), multiple=True, help="Explainer, repeatable, or none."
+)
+@click.option("--size", metavar="N|HxW", help="Working size.")
+@click.option("--epochs", metavar="N", help="Passes over the training split.")
+@click.option("--batch-size", metavar="N", help="Samples of one step.")
+@click.option("--lr", "learning_rate", metavar="RATE", help="Highest learning rate.")
+@click.option("--optimizer", metavar="NAME", help="adam or adamw.")
+@click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")
+@click.option("--seed", metavar="N", help="Seed of weights, order and augmentation.")
+@click.option("--workers", metavar="N", help="Threads that prepare data.")
+@click.option("--output", metavar="DIR", help="The run's directory; must not hold anything yet.")
+@click.option("--name", metavar="TEXT", help="Name of the run.")
+@click.option("--config", metavar="FILE", help="Config file, or DATASET:NAME for one shipped with a dataset.")
+@click.option("--set", "assignments", metavar="KIND.PARAM=VALUE", multiple=True, help="Set any config field or param.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+def run(config: str | None, assignments: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """Train, score and report: data in, trained and scored model out.
+
+    \b
+    segkit run --arch unet --data isic
+    segkit run --config runs/unet-isic/config.toml --seed 1
+    """
+    from segkit.cli.progress import make_progress
+    from segkit.cli.registry import load_registry
+    from segkit.config import read_assignments
+    from segkit.plan import make_plan, read_config
+
+    registry = load_registry()
+    layers = [read_config(config, registry)] if config else []
+    layers += [flag_layer(options), read_assignments(assignments)]
+    plan = make_plan(layers, registry)
+
+    from segkit.job import run_job
+
+    result = run_job(plan, make_progress())
+    show_result(result, as_json=as_json)
+
+
+def flag_layer(options: dict[str, Any]) -> Any:
+    """Turn the options that were given into a layer of settings, each with its option as the source."""
+    from segkit.config import Layer
+
+    values = {FLAG_FIELDS[name]: value for name, value in options.items() if value not in (None, ())}
+    return Layer("flag", values)
+
+
+def show_result(result: Any, *, as_json: bool) -> None:
+    """Print the scores and where the report is."""
+    if as_json:
+        import json
+
+        click.echo(json.dumps(result.summary, indent=2, sort_keys=True))
+        return
+    from segkit.report.tables import print_scores
+
+    print_scores(result.summary)
+    click.echo(f"report: {result.report}")

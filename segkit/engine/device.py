@@ -1,0 +1,73 @@
+"""Where tensors live and in which precision they are computed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+from contextlib import AbstractContextManager
+
+import torch
+
+from segkit.errors import UsageError
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device a name asks for; "auto" is cuda, then mps, then cpu. Raises UsageError where it is absent."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UsageError(f"--device {name!r} is no device", "give auto, cpu, cuda, cuda:1 or mps") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda: this PyTorch sees no CUDA device", "use --device cpu")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UsageError(f"--device {name}: there are {torch.cuda.device_count()} CUDA devices", "count from cuda:0")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise UsageError("--device mps: this PyTorch sees no Apple GPU", "use --device cpu")
+    return device
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
+    """Return the reduced-precision context; "auto" is bfloat16 on CUDA and none elsewhere, where it is slower."""
+    if precision == "auto":
+        precision = "bfloat16" if device.type == "cuda" else "none"
+    if precision == "none":
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, dtype=getattr(torch, precision))
+
+
+def set_threads(threads: int | None) -> int:
+    """Set the threads of one operator on the CPU and return how many there are."""
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return torch.get_num_threads()
+
+
+def set_determinism(device: torch.device) -> None:
+    """Allow only bit-reproducible operators on CUDA; PyTorch refuses the others by name at their first use."""
+    if device.type != "cuda":
+        return
+    # cuBLAS reads it when it is first used, which is later than this.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.backends.cudnn.benchmark = False
+    torch.use_deterministic_algorithms(True)
+
+
+def default_workers() -> int:
+    """Threads that prepare data: enough to hide it, not so many that they take cores from the network."""
+    return min(4, max(1, (os.cpu_count() or 2) // 2))
+
+
+def describe_machine(device: torch.device) -> dict[str, object]:
+    """What environment.json says of the machine; no host or user name."""
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "threads": torch.get_num_threads(),
+        "platform": f"{platform.system()} {platform.machine()}",
+    }

@@ -1,0 +1,114 @@
+"""Score a model on every case of a split, each on its own grid against the file on disk."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from torch import nn
+
+from segkit.data.case import Case, Sample
+from segkit.data.check import check_sample
+from segkit.data.dataset import DatasetReader
+from segkit.data.store import Store
+from segkit.declarations import Task
+from segkit.engine.infer import Predictor
+from segkit.engine.measure import CaseScores, ChosenMetric, score_case
+from segkit.engine.progress import Progress
+from segkit.errors import SegkitError
+from segkit.files import write_whole
+
+# Distinct for the colour-blind (Okabe and Ito 2008); label 0 is black.
+PALETTE = (0, 0, 0, 230, 159, 0, 86, 180, 233, 0, 158, 115, 240, 228, 66, 0, 114, 178, 213, 94, 0, 204, 121, 167)
+
+
+def read_ahead(reader: DatasetReader, cases: Sequence[Case], workers: int) -> Iterator[tuple[Case, Sample]]:
+    """Yield cases in order, read and checked, at most a few ahead of their use so that memory stays flat."""
+    waiting: deque[tuple[Case, Future[Sample]]] = deque()
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        try:
+            for case in cases:
+                waiting.append((case, pool.submit(read_checked, reader, case)))
+                if len(waiting) > max(1, workers):
+                    done, future = waiting.popleft()
+                    yield done, future.result()
+            while waiting:
+                done, future = waiting.popleft()
+                yield done, future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def read_checked(reader: DatasetReader, case: Case) -> Sample:
+    """Read one case and check it against the dataset's task."""
+    sample = reader.read(case)
+    check_sample(sample, case, reader.task, type(reader).__name__)
+    return sample
+
+
+def evaluate(
+    reader: DatasetReader,
+    cases: Sequence[Case],
+    predictor: Predictor,
+    metrics: Sequence[ChosenMetric],
+    *,
+    predictions: Path | None,
+    workers: int,
+    progress: Progress,
+) -> list[CaseScores]:
+    """Predict and score every case; returns the scores in the order of the case ids.
+
+    Args:
+        predictions: folder for the predicted label maps; None to keep none.
+
+    Raises:
+        SegkitError: a case cannot be read or has no mask.
+    """
+    scores = []
+    progress.start("evaluate", len(cases), "cases")
+    for case, sample in read_ahead(reader, sorted(cases, key=lambda case: case.id), workers):
+        if sample.mask is None:
+            raise SegkitError(f"case {case.id} has no mask", "score a split whose cases all have one")
+        labels = predictor.labels(sample.image)
+        scores.append(score_case(case, labels, sample.mask, sample.spacing, predictor.task, metrics))
+        if predictions is not None:
+            write_labels(predictions / f"{case.id}.png", labels)
+        progress.advance()
+    progress.finish()
+    return scores
+
+
+def validate(store: Store, predictor: Predictor, metrics: Sequence[ChosenMetric], task: Task) -> dict[str, float]:
+    """Score a model on a store's working grid, for curves and selection only: {"dice@store": mean over cases}."""
+    rows = []
+    for index, case in enumerate(store.cases):
+        labels = predictor.labels_at_working_size(store.images([index])[0])
+        rows.append(score_case(case, labels, store.masks([index])[0], None, task, metrics))
+    means = {}
+    for metric in metrics:
+        values = np.stack([row.values[metric.name] for row in rows])
+        finite = values[np.isfinite(values)]
+        means[f"{metric.name}@store"] = float(finite.mean()) if finite.size else float("nan")
+    return means
+
+
+def write_labels(path: Path, labels: np.ndarray) -> None:
+    """Write a label map (H, W) as a palette PNG whose indices are the labels."""
+    image = Image.fromarray(labels, mode="L")
+    image.putpalette(PALETTE + tuple(range(24, 768)))
+    write_whole(path, lambda stream: image.save(stream, format="PNG"))
+
+
+def read_labels(path: Path) -> np.ndarray:
+    """Read a label map that `write_labels` wrote, (H, W) uint8."""
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def count_parameters(model: nn.Module) -> int:
+    """The number of trainable and frozen parameters."""
+    return sum(parameter.numel() for parameter in model.parameters())

@@ -1,0 +1,89 @@
+"""Apply a model to one case and bring the result back to the case's own grid."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from segkit.data.normalize import Normalization
+from segkit.data.resample import resize_image
+from segkit.declarations import Task
+from segkit.engine.device import autocast
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A model with everything needed to apply it to an image at its own resolution.
+
+    Attributes:
+        model: in eval mode, on `device`.
+        size: the working grid.
+        mirror: average probabilities over all mirrored copies.
+    """
+
+    model: nn.Module
+    task: Task
+    size: tuple[int, ...]
+    normalization: Normalization
+    device: torch.device
+    precision: str = "auto"
+    mirror: bool = False
+
+    def labels(self, image: np.ndarray) -> np.ndarray:
+        """Return the label map (*S) uint8 of an image (C, *S) on its own grid.
+
+        Scores are interpolated as numbers, then thresholded (one class) or compared (several); labels never are.
+        """
+        return decode(self.scores(image, image.shape[1:]), self.task)
+
+    def labels_at_working_size(self, image: np.ndarray) -> np.ndarray:
+        """Return the label map on the working grid of an image that is there already."""
+        return decode(self.scores(image, self.size), self.task)
+
+    @torch.inference_mode()
+    def scores(self, image: np.ndarray, shape: tuple[int, ...]) -> torch.Tensor:
+        """Return logits, or with `mirror` the mean probabilities' logits, (K, *shape)."""
+        at_size = image if image.shape[1:] == self.size else resize_image(image, self.size)
+        x = self.prepare(at_size)
+        mode = "bilinear" if len(shape) == 2 else "trilinear"
+
+        def forward(batch: torch.Tensor) -> torch.Tensor:
+            with autocast(self.device, self.precision):
+                logits: torch.Tensor = self.model(batch)
+            return functional.interpolate(logits.float(), size=shape, mode=mode, align_corners=False)
+
+        if not self.mirror:
+            return forward(x)[0]
+        copies = list(mirrored_axes(len(shape)))
+        mean = torch.zeros((), device=self.device)
+        for axes in copies:
+            logits = forward(x.flip(axes) if axes else x)
+            probability = logits.sigmoid() if self.task.out_channels == 1 else logits.softmax(dim=1)
+            mean = mean + (probability.flip(axes) if axes else probability) / len(copies)
+        return (mean.logit(eps=1e-7) if self.task.out_channels == 1 else mean.log())[0]
+
+    def prepare(self, image: np.ndarray) -> torch.Tensor:
+        """Turn an image (C, *size) of the file's type into a normalised batch of one."""
+        tensor = torch.from_numpy(np.ascontiguousarray(image))[None].to(self.device).float()
+        if image.dtype == np.uint8:
+            tensor = tensor / 255
+        layout = torch.channels_last if tensor.ndim == 4 else torch.channels_last_3d
+        return self.normalization.apply(tensor).contiguous(memory_format=layout)
+
+
+def mirrored_axes(dims: int) -> Iterator[tuple[int, ...]]:
+    """Every combination of the spatial axes of a batch (N, C, *S), none first."""
+    for count in range(dims + 1):
+        yield from itertools.combinations(range(2, 2 + dims), count)
+
+
+def decode(scores: torch.Tensor, task: Task) -> np.ndarray:
+    """Turn scores (K, *S) into labels: above 0 (probability 0.5) for one class, the largest for several."""
+    labels = scores[0] > 0 if task.out_channels == 1 else scores.argmax(dim=0)
+    return labels.to(torch.uint8).cpu().numpy()

@@ -1,0 +1,28 @@
+"""What the engine tells whoever watches a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class Progress:
+    """A watcher that shows nothing; override what you want to see.
+
+    Stages follow one another; `advance` counts within the current one.
+    """
+
+    def message(self, text: str) -> None:
+        """Say one line that matters to the user."""
+
+    def start(self, stage: str, total: int, unit: str) -> None:
+        """Begin a stage of `total` units."""
+
+    def advance(self, count: int = 1, details: Mapping[str, float] | None = None) -> None:
+        """Note that `count` units are done, with current figures such as the loss."""
+
+    def finish(self) -> None:
+        """End the current stage."""
+
+    def epoch(self, record: Mapping[str, Any], epochs: int) -> None:
+        """Note that an epoch ended; `record` is its line of history.jsonl."""

@@ -1,0 +1,178 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from segkit.contracts import Outputs
+from segkit.data.batches import Batch, Batches
+from segkit.engine.average import WeightAverage
+from segkit.engine.device import autocast
+from segkit.engine.objective import Objective
+from segkit.engine.progress import Progress
+from segkit.engine.schedule import learning_rate, make_optimizer
+from segkit.errors import SegkitError
+from segkit.settings import Run, Train
+
+Validate = Callable[[nn.Module], dict[str, float]]
+Record = dict[str, Any]
+
+
+@dataclass
+class Best:
+    """The best epoch so far by the selection metric."""
+
+    epoch: int = 0
+    value: float = math.nan
+    weights: dict[str, torch.Tensor] = field(default_factory=dict)
+
+
+class Trainer:
+    """Finds the weights of one model.
+
+    Args:
+        model: on its device, as it comes from the architecture.
+        batches: the training split.
+        validate: scores a model on the validation split, e.g. {"dice@store": 0.7}; None where there is none.
+        select: name of the validated figure that picks the best epoch and whether higher is better;
+            None where the last epoch's weights are taken.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        objective: Objective,
+        batches: Batches,
+        settings: Train,
+        run: Run,
+        device: torch.device,
+        *,
+        validate: Validate | None,
+        select: tuple[str, bool] | None,
+        progress: Progress,
+    ) -> None:
+        self.model = model
+        self.objective = objective
+        self.batches = batches
+        self.settings = settings
+        self.run = run
+        self.device = device
+        self.validate = validate
+        self.select = select
+        self.progress = progress
+        self.optimizer = make_optimizer(model, settings, device)
+        self.average = WeightAverage(model, settings.average) if settings.average else None
+        self.total_steps = settings.epochs * batches.steps
+        self.step = 0
+        self.best = Best()
+        # Loss scaling exists for float16's narrow range; it does nothing in other precisions.
+        self.scaler = torch.amp.GradScaler(device.type, enabled=run.autocast == "float16")
+
+    def epochs(self) -> Iterator[Record]:
+        """Train to the end, yielding one record of history.jsonl per epoch."""
+        for epoch in range(1, self.settings.epochs + 1):
+            yield self.train_epoch(epoch)
+
+    def train_epoch(self, epoch: int) -> Record:
+        """Train one epoch (counted from 1), validate, and return its record."""
+        start = time.perf_counter()
+        samples, loss, terms = self.take_steps(epoch)
+        seconds = time.perf_counter() - start
+        record: Record = {
+            "epoch": epoch,
+            "step": self.step,
+            "seconds": round(seconds, 3),
+            "images_per_second": round(samples / seconds, 2),
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "loss": loss,
+            "terms": terms,
+        }
+        if self.validate is not None:
+            record["val"] = self.validate(self.current_model())
+            self.note_best(epoch, record["val"])
+        self.progress.epoch(record, self.settings.epochs)
+        return record
+
+    def take_steps(self, epoch: int) -> tuple[int, float, dict[str, float]]:
+        """Take every step of an epoch; return the samples seen, the mean objective and the mean of each term."""
+        self.model.train()
+        self.progress.start(f"epoch {epoch}/{self.settings.epochs}", self.batches.steps, "steps")
+        samples = 0
+        total = torch.zeros((), device=self.device)
+        terms: dict[str, torch.Tensor] = {}
+        for batch in self.batches.epoch(epoch - 1):
+            value, parts = self.take_step(batch)
+            samples += len(batch.indices)
+            total += value
+            for label, part in parts.items():
+                terms[label] = terms.get(label, torch.zeros((), device=self.device)) + part
+            self.progress.advance(1, {"loss": float(value) / len(batch.indices)} if self.device.type == "cpu" else None)
+        self.progress.finish()
+        loss = float(total) / samples
+        means = {label: float(part) / samples for label, part in terms.items()}
+        if not math.isfinite(loss):
+            bad = ", ".join(label for label, value in means.items() if not math.isfinite(value)) or "the weights"
+            raise SegkitError(
+                f"the loss became {loss} in epoch {epoch} ({bad})", "lower --lr, or leave train.gradient_clip on"
+            )
+        return samples, loss, means
+
+    def take_step(self, batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Take one optimizer step; return the sums over its samples of the objective and of each term."""
+        rate = learning_rate(self.settings, self.step, self.total_steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad(set_to_none=True)
+        samples = len(batch.indices)
+        part_size = math.ceil(samples / self.settings.accumulate)
+        total = torch.zeros((), device=self.device)
+        terms: dict[str, torch.Tensor] = {}
+        for images, masks in zip(batch.images.split(part_size), batch.masks.split(part_size), strict=True):
+            with autocast(self.device, self.run.autocast):
+                outputs: torch.Tensor | Outputs = self.model(images)
+            values, parts = self.objective(outputs, masks)
+            self.scaler.scale(values.sum() / samples).backward()
+            total += values.detach().sum()
+            for label, part in parts.items():
+                terms[label] = terms.get(label, torch.zeros((), device=self.device)) + part.sum()
+        if self.settings.gradient_clip is not None:
+            self.scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.gradient_clip)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        if self.average is not None:
+            self.average.update(self.model, self.step)
+        self.step += 1
+        return total, terms
+
+    def current_model(self) -> nn.Module:
+        """The model that is validated and saved: the running average of the weights where there is one."""
+        return self.average.model if self.average is not None else self.model
+
+    def note_best(self, epoch: int, scores: dict[str, float]) -> None:
+        """Keep the weights where this epoch is the best so far by the selection metric."""
+        if self.select is None:
+            return
+        name, higher_is_better = self.select
+        value = scores[name]
+        if math.isnan(value):
+            return
+        better = value > self.best.value if higher_is_better else value < self.best.value
+        if better or math.isnan(self.best.value):
+            weights = {key: tensor.detach().clone() for key, tensor in self.current_model().state_dict().items()}
+            self.best = Best(epoch, value, weights)
+
+    def finish(self) -> tuple[nn.Module, str]:
+        """Return the model to score, in eval mode, and which weights it has, in words."""
+        model = self.current_model().eval()
+        if self.select is None or not self.best.weights:
+            return model, "last epoch"
+        model.load_state_dict(self.best.weights)
+        return model, f"epoch {self.best.epoch}, best val/{self.select[0]}"

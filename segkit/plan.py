@@ -1,0 +1,303 @@
+"""From settings to what will be done: components, data and config resolved, before torch is imported."""
+
+from __future__ import annotations
+
+import importlib.resources
+import os
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from segkit.config import (
+    PARAM_SECTIONS,
+    ChosenParams,
+    Config,
+    Layer,
+    is_core,
+    read_environment,
+    read_file,
+    resolve,
+    section_values,
+)
+from segkit.data.case import Case
+from segkit.data.dataset import SPLITS, DatasetReader
+from segkit.data.roots import Root, find_root
+from segkit.declarations import Architecture, Dataset, Task
+from segkit.discovery import Found, Registry
+from segkit.errors import SegkitError, UsageError, did_you_mean
+from segkit.params import build
+from segkit.settings import SECTIONS
+from segkit.terms import Term, parse_sum
+
+CASE_ID = re.compile(r"[^/\\\x00-\x1f.][^/\\\x00-\x1f]*\Z")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a run needs to know before it starts.
+
+    Attributes:
+        losses: each term of the sum with its component.
+        task: what the network is built for (the mode's spatial dims).
+        cases: by split; a split that does not exist is empty.
+        split: the scored one, and `split_note` why.
+        output: the run directory asked for; not part of the config, which can be moved and repeated.
+    """
+
+    config: Config
+    arch: Found
+    data: Found
+    losses: tuple[tuple[Term, Found], ...]
+    metrics: tuple[Found, ...]
+    root: Root
+    reader: DatasetReader
+    task: Task
+    size: tuple[int, ...]
+    cases: Mapping[str, Sequence[Case]]
+    split: str
+    split_note: str
+    output: str | None
+
+    @property
+    def selects(self) -> bool:
+        """Whether the best epoch may be chosen: never on the split that is scored."""
+        return bool(self.cases["val"]) and self.split != "val"
+
+    @property
+    def chosen(self) -> list[Found]:
+        """Every component of the run."""
+        return [self.arch, self.data, *(found for _, found in self.losses), *self.metrics]
+
+
+def make_plan(layers: Sequence[Layer], registry: Registry, environ: Mapping[str, str] | None = None) -> Plan:
+    """Resolve settings, weakest layer first, into a plan.
+
+    Args:
+        layers: config file and flags; the environment is put between them and the defaults as the design orders it.
+
+    Raises:
+        UsageError: something cannot be meant: an unknown name, an impossible pair, a value out of range.
+        SegkitError: the data are not there or not as they should be.
+    """
+    environment = read_environment(os.environ if environ is None else environ, {*SECTIONS, *PARAM_SECTIONS})
+    said = [*(layer for layer in layers if layer.source.startswith("config file")), environment]
+    said += [layer for layer in layers if not layer.source.startswith("config file")]
+    names = section_values(said, "components")
+    arch = registry.find("arch", required(names, "arch", registry))
+    data = registry.find("data", required(names, "data", registry))
+    assert isinstance(arch.component, Architecture)
+    assert isinstance(data.component, Dataset)
+    mode = choose_mode(arch.component, data.component, section_values(said, "data").get("mode"))
+    dims = data.component.modes[mode]
+    reader, root, recipe = open_dataset(data, said)
+    defaults = Layer(f"default of {arch.component.name}", arch.component.defaults.get(dims, {}))
+    ordered = [defaults, Layer(f"recipe of {data.component.name}", recipe), *said]
+    names = section_values(ordered, "components")
+    losses = find_losses(registry, required(names, "loss", registry))
+    metrics = find_metrics(registry, names.get("metrics"))
+    refuse_explainers(registry, names.get("explainers"))
+    config = resolve(ordered, chosen_params(arch, data, [found for _, found in losses], metrics))
+    task = Task(reader.task.in_channels, reader.task.classes, dims)
+    cases = list_cases(reader, data)
+    split, note = choose_split(config.evaluate.split, cases)
+    size = working_size(config.data.size, dims, data)
+    output = config.run.output
+    config = named(config, arch, data, losses, metrics, mode, root, size)
+    return Plan(config, arch, data, losses, metrics, root, reader, task, size, cases, split, note, output)
+
+
+def read_config(text: str, registry: Registry) -> Layer:
+    """Read a config file, or "isic:report": a config that the dataset's plugin ships under that name."""
+    path = Path(text)
+    name, colon, config = text.rpartition(":")
+    if not colon or path.exists() or path.suffix == ".toml":
+        return read_file(path)
+    found = registry.find("data", name)
+    assert isinstance(found.component, Dataset)
+    shipped = found.component.configs
+    if config not in shipped:
+        known = ", ".join(f"{name}:{known}" for known in shipped) or "none"
+        raise UsageError(
+            f"dataset {name} ships no config {config!r}{did_you_mean(config, shipped)}", f"it ships: {known}"
+        )
+    package, _, file = shipped[config].partition(":")
+    return read_file(Path(str(importlib.resources.files(package))) / file)
+
+
+def required(names: Mapping[str, Any], kind: str, registry: Registry) -> str:
+    """Return the component named for a kind; raises UsageError that lists what is installed."""
+    name = names.get(kind)
+    if isinstance(name, str) and name and name != "none":
+        return name
+    installed = ", ".join(item.component.name for item in registry.components(kind)) or "none"
+    raise UsageError(f"no {kind} was named", f"say --{kind} NAME; installed: {installed}")
+
+
+def choose_mode(arch: Architecture, data: Dataset, wanted: str | None) -> str:
+    """Return the mode asked for, or the first that the architecture supports; raises UsageError where there is none."""
+    able = [mode for mode, dims in data.modes.items() if dims in arch.spatial_dims]
+    known = ", ".join(f"{mode} ({dims}D)" for mode, dims in data.modes.items())
+    if wanted not in (None, "none") and wanted not in data.modes:
+        raise UsageError(f"dataset {data.name} has no mode {wanted!r}", f"its modes: {known}")
+    if wanted in data.modes and wanted not in able:
+        raise UsageError(f"arch {arch.name} cannot work in mode {wanted!r} of dataset {data.name}", f"modes: {known}")
+    if not able:
+        built = " and ".join(f"{dims}D" for dims in arch.spatial_dims)
+        raise UsageError(
+            f"arch {arch.name} is built for {built}, dataset {data.name} offers {known}", "choose another architecture"
+        )
+    return wanted if wanted in able else able[0]
+
+
+def open_dataset(data: Found, said: Sequence[Layer]) -> tuple[DatasetReader, Root, Mapping[str, Any]]:
+    """Find the data and open it; returns reader, root and the reader's recipe."""
+    settings = section_values(said, "data")
+    own = {name: value for name, value in settings.items() if not is_core("data", name)}
+    params = build(data.component.params, own, f"data {data.component.name}")
+    given, given_by = settings.get("root"), ""
+    for layer in said:
+        given_by = layer.source if "data.root" in layer.values else given_by
+    reader_class: Any = data.load()
+    given = None if given in (None, "none", "") else str(given)
+    root = find_root(data.component.name, given, given_by, reader_class, params)
+    reader = reader_class(root.path, params)
+    return reader, root, reader.recipe
+
+
+def find_losses(registry: Registry, text: str) -> tuple[tuple[Term, Found], ...]:
+    """Resolve every term of a sum of losses."""
+    return tuple((term, registry.find("loss", term.name)) for term in parse_sum(text))
+
+
+def find_metrics(registry: Registry, names: Any) -> tuple[Found, ...]:
+    """Resolve the metrics, the main one first; raises UsageError where none is named or one is named twice."""
+    listed = [part.strip() for part in names.split(",")] if isinstance(names, str) else list(names or ())
+    listed = [name for name in listed if name]
+    if not listed:
+        installed = ", ".join(item.component.name for item in registry.components("metric")) or "none"
+        raise UsageError("no metric was named", f"say --metric NAME; installed: {installed}")
+    found = tuple(registry.find("metric", str(name)) for name in listed)
+    for name, count in Counter(item.component.name for item in found).items():
+        if count > 1:
+            raise UsageError(f"metric {name!r} is named twice", "name each metric once")
+    return found
+
+
+def refuse_explainers(registry: Registry, names: Any) -> None:
+    """Raise UsageError where an explainer is asked for: this version of the core cannot run one yet."""
+    listed = [names] if isinstance(names, str) else list(names or ())
+    for name in listed:
+        if name not in ("none", ""):
+            registry.find("explainer", str(name))
+            raise UsageError(f"explainer {name!r}: this version of segkit runs no explainers yet", "say --explain none")
+
+
+def chosen_params(arch: Found, data: Found, losses: Sequence[Found], metrics: Sequence[Found]) -> list[ChosenParams]:
+    """Which params the config holds, in the order it shows them."""
+    ordered = [("arch", arch), ("data", data)]
+    ordered += [("loss", loss) for loss in losses] + [("metric", metric) for metric in metrics]
+    return [ChosenParams(section, item.component.name, item.component.params) for section, item in ordered]
+
+
+def list_cases(reader: DatasetReader, data: Found) -> dict[str, Sequence[Case]]:
+    """List every split; raises SegkitError where there is nothing to train on or an id cannot name a file."""
+    cases = {split: list(reader.cases(split)) for split in SPLITS}
+    if not cases["train"]:
+        raise SegkitError(f"dataset {data.component.name} has no training cases", "check --data-root")
+    splits_of: dict[str, str] = {}
+    for split, listed in cases.items():
+        for case in listed:
+            if not CASE_ID.match(case.id):
+                raise SegkitError(f"case id {case.id!r} cannot name a file", "report it to the dataset's author")
+            if case.id in splits_of:
+                raise SegkitError(
+                    f"case {case.id} is in {splits_of[case.id]} and in {split}", "a case may be in one split only"
+                )
+            splits_of[case.id] = split
+    return cases
+
+
+def choose_split(wanted: str, cases: Mapping[str, Sequence[Case]]) -> tuple[str, str]:
+    """Return the split to score and, in words, why."""
+    if wanted != "auto":
+        if not cases[wanted]:
+            present = ", ".join(split for split in SPLITS if cases[split])
+            raise UsageError(f"evaluate.split={wanted}: the data have no such split", f"there are: {present}")
+        return wanted, "as asked"
+    if cases["test"]:
+        return "test", "the official test split"
+    if cases["val"]:
+        return "val", "there is no test split: the last epoch's weights are scored, nothing is selected on these cases"
+    return "train", "there is neither a test nor a validation split: these scores are on the training cases"
+
+
+def working_size(size: tuple[int, ...] | None, dims: int, data: Found) -> tuple[int, ...]:
+    """Return the working grid; one number stands for every axis. Raises UsageError where it does not fit."""
+    if size is None:
+        raise UsageError(
+            f"no working size was named for dataset {data.component.name}", "say --size 128 or --size 192x256"
+        )
+    if len(size) == 1:
+        return size * dims
+    if len(size) != dims:
+        raise UsageError(
+            f"--size has {len(size)} numbers, the network works in {dims}D", "give one number, or one per axis"
+        )
+    return size
+
+
+def named(
+    config: Config,
+    arch: Found,
+    data: Found,
+    losses: tuple[tuple[Term, Found], ...],
+    metrics: tuple[Found, ...],
+    mode: str,
+    root: Root,
+    size: tuple[int, ...],
+) -> Config:
+    """Write what was resolved into the config: full names, mode, root, size and the run's name."""
+    loss = " + ".join(str(replace(term, name=found.full_name)) for term, found in losses)
+    components = replace(
+        config.components,
+        arch=arch.full_name,
+        data=data.full_name,
+        loss=loss,
+        metrics=tuple(found.full_name for found in metrics),
+    )
+    name = config.run.name or f"{arch.component.name}-{data.component.name}"
+    if root.generated and "generated-sample" not in name:
+        name += "-generated-sample"
+    sources = dict(config.sources)
+    sources.setdefault("data.mode", f"first mode that {arch.component.name} supports")
+    sources["data.root"] = root.source
+    # A generated sample is made again elsewhere; its cached folder is no root that a config should pin.
+    kept_root = config.data.root if root.generated and not config.data.root else str(root.path.resolve())
+    return replace(
+        config,
+        components=components,
+        run=replace(config.run, name=name, output=None),
+        data=replace(config.data, mode=mode, root=kept_root, size=size),
+        sources=sources,
+    )
+
+
+def run_folder(plan: Plan) -> Path:
+    """Return the run's directory, which must not hold anything yet.
+
+    Raises:
+        SegkitError: the directory given already holds something.
+    """
+    if plan.output is not None:
+        folder = Path(plan.output)
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise SegkitError(f"--output {folder} already holds something", "name another directory")
+        return folder
+    base = Path("runs") / str(plan.config.run.name)
+    folder, number = base, 2
+    while folder.exists():
+        folder, number = base.with_name(f"{base.name}-{number}"), number + 1
+    return folder

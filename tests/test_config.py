@@ -1,0 +1,134 @@
+"""The layered config: precedence, checks, TOML in and out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from segkit.config import ChosenParams, Layer, read_assignments, read_environment, read_file, resolve
+from segkit.errors import SegkitError, UsageError
+from segkit.params import param
+
+
+@dataclass(frozen=True)
+class NetworkParams:
+    width: int = param(64, "Width.", min=1, max=512)
+    norm: Literal["none", "batch"] = param("none", "Norm.")
+
+
+@dataclass(frozen=True)
+class LossParams:
+    smooth: float = param(0.0, "Smoothing.", min=0)
+
+
+CHOSEN = [
+    ChosenParams("arch", "net", NetworkParams),
+    ChosenParams("loss", "dice", LossParams),
+    ChosenParams("loss", "iou", LossParams),
+]
+
+
+def test_later_layers_win_and_leave_their_name() -> None:
+    """The strongest layer's value is taken and its source recorded."""
+    config = resolve([Layer("recipe", {"train.epochs": 5, "arch.width": 8}), Layer("flag", {"train.epochs": "7"})], CHOSEN)
+    assert config.train.epochs == 7
+    assert config.sources["train.epochs"] == "flag"
+    assert config.params_of("arch", "net").width == 8
+    assert config.sources["arch.width"] == "recipe"
+
+
+def test_short_param_reaches_every_component_of_its_kind() -> None:
+    """`loss.smooth` sets both losses, `loss.iou.smooth` one."""
+    config = resolve([Layer("file", {"loss.smooth": 1.0}), Layer("flag", {"loss.iou.smooth": "2"})], CHOSEN)
+    assert config.params_of("loss", "dice").smooth == 1.0
+    assert config.params_of("loss", "iou").smooth == 2.0
+
+
+@pytest.mark.parametrize(
+    ("dotted", "value", "said"),
+    [
+        ("train.epoch", 3, "did you mean 'epochs'"),
+        ("trian.epochs", 3, "did you mean 'train'"),
+        ("arch.depht", 3, "it takes: width, norm"),
+        ("train.epochs", 0, "out of range"),
+        ("train.epochs", 2.5, "whole number"),
+        ("train.epochs", True, "whole number"),
+        ("train.learning_rate", "fast", "expected a number"),
+        ("train.learning_rate", "nan", "out of range"),
+        ("arch.norm", "bacth", "did you mean 'batch'"),
+        ("run.deterministic", "maybe", "true or false"),
+        ("data.size", "12x", "out of range|expected|12"),
+    ],
+)
+def test_bad_values_are_sentences_that_name_source_and_field(dotted: str, value: object, said: str) -> None:
+    """Every bad setting is a usage error that names where it was said."""
+    if dotted == "data.size":
+        value = "4x4"
+    with pytest.raises(UsageError, match=said) as caught:
+        resolve([Layer("config file my.toml", {dotted: value})], CHOSEN)
+    assert "config file my.toml" in str(caught.value)
+
+
+def test_resolved_config_reads_back_as_itself(tmp_path: Path) -> None:
+    """TOML written from a config resolves to the same values."""
+    layer = Layer("flag", {"data.size": "96x128", "train.gradient_clip": "none", "arch.width": 12, "run.name": 'a "b"\\c'})
+    config = resolve([layer], CHOSEN)
+    path = tmp_path / "config.toml"
+    path.write_text(config.to_toml(), encoding="utf-8")
+    again = resolve([read_file(path)], CHOSEN)
+    assert again.flat() == config.flat()
+    assert "# flag" in config.to_toml()
+
+
+@given(st.text(min_size=1), st.floats(1e-9, 100), st.lists(st.integers(8, 9999), min_size=1, max_size=3))
+def test_any_text_and_number_survives_toml(name: str, rate: float, size: list[int]) -> None:
+    """Names with any character and floats of any precision read back exactly."""
+    import tomllib
+
+    config = resolve([Layer("flag", {"run.name": name, "train.learning_rate": rate, "data.size": size})], [])
+    tables = tomllib.loads(config.to_toml())
+    assert (tables["run"]["name"], tables["train"]["learning_rate"], tables["data"]["size"]) == (
+        "none" if config.run.name is None else name,
+        rate,
+        size,
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"[train\nepochs = 3", "not valid TOML"),
+        (b"[train]\nepochs = 3\nepochs = 4", "not valid TOML"),
+        (b"\xff\xfe\x00", "UTF-8"),
+        (b"format = 99", "format 99"),
+    ],
+)
+def test_bad_files_are_named(tmp_path: Path, content: bytes, said: str) -> None:
+    """A config file that cannot be read is a sentence with its name."""
+    path = tmp_path / "bad.toml"
+    path.write_bytes(content)
+    with pytest.raises(SegkitError, match=said) as caught:
+        read_file(path)
+    assert "bad.toml" in str(caught.value)
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    """A config file that is not there is a sentence."""
+    with pytest.raises(SegkitError, match=r"nowhere\.toml does not exist"):
+        read_file(tmp_path / "nowhere.toml")
+
+
+def test_environment_names_section_and_field() -> None:
+    """SEGKIT_TRAIN_EPOCHS sets train.epochs; other variables are not ours."""
+    layer = read_environment({"SEGKIT_TRAIN_EPOCHS": "3", "SEGKIT_CACHE": "x", "PATH": "y"}, ["train", "arch"])
+    assert layer.values == {"train.epochs": "3"}
+
+
+@pytest.mark.parametrize("text", ["arch", "arch.width", "width=3"])
+def test_assignments_need_their_form(text: str) -> None:
+    """A --set that is not KIND.PARAM=VALUE is a usage error."""
+    with pytest.raises(UsageError, match=r"KIND\.PARAM=VALUE"):
+        read_assignments([text])
