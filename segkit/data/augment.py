@@ -1,0 +1,176 @@
+"""Random changes of a batch, each sample's from (seed, epoch, case index) alone.
+
+What a sample becomes does not depend on the batch it is in, on the number of workers or on the other options: every
+option has its own numbers among a sample's draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from segkit.contracts import IGNORE
+from segkit.data.normalize import Normalization
+from segkit.settings import Augment
+
+Key = tuple[int, int, int]
+"""(seed, epoch, case index)"""
+
+# The place of each option among a sample's draws; stored results depend on it.
+FLIP = (0, 1, 2)  # last axis, the one before it, the one before that
+TRANSPOSE, WARP, ROTATION, SCALE = 3, 4, 5, 6
+SHIFT = (7, 8, 9)  # axes as for FLIP
+BRIGHTNESS, CONTRAST, SATURATION = 10, 11, 12
+COLOUR = 16  # one for each channel from here on
+
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in grey (ITU-R BT.601)."""
+
+
+def augment(
+    images: torch.Tensor,
+    masks: torch.Tensor,
+    settings: Augment,
+    normalization: Normalization,
+    keys: Sequence[Key],
+    *,
+    limits: tuple[float, float] | None = (0.0, 1.0),
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Change colours, normalise, then mirror and warp image and mask together.
+
+    Flips and transposes are exact. A warp interpolates the image linearly and takes the mask by nearest neighbour; what
+    it brings in from outside is 0 in the normalised image and 255 in the mask. It is rigid up to its scale on any grid;
+    in volumes the rotation is about the first axis. Factors are (1 + range) ** u with u uniform in -1 to 1.
+
+    Args:
+        images: float32 (N, C, *S), not yet normalised; left as they are.
+        masks: integers (N, *S).
+        keys: (seed, epoch, case index) of each sample.
+        limits: range that changed colours are clamped to; None for images without natural limits.
+
+    Returns:
+        Normalised images (N, C, *S) and masks (N, *S) int64.
+    """
+    draws = draw(keys, images.shape[1])
+    images = normalization.apply(recolour(images, settings, draws, limits))
+    images, masks = mirror(images, masks.long(), settings, draws)
+    return warp(images, masks, settings, draws)
+
+
+def draw(keys: Sequence[Key], channels: int) -> np.ndarray:
+    """Return the uniform numbers in [0, 1) of each sample, (N, COLOUR + channels)."""
+    return np.stack([generator(key).random(COLOUR + channels) for key in keys])
+
+
+def generator(key: Key) -> np.random.Generator:
+    """Return a sample's own source of randomness."""
+    # The spawn key keeps it apart from the source of the epoch's order (batches.py).
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(key, spawn_key=(1,))))
+
+
+def recolour(
+    images: torch.Tensor, settings: Augment, draws: np.ndarray, limits: tuple[float, float] | None
+) -> torch.Tensor:
+    """Change brightness, contrast, saturation and colour, in this order."""
+    changed = images
+    if settings.brightness:
+        changed = changed + _per_sample(settings.brightness * _symmetric(draws[:, BRIGHTNESS]), images)
+    if settings.contrast:
+        # One image at a time, as in Normalization.apply.
+        mean = torch.stack([image.mean() for image in changed]).view(-1, *[1] * (images.ndim - 1))
+        changed = mean + (changed - mean) * _per_sample(_factor(settings.contrast, draws[:, CONTRAST]), images)
+    if settings.saturation and images.shape[1] == len(LUMA):
+        grey = sum(weight * changed[:, channel : channel + 1] for channel, weight in enumerate(LUMA))
+        changed = grey + (changed - grey) * _per_sample(_factor(settings.saturation, draws[:, SATURATION]), images)
+    if settings.colour:
+        changed = changed * _per_sample(_factor(settings.colour, draws[:, COLOUR:]), images)
+    return changed if changed is images or limits is None else changed.clamp(*limits)
+
+
+def mirror(
+    images: torch.Tensor, masks: torch.Tensor, settings: Augment, draws: np.ndarray
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Flip axes and swap the last two, without any interpolation."""
+    for axis in range(masks.ndim - 1):
+        chosen = draws[:, FLIP[axis]] < settings.flip
+        images = _where(chosen, images.flip(-1 - axis), images)
+        masks = _where(chosen, masks.flip(-1 - axis), masks)
+    if masks.shape[-1] == masks.shape[-2]:
+        chosen = draws[:, TRANSPOSE] < settings.transpose
+        images = _where(chosen, images.transpose(-1, -2), images)
+        masks = _where(chosen, masks.transpose(-1, -2), masks)
+    return images, masks
+
+
+def warp(
+    images: torch.Tensor, masks: torch.Tensor, settings: Augment, draws: np.ndarray
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rotate, scale and shift the samples whose turn it is, by one interpolation."""
+    chosen = np.flatnonzero(draws[:, WARP] < settings.warp)
+    if not len(chosen) or not (settings.rotation or settings.scale or settings.shift):
+        return images, masks
+    index = torch.from_numpy(chosen).to(images.device)
+    grid = sampling_grid(affine(draws[chosen], settings, tuple(masks.shape[1:])), tuple(masks.shape[1:]), images.device)
+    warped = functional.grid_sample(images[index], grid, "bilinear", "zeros", align_corners=False)
+    # Labels are moved up by one so that the zeros from outside are told from the background; exact in float32.
+    labels = (masks[index] + 1).to(torch.float32).unsqueeze(1)
+    moved = functional.grid_sample(labels, grid, "nearest", "zeros", align_corners=False).squeeze(1).long() - 1
+    return images.index_copy(0, index, warped), masks.index_copy(0, index, moved.where(moved >= 0, IGNORE))
+
+
+def affine(draws: np.ndarray, settings: Augment, shape: tuple[int, ...]) -> np.ndarray:
+    """Return (n, dims, dims + 1) matrices from an output pixel's offset from the centre to the source's, in pixels.
+
+    Axes are those of `shape`, in its order.
+    """
+    dims = len(shape)
+    angle = np.deg2rad(settings.rotation) * _symmetric(draws[:, ROTATION])
+    matrix = np.zeros((len(draws), dims, dims + 1))
+    matrix[:, range(dims), range(dims)] = 1
+    matrix[:, -2, -3], matrix[:, -2, -2] = np.cos(angle), np.sin(angle)
+    matrix[:, -1, -3], matrix[:, -1, -2] = -np.sin(angle), np.cos(angle)
+    matrix /= _factor(settings.scale, draws[:, SCALE])[:, None, None]
+    for axis, length in enumerate(shape):
+        matrix[:, axis, -1] = settings.shift * length * _symmetric(draws[:, SHIFT[dims - 1 - axis]])
+    return matrix
+
+
+def sampling_grid(matrix: np.ndarray, shape: tuple[int, ...], device: torch.device) -> torch.Tensor:
+    """Return the source positions (n, *S, dims) as torch's grid_sample takes them (align_corners=False)."""
+    dims = len(shape)
+    factors = torch.from_numpy(matrix.astype(np.float32)).to(device)
+    offsets = []
+    for axis, length in enumerate(shape):
+        line = torch.arange(length, dtype=torch.float32, device=device) - (length - 1) / 2
+        offsets.append(line.view(*[-1 if other == axis else 1 for other in range(dims)]))
+    positions = []
+    # Products and sums one by one, no matrix product: its last bits could depend on the number of samples.
+    for axis, length in enumerate(shape):
+        row = factors[:, axis].view(len(matrix), dims + 1, *[1] * dims)
+        position = sum((row[:, other] * offsets[other] for other in range(dims)), start=row[:, dims])
+        positions.append(position * (2 / length))
+    return torch.stack(positions[::-1], dim=-1)
+
+
+def _symmetric(uniform: np.ndarray) -> np.ndarray:
+    return 2 * uniform - 1
+
+
+def _factor(limit: float, uniform: np.ndarray) -> np.ndarray:
+    return (1 + limit) ** _symmetric(uniform)
+
+
+def _per_sample(values: np.ndarray, images: torch.Tensor) -> torch.Tensor:
+    """Return values (N,) or (N, C) in a shape that broadcasts over images (N, C, *S)."""
+    tensor = torch.from_numpy(values.astype(np.float32)).to(images.device)
+    return tensor.view(len(images), -1, *[1] * (images.ndim - 2))
+
+
+def _where(chosen: np.ndarray, changed: torch.Tensor, unchanged: torch.Tensor) -> torch.Tensor:
+    if not chosen.any():
+        return unchanged
+    condition = torch.from_numpy(chosen).to(unchanged.device).view(-1, *[1] * (unchanged.ndim - 1))
+    return torch.where(condition, changed, unchanged)

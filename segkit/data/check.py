@@ -1,0 +1,68 @@
+"""What a case read from disk has to be before anything is learnt from it or scored on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from segkit.contracts import IGNORE
+from segkit.data.case import Case, Sample
+from segkit.declarations import Task
+from segkit.errors import SegkitError
+
+IMAGE_TYPES = ("uint8", "int16", "float32")
+
+
+def check_sample(sample: Sample, case: Case, task: Task, dataset_name: str) -> None:
+    """Raise SegkitError, naming case and file, unless the sample is one of the task.
+
+    Checked: dimensions, channels and dtype of the image, finite values, the mask's shape, dtype and labels (0 to the
+    number of classes, or 255), and a positive spacing per axis. A mask may be missing.
+    """
+    problem = next(_problems(sample, task), None)
+    if problem is not None:
+        files = ", ".join(path.name for path in case.files)
+        named = f"{case.id} ({files})" if files else case.id
+        raise SegkitError(
+            f"dataset {dataset_name}, case {named}: {problem}", "mend or remove the files, or mend the dataset's plugin"
+        )
+
+
+def _problems(sample: Sample, task: Task) -> Iterator[str]:
+    image = sample.image
+    if image.ndim != task.spatial_dims + 1:
+        expected = "(channels, height, width)" if task.spatial_dims == 2 else "(channels, depth, height, width)"
+        yield f"the image has shape {image.shape}, expected {expected}"
+        return
+    if len(image) != task.in_channels:
+        yield f"the image has {len(image)} channels, the task {task.in_channels}"
+    if 0 in image.shape:
+        yield f"the image of shape {image.shape} is empty"
+    if image.dtype not in IMAGE_TYPES:
+        yield f"the image's type {image.dtype} is none of {', '.join(IMAGE_TYPES)}"
+    elif image.dtype == np.float32 and not np.isfinite(image).all():
+        yield f"{np.count_nonzero(~np.isfinite(image))} values of the image are NaN or infinite"
+    if sample.mask is not None:
+        yield from _mask_problems(sample.mask, sample.shape, task)
+    if sample.spacing is not None and (
+        len(sample.spacing) != task.spatial_dims or not all(0 < length < np.inf for length in sample.spacing)
+    ):
+        yield f"the spacing {sample.spacing} is not {task.spatial_dims} positive lengths in mm"
+
+
+def _mask_problems(mask: np.ndarray, shape: tuple[int, ...], task: Task) -> Iterator[str]:
+    if mask.shape != shape:
+        yield f"the mask's size {_times(mask.shape)} differs from the image's {_times(shape)}"
+    if not np.issubdtype(mask.dtype, np.integer):
+        yield f"the mask's type {mask.dtype} is not an integer type"
+        return
+    classes = len(task.classes)
+    outside = (mask != IGNORE) & ((mask < 0) | (mask > classes))
+    if outside.any():
+        found = ", ".join(str(label) for label in np.unique(mask[outside])[:5])
+        yield f"the mask has labels outside 0 to {classes}: {found}"
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))

@@ -1,0 +1,131 @@
+"""Where a dataset's files are: given, found, or a generated sample."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import segkit
+from segkit import params as component_params
+from segkit.data.dataset import DatasetReader
+from segkit.data.folders import locked, new_folder, writing
+from segkit.errors import SegkitError
+
+MARKER = "generated-sample.json"
+"""The file that lies in the root of every generated sample."""
+
+
+@dataclass(frozen=True)
+class Root:
+    """The folder that a dataset is read from.
+
+    Attributes:
+        source: who named it: the option or file given, "SEGKIT_DATA", "cache" or "generated sample".
+        generated: whether it holds a generated sample, not real data.
+    """
+
+    path: Path
+    source: str
+    generated: bool
+
+
+def cache_folder() -> Path:
+    """Return the folder of stores, samples and downloads: SEGKIT_CACHE, else segkit's place in the platform's cache."""
+    if given := os.environ.get("SEGKIT_CACHE"):
+        return Path(given).expanduser().absolute()
+    home = Path.home()
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "segkit"
+    if sys.platform == "darwin":
+        return home / "Library" / "Caches" / "segkit"
+    platform_cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    # The XDG specification says to ignore relative paths.
+    return (platform_cache if platform_cache.is_absolute() else home / ".cache") / "segkit"
+
+
+def find_root(
+    dataset_name: str,
+    given: str | None,
+    given_by: str,
+    reader_class: type[DatasetReader],
+    params: Any,
+    progress: Callable[[str], None] | None = None,
+) -> Root:
+    """Find the folder of a dataset, or generate its sample where there is none.
+
+    Looked for: `given`, SEGKIT_DATA/<name>, <cache>/data/<name>; then <cache>/samples, where the sample is generated
+    once by `reader_class.make_sample`.
+
+    Args:
+        dataset_name: plain ("isic") or full ("segkit-isic:isic").
+        given: the folder named by the user, which must exist.
+        given_by: the option or file that named it, for messages.
+        params: the dataset's params; each set of them has a sample of its own.
+        progress: told in a sentence when a sample is about to be generated.
+
+    Raises:
+        SegkitError: a given folder is missing or no folder, or there is none and no sample can be generated.
+    """
+    name = dataset_name.rpartition(":")[2]
+    if given is not None:
+        return _root(_existing(Path(given).expanduser(), given_by), given_by)
+    places = [(cache_folder() / "data" / name, "cache")]
+    if environment := os.environ.get("SEGKIT_DATA"):
+        # A disk that is not mounted must not turn a training on real data into one on a sample.
+        folder = _existing(Path(environment).expanduser(), "SEGKIT_DATA")
+        places.insert(0, (folder / name, "SEGKIT_DATA"))
+    for path, source in places:
+        if path.exists():
+            return _root(_existing(path, source), source)
+    return _root(_sample(dataset_name, reader_class, params, progress), "generated sample")
+
+
+def _root(path: Path, source: str) -> Root:
+    return Root(path, source, (path / MARKER).is_file())
+
+
+def _existing(path: Path, source: str) -> Path:
+    if not path.exists():
+        raise SegkitError(f"{source}: folder {path} does not exist", "check the path")
+    if not path.is_dir():
+        raise SegkitError(f"{source}: {path} is a file", "give the folder that holds the dataset's files")
+    return path
+
+
+def _sample(
+    dataset_name: str, reader_class: type[DatasetReader], params: Any, progress: Callable[[str], None] | None
+) -> Path:
+    name = dataset_name.rpartition(":")[2]
+    make_sample = getattr(reader_class, "make_sample", None)
+    if make_sample is None:
+        raise SegkitError(
+            f"no data for dataset {name}, and it makes no sample of its own",
+            f"give its folder with --data-root, or put it in SEGKIT_DATA/{name}",
+        )
+    reader_version = getattr(reader_class, "reader_version", 0)
+    made_by = f"{reader_class.__module__}.{reader_class.__qualname__}"
+    identity = [name, made_by, segkit.__version__, reader_version, component_params.plain(params)]
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+    final = cache_folder() / "samples" / f"{name}-{digest[:12]}"
+    if (final / MARKER).is_file():
+        return final
+    with writing(f"the generated sample of dataset {name}", final.parent), locked(final):
+        if (final / MARKER).is_file():
+            return final
+        if progress is not None:
+            progress(f"generating a sample of dataset {name}")
+        with new_folder(final) as folder:
+            make_sample(folder, params)
+            if not any(folder.iterdir()):
+                raise SegkitError(
+                    f"dataset {name} generated an empty sample", "give the data's folder with --data-root"
+                )
+            marker = {"generated_sample": True, "segkit": segkit.__version__, "dataset": dataset_name}
+            (folder / MARKER).write_text(json.dumps(marker, indent=1) + "\n", encoding="utf-8")
+    return final

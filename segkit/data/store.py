@@ -1,0 +1,145 @@
+"""The decode-once, memory-mapped copy of a dataset at working resolution."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segkit.data.case import Case
+from segkit.data.dataset import DatasetReader
+from segkit.data.folders import locked, new_folder, writing
+from segkit.data.store_build import FORMAT, IMAGES, INDEX, MASKS, build_store, describe_cases, digest
+from segkit.errors import SegkitError
+
+Progress = Callable[[int, int], None]
+logger = logging.getLogger("segkit")
+
+
+@dataclass(frozen=True)
+class StoredCase:
+    """One case of a store.
+
+    Attributes:
+        shape: the case's own grid.
+    """
+
+    id: str
+    group: str | None
+    shape: tuple[int, ...]
+
+
+class Store:
+    """Images and masks of a split at working resolution, read from memory-mapped files.
+
+    Attributes:
+        size: the working grid.
+        dtype: uint8, or int16 with `scale`.
+        cases: in the order of indices.
+        fingerprint: SHA-256 over the ids and the contents of the source files.
+        rounding_error: largest difference, in the image's unit, between a resampled float image and what is stored.
+        was_built: whether this opening built it.
+    """
+
+    def __init__(self, folder: Path, index: Mapping[str, Any], *, was_built: bool) -> None:
+        entries = index["cases"]
+        self.size: tuple[int, ...] = tuple(index["size"])
+        self.channels: int = index["channels"]
+        self.dtype = np.dtype(index["dtype"])
+        self.cases = tuple(StoredCase(entry["id"], entry["group"], tuple(entry["shape"])) for entry in entries)
+        self.fingerprint = digest([[entry["id"], entry["sources"]] for entry in entries])
+        self.rounding_error: float = index["rounding_error"]
+        self.was_built = was_built
+        self._slopes = np.array([entry["slopes"] for entry in entries], np.float64)
+        self._intercepts = np.array([entry["intercepts"] for entry in entries], np.float64)
+        count = len(entries)
+        # Channels lie last on disk: what a batch gathers is in the layout that networks run fastest in.
+        self._images = np.memmap(folder / IMAGES, self.dtype, "r", shape=(count, *self.size, self.channels))
+        self._masks = np.memmap(folder / MASKS, np.uint8, "r", shape=(count, *self.size))
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    def images(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Return a copy of images as stored, (n, C, *size), channels last in memory."""
+        return np.moveaxis(np.asarray(self._images[np.asarray(indices)]), -1, 1)
+
+    def masks(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Return a copy of masks, (n, *size) uint8."""
+        return np.asarray(self._masks[np.asarray(indices)])
+
+    def scale(self, indices: Sequence[int] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return slopes and intercepts, each (n, C) float64: value = slope * stored + intercept."""
+        chosen = np.asarray(indices)
+        return self._slopes[chosen], self._intercepts[chosen]
+
+
+def open_store(
+    reader: DatasetReader,
+    dataset_name: str,
+    cases: Sequence[Case],
+    size: tuple[int, ...],
+    *,
+    folder: Path,
+    workers: int,
+    progress: Progress | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Store:
+    """Open the store of `cases` at `size`, building it first where there is none or a damaged one.
+
+    Processes that open the same store at once build it once. It is found again as long as dataset, reader version,
+    settings, size, ids, groups, and each file's name, size and time are the same.
+
+    Args:
+        folder: where stores lie, usually cache_folder() / "stores".
+        workers: threads that read and resample while it is built.
+        progress: called with (done, total) after each case that is built.
+        settings: what else `reader.read` depends on: the dataset's params, as TOML can hold them.
+
+    Raises:
+        SegkitError: a case cannot be read or is not one of the task, or the folder cannot be written.
+    """
+    if not cases:
+        raise SegkitError(f"dataset {dataset_name} has no cases to make a store of", "check the data root")
+    identity = {
+        "format": FORMAT,
+        "dataset": dataset_name,
+        "reader": getattr(reader, "reader_version", 0),
+        "settings": dict(settings or {}),
+        "size": list(size),
+        "cases": describe_cases(cases, dataset_name),
+    }
+    key = digest(identity)
+    final = folder / f"{dataset_name.rpartition(':')[2]}-{key[:20]}"
+    index = read_index(final, key)
+    if index is not None:
+        return Store(final, index, was_built=False)
+    with writing(f"the store of dataset {dataset_name}", folder), locked(final):
+        index = read_index(final, key)
+        if index is not None:
+            return Store(final, index, was_built=False)
+        if final.exists():
+            logger.warning("the store %s is damaged; it is built again", final.name)
+        with new_folder(final) as building:
+            build_store(building, key, reader, dataset_name, cases, size, workers=workers, progress=progress)
+        index = read_index(final, key)
+    if index is None:
+        raise SegkitError(f"the store {final.name} was damaged while it was written", "check the disk it lies on")
+    return Store(final, index, was_built=True)
+
+
+def read_index(folder: Path, key: str) -> dict[str, Any] | None:
+    """Return the index of the store in `folder`, or None where there is no whole store with that key."""
+    try:
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        body = index["body"]
+        whole = index["sha256"] == digest(body) and body["key"] == key
+        sizes_fit = all((folder / name).stat().st_size == length for name, length in body["bytes"].items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return body if whole and sizes_fit else None
