@@ -1,0 +1,9 @@
+"""What people read of a run: score tables, curves, pictures and report.html, made from a run directory."""
+
+from __future__ import annotations
+
+from segkit.report.pictures import CasePicture, choose_cases
+from segkit.report.tables import ScoreRow, print_scores, score_rows
+from segkit.report.writer import write_report
+
+__all__ = ["CasePicture", "ScoreRow", "choose_cases", "print_scores", "score_rows", "write_report"]

@@ -1,0 +1,96 @@
+"""How training went: loss by term, validation metrics and learning rate over the epochs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from segkit.report import text
+from segkit.report.record import RunRecord
+from segkit.report.style import DASHES, Plot, Theme, new_plot
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Series = Mapping[str, Sequence[tuple[int, float]]]
+"""Lines by label: (epoch, value) where there is one."""
+
+
+def curve_plots(record: RunRecord) -> list[Plot]:
+    """Return the plots of a training history; none where nothing was trained."""
+    history = record.history
+    losses = collect(history, loss_values)
+    metrics = collect(history, lambda entry: {key: value for key, value in validation(entry).items() if key != "loss"})
+    rates = collect(history, lambda entry: {"learning rate": entry.get("learning_rate")})
+    plots = [
+        line_plot(record, "loss", "Loss", losses),
+        line_plot(record, "validation", "Validation during training", metrics),
+        line_plot(record, "learning-rate", "Learning rate", rates),
+    ]
+    return [plot for plot in plots if plot is not None]
+
+
+def loss_values(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The losses of one epoch by label: the sum, its terms where it has several, and the validation loss."""
+    terms = entry.get("terms") or {}
+    values = {"train": entry.get("loss")}
+    if len(terms) > 1:
+        values |= {f"train: {name}": value for name, value in terms.items()}
+    return values | {"validation": validation(entry).get("loss")}
+
+
+def validation(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What was measured on the validation split after one epoch."""
+    return entry.get("val") or {}
+
+
+def collect(history: Sequence[Mapping[str, Any]], values_of: Any) -> dict[str, list[tuple[int, float]]]:
+    """Gather finite values by label over the epochs."""
+    lines: dict[str, list[tuple[int, float]]] = {}
+    for entry in history:
+        for label, value in values_of(entry).items():
+            if isinstance(value, (int, float)) and math.isfinite(value):
+                lines.setdefault(label, []).append((int(entry["epoch"]), float(value)))
+    return lines
+
+
+def line_plot(record: RunRecord, name: str, title: str, lines: Series) -> Plot | None:
+    """Return a plot of values over epochs, or None where there are none."""
+    if not lines:
+        return None
+
+    def draw(theme: Theme) -> Figure:
+        from matplotlib.ticker import MaxNLocator
+
+        figure, axes = new_plot(record, title, theme)
+        for index, (label, points) in enumerate(lines.items()):
+            epochs, values = zip(*points, strict=True)
+            axes.plot(
+                epochs,
+                values,
+                label=label,
+                color=theme.series[index % len(theme.series)],
+                linestyle=DASHES[index % len(DASHES)],
+                marker="o" if len(points) < 3 else None,
+            )
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.margins(x=0.02)
+        if name == "learning-rate":
+            axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
+        else:
+            axes.legend()
+        return figure
+
+    return Plot(
+        name, f"{title} by epoch. " + " ".join(describe(label, points) for label, points in lines.items()), draw
+    )
+
+
+def describe(label: str, points: Sequence[tuple[int, float]]) -> str:
+    """Say in words where a line starts and ends."""
+    (first, start), (last, end) = points[0], points[-1]
+    if first == last:
+        return f"{label}: {text.number(start)} in epoch {first}."
+    return f"{label}: {text.number(start)} in epoch {first}, {text.number(end)} in epoch {last}."

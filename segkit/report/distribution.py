@@ -1,0 +1,113 @@
+"""How the scores of single cases are spread, class by class."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from segkit.report import text
+from segkit.report.record import CaseRow, RunRecord
+from segkit.report.style import PLOT_SIZE, Plot, Theme, new_figure, shorten
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BINS = 48
+ROW_INCHES = 0.42
+MISSED_MARK = "x"
+
+
+def distribution_plot(record: RunRecord, metric: str) -> Plot | None:
+    """Return one row of dots per class, a dot a case; None where no case has a finite score."""
+    rows: dict[str, list[CaseRow]] = defaultdict(list)
+    for row in record.cases:
+        if math.isfinite(row.values.get(metric, math.nan)):
+            rows[row.class_name].append(row)
+    if not rows:
+        return None
+    undrawn = len(record.cases) - sum(map(len, rows.values()))
+    note = f" {undrawn} without a finite value not drawn." if undrawn else ""
+
+    def draw(theme: Theme) -> Figure:
+        height = max(PLOT_SIZE[1], 1.3 + ROW_INCHES * len(rows))
+        figure = new_figure(record, theme, (PLOT_SIZE[0], height))
+        axes = figure.add_subplot()
+        axes.set_title(f"{metric} of each case" + (" (generated sample)" if record.notice else ""))
+        draw_rows(axes, rows, metric, theme)
+        axes.set_xlabel(f"{metric};{note}" if note else metric)
+        return figure
+
+    alt = (
+        f"{metric} of each case as dots."
+        + "".join(describe(name, found, metric) for name, found in rows.items())
+        + note
+    )
+    return Plot(f"distribution-{metric}", alt, draw)
+
+
+def draw_rows(axes: Axes, rows: dict[str, list[CaseRow]], metric: str, theme: Theme) -> None:
+    """Draw the dots of every class with the quartiles under them."""
+    everything = np.array([row.values[metric] for found in rows.values() for row in found])
+    edges = bin_edges(everything)
+    tallest = max(int(np.histogram([row.values[metric] for row in found], edges)[0].max()) for found in rows.values())
+    step = min(0.09, 0.84 / max(tallest - 1, 1))
+    for position, found in enumerate(rows.values()):
+        values = np.array([row.values[metric] for row in found])
+        missed = np.array([row.status == "missed" for row in found])
+        heights = position + swarm_offsets(values, edges, step)
+        low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+        axes.fill_betweenx([position - 0.46, position + 0.46], low, high, color=theme.grid, linewidth=0)
+        axes.plot([middle] * 2, [position - 0.46, position + 0.46], color=theme.ink, linewidth=1.6)
+        axes.scatter(values[~missed], heights[~missed], s=14, color=theme.series[0], linewidths=0, alpha=0.85)
+        axes.scatter(values[missed], heights[missed], s=18, color=theme.series[1], marker=MISSED_MARK, linewidths=1.3)
+    axes.set_yticks(range(len(rows)), [shorten(name, 18) for name in rows])
+    axes.set_ylim(len(rows) - 0.45, -0.55)
+    axes.grid(axis="y", visible=False)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    draw_legend(axes, theme)
+
+
+def draw_legend(axes: Axes, theme: Theme) -> None:
+    """Explain the marks below the plot."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    handles = [
+        Line2D([], [], color=theme.series[0], marker="o", markersize=4, linestyle="none", label="case"),
+        Line2D([], [], color=theme.series[1], marker=MISSED_MARK, markersize=5, linestyle="none", label="missed"),
+        Line2D([], [], color=theme.ink, label="median"),
+        Patch(color=theme.grid, label="middle half"),
+    ]
+    axes.figure.legend(handles=handles, loc="outside lower center", ncols=4, handlelength=1.2, columnspacing=1.2)
+
+
+def bin_edges(values: np.ndarray) -> np.ndarray:
+    """Return the bins that dots are stacked in: 0 to 1 for scores that lie there, else the range of the values."""
+    low, high = float(values.min()), float(values.max())
+    if low >= 0 and high <= 1:
+        low, high = 0.0, 1.0
+    return np.linspace(low, high if high > low else low + 1, BINS + 1)
+
+
+def swarm_offsets(values: np.ndarray, edges: np.ndarray, step: float) -> np.ndarray:
+    """Spread dots of one bin evenly around their row, so that none hides another."""
+    bins = np.clip(np.digitize(values, edges) - 1, 0, BINS - 1)
+    offsets = np.zeros(len(values))
+    for index in np.unique(bins):
+        members = np.flatnonzero(bins == index)
+        members = members[np.argsort(values[members], kind="stable")]
+        offsets[members] = (np.arange(len(members)) - (len(members) - 1) / 2) * step
+    return offsets
+
+
+def describe(class_name: str, rows: Sequence[CaseRow], metric: str) -> str:
+    """Say in words how one class's scores are spread."""
+    values = [row.values[metric] for row in rows]
+    low, median, high = (text.number(float(value)) for value in np.quantile(values, [0, 0.5, 1]))
+    return f" {class_name}: {len(values)} cases from {low} to {high}, median {median}."

@@ -1,0 +1,158 @@
+"""Render report.html: one self-contained file that asks nothing of any network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from segkit.report import text
+from segkit.report.overlays import (
+    AGREEMENT_OPACITY,
+    PREDICTION_COLOUR,
+    REFERENCE_COLOUR,
+    Overlay,
+    agreement_png,
+    jpeg_bytes,
+    svg_path,
+)
+from segkit.report.pictures import CasePicture
+from segkit.report.record import CaseRow, RunRecord
+from segkit.report.style import DISCLAIMER
+from segkit.report.tables import ScoreRow, score_rows
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+TEMPLATES = Path(__file__).parent / "templates"
+ALL_CLASSES = "all classes"
+
+
+@dataclass(frozen=True)
+class PlotFiles:
+    """A plot as PNG files for light and dark pages."""
+
+    name: str
+    alt: str
+    light: bytes
+    dark: bytes
+
+
+def render(
+    record: RunRecord,
+    curves: Sequence[PlotFiles],
+    distribution: Sequence[PlotFiles],
+    pictures: Sequence[tuple[CasePicture, Overlay]],
+) -> str:
+    """Return the page's HTML; everything that comes from the run is escaped."""
+    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    scores = score_rows(record.summary)
+    context = {
+        "record": record,
+        "summary": record.summary,
+        "environment": record.environment,
+        "disclaimer": DISCLAIMER,
+        "style": (TEMPLATES / "report.css").read_text(encoding="utf-8"),
+        "script": script,
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii"),
+        "headline": headline(record, scores),
+        "scores": scores,
+        "score_notes": list(dict.fromkeys(row.note for row in scores if row.note)),
+        "interval_methods": list(dict.fromkeys(row.ci_method for row in scores if row.ci_method)),
+        "curves": curves,
+        "distribution": distribution,
+        "pictures": pictures,
+        "legend": list(dict.fromkeys(entry for _, overlay in pictures for entry in overlay.legend)),
+        "reference_colour": REFERENCE_COLOUR,
+        "prediction_colour": PREDICTION_COLOUR,
+        "agreement_opacity": AGREEMENT_OPACITY,
+        "cases": worst_first(record),
+        "case_metrics": list(record.cases[0].values) if record.cases else [],
+        "statuses": sorted({row.status for row in record.cases}),
+        "requirements": requirements(record),
+        "repeatability": repeatability(record),
+    }
+    return _environment().get_template("report.html.j2").render(context)
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": text.number,
+        "count": text.count,
+        "duration": text.duration,
+        "jpeg_url": lambda image: data_url("image/jpeg", jpeg_bytes(image)),
+        "agreement_url": lambda agreement: data_url("image/png", agreement_png(agreement)),
+        "png_url": lambda content: data_url("image/png", content),
+        "svg_path": svg_path,
+        "sort_key": sort_key,
+        "web_link": web_link,
+    }
+    environment.globals["interval"] = text.interval
+    return environment
+
+
+def data_url(kind: str, content: bytes) -> str:
+    """Write a file into the page itself."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def web_link(address: str) -> str:
+    """Return an address that is safe to link to, "" for any other scheme ("javascript:")."""
+    return address if address.startswith(("https://", "http://")) else ""
+
+
+def sort_key(value: float) -> str:
+    """Write a value as the page's script sorts it; "" for NaN, which goes last either way."""
+    return "" if math.isnan(value) else repr(value)
+
+
+def headline(record: RunRecord, scores: Sequence[ScoreRow]) -> ScoreRow | None:
+    """The main metric over all classes, or of the only one."""
+    rows = [row for row in scores if row.metric == record.main_metric]
+    return next((row for row in rows if row.class_name == ALL_CLASSES), rows[0] if rows else None)
+
+
+def worst_first(record: RunRecord) -> list[CaseRow]:
+    """Rows of the case table by the main metric, undefined scores last."""
+    sign = 1.0 if record.higher_is_better(record.main_metric) else -1.0
+
+    def key(row: CaseRow) -> tuple[bool, float, str]:
+        value = row.values.get(record.main_metric, math.nan)
+        return math.isnan(value), 0.0 if math.isnan(value) else sign * value, row.case
+
+    return sorted(record.cases, key=key)
+
+
+def requirements(record: RunRecord) -> list[str]:
+    """The distributions and versions that the run was made with, as pip takes them."""
+    pinned = {"segkit-core": record.summary.get("segkit", "")}
+    for component in record.summary.get("components", []):
+        distribution, colon, _ = component["name"].partition(":")
+        if colon:
+            pinned[distribution] = component["version"]
+    return [f"{name}=={version}" for name, version in pinned.items() if version]
+
+
+def repeatability(record: RunRecord) -> str:
+    """Say how exactly the run can be repeated."""
+    device = str(record.environment.get("device", ""))
+    deterministic = any(entry.name == "run.deterministic" and entry.value == "true" for entry in record.settings)
+    if device == "cpu":
+        threads = record.environment.get("threads")
+        return f"On a CPU with {threads} threads the same seed gives the same weights, bit for bit."
+    if device and deterministic:
+        return "On the same kind of device the same seed gives the same weights, bit for bit."
+    return "Not bit-reproducible on this device: scores of a repeated run differ slightly." if device else ""

@@ -1,0 +1,185 @@
+"""A case as people look at it: the image with both outlines, and where prediction and reference agree."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from segkit.contracts import IGNORE
+from segkit.report import text
+from segkit.report.pictures import CasePicture
+from segkit.report.record import RunRecord
+from segkit.report.style import Theme, figure_style, new_figure, png_bytes, shorten
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DISPLAY_WIDTH = 640
+DISPLAY_HEIGHT = 640
+JPEG_QUALITY = 85
+
+REFERENCE_COLOUR = "#56b4e9"
+PREDICTION_COLOUR = "#ffd23f"
+OVERLAP, EXTRA, MISSED, CONFUSED, IGNORED = 1, 2, 3, 4, 5
+AGREEMENT = {
+    OVERLAP: ("agreed", (0, 158, 115)),
+    EXTRA: ("predicted only", (255, 176, 0)),
+    MISSED: ("reference only", (0, 92, 200)),
+    CONFUSED: ("wrong class", (204, 70, 160)),
+    IGNORED: ("ignored", (128, 128, 128)),
+}
+"""What a pixel of the agreement map means: its name and colour (R, G, B), told apart with any colour vision."""
+AGREEMENT_OPACITY = 0.62
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """A case picture at display size.
+
+    Attributes:
+        image: (H, W, 3) uint8.
+        reference, prediction: outlines, each (points, 2) x and y in pixels of the display grid.
+        agreement: (H, W) uint8, keys of AGREEMENT, 0 where both are background.
+        missed_share: share of the reference that the prediction lacks; extra_share: share of the prediction
+            that lies outside the reference; None where the mask is empty.
+    """
+
+    image: np.ndarray
+    reference: list[np.ndarray]
+    prediction: list[np.ndarray]
+    agreement: np.ndarray
+    missed_share: float | None
+    extra_share: float | None
+
+    @property
+    def legend(self) -> list[tuple[str, tuple[int, int, int]]]:
+        """Names and colours of what occurs in the agreement map."""
+        return [AGREEMENT[key] for key in AGREEMENT if (self.agreement == key).any()]
+
+
+def make_overlay(picture: CasePicture) -> Overlay:
+    """Bring a case to display size, at most 640 pixels a side."""
+    height, width = picture.image.shape[:2]
+    scale = min(1.0, DISPLAY_WIDTH / width, DISPLAY_HEIGHT / height)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    agreement = agreement_map(picture.reference, picture.prediction)
+    image = Image.fromarray(picture.image).resize(size, Image.Resampling.LANCZOS) if scale < 1 else picture.image
+    counted = picture.reference != IGNORE
+    return Overlay(
+        image=np.asarray(image),
+        reference=outlines(picture.reference, size),
+        prediction=outlines(picture.prediction, size),
+        agreement=np.asarray(Image.fromarray(agreement).resize(size, Image.Resampling.NEAREST)),
+        missed_share=share(agreement, (MISSED, CONFUSED), (picture.reference > 0) & counted),
+        extra_share=share(agreement, (EXTRA, CONFUSED), (picture.prediction > 0) & counted),
+    )
+
+
+def agreement_map(reference: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """Return (H, W) uint8: which pixels agree, and how the others differ."""
+    here, there = reference > 0, prediction > 0
+    agreement = np.zeros(reference.shape, np.uint8)
+    agreement[there & ~here] = EXTRA
+    agreement[here & ~there] = MISSED
+    agreement[here & there] = np.where(reference == prediction, OVERLAP, CONFUSED)[here & there]
+    agreement[reference == IGNORE] = IGNORED
+    return agreement
+
+
+def share(agreement: np.ndarray, keys: tuple[int, ...], of: np.ndarray) -> float | None:
+    """Return which share of the pixels `of` has one of the keys; None where there are no such pixels."""
+    total = np.count_nonzero(of)
+    return np.count_nonzero(np.isin(agreement, keys) & of) / total if total else None
+
+
+def outlines(mask: np.ndarray, size: tuple[int, int]) -> list[np.ndarray]:
+    """Trace every class of a label map; returns closed lines (points, 2), x and y on the display grid `size` (W, H).
+
+    The mask is shrunk by covered area, so an outline runs between pixels, and a structure of less than half a
+    display pixel is still drawn.
+    """
+    from matplotlib.figure import Figure
+
+    lines = []
+    for label in np.unique(mask):
+        if label in (0, IGNORE):
+            continue
+        covered = Image.fromarray((mask == label).astype(np.float32)).resize(size, Image.Resampling.BOX)
+        padded = np.pad(np.asarray(covered), 1)
+        contours = Figure().add_subplot().contour(padded, levels=[min(0.5, float(padded.max()) / 2)])
+        # One pixel of padding, and a pixel's centre lies half a pixel from its corner.
+        lines += [np.clip(line - 0.5, 0, size) for line in contours.allsegs[0]]
+    return lines
+
+
+def svg_path(lines: list[np.ndarray]) -> str:
+    """Write closed lines as the `d` of an SVG path, to a tenth of a pixel."""
+    return "".join("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in line[:-1]) + "Z" for line in lines)
+
+
+def jpeg_bytes(image: np.ndarray) -> bytes:
+    """Encode an image for the page, without metadata."""
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, "JPEG", quality=JPEG_QUALITY, optimize=True)
+    return stream.getvalue()
+
+
+def agreement_png(agreement: np.ndarray) -> bytes:
+    """Encode the agreement map as a palette PNG that lets the image shine through."""
+    palette = [(0, 0, 0), *(AGREEMENT[key][1] for key in sorted(AGREEMENT))]
+    opaque = round(255 * AGREEMENT_OPACITY)
+    picture = Image.fromarray(agreement).convert("P")
+    picture.putpalette(np.array(palette, np.uint8).tobytes())
+    stream = io.BytesIO()
+    picture.save(stream, "PNG", optimize=True, transparency=bytes([0, *[opaque] * len(AGREEMENT)]))
+    return stream.getvalue()
+
+
+def case_png(record: RunRecord, picture: CasePicture, overlay: Overlay, theme: Theme) -> bytes:
+    """Draw the case as a figure of three panels and return the PNG file; the same bytes every time."""
+    with figure_style(theme):
+        return png_bytes(_case_figure(record, picture, overlay, theme))
+
+
+def _case_figure(record: RunRecord, picture: CasePicture, overlay: Overlay, theme: Theme) -> Figure:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    height, width = overlay.image.shape[:2]
+    figure = new_figure(record, theme, (9.6, min(9.0, 3.05 * height / width + 1.5)))
+    name = shorten(record.case_names.get(picture.case, picture.case), 50)
+    title = f"{picture.label}: {name}, {picture.score_name} {text.number(picture.score)}"
+    figure.suptitle(title + (" (generated sample)" if record.notice else ""), x=0.01, ha="left", weight="bold")
+    panels = figure.subplots(1, 3)
+    for axes, label in zip(panels, ("image", "outlines", "agreement"), strict=True):
+        axes.imshow(overlay.image, extent=(0, width, height, 0))
+        axes.set_title(label, fontsize=9.5, weight="normal", color=theme.muted)
+        axes.set_axis_off()
+    styles = {
+        "reference": (overlay.reference, REFERENCE_COLOUR, "-"),
+        "prediction": (overlay.prediction, PREDICTION_COLOUR, "--"),
+    }
+    for lines, colour, dashes in styles.values():
+        for line in lines:
+            panels[1].plot(line[:, 0], line[:, 1], color="black", linewidth=2.6, alpha=0.55)
+            panels[1].plot(line[:, 0], line[:, 1], color=colour, linewidth=1.5, linestyle=dashes)
+    panels[2].imshow(agreement_colours(overlay.agreement), extent=(0, width, height, 0), interpolation="nearest")
+    handles: list[object] = [
+        Line2D([], [], color=colour, linestyle=dashes, label=name) for name, (_, colour, dashes) in styles.items()
+    ]
+    handles += [Patch(color=np.array(colour) / 255, label=name) for name, colour in overlay.legend]
+    legend = figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    legend.get_frame().set_alpha(0)
+    return figure
+
+
+def agreement_colours(agreement: np.ndarray) -> np.ndarray:
+    """Return the agreement map as (H, W, 4) uint8, transparent where both are background."""
+    palette = np.zeros((max(AGREEMENT) + 1, 4), np.uint8)
+    for key, (_, colour) in AGREEMENT.items():
+        palette[key] = (*colour, round(255 * AGREEMENT_OPACITY))
+    return palette[agreement]

@@ -1,0 +1,54 @@
+"""The cases that are shown as pictures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class CasePicture:
+    """One case as it is shown; of a volume, one slice.
+
+    Attributes:
+        case: its id.
+        label: why it is shown: "worst", "median", "best".
+        image: (H, W, 3) uint8.
+        reference, prediction: (H, W) integer labels, 0 background, 255 ignore.
+        score: None where undefined.
+        score_name: the metric's plain name.
+    """
+
+    case: str
+    label: str
+    image: np.ndarray
+    reference: np.ndarray
+    prediction: np.ndarray
+    score: float | None
+    score_name: str
+
+    def __post_init__(self) -> None:
+        grid = self.image.shape[:2]
+        if self.image.shape != (*grid, 3) or self.image.dtype != np.uint8:
+            raise ValueError(f"picture of {self.case}: image must be (H, W, 3) uint8, not {self.image.shape}")
+        for name, mask in (("reference", self.reference), ("prediction", self.prediction)):
+            if mask.shape != grid:
+                raise ValueError(f"picture of {self.case}: {name} is {mask.shape}, the image {grid}")
+
+
+def choose_cases(scores: Mapping[str, float], *, higher_is_better: bool = True) -> list[tuple[str, str]]:
+    """Choose the cases to show as (label, case), the worst first.
+
+    Undefined scores (NaN) are left out and ties go by case id, so the choice is the same every time. Of an even
+    number of cases the median is the worse of the middle two; two cases have no median, one is "only".
+    """
+    sign = 1.0 if higher_is_better else -1.0
+    ranked = sorted((sign * score, case) for case, score in scores.items() if not math.isnan(score))
+    cases = [case for _, case in ranked]
+    if len(cases) < 2:
+        return [("only", case) for case in cases]
+    middle = [("median", cases[(len(cases) - 1) // 2])] if len(cases) > 2 else []
+    return [("worst", cases[0]), *middle, ("best", cases[-1])]

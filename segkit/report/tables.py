@@ -1,0 +1,109 @@
+"""The score table, as rows, in a terminal, and in a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from segkit.report import text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+COLUMNS = ("metric", "class", "mean", "ci_low", "ci_high", "median", "n", "missed", "spurious", "empty", "note")
+"""Header of the tab-separated lines."""
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """One metric of one class, summarised over cases.
+
+    Attributes:
+        metric: plain name; `name` adds the convention it was taken by.
+        mean, median, ci_low, ci_high, std: None where undefined.
+        n: cases (or case and class pairs) with a finite value, of `n_cases`.
+        empty, missed, spurious: structures in neither mask, in the reference only, in the prediction only.
+    """
+
+    metric: str
+    name: str
+    class_name: str
+    unit: str
+    mean: float | None
+    std: float | None
+    median: float | None
+    ci_low: float | None
+    ci_high: float | None
+    ci_method: str
+    n: int
+    n_cases: int
+    empty: int
+    missed: int
+    spurious: int
+    note: str
+
+
+def score_rows(summary: Mapping[str, Any]) -> list[ScoreRow]:
+    """Return the scores of a run's summary in the order of summary.json."""
+    return [
+        ScoreRow(
+            metric=row["metric"],
+            name=row["name"],
+            class_name=row["class"],
+            unit=row.get("unit", ""),
+            mean=row["mean"],
+            std=row.get("std"),
+            median=row["median"],
+            ci_low=row["ci_low"],
+            ci_high=row["ci_high"],
+            ci_method=row.get("ci_method", ""),
+            n=row["n"],
+            n_cases=row["n_cases"],
+            empty=row["n_empty"],
+            missed=row["n_missed"],
+            spurious=row["n_spurious"],
+            note=row.get("note", ""),
+        )
+        for row in summary["scores"]
+    ]
+
+
+def print_scores(summary: Mapping[str, Any], console: Console) -> None:
+    """Print the scores: a table on a terminal, tab-separated lines with full numbers elsewhere."""
+    rows = score_rows(summary)
+    if console.is_terminal:
+        _print_table(rows, console)
+        return
+    console.file.write("\t".join(COLUMNS) + "\n")
+    for row in rows:
+        values = [row.name, row.class_name, row.mean, row.ci_low, row.ci_high, row.median]
+        values += [row.n, row.missed, row.spurious, row.empty, row.note]
+        console.file.write("\t".join("" if value is None else _field(value) for value in values) + "\n")
+
+
+def _field(value: object) -> str:
+    """Write one tab-separated field; tabs and line ends inside a name would break the line."""
+    return " ".join(str(value).split())
+
+
+def _print_table(rows: list[ScoreRow], console: Console) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, caption=Text(_caption(rows)), caption_justify="left")
+    for title in ("metric", "class"):
+        table.add_column(title, overflow="fold")
+    for title in ("mean", "95 % interval", "median", "n", "missed", "spurious", "empty"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for row in rows:
+        cells = [row.name, row.class_name, text.number(row.mean, row.unit), text.interval(row.ci_low, row.ci_high)]
+        cells += [text.number(row.median, row.unit), *map(str, (row.n, row.missed, row.spurious, row.empty))]
+        table.add_row(*map(Text, cells))
+    console.print(table)
+
+
+def _caption(rows: list[ScoreRow]) -> str:
+    """The notes of all rows, each once."""
+    return "\n".join(dict.fromkeys(f"note: {row.note}" for row in rows if row.note))

@@ -1,0 +1,57 @@
+"""Write a run directory's figures and report.html."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from segkit.files import write_text, write_whole
+from segkit.report.curves import curve_plots
+from segkit.report.distribution import distribution_plot
+from segkit.report.html import PlotFiles, render
+from segkit.report.overlays import case_png, make_overlay
+from segkit.report.pictures import CasePicture
+from segkit.report.record import read_record
+from segkit.report.style import DARK, LIGHT
+
+CASE_FIGURE = "case-{number:02d}-{label}.png"
+
+
+def write_report(run_folder: Path, pictures: Sequence[CasePicture], *, anonymous: bool = False) -> Path:
+    """Write figures/*.png and report.html from a run directory's data files; returns the page's path.
+
+    Args:
+        pictures: the cases to show, the worst first.
+        anonymous: show numbers in the place of case ids and groups.
+
+    Raises:
+        SegkitError: a file of the run is missing or cannot be understood, or the disk is full.
+    """
+    record = read_record(run_folder, anonymous=anonymous)
+    figures = run_folder / "figures"
+    figures.mkdir(exist_ok=True)
+    for left_over in figures.glob("case-[0-9]*.png"):
+        left_over.unlink()
+
+    plots = [*curve_plots(record)]
+    distribution = distribution_plot(record, record.main_metric)
+    drawn = []
+    for plot in [*plots, *([distribution] if distribution else [])]:
+        files = PlotFiles(plot.name, plot.alt, light=plot.png(LIGHT), dark=plot.png(DARK))
+        _write_bytes(figures / f"{plot.name}.png", files.light)
+        drawn.append(files)
+    overlays = [make_overlay(picture) for picture in pictures]
+    for number, (picture, overlay) in enumerate(zip(pictures, overlays, strict=True), start=1):
+        label = re.sub(r"[^a-z0-9]+", "-", picture.label.lower()).strip("-")
+        name = CASE_FIGURE.format(number=number, label=label)
+        _write_bytes(figures / name, case_png(record, picture, overlay, LIGHT))
+
+    page = run_folder / "report.html"
+    curves = drawn[: len(plots)]
+    write_text(page, render(record, curves, drawn[len(plots) :], list(zip(pictures, overlays, strict=True))))
+    return page
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    write_whole(path, lambda stream: stream.write(content))
