@@ -1,0 +1,51 @@
+"""What every loss needs: precision, valid pixels, targets and means per sample."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import torch
+
+from segkit import IGNORE
+
+LossFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""From logits (N, K, *S) and mask (N, *S) int64 to one value per sample (N,)."""
+
+
+def at_least_float32(function: LossFunction) -> LossFunction:
+    """Raise half-precision logits to float32 and keep autocast out; float64 stays.
+
+    Sums over a 512x512 image leave the range of half precision.
+    """
+
+    @functools.wraps(function)
+    def raised(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(logits.device.type, enabled=False):
+            return function(logits.to(torch.promote_types(logits.dtype, torch.float32)), mask)
+
+    return raised
+
+
+def valid_pixels(mask: torch.Tensor) -> torch.Tensor:
+    """Return where a mask (N, *S) is not "ignore", as bool (N, *S)."""
+    return mask != IGNORE
+
+
+def with_background(logits: torch.Tensor) -> torch.Tensor:
+    """Return logits of background and classes: [0, logit] where K = 1, whose softmax is the sigmoid of the logit."""
+    if logits.shape[1] > 1:
+        return logits
+    return torch.cat((torch.zeros_like(logits), logits), dim=1)
+
+
+def one_hot(mask: torch.Tensor, classes: int) -> torch.Tensor:
+    """Return where a mask (N, *S) has label 0, 1, ..., as bool (N, classes, *S); ignored pixels have none."""
+    labels = torch.arange(classes, device=mask.device).reshape(-1, *[1] * (mask.ndim - 1))
+    return mask.unsqueeze(1) == labels
+
+
+def mean_over_pixels(values: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
+    """Return the mean per sample (N,) of values (N, *S) over its valid pixels; 0 without gradient where it has none."""
+    total = values.masked_fill(~valid, 0).flatten(1).sum(dim=1)
+    return total / valid.flatten(1).sum(dim=1).clamp(min=1)
