@@ -1,0 +1,81 @@
+"""What the metrics take from one case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from segkit import IGNORE, Measurement, SegkitError, Task
+
+CHUNK = 1 << 20
+"""Pixels counted at a time, so that memory does not grow with the volume."""
+
+
+def counts(
+    prediction: np.ndarray,
+    mask: np.ndarray,
+    spacing: tuple[float, ...] | None,
+    task: Task,
+    options: Mapping[str, Any],
+) -> Measurement:
+    """Count true and false positives and negatives of each foreground class in one case.
+
+    Args:
+        prediction: (*S) labels 0 to the number of classes.
+        mask: (*S) labels in the same range, or 255: such pixels are taken out of both.
+        spacing: mm per voxel, handed on.
+        options: none are read.
+
+    Raises:
+        SegkitError: the shapes differ, or a label is out of range.
+    """
+    if prediction.shape != mask.shape:
+        raise SegkitError(
+            f"prediction {prediction.shape} and mask {mask.shape} differ in shape", "score on the mask's own grid"
+        )
+    table = confusion(prediction, mask, len(task.classes) + 1)
+    agreed = table.diagonal()
+    missed = table.sum(axis=1) - agreed
+    spurious = table.sum(axis=0) - agreed
+    correct_rest = table.sum() - agreed - missed - spurious
+    return Measurement(
+        true_positive=agreed[1:],
+        false_positive=spurious[1:],
+        false_negative=missed[1:],
+        true_negative=correct_rest[1:],
+        shape=tuple(mask.shape),
+        spacing=spacing,
+    )
+
+
+def confusion(prediction: np.ndarray, mask: np.ndarray, labels: int) -> np.ndarray:
+    """Return how many valid pixels have label i in the mask and j in the prediction, int64 (labels, labels).
+
+    Raises:
+        SegkitError: a label is out of range.
+    """
+    check_labels(prediction, labels - 1, "prediction")
+    check_labels(mask, IGNORE, "mask")
+    # One row per possible label, 255 included: dropping its row afterwards is cheaper than selecting valid pixels.
+    table = np.zeros((IGNORE + 1) * labels, dtype=np.int64)
+    flat_prediction, flat_mask = prediction.reshape(-1), mask.reshape(-1)
+    for start in range(0, flat_mask.size, CHUNK):
+        pair = flat_mask[start : start + CHUNK].astype(np.intp) * labels + flat_prediction[start : start + CHUNK]
+        table += np.bincount(pair, minlength=table.size)
+    rows = table.reshape(IGNORE + 1, labels)
+    unknown = np.flatnonzero(rows[labels:IGNORE].any(axis=1))
+    if unknown.size:
+        check_labels(unknown + labels, labels - 1, "mask")
+    return rows[:labels]
+
+
+def check_labels(values: np.ndarray, largest: int, what: str) -> None:
+    """Raise SegkitError unless all labels are from 0 to `largest`."""
+    if not values.size:
+        return
+    for label in (values.min(), values.max()):
+        if label < 0 or label > largest:
+            hint = f"labels go from 0 to {largest}; in a mask {IGNORE} is ignored"
+            raise SegkitError(f"the {what} holds label {label}", hint)
