@@ -83,9 +83,8 @@ def line_plot(record: RunRecord, name: str, title: str, lines: Series) -> Plot |
             axes.legend()
         return figure
 
-    return Plot(
-        name, f"{title} by epoch. " + " ".join(describe(label, points) for label, points in lines.items()), draw
-    )
+    alt = " ".join([f"{title} by epoch.", *(describe(label, points) for label, points in lines.items())])
+    return Plot(name, alt, draw)
 
 
 def describe(label: str, points: Sequence[tuple[int, float]]) -> str:

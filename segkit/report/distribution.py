@@ -14,6 +14,7 @@ from segkit.report.record import CaseRow, RunRecord
 from segkit.report.style import PLOT_SIZE, Plot, Theme, new_figure, shorten
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -22,32 +23,35 @@ ROW_INCHES = 0.42
 MISSED_MARK = "x"
 
 
+def distribution_plots(record: RunRecord) -> list[Plot]:
+    """Return one plot per metric; none where no case has a finite score."""
+    metrics = list(record.cases[0].values) if record.cases else []
+    plots = [distribution_plot(record, metric) for metric in metrics]
+    return [plot for plot in plots if plot is not None]
+
+
 def distribution_plot(record: RunRecord, metric: str) -> Plot | None:
     """Return one row of dots per class, a dot a case; None where no case has a finite score."""
     rows: dict[str, list[CaseRow]] = defaultdict(list)
     for row in record.cases:
-        if math.isfinite(row.values.get(metric, math.nan)):
+        if math.isfinite(row.values[metric]):
             rows[row.class_name].append(row)
     if not rows:
         return None
     undrawn = len(record.cases) - sum(map(len, rows.values()))
-    note = f" {undrawn} without a finite value not drawn." if undrawn else ""
+    note = f" ({undrawn} without a finite value not drawn)" if undrawn else ""
 
     def draw(theme: Theme) -> Figure:
-        height = max(PLOT_SIZE[1], 1.3 + ROW_INCHES * len(rows))
-        figure = new_figure(record, theme, (PLOT_SIZE[0], height))
+        height = max(2.5, 1.5 + ROW_INCHES * len(rows))
+        figure = new_figure(record, theme, (PLOT_SIZE[0], height), legend_marks(theme))
         axes = figure.add_subplot()
         axes.set_title(f"{metric} of each case" + (" (generated sample)" if record.notice else ""))
         draw_rows(axes, rows, metric, theme)
-        axes.set_xlabel(f"{metric};{note}" if note else metric)
+        axes.set_xlabel(metric + note)
         return figure
 
-    alt = (
-        f"{metric} of each case as dots."
-        + "".join(describe(name, found, metric) for name, found in rows.items())
-        + note
-    )
-    return Plot(f"distribution-{metric}", alt, draw)
+    alt = [f"{metric} of each case as dots{note}.", *(describe(name, found, metric) for name, found in rows.items())]
+    return Plot(f"distribution-{metric}", " ".join(alt), draw)
 
 
 def draw_rows(axes: Axes, rows: dict[str, list[CaseRow]], metric: str, theme: Theme) -> None:
@@ -55,7 +59,8 @@ def draw_rows(axes: Axes, rows: dict[str, list[CaseRow]], metric: str, theme: Th
     everything = np.array([row.values[metric] for found in rows.values() for row in found])
     edges = bin_edges(everything)
     tallest = max(int(np.histogram([row.values[metric] for row in found], edges)[0].max()) for found in rows.values())
-    step = min(0.09, 0.84 / max(tallest - 1, 1))
+    step = min(0.09, 0.84 / tallest)
+    area = 14 if tallest < 20 else 5
     for position, found in enumerate(rows.values()):
         values = np.array([row.values[metric] for row in found])
         missed = np.array([row.status == "missed" for row in found])
@@ -63,28 +68,26 @@ def draw_rows(axes: Axes, rows: dict[str, list[CaseRow]], metric: str, theme: Th
         low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
         axes.fill_betweenx([position - 0.46, position + 0.46], low, high, color=theme.grid, linewidth=0)
         axes.plot([middle] * 2, [position - 0.46, position + 0.46], color=theme.ink, linewidth=1.6)
-        axes.scatter(values[~missed], heights[~missed], s=14, color=theme.series[0], linewidths=0, alpha=0.85)
+        axes.scatter(values[~missed], heights[~missed], s=area, color=theme.series[0], linewidths=0, alpha=0.85)
         axes.scatter(values[missed], heights[missed], s=18, color=theme.series[1], marker=MISSED_MARK, linewidths=1.3)
     axes.set_yticks(range(len(rows)), [shorten(name, 18) for name in rows])
     axes.set_ylim(len(rows) - 0.45, -0.55)
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    draw_legend(axes, theme)
 
 
-def draw_legend(axes: Axes, theme: Theme) -> None:
-    """Explain the marks below the plot."""
+def legend_marks(theme: Theme) -> list[Artist]:
+    """The marks that the legend explains."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    handles = [
+    return [
         Line2D([], [], color=theme.series[0], marker="o", markersize=4, linestyle="none", label="case"),
         Line2D([], [], color=theme.series[1], marker=MISSED_MARK, markersize=5, linestyle="none", label="missed"),
         Line2D([], [], color=theme.ink, label="median"),
         Patch(color=theme.grid, label="middle half"),
     ]
-    axes.figure.legend(handles=handles, loc="outside lower center", ncols=4, handlelength=1.2, columnspacing=1.2)
 
 
 def bin_edges(values: np.ndarray) -> np.ndarray:
@@ -96,13 +99,15 @@ def bin_edges(values: np.ndarray) -> np.ndarray:
 
 
 def swarm_offsets(values: np.ndarray, edges: np.ndarray, step: float) -> np.ndarray:
-    """Spread dots of one bin evenly around their row, so that none hides another."""
+    """Spread dots of one bin around their row, so that none hides another."""
     bins = np.clip(np.digitize(values, edges) - 1, 0, BINS - 1)
     offsets = np.zeros(len(values))
     for index in np.unique(bins):
         members = np.flatnonzero(bins == index)
         members = members[np.argsort(values[members], kind="stable")]
-        offsets[members] = (np.arange(len(members)) - (len(members) - 1) / 2) * step
+        # From the middle outwards, left and right in turn: 0, 1, -1, 2, -2, ...
+        rank = np.arange(len(members))
+        offsets[members] = np.where(rank % 2, (rank + 1) // 2, -(rank // 2)) * step
     return offsets
 
 
@@ -110,4 +115,4 @@ def describe(class_name: str, rows: Sequence[CaseRow], metric: str) -> str:
     """Say in words how one class's scores are spread."""
     values = [row.values[metric] for row in rows]
     low, median, high = (text.number(float(value)) for value in np.quantile(values, [0, 0.5, 1]))
-    return f" {class_name}: {len(values)} cases from {low} to {high}, median {median}."
+    return f"{class_name}: {len(values)} cases from {low} to {high}, median {median}."

@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING
 
 from segkit.report import text
 from segkit.report.overlays import (
-    AGREEMENT_OPACITY,
-    PREDICTION_COLOUR,
-    REFERENCE_COLOUR,
+    OUTLINE,
     Overlay,
     agreement_png,
     jpeg_bytes,
@@ -36,7 +34,6 @@ ALL_CLASSES = "all classes"
 class PlotFiles:
     """A plot as PNG files for light and dark pages."""
 
-    name: str
     alt: str
     light: bytes
     dark: bytes
@@ -45,12 +42,13 @@ class PlotFiles:
 def render(
     record: RunRecord,
     curves: Sequence[PlotFiles],
-    distribution: Sequence[PlotFiles],
+    distributions: Sequence[PlotFiles],
     pictures: Sequence[tuple[CasePicture, Overlay]],
 ) -> str:
     """Return the page's HTML; everything that comes from the run is escaped."""
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     scores = score_rows(record.summary)
+    overall = overall_scores(scores)
     context = {
         "record": record,
         "summary": record.summary,
@@ -59,17 +57,17 @@ def render(
         "style": (TEMPLATES / "report.css").read_text(encoding="utf-8"),
         "script": script,
         "script_hash": base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii"),
-        "headline": headline(record, scores),
-        "scores": scores,
+        "headline": next((row for row in overall if row.metric == record.main_metric), None),
+        "scores": overall,
+        "class_scores": class_scores(scores, overall),
         "score_notes": list(dict.fromkeys(row.note for row in scores if row.note)),
         "interval_methods": list(dict.fromkeys(row.ci_method for row in scores if row.ci_method)),
         "curves": curves,
-        "distribution": distribution,
+        "distributions": distributions,
         "pictures": pictures,
         "legend": list(dict.fromkeys(entry for _, overlay in pictures for entry in overlay.legend)),
-        "reference_colour": REFERENCE_COLOUR,
-        "prediction_colour": PREDICTION_COLOUR,
-        "agreement_opacity": AGREEMENT_OPACITY,
+        "reference_colour": OUTLINE["reference"]["color"],
+        "prediction_colour": OUTLINE["prediction"]["color"],
         "cases": worst_first(record),
         "case_metrics": list(record.cases[0].values) if record.cases else [],
         "statuses": sorted({row.status for row in record.cases}),
@@ -119,10 +117,19 @@ def sort_key(value: float) -> str:
     return "" if math.isnan(value) else repr(value)
 
 
-def headline(record: RunRecord, scores: Sequence[ScoreRow]) -> ScoreRow | None:
-    """The main metric over all classes, or of the only one."""
-    rows = [row for row in scores if row.metric == record.main_metric]
-    return next((row for row in rows if row.class_name == ALL_CLASSES), rows[0] if rows else None)
+def overall_scores(scores: Sequence[ScoreRow]) -> list[ScoreRow]:
+    """Return one row per metric: over all classes, or of the only one."""
+    overall: dict[str, ScoreRow] = {}
+    for row in scores:
+        if row.metric not in overall or row.class_name == ALL_CLASSES:
+            overall[row.metric] = row
+    return list(overall.values())
+
+
+def class_scores(scores: Sequence[ScoreRow], overall: Sequence[ScoreRow]) -> dict[str, list[ScoreRow]]:
+    """Return the rows of single classes by metric; empty where there is one class."""
+    rows = [row for row in scores if row not in overall]
+    return {row.metric: [other for other in rows if other.metric == row.metric] for row in rows}
 
 
 def worst_first(record: RunRecord) -> list[CaseRow]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -16,14 +16,18 @@ from segkit.report.record import RunRecord
 from segkit.report.style import Theme, figure_style, new_figure, png_bytes, shorten
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.figure import Figure
 
 DISPLAY_WIDTH = 640
 DISPLAY_HEIGHT = 640
 JPEG_QUALITY = 85
 
-REFERENCE_COLOUR = "#56b4e9"
-PREDICTION_COLOUR = "#ffd23f"
+OUTLINE: dict[str, dict[str, Any]] = {
+    "reference": {"color": "#56b4e9", "linestyle": "-"},
+    "prediction": {"color": "#ffd23f", "linestyle": "--"},
+}
+"""Looks of the outlines in figures and, in colour, on the page."""
 OVERLAP, EXTRA, MISSED, CONFUSED, IGNORED = 1, 2, 3, 4, 5
 AGREEMENT = {
     OVERLAP: ("agreed", (0, 158, 115)),
@@ -150,30 +154,25 @@ def _case_figure(record: RunRecord, picture: CasePicture, overlay: Overlay, them
     from matplotlib.patches import Patch
 
     height, width = overlay.image.shape[:2]
-    figure = new_figure(record, theme, (9.6, min(9.0, 3.05 * height / width + 1.5)))
+    extent = (0, width, height, 0)
+    outlined = {"reference": overlay.reference, "prediction": overlay.prediction}
+    legend: list[Artist] = [Line2D([], [], label=kind, **OUTLINE[kind]) for kind in outlined]
+    legend += [Patch(color=np.array(colour) / 255, label=meaning) for meaning, colour in overlay.legend]
+    figure = new_figure(record, theme, (9.6, min(9.0, 3.1 * height / width + 1.3)), legend)
+
     name = shorten(record.case_names.get(picture.case, picture.case), 50)
     title = f"{picture.label}: {name}, {picture.score_name} {text.number(picture.score)}"
-    figure.suptitle(title + (" (generated sample)" if record.notice else ""), x=0.01, ha="left", weight="bold")
+    figure.suptitle(title + (" (generated sample)" if record.notice else ""), x=0.008, ha="left", weight="bold")
     panels = figure.subplots(1, 3)
     for axes, label in zip(panels, ("image", "outlines", "agreement"), strict=True):
-        axes.imshow(overlay.image, extent=(0, width, height, 0))
+        axes.imshow(overlay.image, extent=extent)
         axes.set_title(label, fontsize=9.5, weight="normal", color=theme.muted)
         axes.set_axis_off()
-    styles = {
-        "reference": (overlay.reference, REFERENCE_COLOUR, "-"),
-        "prediction": (overlay.prediction, PREDICTION_COLOUR, "--"),
-    }
-    for lines, colour, dashes in styles.values():
+    for kind, lines in outlined.items():
         for line in lines:
             panels[1].plot(line[:, 0], line[:, 1], color="black", linewidth=2.6, alpha=0.55)
-            panels[1].plot(line[:, 0], line[:, 1], color=colour, linewidth=1.5, linestyle=dashes)
-    panels[2].imshow(agreement_colours(overlay.agreement), extent=(0, width, height, 0), interpolation="nearest")
-    handles: list[object] = [
-        Line2D([], [], color=colour, linestyle=dashes, label=name) for name, (_, colour, dashes) in styles.items()
-    ]
-    handles += [Patch(color=np.array(colour) / 255, label=name) for name, colour in overlay.legend]
-    legend = figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
-    legend.get_frame().set_alpha(0)
+            panels[1].plot(line[:, 0], line[:, 1], linewidth=1.5, **OUTLINE[kind])
+    panels[2].imshow(agreement_colours(overlay.agreement), extent=extent, interpolation="nearest")
     return figure
 
 
@@ -182,4 +181,4 @@ def agreement_colours(agreement: np.ndarray) -> np.ndarray:
     palette = np.zeros((max(AGREEMENT) + 1, 4), np.uint8)
     for key, (_, colour) in AGREEMENT.items():
         palette[key] = (*colour, round(255 * AGREEMENT_OPACITY))
-    return palette[agreement]
+    return np.asarray(palette[agreement])

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from segkit.report.record import RunRecord
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 DOTS_PER_INCH = 160
 PLOT_SIZE = (4.5, 3.2)
 """Inches of a plot: one column of the page, still readable at 390 px."""
+FOOTER_MARGIN, FOOTER_LINE, LEGEND_LINE = 0.06, 0.16, 0.3
+"""Inches below the plots."""
 DISCLAIMER = "for research, not for diagnosis"
 
 
@@ -120,21 +123,34 @@ def new_plot(record: RunRecord, title: str, theme: Theme) -> tuple[Figure, Axes]
     return figure, axes
 
 
-def new_figure(record: RunRecord, theme: Theme, size: tuple[float, float]) -> Figure:
-    """Return an empty figure, size in inches, whose footer says what run it is from and what it is good for."""
+def new_figure(record: RunRecord, theme: Theme, size: tuple[float, float], legend: Sequence[Artist] = ()) -> Figure:
+    """Return an empty figure whose footer says what run it is from and what it is good for.
+
+    Args:
+        size: width and height in inches.
+        legend: labelled marks that are explained in one line above the footer.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=size, dpi=DOTS_PER_INCH, layout="constrained")
+    width, height = size
+    bottom = FOOTER_MARGIN + FOOTER_LINE * (2 if record.notice else 1)
+    reserved = bottom + (LEGEND_LINE if legend else 0.0)
+    layout = ConstrainedLayoutEngine(rect=(0, reserved / height, 1, 1 - reserved / height))
+    figure = Figure(figsize=size, dpi=DOTS_PER_INCH, layout=layout)
     FigureCanvasAgg(figure)
-    footer = 0.4 / size[1] if record.notice else 0.22 / size[1]
-    figure.get_layout_engine().set(rect=(0, footer, 1, 1 - footer))
-    line = 0.17 / size[1]
-    bottom = 0.06 / size[1]
-    left = 0.08 / size[0]
+
+    def footer(line: int, content: str, **look: Any) -> None:
+        figure.text(0.08 / width, (FOOTER_MARGIN + FOOTER_LINE * line) / height, content, va="bottom", **look)
+
+    footer(0, f"{shorten(record.name, 44)} · {DISCLAIMER}", fontsize=7, color=theme.muted)
     if record.notice:
-        figure.text(left, bottom + line, record.notice, fontsize=8, color=theme.warning, weight="bold", va="bottom")
-    figure.text(left, bottom, f"{shorten(record.name, 44)} · {DISCLAIMER}", fontsize=7, color=theme.muted, va="bottom")
+        footer(1, record.notice, fontsize=8, color=theme.warning, weight="bold")
+    if legend:
+        place = (0, bottom / height, 1, LEGEND_LINE / height)
+        look: dict[str, Any] = {"ncols": len(legend), "handlelength": 1.6, "columnspacing": 1.2, "borderaxespad": 0.0}
+        figure.legend(handles=list(legend), loc="center", bbox_to_anchor=place, **look)
     return figure
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from segkit.files import write_text, write_whole
 from segkit.report.curves import curve_plots
-from segkit.report.distribution import distribution_plot
+from segkit.report.distribution import distribution_plots
 from segkit.report.html import PlotFiles, render
 from segkit.report.overlays import case_png, make_overlay
 from segkit.report.pictures import CasePicture
 from segkit.report.record import read_record
-from segkit.report.style import DARK, LIGHT
+from segkit.report.style import DARK, LIGHT, Plot
 
 CASE_FIGURE = "case-{number:02d}-{label}.png"
 
@@ -34,13 +34,8 @@ def write_report(run_folder: Path, pictures: Sequence[CasePicture], *, anonymous
     for left_over in figures.glob("case-[0-9]*.png"):
         left_over.unlink()
 
-    plots = [*curve_plots(record)]
-    distribution = distribution_plot(record, record.main_metric)
-    drawn = []
-    for plot in [*plots, *([distribution] if distribution else [])]:
-        files = PlotFiles(plot.name, plot.alt, light=plot.png(LIGHT), dark=plot.png(DARK))
-        _write_bytes(figures / f"{plot.name}.png", files.light)
-        drawn.append(files)
+    curves = [_draw(plot, figures) for plot in curve_plots(record)]
+    distributions = [_draw(plot, figures) for plot in distribution_plots(record)]
     overlays = [make_overlay(picture) for picture in pictures]
     for number, (picture, overlay) in enumerate(zip(pictures, overlays, strict=True), start=1):
         label = re.sub(r"[^a-z0-9]+", "-", picture.label.lower()).strip("-")
@@ -48,9 +43,15 @@ def write_report(run_folder: Path, pictures: Sequence[CasePicture], *, anonymous
         _write_bytes(figures / name, case_png(record, picture, overlay, LIGHT))
 
     page = run_folder / "report.html"
-    curves = drawn[: len(plots)]
-    write_text(page, render(record, curves, drawn[len(plots) :], list(zip(pictures, overlays, strict=True))))
+    write_text(page, render(record, curves, distributions, list(zip(pictures, overlays, strict=True))))
     return page
+
+
+def _draw(plot: Plot, folder: Path) -> PlotFiles:
+    """Draw a plot in both themes; the light one is also kept as a file."""
+    files = PlotFiles(plot.alt, light=plot.png(LIGHT), dark=plot.png(DARK))
+    _write_bytes(folder / f"{plot.name}.png", files.light)
+    return files
 
 
 def _write_bytes(path: Path, content: bytes) -> None:
