@@ -1,0 +1,155 @@
+"""Summaries of scores against closed forms, scipy and simulation."""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segkit import statistics
+from segkit.statistics import summarize
+
+
+@pytest.fixture(autouse=True)
+def _warnings_are_errors():
+    """No summary may warn about empty slices or divisions."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+def scores(n, seed=0):
+    """Skewed scores like those of a segmentation."""
+    return np.random.default_rng(seed).beta(8, 2, n)
+
+
+def test_closed_forms():
+    """Mean, deviation with n - 1, and median of a small sample."""
+    found = summarize(np.array([1.0, 2.0, 3.0, 10.0]))
+    assert (found.mean, found.median, found.n) == (4.0, 2.5, 4)
+    assert found.std == pytest.approx((50 / 3) ** 0.5)
+    assert found.method == "percentile bootstrap over cases, 95 %"
+
+
+def test_interval_is_near_the_t_interval_of_normal_values():
+    """For 200 normal values both ends agree with Student's to a tenth of the half width."""
+    from scipy import stats
+
+    values = np.random.default_rng(3).normal(5, 2, 200)
+    low, high = stats.t.interval(0.95, 199, values.mean(), stats.sem(values))
+    found = summarize(values)
+    assert (found.ci_low, found.ci_high) == pytest.approx((low, high), abs=0.1 * (high - low) / 2)
+    assert found.note == ""
+
+
+def test_interval_agrees_with_scipy():
+    """scipy's percentile bootstrap with its own random numbers gives the same interval up to resampling noise."""
+    from scipy import stats
+
+    values = scores(60)
+    reference = stats.bootstrap(
+        (values,), np.mean, n_resamples=20_000, method="percentile", rng=np.random.default_rng(1)
+    ).confidence_interval
+    found = summarize(values)
+    width = reference.high - reference.low
+    assert (found.ci_low, found.ci_high) == pytest.approx((reference.low, reference.high), abs=0.05 * width)
+
+
+def test_groups_of_one_are_cases():
+    """Patients with one case each give the interval of the cases."""
+    values = scores(40)
+    alone, grouped = summarize(values), summarize(values, [f"patient {i}" for i in range(40)])
+    assert (grouped.ci_low, grouped.ci_high) == (alone.ci_low, alone.ci_high)
+    assert grouped.method == "percentile bootstrap over patients, 95 %"
+
+
+def test_patients_are_resampled_together():
+    """Repeating every case five times as one patient's leaves the interval as it was; as cases it would shrink."""
+    values = scores(50)
+    repeated, patients = np.repeat(values, 5), [f"patient {i}" for i in np.repeat(np.arange(50), 5)]
+    once, grouped, naive = summarize(values), summarize(repeated, patients), summarize(repeated)
+    assert (grouped.ci_low, grouped.ci_high) == pytest.approx((once.ci_low, once.ci_high))
+    assert grouped.n == 250
+    assert naive.ci_high - naive.ci_low < 0.6 * (grouped.ci_high - grouped.ci_low)
+
+
+def test_interval_of_unequal_patients_equals_a_plain_loop():
+    """Cluster resampling, written as a loop over resamples, gives the same interval up to resampling noise."""
+    rng = np.random.default_rng(5)
+    sizes = rng.integers(1, 9, 35)
+    clusters = [rng.normal(rng.normal(), 0.3, size) for size in sizes]
+    names = [str(i) for i, size in enumerate(sizes) for _ in range(size)]
+    means = [np.concatenate([clusters[i] for i in rng.integers(0, 35, 35)]).mean() for _ in range(4000)]
+    low, high = np.percentile(means, [2.5, 97.5])
+    found = summarize(np.concatenate(clusters), names)
+    assert (found.ci_low, found.ci_high) == pytest.approx((low, high), abs=0.08 * (high - low))
+
+
+def test_cases_without_a_patient_stand_alone():
+    """None is not a patient that many cases share."""
+    values = scores(40)
+    assert summarize(values, [None] * 40).ci_low == summarize(values).ci_low
+
+
+def test_coverage():
+    """The 95 % interval of 60 skewed scores contains the true mean in about 95 % of 400 samples."""
+    rng = np.random.default_rng(11)
+    hits = 0
+    for _ in range(400):
+        found = summarize(rng.beta(8, 2, 60))
+        hits += found.ci_low <= 0.8 <= found.ci_high
+    assert 0.91 <= hits / 400 <= 0.98
+
+
+@pytest.mark.parametrize(
+    ("values", "groups", "note"),
+    [
+        ([], None, "no values"),
+        ([0.5], None, "no interval: one value"),
+        ([0.7] * 50, None, "no interval: all values are equal"),
+        ([0.2, 0.9], ["p", "p"], "no interval: one patient"),
+    ],
+)
+def test_no_interval_where_none_can_be_made(values, groups, note):
+    """Nothing, one value, one patient or a constant: None and the reason, without a warning."""
+    found = summarize(np.array(values), groups)
+    assert (found.ci_low, found.ci_high, found.method, found.note) == (None, None, "", note)
+    assert (found.mean is None) == (found.n == 0)
+    assert (found.std is None) == (found.n < 2)
+
+
+def test_few_patients_are_said_to_be_few():
+    """The number that counts is that of the resampled units."""
+    assert summarize(scores(29)).note == "interval too narrow: n < 30"
+    assert summarize(scores(30)).note == ""
+    assert summarize(scores(60), [str(i // 3) for i in range(60)]).note == "interval too narrow: n < 30"
+
+
+def test_result_is_a_function_of_the_arguments(monkeypatch):
+    """Equal seeds give equal intervals, however the work is split; other seeds and levels others."""
+    values = scores(50)
+    found = summarize(values)
+    assert summarize(values, seed=1).ci_low != found.ci_low
+    assert summarize(values, confidence=0.8).ci_low > found.ci_low
+    monkeypatch.setattr(statistics, "ELEMENTS_AT_A_TIME", 333)
+    assert summarize(values) == found
+
+
+@settings(max_examples=25)
+@given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=40))
+def test_interval_lies_within_the_values(values):
+    """Resampled means never leave the range of the values."""
+    found = summarize(np.array(values))
+    if found.ci_low is not None:
+        slack = 1e-9 * max(1.0, *map(abs, values))
+        assert min(values) - slack <= found.ci_low <= found.ci_high <= max(values) + slack
+
+
+@pytest.mark.parametrize(
+    ("values", "groups"), [([0.1, np.nan], None), ([np.inf, 1.0], None), ([[1.0]], None), ([1.0], ["a", "b"])]
+)
+def test_bad_arguments_are_refused(values, groups):
+    """Infinite or missing scores are the caller's to count, never averaged silently."""
+    with pytest.raises(ValueError, match=r"finite|groups"):
+        summarize(np.array(values), groups)
