@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __version__ = "0.1.0"
 
+from segkit.api import components, run
 from segkit.contracts import IGNORE, Measurement, Outputs
 from segkit.data.case import Case, Problem, Sample
 from segkit.declarations import Architecture, Dataset, Explainer, Loss, Metric, Task
@@ -27,6 +28,8 @@ __all__ = [
     "SegkitError",
     "Task",
     "UsageError",
+    "components",
     "hookimpl",
     "param",
+    "run",
 ]

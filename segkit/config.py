@@ -152,7 +152,7 @@ def read_assignments(texts: Iterable[str]) -> Layer:
         if not equals or "." not in dotted:
             raise UsageError(f"--set {text!r} is not KIND.PARAM=VALUE", "write for instance --set arch.width=24")
         values[dotted.strip()] = value.strip()
-    return Layer("flag --set", values)
+    return Layer("--set", values)
 
 
 def section_values(layers: Iterable[Layer], section: str) -> dict[str, Any]:

@@ -54,9 +54,11 @@ class Measurement:
     @property
     def reference(self) -> np.ndarray:
         """Pixels of each class in the reference mask, int64 (classes,)."""
-        return self.true_positive + self.false_negative
+        total: np.ndarray = self.true_positive + self.false_negative
+        return total
 
     @property
     def predicted(self) -> np.ndarray:
         """Pixels of each class in the prediction, int64 (classes,)."""
-        return self.true_positive + self.false_positive
+        total: np.ndarray = self.true_positive + self.false_positive
+        return total

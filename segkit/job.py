@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from segkit.engine.infer import Predictor
     from segkit.engine.measure import CaseScores, ChosenMetric
     from segkit.engine.progress import Progress
+    from segkit.settings import Augment
 
 NOTICE = "generated sample: not real data"
 
@@ -139,7 +140,7 @@ def open_stores(plan: Plan, workers: int, progress: Progress) -> tuple[dict[str,
             folder=cache_folder() / "stores",
             workers=max(1, workers),
             progress=counting(progress),
-            classes=len(plan.task.classes),
+            settings=plain(plan.config.params_of("data", plan.data.component.name)),
         )
         progress.finish()
     return stores, {"data": time.perf_counter() - start}
@@ -214,7 +215,7 @@ def train_model(
     start = time.perf_counter()
     normalization = make_normalization(config.data, stores["train"])
     layout = torch.channels_last if plan.task.spatial_dims == 2 else torch.channels_last_3d
-    model: nn.Module = build_model(plan).to(device=device, memory_format=layout)
+    model: nn.Module = build_model(plan).to(device).to(memory_format=layout)
     parameters = count_parameters(model)
     progress.message(f"model: {plan.arch.full_name}, {parameters:,} parameters, on {device}")
     terms = [
@@ -231,20 +232,23 @@ def train_model(
         return Predictor(model.eval(), plan.task, plan.size, normalization, device, config.run.autocast, mirror)
 
     def score_store(model: nn.Module) -> dict[str, float]:
-        return validate(stores["val"], predictor(model, mirror=False), metrics, plan.task)
+        return validate(batches_of("val", 1, None), predictor(model, mirror=False), metrics)
+
+    def batches_of(split: str, batch_size: int, augment: Augment | None) -> Batches:
+        return Batches(
+            stores[split],
+            batch_size=batch_size,
+            seed=config.run.seed,
+            augment=augment,
+            normalization=normalization,
+            device=device,
+            workers=workers,
+        )
 
     trainer = Trainer(
         model,
         Objective(terms),
-        Batches(
-            stores["train"],
-            batch_size=config.train.batch_size,
-            seed=config.run.seed,
-            augment=config.augment,
-            normalization=normalization,
-            device=device,
-            workers=workers,
-        ),
+        batches_of("train", config.train.batch_size, config.augment),
         config.train,
         config.run,
         device,

@@ -16,7 +16,6 @@ from segkit.config import (
     ChosenParams,
     Config,
     Layer,
-    is_core,
     read_environment,
     read_file,
     resolve,
@@ -28,7 +27,6 @@ from segkit.data.roots import Root, find_root
 from segkit.declarations import Architecture, Dataset, Task
 from segkit.discovery import Found, Registry
 from segkit.errors import SegkitError, UsageError, did_you_mean
-from segkit.params import build
 from segkit.settings import SECTIONS
 from segkit.terms import Term, parse_sum
 
@@ -154,15 +152,15 @@ def choose_mode(arch: Architecture, data: Dataset, wanted: str | None) -> str:
 
 def open_dataset(data: Found, said: Sequence[Layer]) -> tuple[DatasetReader, Root, Mapping[str, Any]]:
     """Find the data and open it; returns reader, root and the reader's recipe."""
-    settings = section_values(said, "data")
-    own = {name: value for name, value in settings.items() if not is_core("data", name)}
-    params = build(data.component.params, own, f"data {data.component.name}")
-    given, given_by = settings.get("root"), ""
-    for layer in said:
-        given_by = layer.source if "data.root" in layer.values else given_by
+    about_data = [
+        Layer(layer.source, {name: value for name, value in layer.values.items() if name.startswith("data.")})
+        for layer in said
+    ]
+    name = data.component.name
+    config = resolve(about_data, [ChosenParams("data", name, data.component.params)])
+    params = config.params_of("data", name)
     reader_class: Any = data.load()
-    given = None if given in (None, "none", "") else str(given)
-    root = find_root(data.component.name, given, given_by, reader_class, params)
+    root = find_root(name, config.data.root, config.sources.get("data.root", ""), reader_class, params)
     reader = reader_class(root.path, params)
     return reader, root, reader.recipe
 
@@ -204,7 +202,7 @@ def chosen_params(arch: Found, data: Found, losses: Sequence[Found], metrics: Se
 
 def list_cases(reader: DatasetReader, data: Found) -> dict[str, Sequence[Case]]:
     """List every split; raises SegkitError where there is nothing to train on or an id cannot name a file."""
-    cases = {split: list(reader.cases(split)) for split in SPLITS}
+    cases: dict[str, Sequence[Case]] = {split: list(reader.cases(split)) for split in SPLITS}
     if not cases["train"]:
         raise SegkitError(f"dataset {data.component.name} has no training cases", "check --data-root")
     splits_of: dict[str, str] = {}

@@ -33,7 +33,9 @@ CHOSEN = [
 
 def test_later_layers_win_and_leave_their_name() -> None:
     """The strongest layer's value is taken and its source recorded."""
-    config = resolve([Layer("recipe", {"train.epochs": 5, "arch.width": 8}), Layer("flag", {"train.epochs": "7"})], CHOSEN)
+    config = resolve(
+        [Layer("recipe", {"train.epochs": 5, "arch.width": 8}), Layer("flag", {"train.epochs": "7"})], CHOSEN
+    )
     assert config.train.epochs == 7
     assert config.sources["train.epochs"] == "flag"
     assert config.params_of("arch", "net").width == 8
@@ -74,7 +76,9 @@ def test_bad_values_are_sentences_that_name_source_and_field(dotted: str, value:
 
 def test_resolved_config_reads_back_as_itself(tmp_path: Path) -> None:
     """TOML written from a config resolves to the same values."""
-    layer = Layer("flag", {"data.size": "96x128", "train.gradient_clip": "none", "arch.width": 12, "run.name": 'a "b"\\c'})
+    layer = Layer(
+        "flag", {"data.size": "96x128", "train.gradient_clip": "none", "arch.width": 12, "run.name": 'a "b"\\c'}
+    )
     config = resolve([layer], CHOSEN)
     path = tmp_path / "config.toml"
     path.write_text(config.to_toml(), encoding="utf-8")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from segkit.cli.completion import ComponentName
+
+if TYPE_CHECKING:
+    from segkit.config import Layer
 
 FLAG_FIELDS = {
     "arch": "components.arch",
@@ -27,6 +30,7 @@ FLAG_FIELDS = {
     "name": "run.name",
 }
 """Option -> config field; types and limits are the field's, checked in one place."""
+OPTION_NAMES = {"learning_rate": "--lr"}
 
 
 @click.command()
@@ -72,7 +76,7 @@ def run(config: str | None, assignments: tuple[str, ...], as_json: bool, **optio
 
     registry = load_registry()
     layers = [read_config(config, registry)] if config else []
-    layers += [flag_layer(options), read_assignments(assignments)]
+    layers += [*flag_layers(options), read_assignments(assignments)]
     plan = make_plan(layers, registry)
 
     from segkit.job import run_job
@@ -81,12 +85,15 @@ def run(config: str | None, assignments: tuple[str, ...], as_json: bool, **optio
     show_result(result, as_json=as_json)
 
 
-def flag_layer(options: dict[str, Any]) -> Any:
-    """Turn the options that were given into a layer of settings, each with its option as the source."""
+def flag_layers(options: dict[str, Any]) -> list[Layer]:
+    """Turn each option that was given into a layer of its own, so that messages and config name the option."""
     from segkit.config import Layer
 
-    values = {FLAG_FIELDS[name]: value for name, value in options.items() if value not in (None, ())}
-    return Layer("flag", values)
+    given = [(name, value) for name, value in options.items() if value not in (None, ())]
+    return [
+        Layer(OPTION_NAMES.get(name, f"--{name.replace('_', '-')}"), {FLAG_FIELDS[name]: value})
+        for name, value in given
+    ]
 
 
 def show_result(result: Any, *, as_json: bool) -> None:
@@ -96,7 +103,8 @@ def show_result(result: Any, *, as_json: bool) -> None:
 
         click.echo(json.dumps(result.summary, indent=2, sort_keys=True))
         return
+    from segkit.cli.output import console
     from segkit.report.tables import print_scores
 
-    print_scores(result.summary)
+    print_scores(result.summary, console())
     click.echo(f"report: {result.report}")

@@ -22,7 +22,7 @@ class WeightAverage:
     def update(self, model: nn.Module, step: int) -> None:
         """Take in the weights after a step (counted from 0)."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        for kept, current in zip(self.model.parameters(), model.parameters(), strict=True):
-            kept.lerp_(current, 1 - decay)
-        for kept, current in zip(self.model.buffers(), model.buffers(), strict=True):
-            kept.copy_(current)
+        for parameter, current in zip(self.model.parameters(), model.parameters(), strict=True):
+            parameter.lerp_(current, 1 - decay)
+        for buffer, latest in zip(self.model.buffers(), model.buffers(), strict=True):
+            buffer.copy_(latest)

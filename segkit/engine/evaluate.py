@@ -11,12 +11,11 @@ import numpy as np
 from PIL import Image
 from torch import nn
 
+from segkit.data.batches import Batches
 from segkit.data.case import Case, Sample
 from segkit.data.check import check_sample
 from segkit.data.dataset import DatasetReader
-from segkit.data.store import Store
-from segkit.declarations import Task
-from segkit.engine.infer import Predictor
+from segkit.engine.infer import Predictor, decode
 from segkit.engine.measure import CaseScores, ChosenMetric, score_case
 from segkit.engine.progress import Progress
 from segkit.errors import SegkitError
@@ -82,12 +81,21 @@ def evaluate(
     return scores
 
 
-def validate(store: Store, predictor: Predictor, metrics: Sequence[ChosenMetric], task: Task) -> dict[str, float]:
-    """Score a model on a store's working grid, for curves and selection only: {"dice@store": mean over cases}."""
+def validate(batches: Batches, predictor: Predictor, metrics: Sequence[ChosenMetric]) -> dict[str, float]:
+    """Score a model on a store's working grid, for curves and selection only.
+
+    Args:
+        batches: the validation split, one case a batch, not augmented.
+
+    Returns:
+        The mean over cases and classes of each metric's finite values, such as {"dice@store": 0.71}.
+    """
     rows = []
-    for index, case in enumerate(store.cases):
-        labels = predictor.labels_at_working_size(store.images([index])[0])
-        rows.append(score_case(case, labels, store.masks([index])[0], None, task, metrics))
+    for batch in batches.epoch(0):
+        case = batches.store.cases[int(batch.indices[0])]
+        labels = decode(predictor.scores(batch.images, batches.store.size)[0], predictor.task)
+        mask = batch.masks[0].cpu().numpy()
+        rows.append(score_case(Case(case.id, case.group), labels, mask, None, predictor.task, metrics))
     means = {}
     for metric in metrics:
         values = np.stack([row.values[metric.name] for row in rows])

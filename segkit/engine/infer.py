@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from segkit.data.normalize import Normalization
+from segkit.data.normalize import Normalization, to_float
 from segkit.data.resample import resize_image
 from segkit.declarations import Task
 from segkit.engine.device import autocast
@@ -36,45 +36,40 @@ class Predictor:
     mirror: bool = False
 
     def labels(self, image: np.ndarray) -> np.ndarray:
-        """Return the label map (*S) uint8 of an image (C, *S) on its own grid.
+        """Return the label map (*S) uint8 of an image (C, *S) as the file has it, on its own grid.
 
         Scores are interpolated as numbers, then thresholded (one class) or compared (several); labels never are.
         """
-        return decode(self.scores(image, image.shape[1:]), self.task)
+        return decode(self.scores(self.prepare(image), image.shape[1:])[0], self.task)
 
-    def labels_at_working_size(self, image: np.ndarray) -> np.ndarray:
-        """Return the label map on the working grid of an image that is there already."""
-        return decode(self.scores(image, self.size), self.task)
+    def prepare(self, image: np.ndarray) -> torch.Tensor:
+        """Turn an image (C, *S) of the file's type into a normalised batch of one, (1, C, *size)."""
+        at_size = image if image.shape[1:] == self.size else resize_image(image, self.size)
+        batch = to_float(torch.from_numpy(np.ascontiguousarray(at_size))[None].to(self.device))
+        layout = torch.channels_last if batch.ndim == 4 else torch.channels_last_3d
+        return self.normalization.apply(batch).contiguous(memory_format=layout)
 
     @torch.inference_mode()
-    def scores(self, image: np.ndarray, shape: tuple[int, ...]) -> torch.Tensor:
-        """Return logits, or with `mirror` the mean probabilities' logits, (K, *shape)."""
-        at_size = image if image.shape[1:] == self.size else resize_image(image, self.size)
-        x = self.prepare(at_size)
-        mode = "bilinear" if len(shape) == 2 else "trilinear"
+    def scores(self, images: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+        """Return logits, or with `mirror` the logarithms of mean probabilities, (N, K, *shape).
 
-        def forward(batch: torch.Tensor) -> torch.Tensor:
-            with autocast(self.device, self.precision):
-                logits: torch.Tensor = self.model(batch)
-            return functional.interpolate(logits.float(), size=shape, mode=mode, align_corners=False)
-
+        Args:
+            images: normalised, (N, C, *size).
+        """
         if not self.mirror:
-            return forward(x)[0]
+            return self._forward(images, shape)
         copies = list(mirrored_axes(len(shape)))
         mean = torch.zeros((), device=self.device)
         for axes in copies:
-            logits = forward(x.flip(axes) if axes else x)
-            probability = logits.sigmoid() if self.task.out_channels == 1 else logits.softmax(dim=1)
-            mean = mean + (probability.flip(axes) if axes else probability) / len(copies)
-        return (mean.logit(eps=1e-7) if self.task.out_channels == 1 else mean.log())[0]
+            logits = self._forward(images.flip(axes), shape).flip(axes)
+            mean = mean + (logits.sigmoid() if self.task.out_channels == 1 else logits.softmax(dim=1)) / len(copies)
+        return mean.logit(eps=1e-7) if self.task.out_channels == 1 else mean.log()
 
-    def prepare(self, image: np.ndarray) -> torch.Tensor:
-        """Turn an image (C, *size) of the file's type into a normalised batch of one."""
-        tensor = torch.from_numpy(np.ascontiguousarray(image))[None].to(self.device).float()
-        if image.dtype == np.uint8:
-            tensor = tensor / 255
-        layout = torch.channels_last if tensor.ndim == 4 else torch.channels_last_3d
-        return self.normalization.apply(tensor).contiguous(memory_format=layout)
+    def _forward(self, images: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+        with autocast(self.device, self.precision):
+            logits: torch.Tensor = self.model(images)
+        mode = "bilinear" if len(shape) == 2 else "trilinear"
+        return functional.interpolate(logits.float(), size=shape, mode=mode, align_corners=False)
 
 
 def mirrored_axes(dims: int) -> Iterator[tuple[int, ...]]:
