@@ -17,7 +17,7 @@ def add(rng: Generator, picture: np.ndarray, lesion: np.ndarray, y: np.ndarray, 
     """Add a random choice of artefacts to a picture, float32 (H, W, 3) in 0 to 255.
 
     Args:
-        lesion: bool (H, W), which stickers leave free.
+        lesion: bool (H, W), which stickers and the frame leave in sight.
         y, x: coordinates (H, W) in units of the shorter side, 0 at the centre.
     """
     if rng.random() < 0.30:
@@ -29,8 +29,8 @@ def add(rng: Generator, picture: np.ndarray, lesion: np.ndarray, y: np.ndarray, 
     if rng.random() < 0.25:
         picture = ruler(rng, picture)
     picture = uneven_light(rng, picture, y, x)
-    if rng.random() < 0.50:
-        picture = vignette(rng, picture, y, x)
+    if rng.random() < 0.60:
+        picture = vignette(rng, picture, lesion, y, x)
     return camera(rng, picture)
 
 
@@ -42,7 +42,8 @@ def painted(
     canvas = Image.new("L", (width * SUPERSAMPLING, height * SUPERSAMPLING))
     draw(ImageDraw.Draw(canvas), SUPERSAMPLING)
     cover = np.asarray(canvas.reduce(SUPERSAMPLING), dtype=np.float32)[..., None] * (opacity / 255)
-    return picture + cover * (colour - picture)
+    blended: np.ndarray = picture + cover * (colour - picture)
+    return blended
 
 
 def disc(canvas: ImageDraw.ImageDraw, scale: int, x: float, y: float, radius: float, **style: int) -> None:
@@ -103,7 +104,8 @@ def sticker(rng: Generator, picture: np.ndarray, lesion: np.ndarray, y: np.ndarr
         return picture
     cover = 1 / (1 + np.exp(np.clip(distance / 0.004, -30, 30)))[..., None]
     colour = np.array(STICKERS[rng.integers(len(STICKERS))]) * rng.uniform(0.75, 1.15)
-    return picture + cover * (colour * (1 + 0.03 * rng.standard_normal(picture.shape[:2])[..., None]) - picture)
+    blended: np.ndarray = picture + cover * (colour - picture)
+    return blended
 
 
 def gel_bubbles(rng: Generator, picture: np.ndarray) -> np.ndarray:
@@ -129,16 +131,20 @@ def gel_bubbles(rng: Generator, picture: np.ndarray) -> np.ndarray:
 def uneven_light(rng: Generator, picture: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Light that falls off towards one side."""
     angle, fall = rng.uniform(0, 2 * np.pi), rng.uniform(0.0, 0.45)
-    return picture * (1 + fall * (np.cos(angle) * x + np.sin(angle) * y))[..., None]
+    lit: np.ndarray = picture * (1 + fall * (np.cos(angle) * x + np.sin(angle) * y))[..., None]
+    return lit
 
 
-def vignette(rng: Generator, picture: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """The dark frame of the dermatoscope's round window."""
+def vignette(rng: Generator, picture: np.ndarray, lesion: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """The dark frame of the dermatoscope's round window, where it leaves the lesion in sight."""
     distance = np.hypot(y - rng.uniform(-0.05, 0.05), x - rng.uniform(-0.05, 0.05))
     rim, softness = rng.uniform(0.50, 0.78), np.exp(rng.uniform(np.log(0.006), np.log(0.09)))
     light = 1 / (1 + np.exp(np.clip((distance - rim) / softness, -30, 30)))
+    if (light[lesion] < 0.5).mean() > 0.02:
+        return picture
     floor = rng.uniform(0.02, 0.25)
-    return picture * (floor + (1 - floor) * light)[..., None]
+    framed: np.ndarray = picture * (floor + (1 - floor) * light)[..., None]
+    return framed
 
 
 def camera(rng: Generator, picture: np.ndarray) -> np.ndarray:

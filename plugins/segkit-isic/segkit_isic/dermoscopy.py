@@ -29,7 +29,7 @@ PIGMENT = {
     "red": (0.93, 0.62, 0.60),
     "tan": (0.88, 0.76, 0.60),
     "blue-grey": (0.60, 0.68, 0.78),
-    "pale": (1.10, 1.10, 1.14),
+    "pale": (1.04, 1.20, 1.24),
 }
 """What is left of the skin's colour where a lesion is fully pigmented (factor per channel)."""
 SHARE_OF_PIGMENT = {"brown": 0.40, "dark": 0.16, "red": 0.20, "tan": 0.12, "blue-grey": 0.07, "pale": 0.05}
@@ -95,7 +95,7 @@ def lesion_edge(rng: Generator, grid: Grid) -> np.ndarray:
     size = np.sqrt(wanted * grid.shape[1] / grid.shape[0] / np.pi)
     # The frame cuts and lobes overlap, so that the size which gives the wanted area has to be found.
     for _ in range(4):
-        edge = np.min([outline.field(grid, size) for outline in outlines], axis=0)
+        edge: np.ndarray = np.min([outline.field(grid, size) for outline in outlines], axis=0)
         size *= np.sqrt(wanted / max(float((edge < 0).mean()), 1e-3))
     return edge
 
@@ -128,18 +128,20 @@ class Outline:
         orders = np.arange(2, 2 + self.waves.size)
         radius = np.clip(1 + (self.waves * np.cos(np.outer(around, orders) + self.phases)).sum(1), 0.35, 2.0)
         reach = np.interp(np.arctan2(across, along), around, radius).astype(np.float32)
-        return np.hypot(along, across) - reach * np.float32(size)
+        distance: np.ndarray = np.hypot(along, across) - reach * np.float32(size)
+        return distance
 
 
 def draw_skin(rng: Generator, grid: Grid) -> np.ndarray:
     """Skin of one tone with blotches, fine texture, freckles and vessels, float32 (H, W, 3) in 0 to 255."""
     tone = SKIN[rng.integers(len(SKIN))] * rng.uniform(0.9, 1.06) * (1 + rng.normal(0, 0.03, 3))
-    blotches = rng.uniform(0.01, 0.04) * smooth_noise(rng, grid.shape, rng.integers(3, 8))
-    texture = rng.uniform(0.008, 0.03) * smooth_noise(rng, grid.shape, rng.integers(40, 90))
-    redness = rng.uniform(0.0, 0.025) * smooth_noise(rng, grid.shape, rng.integers(5, 14))
+    blotches = rng.uniform(0.01, 0.04) * smooth_noise(rng, grid.shape, int(rng.integers(3, 8)))
+    texture = rng.uniform(0.008, 0.03) * smooth_noise(rng, grid.shape, int(rng.integers(40, 90)))
+    redness = rng.uniform(0.0, 0.04) * np.abs(smooth_noise(rng, grid.shape, int(rng.integers(5, 14))))
     freckles = rng.uniform(0.0, 0.12) * np.clip(smooth_noise(rng, grid.shape, 26) - 1.9, 0, 1)
     shade = (1 + blotches + texture - freckles)[..., None]
-    return (tone * shade * (1 + redness[..., None] * (0.3, -1.0, -0.8))).astype(np.float32)
+    skin: np.ndarray = tone * shade * (1 + redness[..., None] * (0.3, -1.0, -0.8))
+    return skin.astype(np.float32)
 
 
 def draw_lesion(rng: Generator, skin: np.ndarray, edge: np.ndarray) -> np.ndarray:
@@ -158,14 +160,15 @@ def draw_lesion(rng: Generator, skin: np.ndarray, edge: np.ndarray) -> np.ndarra
         )
     other = np.array(PIGMENT[second]) ** strength
     factor = factor + two_toned[..., None] * (other - factor)
-    depth = 1 + rng.uniform(0.05, 0.35) * smooth_noise(rng, shape, rng.integers(5, 12))
-    depth -= rng.uniform(0.1, 0.5) * np.abs(smooth_noise(rng, shape, rng.integers(22, 40)))
+    depth = 1 + rng.uniform(0.05, 0.35) * smooth_noise(rng, shape, int(rng.integers(5, 12)))
+    depth -= rng.uniform(0.1, 0.4) * np.abs(smooth_noise(rng, shape, int(rng.integers(22, 40))))
     if rng.random() < 0.4:
-        depth += rng.uniform(0.5, 1.2) * (smooth_noise(rng, shape, rng.integers(24, 44)) > 1.5)
+        depth += rng.uniform(0.5, 1.2) * (smooth_noise(rng, shape, int(rng.integers(24, 44))) > 1.5)
     lesion = skin * factor ** (np.clip(depth, 0.15, 2.2)[..., None])
     # Lesions flatten the skin's own lines and carry a grain of pigment.
     lesion *= (1 + rng.uniform(0.02, 0.06) * smooth_noise(rng, shape, 64))[..., None]
     if rng.random() < 0.15:
         veil = np.clip(smooth_noise(rng, shape, max(2, round(1.2 / size))), 0, 1.2)[..., None] * rng.uniform(0.3, 0.6)
         lesion = lesion + veil * (np.array([172, 186, 208]) - lesion)
-    return (skin + cover[..., None] * (lesion - skin)).astype(np.float32)
+    blended: np.ndarray = skin + cover[..., None] * (lesion - skin)
+    return blended.astype(np.float32)
