@@ -1,0 +1,80 @@
+"""`segkit info`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+NET = """\
+arch\tnet\tA net.
+full name\tsegkit-net:net
+version\t1.0
+aliases\tn-net
+reference\tSomebody, 2015
+spatial dims\t2,3
+layers\tlast = decoder.0
+factory\tnet.model:build
+param\tarch.width\tint\t64\t1 to 1024\tChannels of the first level.
+param\tarch.norm\tnone | batch\tnone\t\tNormalisation.
+param\tarch.size\tlist of int | none\tnone\t>= 8\tGrid.
+default in 2D\tarch.norm\tbatch
+default in 3D\tarch.width\t16
+default in 3D\ttrain.epochs\t5
+"""
+
+
+@pytest.mark.parametrize("name", ["net", "n-net", "segkit-net:net"])
+def test_piped_info(invoke, name):
+    """In a pipe: everything the declaration says, line by line, with the names that --set takes."""
+    result = invoke("info", name)
+    assert (result.exit_code, result.stdout) == (0, NET)
+
+
+def test_json_info(invoke):
+    """--json gives every field and param; unlimited ends of a range are null, as JSON knows no infinity."""
+    (net,) = json.loads(invoke("info", "net", "--json").stdout)
+    assert (net["spatial_dims"], net["layers"]) == ([2, 3], {"last": "decoder.0"})
+    assert net["defaults"] == {"2": {"arch.norm": "batch"}, "3": {"arch.width": 16, "train.epochs": 5}}
+    assert [param["set"] for param in net["params"]] == ["arch.width", "arch.norm", "arch.size"]
+    assert (net["params"][2]["default"], net["params"][2]["min"], net["params"][2]["max"]) == (None, 8, None)
+    (distance,) = json.loads(invoke("info", "distance", "--json").stdout)
+    assert (distance["unit"], distance["range"], distance["poolable"]) == ("mm", [0.0, None], False)
+    (volumes,) = json.loads(invoke("info", "volumes", "--json").stdout)
+    assert volumes["modes"] == {"slices": 2, "patches": 3}
+
+
+def test_all_that_answer_are_described(invoke):
+    """A name of several kinds or plugins is described for each of them."""
+    described = json.loads(invoke("info", "overlap", "--json").stdout)
+    assert [(item["kind"], item["full_name"]) for item in described] == [
+        ("loss", "one:overlap"),
+        ("loss", "two:overlap"),
+        ("metric", "two:overlap"),
+    ]
+    assert invoke("info", "overlap").stdout.count("full name\t") == 3
+
+
+def test_info_on_a_terminal(invoke, monkeypatch):
+    """Written for people: facts and params as tables, and a line to copy."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "100")
+    result = invoke("info", "net")
+    assert "set with: --set arch.width=64" in result.stdout
+    for text in ("A net.", "Somebody, 2015", "1 to 1024", "in 3D"):
+        assert text in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "message"),
+    [
+        ("nte", 2, "error: no component named 'nte' (did you mean 'net'?); see: segkit list; not loaded: broken"),
+        ("broken", 1, "error: plugin broken 1.0 did not load: ImportError: no module named rare; reinstall it"),
+        ("one:net", 2, "error: no component named 'one:net'"),
+    ],
+)
+def test_unknown_names(invoke, name, code, message):
+    """An unknown name is a usage error; one that a broken plugin may have provided gives the reason."""
+    result = invoke("info", name)
+    assert result.exit_code == code
+    assert result.stderr.startswith(message)

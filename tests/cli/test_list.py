@@ -1,0 +1,68 @@
+"""`segkit list`."""
+
+from __future__ import annotations
+
+import json
+
+LINES = """\
+arch\tnet\tA net.\tsegkit-net\t1.0
+data\tvolumes\tSome volumes.\tsegkit-net\t1.0
+loss\tone:overlap\tOne's overlap.\tone\t1.0
+loss\ttwo:overlap\tTwo's overlap.\ttwo\t1.0
+metric\tdistance\tA distance.\tone\t1.0
+metric\toverlap\tOverlap.\ttwo\t1.0
+"""
+WARNINGS = """\
+warning: plugin broken 1.0 did not load: ImportError: no module named rare (see: segkit plugins)
+warning: loss 'overlap' is provided by several plugins: say one:overlap or two:overlap
+"""
+
+
+def test_piped_list(invoke):
+    """In a pipe: one tab-separated line per component, by kind and name; warnings go to stderr."""
+    result = invoke("list")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, LINES, WARNINGS)
+
+
+def test_one_kind(invoke):
+    """A kind shows only its own components, and what is contested in other kinds is not mentioned."""
+    result = invoke("list", "metric")
+    assert result.stdout == "".join(line for line in LINES.splitlines(True) if line.startswith("metric"))
+    assert "overlap" not in result.stderr
+
+
+def test_json_list(invoke):
+    """--json gives the same components as objects, with warnings still apart."""
+    result = invoke("list", "--json")
+    listed = json.loads(result.stdout)
+    assert [(item["kind"], item["full_name"]) for item in listed][:3] == [
+        ("arch", "segkit-net:net"),
+        ("data", "segkit-net:volumes"),
+        ("loss", "one:overlap"),
+    ]
+    assert listed[0]["aliases"] == ["n-net"]
+    assert [item["full_name"] for item in listed if item["shared_name"]] == ["one:overlap", "two:overlap"]
+    assert result.stderr == WARNINGS
+
+
+def test_list_on_a_terminal(invoke, monkeypatch):
+    """Written for people: a head, and each kind once above its components."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "100")
+    result = invoke("list")
+    assert "\x1b[" in result.stdout
+    assert result.stdout.count("metric") == 1
+    assert "summary" in result.stdout
+
+
+def test_nothing_installed(invoke, plugins):
+    """An empty list says why on stderr, as JSON too."""
+    plugins.clear()
+    assert invoke("list").stderr == "warning: no plugin provides a component\n"
+    assert invoke("list", "explainer").stderr == "warning: no plugin provides a component of kind explainer\n"
+    assert json.loads(invoke("list", "--json").stdout) == []
+
+
+def test_no_plugins_before_or_behind(invoke):
+    """--no-plugins is taken in either place."""
+    assert invoke("--no-plugins", "list").stdout == invoke("list", "--no-plugins").stdout == ""

@@ -1,0 +1,164 @@
+"""The command group: exit codes, one line per error, options anywhere."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from segkit import SegkitError, UsageError, __version__
+from segkit.cli.main import Group, main
+
+
+def invoke(*args):
+    """Run the real command."""
+    return CliRunner().invoke(main, args)
+
+
+def group_that(action):
+    """A command group with one subcommand, `act`, which runs `action`."""
+
+    @click.group(cls=Group)
+    @click.option("--traceback", is_flag=True)
+    @click.option("--no-plugins", is_flag=True)
+    def group(traceback, no_plugins):
+        pass
+
+    @group.command("act")
+    @click.argument("words", nargs=-1)
+    def act(words):
+        action(words)
+
+    return group
+
+
+def raising(error):
+    """An action that raises."""
+
+    def action(words):
+        raise error
+
+    return action
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (SegkitError("file a.png is empty", "remove it"), 1, "error: file a.png is empty; remove it\n"),
+        (UsageError("no arch named 'x'"), 2, "error: no arch named 'x'\n"),
+        (SegkitError("two\nlines"), 1, "error: two lines\n"),
+        (
+            ZeroDivisionError("by zero"),
+            1,
+            "internal error: ZeroDivisionError: by zero; run with --traceback to see where, and report it\n",
+        ),
+        (KeyError(), 1, "internal error: KeyError; run with --traceback to see where, and report it\n"),
+    ],
+)
+def test_errors_are_one_line_on_stderr(error, code, line):
+    """What the user can mend is one sentence; a bug is one line too, and says how to see more."""
+    result = CliRunner().invoke(group_that(raising(error)), ["act"])
+    assert (result.exit_code, result.stdout, result.stderr) == (code, "", line)
+
+
+@pytest.mark.parametrize("error", [SegkitError("bad"), ZeroDivisionError("by zero")])
+@pytest.mark.parametrize("args", [["--traceback", "act"], ["act", "--traceback"]])
+def test_traceback_shows_where(error, args):
+    """With --traceback, before or behind the subcommand, the exception is let through."""
+    result = CliRunner().invoke(group_that(raising(error)), args)
+    assert result.exception is error
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), click.Abort()])
+def test_ctrl_c_exits_with_130(error):
+    """Ctrl-C, also at a prompt, ends with the shell's own exit code."""
+    result = CliRunner().invoke(group_that(raising(error)), ["act"])
+    assert result.exit_code == 130
+    assert "interrupted" in result.stderr
+
+
+def test_ctrl_c_in_a_real_process():
+    """SIGINT during a command exits with 130 and shows no traceback."""
+    code = (
+        "import click, time\n"
+        "from segkit.cli.main import main\n"
+        "@main.command()\n"
+        "def wait():\n"
+        "    print('ready', flush=True)\n"
+        "    time.sleep(60)\n"
+        "main(['wait'])\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGINT)
+        stderr = process.communicate(timeout=30)[1]
+    assert process.returncode == 130
+    assert b"Traceback" not in stderr
+
+
+def test_broken_pipe_is_quiet():
+    """A reader that goes away, as `head` does, causes no complaint."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "segkit", "list"], stdout=writing, stderr=subprocess.PIPE, check=False
+        )
+    finally:
+        os.close(writing)
+    assert b"Traceback" not in done.stderr
+    assert b"BrokenPipe" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["lst"], "No such command 'lst' (did you mean 'list'?)."),
+        (["list", "--jsn"], "'--jsn'"),
+        (["list", "lss"], "'lss' is none of arch, data, loss, metric, explainer (did you mean 'loss'?)"),
+        (["list", "architecture"], "(did you mean 'arch'?)"),
+        (["info"], "Missing argument 'NAME'"),
+        (["--nope"], "'--nope'"),
+    ],
+)
+def test_usage_errors_exit_with_2(args, message):
+    """What cannot be meant is a usage error that names it and the nearest that can."""
+    result = invoke(*args)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stdout == ""
+
+
+def test_version():
+    """--version prints the core's version."""
+    assert invoke("--version").stdout == f"segkit, version {__version__}\n"
+
+
+def test_help_lists_every_command():
+    """--help and -h name each subcommand with one line."""
+    result = invoke("--help")
+    assert result.exit_code == 0
+    assert result.stdout == invoke("-h").stdout
+    for name, command in main.commands.items():
+        assert f"  {name} " in result.stdout
+        assert command.help
+
+
+def test_options_behind_two_dashes_are_left_alone():
+    """What stands behind -- belongs to the subcommand."""
+    seen = []
+    group = group_that(seen.append)
+    assert CliRunner().invoke(group, ["act", "--no-plugins", "a", "--", "--traceback"]).exit_code == 0
+    assert seen == [("a", "--traceback")]
+
+
+def test_result_is_returned_to_callers():
+    """Other programs may call the command without leaving the interpreter."""
+    assert group_that(lambda words: None).main(["act"], standalone_mode=False) is None
+    with pytest.raises(SegkitError):
+        group_that(raising(SegkitError("bad"))).main(["act"], standalone_mode=False)

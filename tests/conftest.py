@@ -1,0 +1,95 @@
+"""Real packages, built and installed with pip into a folder of their own, and the command run beside them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from segkit.discovery import Plugin, Registry
+
+PROJECT = Path(__file__).resolve().parents[1]
+BUILD = """
+import os, sys
+from hatchling.build import build_wheel
+for folder in sys.argv[2:]:
+    os.chdir(folder)
+    build_wheel(sys.argv[1])
+"""
+PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
+
+Install = Callable[[Iterable[Path]], Path]
+Segkit = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def call(*command: str, environ: dict[str, str] | None = None, cwd: Path | None = None) -> None:
+    """Run a command and fail with all that it said."""
+    done = subprocess.run(command, capture_output=True, text=True, env=environ, cwd=cwd, check=False)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.fixture(scope="session")
+def install_wheels(tmp_path_factory: pytest.TempPathFactory) -> Install:
+    """Build the packages in some folders as wheels and install them with pip, without what they depend on."""
+
+    def install(folders: Iterable[Path]) -> Path:
+        place = tmp_path_factory.mktemp("wheels")
+        wheels, target = place / "wheels", place / "site"
+        wheels.mkdir()
+        call(sys.executable, "-c", BUILD, str(wheels), *(str(folder) for folder in folders))
+        found = [str(wheel) for wheel in sorted(wheels.glob("*.whl"))]
+        call(*PIP, "install", "--no-deps", "--no-index", "--target", str(target), *found)
+        return target
+
+    return install
+
+
+@pytest.fixture(scope="session")
+def install_source(tmp_path_factory: pytest.TempPathFactory) -> Install:
+    """Install the packages in some folders with pip, from source as their authors would."""
+
+    def install(folders: Iterable[Path]) -> Path:
+        target = tmp_path_factory.mktemp("source") / "site"
+        paths = [str(folder) for folder in folders]
+        call(*PIP, "install", "--no-deps", "--no-index", "--no-build-isolation", "--target", str(target), *paths)
+        return target
+
+    return install
+
+
+@pytest.fixture(scope="session")
+def segkit_beside(tmp_path_factory: pytest.TempPathFactory) -> Segkit:
+    """Run `segkit ARGS` in a new process that also sees the packages installed in a folder."""
+    empty = tmp_path_factory.mktemp("empty")
+
+    def run(site: Path, *args: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("SEGKIT_") and name not in ("NO_COLOR", "FORCE_COLOR", "PYTHONPATH")
+        }
+        environ = {**kept, "PYTHONPATH": str(site), **variables}
+        command = (sys.executable, "-m", "segkit", *args)
+        return subprocess.run(
+            command, capture_output=True, text=True, env=environ, cwd=empty, stdin=subprocess.DEVNULL, check=False
+        )
+
+    return run
+
+
+@pytest.fixture
+def toy_registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Registry:
+    """A registry of the toy plugin alone, with a cache and a working directory of its own."""
+    monkeypatch.syspath_prepend(str(PROJECT / "tests" / "toy"))
+    monkeypatch.setenv("SEGKIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("SEGKIT_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    registry = Registry()
+    registry.add(Plugin("segkit-toy", "1.0", EntryPoint("toy", "segkit_toy", "segkit")))
+    assert not registry.failed, registry.failed[0].reason
+    return registry

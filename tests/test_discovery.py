@@ -1,0 +1,164 @@
+"""Discovery: versions, names, and what is told when nobody answers to a name."""
+
+from __future__ import annotations
+
+import types
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.requirements import Requirement
+
+import segkit
+from segkit import SegkitError, UsageError, discovery
+from segkit.discovery import Plugin, Registry
+
+
+def plugin_of(name, *components, requires=("segkit-core>=0.1,<1",), entry_point=None):
+    """A plugin whose module returns the given losses and metrics, without anything installed."""
+    module = types.ModuleType(name)
+    losses = [component for component in components if component.kind == "loss"]
+    metrics = [component for component in components if component.kind == "metric"]
+    module.segkit_losses = segkit.hookimpl(lambda: losses, specname="segkit_losses")
+    module.segkit_metrics = segkit.hookimpl(lambda: metrics, specname="segkit_metrics")
+    point = types.SimpleNamespace(name=entry_point or name, value=name, load=lambda: module)
+    return Plugin(name, "1.0", point, tuple(requires))
+
+
+def loss(name, **fields):
+    """Declare a loss."""
+    return segkit.Loss(name=name, factory="m:f", summary="A loss.", **fields)
+
+
+def metric(name):
+    """Declare a metric."""
+    return segkit.Metric(name=name, factory="m:f", measure="m:f", summary="A metric.")
+
+
+def registry_of(*plugins):
+    """A registry of some plugins."""
+    registry = Registry()
+    for plugin in plugins:
+        registry.add(plugin)
+    return registry
+
+
+versions = st.lists(st.integers(0, 12), min_size=1, max_size=4).map(lambda parts: ".".join(map(str, parts)))
+clauses = st.lists(st.tuples(st.sampled_from(["<", "<=", ">", ">=", "==", "!="]), versions), min_size=1, max_size=3)
+
+
+@given(versions, clauses)
+def test_ranges_are_read_as_pip_reads_them(version, parts):
+    """The comparison by hand agrees with `packaging` on every range it takes."""
+    text = ",".join(operator + limit for operator, limit in parts)
+    expected = Requirement(f"segkit-core{text}").specifier.contains(version, prereleases=True)
+    assert discovery.includes(f"segkit-core{text}", text, version, simple=True) == expected
+
+
+@pytest.mark.parametrize(
+    ("requirement", "fits"),
+    [
+        ("segkit-core>=0.1,<0.2", True),
+        ("segkit_core >= 0.1", True),
+        ("Segkit.Core (>=0.1)", True),
+        ("segkit-core~=0.1.0", True),
+        ("segkit-core==0.1.*", True),
+        ("segkit-core<0.1", False),
+        ("segkit-core==7.*", False),
+        ("segkit-core>=99; python_version < '3'", True),
+        ("segkit-core>=99; python_version > '3'", False),
+        ("segkit-core-extras>=99", True),
+    ],
+)
+def test_requirements_on_the_core(monkeypatch, requirement, fits):
+    """A plugin loads exactly where its requirement includes this core, in any way of writing it."""
+    monkeypatch.setattr(discovery, "__version__", "0.1.3")
+    plugin = plugin_of("p", loss("l"), requires=(requirement,))
+    registry_of(plugin)
+    assert (plugin.status == "ok") == fits
+    assert fits or "this is 0.1.3" in plugin.reason
+
+
+@pytest.mark.parametrize("requires", [(), ("segkit-core",), ("torch>=2",)])
+def test_a_missing_range_is_noted(requires):
+    """A plugin that does not say which core it works with is told so, and loads."""
+    plugin = plugin_of("p", loss("l"), requires=requires)
+    registry_of(plugin)
+    assert plugin.status == "ok"
+    assert "does not say which segkit-core it works with" in plugin.notes[0]
+
+
+def test_names_aliases_and_full_names_are_found():
+    """A component answers to its name, its aliases and both after its distribution's name, in pip's spelling."""
+    registry = registry_of(plugin_of("segkit-some", loss("focal", aliases=("focal-loss",))))
+    for name in ("focal", "focal-loss", "segkit-some:focal", "Segkit_Some:focal-loss"):
+        assert registry.find("loss", name).full_name == "segkit-some:focal"
+
+
+@pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
+def test_two_plugins_with_one_name(order):
+    """A contested name is an error at use that names both; neither wins, whatever the order."""
+    contested = {"a": loss("same"), "b": loss("other", aliases=("same",))}
+    registry = registry_of(*(plugin_of(name, contested[name]) for name in order))
+    with pytest.raises(UsageError, match="several plugins; say b:other or a:same"):
+        registry.find("loss", "same")
+    assert registry.find("loss", "a:same").plugin.name == "a"
+
+
+def test_one_distribution_with_two_entry_points():
+    """Both entry points of a distribution load; a name in both is refused, as no full name could tell them apart."""
+    good = registry_of(plugin_of("a", loss("x"), entry_point="one"), plugin_of("a", loss("y"), entry_point="two"))
+    assert [item.component.name for item in good.components()] == ["x", "y"]
+    bad = registry_of(plugin_of("a", loss("x"), entry_point="one"), plugin_of("a", loss("x"), entry_point="two"))
+    assert bad.failed[0].reason == "it declares loss 'x' twice"
+
+
+def test_one_module_loaded_twice():
+    """A second entry point into the same module is explained."""
+    first = plugin_of("a", loss("x"))
+    second = Plugin("b", "1.0", first.entry_point, first.requires)
+    registry = registry_of(first, second)
+    assert registry.failed == [second]
+    assert second.reason == "its module is already loaded by a/a"
+
+
+def test_unknown_names_are_answered():
+    """An unknown name is a usage error with the nearest name, the right kind, and what is installed."""
+    registry = registry_of(plugin_of("a", loss("focal"), metric("volume")))
+    with pytest.raises(UsageError, match=r"no loss named 'foca' \(did you mean 'focal'\?\); installed: focal"):
+        registry.find("loss", "foca")
+    with pytest.raises(UsageError, match=r"no loss named 'volume' \(it is a metric\)"):
+        registry.find("loss", "volume")
+    with pytest.raises(UsageError, match=r"no component named 'volme'.*did you mean 'volume'"):
+        registry.find_any("volme")
+
+
+def test_a_disabled_plugin_that_is_asked_for():
+    """Asking for what a disabled plugin provides says that it is disabled."""
+    plugin = plugin_of("segkit-some", loss("some"))
+    plugin.disabled = True
+    registry = registry_of(plugin)
+    assert plugin.components == []
+    for name in ("some", "segkit-some:some"):
+        with pytest.raises(SegkitError, match="plugin segkit-some is disabled"):
+            registry.find("loss", name)
+    with pytest.raises(UsageError, match="not loaded: segkit-some"):
+        registry.find("loss", "other")
+
+
+def test_components_are_sorted_by_kind_and_name():
+    """The list has the order of the kinds, then of names, whatever the order of plugins."""
+    registry = registry_of(plugin_of("b", metric("a"), loss("z")), plugin_of("a", loss("c")))
+    assert [item.component.name for item in registry.components()] == ["c", "z", "a"]
+    assert [item.component.name for item in registry.components("loss")] == ["c", "z"]
+
+
+def test_ctrl_c_is_not_a_plugin_failure():
+    """Ctrl-C while a plugin is imported stops the command."""
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    point = types.SimpleNamespace(name="slow", value="slow", load=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        registry_of(Plugin("slow", "1.0", point))
