@@ -61,7 +61,7 @@ def test_groups_of_one_are_cases():
     values = scores(40)
     alone, grouped = summarize(values), summarize(values, [f"patient {i}" for i in range(40)])
     assert (grouped.ci_low, grouped.ci_high) == (alone.ci_low, alone.ci_high)
-    assert grouped.method == "percentile bootstrap over patients, 95 %"
+    assert grouped.method == alone.method == "percentile bootstrap over cases, 95 %"
 
 
 def test_patients_are_resampled_together():
@@ -71,6 +71,7 @@ def test_patients_are_resampled_together():
     once, grouped, naive = summarize(values), summarize(repeated, patients), summarize(repeated)
     assert (grouped.ci_low, grouped.ci_high) == pytest.approx((once.ci_low, once.ci_high))
     assert grouped.n == 250
+    assert grouped.method == "percentile bootstrap over patients, 95 %"
     assert naive.ci_high - naive.ci_low < 0.6 * (grouped.ci_high - grouped.ci_low)
 
 
@@ -106,13 +107,14 @@ def test_coverage():
     ("values", "groups", "note"),
     [
         ([], None, "no values"),
-        ([0.5], None, "no interval: one value"),
+        ([np.nan, np.nan], None, "no values"),
+        ([0.5, np.nan], None, "no interval: one case"),
         ([0.7] * 50, None, "no interval: all values are equal"),
         ([0.2, 0.9], ["p", "p"], "no interval: one patient"),
     ],
 )
 def test_no_interval_where_none_can_be_made(values, groups, note):
-    """Nothing, one value, one patient or a constant: None and the reason, without a warning."""
+    """Nothing, one case, one patient or a constant: None and the reason, without a warning."""
     found = summarize(np.array(values), groups)
     assert (found.ci_low, found.ci_high, found.method, found.note) == (None, None, "", note)
     assert (found.mean is None) == (found.n == 0)
@@ -146,10 +148,52 @@ def test_interval_lies_within_the_values(values):
         assert min(values) - slack <= found.ci_low <= found.ci_high <= max(values) + slack
 
 
-@pytest.mark.parametrize(
-    ("values", "groups"), [([0.1, np.nan], None), ([np.inf, 1.0], None), ([[1.0]], None), ([1.0], ["a", "b"])]
-)
-def test_bad_arguments_are_refused(values, groups):
-    """Infinite or missing scores are the caller's to count, never averaged silently."""
-    with pytest.raises(ValueError, match=r"finite|groups"):
-        summarize(np.array(values), groups)
+def test_undefined_values_are_left_out():
+    """NaN changes nothing but the case's place; a patient without any value is not a unit."""
+    values = scores(40)
+    padded = np.insert(values, [0, 7, 40], np.nan)
+    found = summarize(padded, [str(i) for i in range(43)])
+    assert found == summarize(values)
+
+
+def test_infinite_values_are_counted_and_reach_the_median_only():
+    """Two missed structures of three leave a finite mean, an infinite median and a note."""
+    found = summarize(np.array([1.0, np.inf, np.inf]))
+    assert (found.mean, found.n, found.median) == (1.0, 1, np.inf)
+    assert found.note == "mean of the finite values, 2 are infinite; no interval: one case"
+
+
+def test_mean_over_cases_then_classes():
+    """Every class weighs the same, however many cases have it; a class that no case has is left out."""
+    table = np.array([[0.2, np.nan, np.nan], [0.4, np.nan, np.nan], [0.6, 1.0, np.nan]])
+    found = summarize(table)
+    assert found.mean == pytest.approx((0.4 + 1.0) / 2)
+    assert (found.n, found.median) == (4, 0.5)
+    assert found.std == pytest.approx(np.std([0.2, 0.4, 0.6, 1.0], ddof=1))
+
+
+def test_interval_over_classes_resamples_whole_cases():
+    """A class that repeats another leaves the interval; independent ones narrow it; a plain loop agrees."""
+    table = np.random.default_rng(2).beta(8, 2, (50, 2))
+    one, twice, both = summarize(table[:, 0]), summarize(table[:, [0, 0]]), summarize(table)
+    assert (twice.ci_low, twice.ci_high) == pytest.approx((one.ci_low, one.ci_high))
+    assert both.ci_high - both.ci_low < 0.9 * (one.ci_high - one.ci_low)
+    table[::3, 1] = np.nan
+    rng = np.random.default_rng(4)
+    means = [np.nanmean(table[rng.integers(0, 50, 50)], axis=0).mean() for _ in range(4000)]
+    low, high = np.percentile(means, [2.5, 97.5])
+    found = summarize(table)
+    assert (found.ci_low, found.ci_high) == pytest.approx((low, high), abs=0.08 * (high - low))
+
+
+def test_equal_values_within_each_class_have_no_interval():
+    """Two constant classes have no spread to resample, though the table has."""
+    found = summarize(np.tile([0.2, 0.9], (40, 1)))
+    assert (found.ci_low, found.note) == (None, "no interval: all values are equal")
+
+
+@pytest.mark.parametrize(("shape", "groups"), [((), None), ((2, 2, 2), None), ((1,), ["a", "b"])])
+def test_bad_arguments_are_refused(shape, groups):
+    """Anything but a table with one group per case is a mistake of the caller."""
+    with pytest.raises(ValueError, match="values of shape"):
+        summarize(np.ones(shape), groups)
