@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,7 +71,7 @@ def detect_year(root: Path, wanted: str) -> str:
     raise SegkitError(f"{root} holds no folder of {describe_years(years)}", way_out(root, present, years))
 
 
-def describe_years(years: Iterable[str]) -> str:
+def describe_years(years: Sequence[str]) -> str:
     """Name the years and the first folder of each."""
     return ", ".join(f"ISIC {year} (such as {folder_names(year)[0]})" for year in years)
 
@@ -89,7 +89,7 @@ def list_folders(root: Path) -> set[str]:
         raise SegkitError(f"data root {root} cannot be listed: {error.strerror}", "check its permissions") from None
 
 
-def way_out(root: Path, present: set[str], years: Iterable[str]) -> str:
+def way_out(root: Path, present: set[str], years: Sequence[str]) -> str:
     """Say what to do with a root that holds no known folder: what looks right nearby, else where the data is."""
     known = {name for year in YEARS for name in folder_names(year)}
     other = sorted(present & known)
@@ -111,5 +111,5 @@ def way_out(root: Path, present: set[str], years: Iterable[str]) -> str:
         guess = did_you_mean(name, known)
         if guess and name[:4].upper() in ("ISIC", "ISBI"):
             return f"the folder {name} has no official name{guess}"
-    first = list(years)[-1] if len(list(years)) == 1 else "2017"
-    return f"give the folder that holds the unpacked archives, such as {archive_urls(first)[0]}"
+    year = years[0] if len(years) == 1 else "2017"
+    return f"give the folder that holds the unpacked archives, such as {archive_urls(year)[0]}"
