@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional
 
 from segkit.contracts import IGNORE
-from segkit.data.normalize import Normalization
+from segkit.data.normalize import Normalization, channel_means
 from segkit.settings import Augment
 
 Key = tuple[int, int, int]
@@ -47,7 +47,7 @@ def augment(
 
     Args:
         images: float32 (N, C, *S), not yet normalised; left as they are.
-        masks: integers (N, *S).
+        masks: integers (N, *S), of a type that holds 255.
         keys: (seed, epoch, case index) of each sample.
         limits: range that changed colours are clamped to; None for images without natural limits.
 
@@ -56,8 +56,9 @@ def augment(
     """
     draws = draw(keys, images.shape[1])
     images = normalization.apply(recolour(images, settings, draws, limits))
-    images, masks = mirror(images, masks.long(), settings, draws)
-    return warp(images, masks, settings, draws)
+    images, masks = mirror(images, masks, settings, draws)
+    images, masks = warp(images, masks, settings, draws)
+    return images, masks.long()
 
 
 def draw(keys: Sequence[Key], channels: int) -> np.ndarray:
@@ -79,8 +80,7 @@ def recolour(
     if settings.brightness:
         changed = changed + _per_sample(settings.brightness * _symmetric(draws[:, BRIGHTNESS]), images)
     if settings.contrast:
-        # One image at a time, as in Normalization.apply.
-        mean = torch.stack([image.mean() for image in changed]).view(-1, *[1] * (images.ndim - 1))
+        mean = channel_means(changed).mean(1, keepdim=True)
         changed = mean + (changed - mean) * _per_sample(_factor(settings.contrast, draws[:, CONTRAST]), images)
     if settings.saturation and images.shape[1] == len(LUMA):
         grey = sum(weight * changed[:, channel : channel + 1] for channel, weight in enumerate(LUMA))
@@ -94,15 +94,17 @@ def mirror(
     images: torch.Tensor, masks: torch.Tensor, settings: Augment, draws: np.ndarray
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Flip axes and swap the last two, without any interpolation."""
-    for axis in range(masks.ndim - 1):
-        chosen = draws[:, FLIP[axis]] < settings.flip
-        images = _where(chosen, images.flip(-1 - axis), images)
-        masks = _where(chosen, masks.flip(-1 - axis), masks)
-    if masks.shape[-1] == masks.shape[-2]:
-        chosen = draws[:, TRANSPOSE] < settings.transpose
-        images = _where(chosen, images.transpose(-1, -2), images)
-        masks = _where(chosen, masks.transpose(-1, -2), masks)
-    return images, masks
+    if not (settings.flip or settings.transpose):
+        return images, masks
+    square = masks.shape[-1] == masks.shape[-2]
+    turned: list[tuple[torch.Tensor, torch.Tensor]] = []
+    for image, mask, row in zip(images, masks, draws, strict=True):
+        axes = [-1 - axis for axis in range(mask.ndim) if row[FLIP[axis]] < settings.flip]
+        pair = image.flip(axes), mask.flip(axes)
+        if square and row[TRANSPOSE] < settings.transpose:
+            pair = pair[0].transpose(-1, -2), pair[1].transpose(-1, -2)
+        turned.append(pair)
+    return torch.stack([image for image, _ in turned]), torch.stack([mask for _, mask in turned])
 
 
 def warp(
@@ -112,13 +114,15 @@ def warp(
     chosen = np.flatnonzero(draws[:, WARP] < settings.warp)
     if not len(chosen) or not (settings.rotation or settings.scale or settings.shift):
         return images, masks
+    shape = tuple(masks.shape[1:])
     index = torch.from_numpy(chosen).to(images.device)
-    grid = sampling_grid(affine(draws[chosen], settings, tuple(masks.shape[1:])), tuple(masks.shape[1:]), images.device)
+    grid = sampling_grid(affine(draws[chosen], settings, shape), shape, images.device)
     warped = functional.grid_sample(images[index], grid, "bilinear", "zeros", align_corners=False)
     # Labels are moved up by one so that the zeros from outside are told from the background; exact in float32.
-    labels = (masks[index] + 1).to(torch.float32).unsqueeze(1)
-    moved = functional.grid_sample(labels, grid, "nearest", "zeros", align_corners=False).squeeze(1).long() - 1
-    return images.index_copy(0, index, warped), masks.index_copy(0, index, moved.where(moved >= 0, IGNORE))
+    labels = (masks[index].to(torch.float32) + 1).unsqueeze(1)
+    moved = functional.grid_sample(labels, grid, "nearest", "zeros", align_corners=False).squeeze(1) - 1
+    moved = moved.where(moved >= 0, IGNORE).to(masks.dtype)
+    return images.index_copy(0, index, warped), masks.index_copy(0, index, moved)
 
 
 def affine(draws: np.ndarray, settings: Augment, shape: tuple[int, ...]) -> np.ndarray:
@@ -167,10 +171,3 @@ def _per_sample(values: np.ndarray, images: torch.Tensor) -> torch.Tensor:
     """Return values (N,) or (N, C) in a shape that broadcasts over images (N, C, *S)."""
     tensor = torch.from_numpy(values.astype(np.float32)).to(images.device)
     return tensor.view(len(images), -1, *[1] * (images.ndim - 2))
-
-
-def _where(chosen: np.ndarray, changed: torch.Tensor, unchanged: torch.Tensor) -> torch.Tensor:
-    if not chosen.any():
-        return unchanged
-    condition = torch.from_numpy(chosen).to(unchanged.device).view(-1, *[1] * (unchanged.ndim - 1))
-    return torch.where(condition, changed, unchanged)

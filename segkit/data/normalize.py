@@ -37,10 +37,8 @@ class Normalization:
         if self.kind == "unit":
             return images
         if self.kind == "image":
-            # One image at a time: how a sum over a batch is split depends on the batch, and so would its last bits.
-            moments = [torch.std_mean(image, _spatial(image), correction=0, keepdim=True) for image in images]
-            std = torch.stack([moment[0] for moment in moments]).clamp_min(STD_FLOOR)
-            return (images - torch.stack([moment[1] for moment in moments])) / std
+            centred = images - channel_means(images)
+            return centred / channel_means(centred.square()).sqrt().clamp_min(STD_FLOOR)
         shape = (1, -1, *[1] * (images.ndim - 2))
         mean, std = (torch.tensor(values, dtype=images.dtype, device=images.device) for values in (self.mean, self.std))
         return (images - mean.view(shape)) / std.view(shape)
@@ -60,6 +58,13 @@ class Normalization:
         if kind not in ("unit", "image", "dataset", "fixed"):
             raise SegkitError(f"the checkpoint's normalization {kind!r} is unknown", "upgrade segkit-core")
         return cls(kind, mean, std)
+
+
+def channel_means(images: torch.Tensor) -> torch.Tensor:
+    """Return the mean of each image and channel, (N, C, 1, ...), whose bits do not depend on the batch."""
+    # How a sum over a whole batch is split among threads depends on the batch's size; over one image it does not.
+    spatial = tuple(range(1, images.ndim - 1))
+    return torch.stack([image.mean(spatial, keepdim=True) for image in images])
 
 
 def to_float(images: torch.Tensor) -> torch.Tensor:
@@ -101,7 +106,7 @@ def channel_moments(store: Store) -> tuple[np.ndarray, np.ndarray]:
         parts = []
         for start in range(0, len(store), CHUNK):
             values = _values(store, np.arange(start, min(start + CHUNK, len(store))))
-            parts.append((values if shift is None else (values - shift) ** 2).sum(axis=(0, 1)))
+            parts.append((values if shift is None else (values - shift[:, None]) ** 2).sum(axis=(0, 2)))
         summed: np.ndarray = np.stack(parts).sum(axis=0)
         return summed
 
@@ -110,14 +115,10 @@ def channel_moments(store: Store) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _values(store: Store, indices: np.ndarray) -> np.ndarray:
-    """Return values (n, pixels, C) float64."""
-    stored = np.moveaxis(store.images(indices), 1, -1).reshape(len(indices), -1, store.channels).astype(np.float64)
+    """Return values (n, C, pixels) float64."""
+    stored = store.images(indices).reshape(len(indices), store.channels, -1).astype(np.float64)
     if store.dtype == np.uint8:
         return stored / 255
     slopes, intercepts = store.scale(indices)
-    values: np.ndarray = stored * slopes[:, None] + intercepts[:, None]
+    values: np.ndarray = stored * slopes[..., None] + intercepts[..., None]
     return values
-
-
-def _spatial(image: torch.Tensor) -> tuple[int, ...]:
-    return tuple(range(1, image.ndim))

@@ -58,16 +58,15 @@ class Store:
         self._slopes = np.array([entry["slopes"] for entry in entries], np.float64)
         self._intercepts = np.array([entry["intercepts"] for entry in entries], np.float64)
         count = len(entries)
-        # Channels lie last on disk: what a batch gathers is in the layout that networks run fastest in.
-        self._images = np.memmap(folder / IMAGES, self.dtype, "r", shape=(count, *self.size, self.channels))
+        self._images = np.memmap(folder / IMAGES, self.dtype, "r", shape=(count, self.channels, *self.size))
         self._masks = np.memmap(folder / MASKS, np.uint8, "r", shape=(count, *self.size))
 
     def __len__(self) -> int:
         return len(self.cases)
 
     def images(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
-        """Return a copy of images as stored, (n, C, *size), channels last in memory."""
-        return np.moveaxis(np.asarray(self._images[np.asarray(indices)]), -1, 1)
+        """Return a copy of images as stored, (n, C, *size)."""
+        return np.asarray(self._images[np.asarray(indices)])
 
     def masks(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """Return a copy of masks, (n, *size) uint8."""

@@ -33,7 +33,7 @@ class Prepared:
     """One case, ready to be written.
 
     Attributes:
-        image: (*size, C), uint8 or int16.
+        image: (C, *size), uint8 or int16.
         source_dtype: of the image as it was read.
         slopes, intercepts: float64 (C,): value = slope * stored + intercept.
         sources: SHA-256 of each of the case's files.
@@ -141,7 +141,7 @@ def build_store(
         "key": key,
         "dataset": dataset_name,
         "size": list(size),
-        "channels": first.image.shape[-1],
+        "channels": len(first.image),
         "dtype": first.image.dtype.name,
         "rounding_error": rounding_error,
         "bytes": {IMAGES: first.image.nbytes * len(cases), MASKS: first.mask.nbytes * len(cases)},
@@ -161,7 +161,7 @@ def prepare_case(
     image = resize_image(sample.image, size)
     stored, slopes, intercepts, error = quantize(image)
     return Prepared(
-        np.ascontiguousarray(np.moveaxis(stored, 0, -1)),
+        stored,
         resize_mask(sample.mask, size).astype(np.uint8),
         sample.image.dtype,
         slopes,
