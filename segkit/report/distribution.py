@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 BINS = 48
 ROW_INCHES = 0.42
 MISSED_MARK = "x"
+GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 
 
 def distribution_plots(record: RunRecord) -> list[Plot]:
@@ -105,9 +106,9 @@ def swarm_offsets(values: np.ndarray, edges: np.ndarray, step: float) -> np.ndar
     for index in np.unique(bins):
         members = np.flatnonzero(bins == index)
         members = members[np.argsort(values[members], kind="stable")]
-        # From the middle outwards, left and right in turn: 0, 1, -1, 2, -2, ...
-        rank = np.arange(len(members))
-        offsets[members] = np.where(rank % 2, (rank + 1) // 2, -(rank // 2)) * step
+        # Neighbours in value are put far apart (golden-ratio order), so that a full bin shows no stripes.
+        places = np.argsort(np.argsort(np.arange(1, len(members) + 1) * GOLDEN_RATIO % 1))
+        offsets[members] = (places - (len(members) - 1) / 2) * step
     return offsets
 
 

@@ -37,7 +37,7 @@ AGREEMENT = {
     IGNORED: ("ignored", (128, 128, 128)),
 }
 """What a pixel of the agreement map means: its name and colour (R, G, B), told apart with any colour vision."""
-AGREEMENT_OPACITY = 0.62
+AGREEMENT_OPACITY = 0.5
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,7 @@ def read_cases(path: Path) -> list[CaseRow]:
 
 
 def read_settings(path: Path) -> list[Setting]:
-    """Read config.toml with the source that stands behind each value; empty where there is no file."""
+    """Read the settings of config.toml with the source behind each; empty where there is no file."""
     settings, table = [], ""
     for line in _read_text(path).splitlines() if path.exists() else []:
         if line.startswith("["):
@@ -163,6 +163,8 @@ def read_settings(path: Path) -> list[Setting]:
             parsed = tomllib.loads(line)
         except tomllib.TOMLDecodeError as error:
             raise SegkitError(f"{path} is not valid TOML: {error}", "mend that line") from None
+        if not table:
+            continue
         source = line.rpartition("  # ")[2] if "  # " in line else ""
         for key, value in parsed.items():
             name = table + key

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segkit.report import CasePicture
+from segkit.report import CasePicture, write_report
 
 CONFIG = """\
 format = 1
@@ -195,7 +195,7 @@ def write_history(path: Path, epochs: int) -> None:
                 }
             )
         )
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
@@ -206,3 +206,23 @@ def pictures() -> list[CasePicture]:
         make_picture("ISIC_0000011", "median", 0.853, shift=0.05),
         make_picture("ISIC_0000022", "best", 0.967, shift=0.0),
     ]
+
+
+@pytest.fixture(scope="session")
+def run_writer() -> Callable[..., Path]:
+    """`write_run`, for tests that need a run of their own."""
+    return write_run
+
+
+@pytest.fixture(scope="session")
+def picture_maker() -> Callable[..., CasePicture]:
+    """`make_picture`, for tests that need a picture of their own."""
+    return make_picture
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory, pictures: list[CasePicture]) -> Path:
+    """A generated-sample run with its report; not to be changed by tests."""
+    folder = write_run(tmp_path_factory.mktemp("runs") / "first")
+    write_report(folder, pictures)
+    return folder

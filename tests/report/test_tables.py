@@ -1,0 +1,63 @@
+import csv
+import io
+import json
+
+from rich.console import Console
+
+from segkit.report import print_scores, score_rows
+
+
+def summary_of(run_folder):
+    return json.loads((run_folder / "summary.json").read_text(encoding="utf-8"))
+
+
+def test_pipe_gets_full_numbers(run_folder):
+    """Outside a terminal the tab-separated lines hold exactly the summary's numbers."""
+    summary = summary_of(run_folder)
+    stream = io.StringIO()
+    print_scores(summary, Console(file=stream, width=40))
+    rows = list(csv.DictReader(stream.getvalue().splitlines(), delimiter="\t"))
+    assert len(rows) == len(summary["scores"]) == 2
+    for row, score in zip(rows, summary["scores"], strict=True):
+        assert row["metric"] == score["name"]
+        assert row["class"] == "lesion"
+        for name in ("mean", "median", "ci_low", "ci_high"):
+            assert float(row[name]) == score[name]
+        assert [int(row[name]) for name in ("n", "missed", "spurious", "empty")] == [30, 1, 0, 0]
+
+
+def test_hostile_names_keep_the_lines_whole(run_folder):
+    """Tabs and line ends in a name do not shift the columns; square brackets are no markup."""
+    summary = summary_of(run_folder)
+    summary["scores"][0] |= {"name": "a\tb\nc [red]d", "mean": None}
+    stream = io.StringIO()
+    print_scores(summary, Console(file=stream))
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 3
+    assert lines[1].split("\t")[:3] == ["a b c [red]d", "lesion", ""]
+
+
+def test_terminal_shows_score_interval_and_note(run_folder):
+    """The table on a terminal shows the rounded mean, its interval and why it is too narrow."""
+    summary = summary_of(run_folder)
+    summary["scores"][0] |= {
+        "class": "[bold]x",
+        "mean": 0.61251,
+        "ci_low": 0.5,
+        "ci_high": 0.75,
+        "note": "n < 30 [sic]",
+    }
+    stream = io.StringIO()
+    print_scores(summary, Console(file=stream, force_terminal=True, width=140, color_system=None))
+    shown = stream.getvalue()
+    for expected in ("0.613", "0.500 to 0.750", "[bold]x", "note: n < 30 [sic]"):
+        assert expected in shown
+
+
+def test_score_rows_follow_the_summary(run_folder):
+    """Every row of the summary becomes one row with its counts."""
+    summary = summary_of(run_folder)
+    rows = score_rows(summary)
+    assert [(row.metric, row.mean, row.n_cases, row.missed) for row in rows] == [
+        (score["metric"], score["mean"], score["n_cases"], score["n_missed"]) for score in summary["scores"]
+    ]
