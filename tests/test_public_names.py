@@ -22,8 +22,10 @@ PUBLIC = [
     "SegkitError",
     "Task",
     "UsageError",
+    "components",
     "hookimpl",
     "param",
+    "run",
 ]
 
 
