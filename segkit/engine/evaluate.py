@@ -107,7 +107,7 @@ def validate(batches: Batches, predictor: Predictor, metrics: Sequence[ChosenMet
 def write_labels(path: Path, labels: np.ndarray) -> None:
     """Write a label map (H, W) as a palette PNG whose indices are the labels."""
     image = Image.fromarray(labels, mode="L")
-    image.putpalette(PALETTE + tuple(range(24, 768)))
+    image.putpalette(PALETTE)
     write_whole(path, lambda stream: image.save(stream, format="PNG"))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from segkit.declarations import Task
 from segkit.engine.measure import CaseScores, ChosenMetric
 from segkit.files import write_text
-from segkit.statistics import Summary, summarize
+from segkit.statistics import summarize
 
 ALL_CLASSES = "all classes"
 
@@ -53,8 +53,7 @@ def score_row(
     metric: ChosenMetric, class_name: str, values: np.ndarray, counts: Counter[str], scores: Sequence[CaseScores]
 ) -> dict[str, Any]:
     """Summarise the values (cases, classes) of one metric: mean over cases per class, then over classes."""
-    groups = [row.group or row.case for row in scores]
-    summary: Summary = summarize(values, groups)
+    summary = summarize(values, [row.group for row in scores])
     how = "mean over cases" if class_name != ALL_CLASSES else "mean over cases, then classes"
     convention = ", ".join(part for part in (how, metric.convention) if part)
     return {

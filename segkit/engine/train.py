@@ -113,16 +113,27 @@ class Trainer:
             total += value
             for label, part in parts.items():
                 terms[label] = terms.get(label, torch.zeros((), device=self.device)) + part
-            self.progress.advance(1, {"loss": float(value) / len(batch.indices)} if self.device.type == "cpu" else None)
+            self.show_step(value, parts, len(batch.indices))
         self.progress.finish()
+        return samples, *self.means(total, terms, samples)
+
+    def show_step(self, value: torch.Tensor, parts: dict[str, torch.Tensor], samples: int) -> None:
+        """Show a step's loss on the CPU, where looking at it does not make a device wait."""
+        looked_at = {"loss": self.means(value, parts, samples)[0]} if self.device.type == "cpu" else None
+        self.progress.advance(1, looked_at)
+
+    def means(
+        self, total: torch.Tensor, terms: dict[str, torch.Tensor], samples: int
+    ) -> tuple[float, dict[str, float]]:
+        """Turn sums over samples into means; raises SegkitError naming the terms where the loss is not finite."""
         loss = float(total) / samples
         means = {label: float(part) / samples for label, part in terms.items()}
-        if not math.isfinite(loss):
-            bad = ", ".join(label for label, value in means.items() if not math.isfinite(value)) or "the weights"
-            raise SegkitError(
-                f"the loss became {loss} in epoch {epoch} ({bad})", "lower --lr, or leave train.gradient_clip on"
-            )
-        return samples, loss, means
+        if math.isfinite(loss):
+            return loss, means
+        bad = ", ".join(label for label, value in means.items() if not math.isfinite(value)) or "its sum"
+        raise SegkitError(
+            f"the loss became {loss} at step {self.step} ({bad})", "lower --lr, or leave train.gradient_clip on"
+        )
 
     def take_step(self, batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """Take one optimizer step; return the sums over its samples of the objective and of each term."""
