@@ -92,18 +92,19 @@ def _print_table(rows: list[ScoreRow], console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, caption=Text(_caption(rows)), caption_justify="left")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=Text(_caption(rows)), caption_justify="left")
     for title in ("metric", "class"):
         table.add_column(title, overflow="fold")
     for title in ("mean", "95 % interval", "median", "n", "missed", "spurious", "empty"):
         table.add_column(title, justify="right", no_wrap=True)
     for row in rows:
-        cells = [row.name, row.class_name, text.number(row.mean, row.unit), text.interval(row.ci_low, row.ci_high)]
+        cells = [row.metric, row.class_name, text.number(row.mean, row.unit), text.interval(row.ci_low, row.ci_high)]
         cells += [text.number(row.median, row.unit), *map(str, (row.n, row.missed, row.spurious, row.empty))]
         table.add_row(*map(Text, cells))
     console.print(table)
 
 
 def _caption(rows: list[ScoreRow]) -> str:
-    """The notes of all rows, each once."""
-    return "\n".join(dict.fromkeys(f"note: {row.note}" for row in rows if row.note))
+    """The conventions of the metrics and the notes of all rows, each once."""
+    lines = [*(row.name for row in rows), *(f"note: {row.note}" for row in rows if row.note)]
+    return "\n".join(dict.fromkeys(lines))

@@ -50,7 +50,7 @@ def test_terminal_shows_score_interval_and_note(run_folder):
     stream = io.StringIO()
     print_scores(summary, Console(file=stream, force_terminal=True, width=140, color_system=None))
     shown = stream.getvalue()
-    for expected in ("0.613", "0.500 to 0.750", "[bold]x", "note: n < 30 [sic]"):
+    for expected in ("0.613", "0.500 to 0.750", "[bold]x", "note: n < 30 [sic]", summary["scores"][0]["name"]):
         assert expected in shown
 
 
