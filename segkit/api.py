@@ -61,7 +61,8 @@ def run(
     registry = Registry.discover()
     layers = [read_config(str(config), registry)] if config is not None else []
     layers.append(Layer("segkit.run", {name: value for name, value in given.items() if value is not None}))
-    return run_job(make_plan(layers, registry), progress or Progress())
+    progress = progress or Progress()
+    return run_job(make_plan(layers, registry, tell=progress.message), progress)
 
 
 def components(kind: str | None = None) -> list[Found]:

@@ -6,7 +6,7 @@ import importlib.resources
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -70,11 +70,18 @@ class Plan:
         return [self.arch, self.data, *(found for _, found in self.losses), *self.metrics]
 
 
-def make_plan(layers: Sequence[Layer], registry: Registry, environ: Mapping[str, str] | None = None) -> Plan:
+def make_plan(
+    layers: Sequence[Layer],
+    registry: Registry,
+    environ: Mapping[str, str] | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> Plan:
     """Resolve settings, weakest layer first, into a plan.
 
     Args:
         layers: config file and flags; the environment is put between them and the defaults as the design orders it.
+        environ: the process's environment where not given.
+        tell: told in a sentence what takes long, such as drawing a sample.
 
     Raises:
         UsageError: something cannot be meant: an unknown name, an impossible pair, a value out of range.
@@ -90,7 +97,7 @@ def make_plan(layers: Sequence[Layer], registry: Registry, environ: Mapping[str,
     assert isinstance(data.component, Dataset)
     mode = choose_mode(arch.component, data.component, section_values(said, "data").get("mode"))
     dims = data.component.modes[mode]
-    reader, root, recipe = open_dataset(data, said)
+    reader, root, recipe = open_dataset(data, said, tell)
     defaults = Layer(f"default of {arch.component.name}", arch.component.defaults.get(dims, {}))
     ordered = [defaults, Layer(f"recipe of {data.component.name}", recipe), *said]
     names = section_values(ordered, "components")
@@ -150,7 +157,9 @@ def choose_mode(arch: Architecture, data: Dataset, wanted: str | None) -> str:
     return wanted if wanted in able else able[0]
 
 
-def open_dataset(data: Found, said: Sequence[Layer]) -> tuple[DatasetReader, Root, Mapping[str, Any]]:
+def open_dataset(
+    data: Found, said: Sequence[Layer], tell: Callable[[str], None] | None
+) -> tuple[DatasetReader, Root, Mapping[str, Any]]:
     """Find the data and open it; returns reader, root and the reader's recipe."""
     about_data = [
         Layer(layer.source, {name: value for name, value in layer.values.items() if name.startswith("data.")})
@@ -160,7 +169,7 @@ def open_dataset(data: Found, said: Sequence[Layer]) -> tuple[DatasetReader, Roo
     config = resolve(about_data, [ChosenParams("data", name, data.component.params)])
     params = config.params_of("data", name)
     reader_class: Any = data.load()
-    root = find_root(name, config.data.root, config.sources.get("data.root", ""), reader_class, params)
+    root = find_root(name, config.data.root, config.sources.get("data.root", ""), reader_class, params, tell)
     reader = reader_class(root.path, params)
     return reader, root, reader.recipe
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Mapping
@@ -39,10 +40,26 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
 
 
+class MessageHandler(logging.Handler):
+    """Shows what the core logs as messages."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__(logging.WARNING)
+        self._progress = progress
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show one record."""
+        self._progress.message(f"{record.levelname.lower()}: {record.getMessage()}")
+
+
 class PlainProgress(Progress):
     """Plain lines: one per message, stage and epoch."""
 
     def __init__(self) -> None:
+        # What the core logs, such as a damaged store that is built again, is for the user to read.
+        logger = logging.getLogger("segkit")
+        logger.addHandler(MessageHandler(self))
+        logger.propagate = False
         self._stage_start = 0.0
         self._stage = ""
         self._total = 0

@@ -77,11 +77,12 @@ def run(config: str | None, assignments: tuple[str, ...], as_json: bool, **optio
     registry = load_registry()
     layers = [read_config(config, registry)] if config else []
     layers += [*flag_layers(options), read_assignments(assignments)]
-    plan = make_plan(layers, registry)
+    progress = make_progress()
+    plan = make_plan(layers, registry, tell=progress.message)
 
     from segkit.job import run_job
 
-    result = run_job(plan, make_progress())
+    result = run_job(plan, progress)
     show_result(result, as_json=as_json)
 
 

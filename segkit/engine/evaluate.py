@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +13,7 @@ from segkit.data.batches import Batches
 from segkit.data.case import Case, Sample
 from segkit.data.check import check_sample
 from segkit.data.dataset import DatasetReader
+from segkit.data.prefetch import prefetch
 from segkit.engine.infer import Predictor, decode
 from segkit.engine.measure import CaseScores, ChosenMetric, score_case
 from segkit.engine.progress import Progress
@@ -23,23 +22,6 @@ from segkit.files import write_whole
 
 # Distinct for the colour-blind (Okabe and Ito 2008); label 0 is black.
 PALETTE = (0, 0, 0, 230, 159, 0, 86, 180, 233, 0, 158, 115, 240, 228, 66, 0, 114, 178, 213, 94, 0, 204, 121, 167)
-
-
-def read_ahead(reader: DatasetReader, cases: Sequence[Case], workers: int) -> Iterator[tuple[Case, Sample]]:
-    """Yield cases in order, read and checked, at most a few ahead of their use so that memory stays flat."""
-    waiting: deque[tuple[Case, Future[Sample]]] = deque()
-    with ThreadPoolExecutor(max(1, workers)) as pool:
-        try:
-            for case in cases:
-                waiting.append((case, pool.submit(read_checked, reader, case)))
-                if len(waiting) > max(1, workers):
-                    done, future = waiting.popleft()
-                    yield done, future.result()
-            while waiting:
-                done, future = waiting.popleft()
-                yield done, future.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def read_checked(reader: DatasetReader, case: Case) -> Sample:
@@ -68,8 +50,10 @@ def evaluate(
         SegkitError: a case cannot be read or has no mask.
     """
     scores = []
+    ordered = sorted(cases, key=lambda case: case.id)
+    samples = prefetch(lambda case: read_checked(reader, case), ordered, workers)
     progress.start("evaluate", len(cases), "cases")
-    for case, sample in read_ahead(reader, sorted(cases, key=lambda case: case.id), workers):
+    for case, sample in zip(ordered, samples, strict=True):
         if sample.mask is None:
             raise SegkitError(f"case {case.id} has no mask", "score a split whose cases all have one")
         labels = predictor.labels(sample.image)
