@@ -183,7 +183,8 @@ class Registry:
                     raise ContractError(f"hook {caller.name} returned {type(result).__name__}, not a list", hint)
                 for component in result:
                     if not isinstance(component, wanted):
-                        raise ContractError(f"hook {caller.name} returned a {type(component).__name__} in its list", hint)
+                        kind = type(component).__name__
+                        raise ContractError(f"hook {caller.name} returned a {kind} in its list", hint)
                     yield component
 
     def check_unique(self, plugin: Plugin) -> None:

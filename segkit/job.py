@@ -1,32 +1,40 @@
-"""The whole job, composed: config, data, training, evaluation, report."""
+"""The whole job, composed: data, training, evaluation, report."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
+from torch import nn
 
 from segkit import __version__
-from segkit.config import Config
-from segkit.errors import SegkitError
+from segkit.assemble import Parts, assemble
+from segkit.data.batches import Batches
+from segkit.data.normalize import make_normalization
+from segkit.data.roots import cache_folder
+from segkit.data.store import Store, open_store
+from segkit.declarations import Dataset
+from segkit.engine.checkpoint import save_model
+from segkit.engine.device import choose_device, default_workers, describe_machine, set_determinism, set_threads
+from segkit.engine.evaluate import evaluate, read_checked, read_labels, validate
+from segkit.engine.infer import Predictor
+from segkit.engine.measure import CaseScores, ChosenMetric
+from segkit.engine.progress import Progress
+from segkit.engine.summary import write_cases
+from segkit.engine.train import Trainer
+from segkit.errors import SegkitError, UsageError
 from segkit.files import write_json, write_text
 from segkit.params import plain
 from segkit.plan import Plan, run_folder
-
-if TYPE_CHECKING:
-    import torch
-    from torch import nn
-
-    from segkit.data.normalize import Normalization
-    from segkit.data.store import Store
-    from segkit.engine.infer import Predictor
-    from segkit.engine.measure import CaseScores, ChosenMetric
-    from segkit.engine.progress import Progress
-    from segkit.settings import Augment
-
-NOTICE = "generated sample: not real data"
+from segkit.record import component_versions, history_line, model_header, summary_record
+from segkit.report import CasePicture, choose_cases, write_report
+from segkit.report.pictures import displayable
+from segkit.settings import Augment
 
 
 @dataclass(frozen=True)
@@ -47,14 +55,29 @@ class RunResult:
         return self.folder / "report.html"
 
 
-@dataclass(frozen=True)
-class Trained:
-    """What training gives to the steps after it."""
+@dataclass
+class Job:
+    """A plan under way.
 
-    predictor: Predictor
-    weights: str
-    parameters: int
-    seconds: dict[str, float]
+    Attributes:
+        workers: threads that prepare data.
+        seconds: by stage.
+    """
+
+    plan: Plan
+    parts: Parts
+    folder: Path
+    device: torch.device
+    workers: int
+    progress: Progress
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Note how long a stage takes."""
+        start = time.perf_counter()
+        yield
+        self.seconds[stage] = time.perf_counter() - start
 
 
 def run_job(plan: Plan, progress: Progress) -> RunResult:
@@ -63,87 +86,69 @@ def run_job(plan: Plan, progress: Progress) -> RunResult:
     Raises:
         SegkitError: the output directory is taken, a case cannot be read, training diverges, the disk is full.
     """
-    import torch
+    job = start_job(plan, progress)
+    announce(job)
+    with job.timed("data"):
+        stores = open_stores(job)
+    start_folder(job)
+    with job.timed("train"):
+        predictor, weights = train(job, stores)
+    with job.timed("evaluate"):
+        scores = score(job, predictor)
+    summary = summary_record(
+        plan, scores, job.parts.metrics, weights=weights, parameters=job.parts.parameters, seconds=job.seconds
+    )
+    write_json(job.folder / "summary.json", summary)
+    report(job, scores)
+    return RunResult(job.folder, summary)
 
-    from segkit.engine.device import choose_device, default_workers, describe_machine, set_determinism, set_threads
 
-    config = plan.config
-    device = choose_device(config.run.device)
-    set_threads(config.run.threads)
-    if config.run.deterministic:
+def start_job(plan: Plan, progress: Progress) -> Job:
+    """Choose the device and build the components, so that what cannot work ends before the data are touched."""
+    run = plan.config.run
+    device = choose_device(run.device)
+    set_threads(run.threads)
+    if run.deterministic:
         set_determinism(device)
-    workers = default_workers() if config.run.workers is None else config.run.workers
+    workers = default_workers() if run.workers is None else run.workers
     folder = run_folder(plan)
-    announce(plan, folder, progress)
-    stores, seconds = open_stores(plan, workers, progress)
-    start_folder(folder, config)
-    write_json(folder / "environment.json", {"segkit": __version__, **describe_machine(device), **versions(plan)})
-    torch.manual_seed(config.run.seed)
-    metrics = build_metrics(plan)
-    trained = train_model(plan, stores, metrics, device, workers, folder, seconds, progress)
-    scores = score_split(plan, trained, metrics, workers, folder, progress)
-    summary = write_summary(plan, trained, scores, metrics, folder)
-    report_run(plan, scores, metrics, folder, progress)
-    return RunResult(folder, summary)
+    return Job(plan, assemble(plan), folder, device, workers, progress)
 
 
-def announce(plan: Plan, folder: Path, progress: Progress) -> None:
-    """Say first where the data are from, what is scored, and where the run goes."""
+def announce(job: Job) -> None:
+    """Say first where the data are from, then what is scored, where the run goes and what is trained."""
+    plan, tell = job.plan, job.progress.message
     counts = ", ".join(f"{split} {len(cases)}" for split, cases in plan.cases.items() if cases)
-    progress.message(f"data: {plan.root.path} ({plan.root.source}): {counts}")
+    tell(f"data: {plan.root.path} ({plan.root.source}): {counts}")
     if plan.root.generated:
-        homepage = getattr(plan.data.component, "homepage", "")
+        assert isinstance(plan.data.component, Dataset)
+        homepage = plan.data.component.homepage
         where = f"; the real data: {homepage}" if homepage else ""
-        progress.message(
-            f"GENERATED SAMPLE: these images are drawn by a program, the scores say nothing about patients{where}"
-        )
-    progress.message(f"scores: {plan.split} split ({plan.split_note})")
-    progress.message(f"run: {folder}")
+        tell(f"GENERATED SAMPLE: these images are drawn by a program, the scores say nothing about patients{where}")
+    tell(f"scores: {plan.split} split ({plan.split_note})")
+    tell(f"run: {job.folder}")
+    tell(f"model: {plan.arch.full_name}, {job.parts.parameters:,} parameters, on {job.device}")
 
 
-def start_folder(folder: Path, config: Config) -> None:
-    """Make the run directory and write the resolved config into it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "predictions").mkdir(exist_ok=True)
-    except OSError as error:
-        raise SegkitError(
-            f"cannot make the run directory {folder}: {error.strerror}", "name another --output"
-        ) from None
-    write_text(folder / "config.toml", config.to_toml())
-
-
-def versions(plan: Plan) -> dict[str, list[dict[str, str]]]:
-    """Full name and version of every component."""
-    listed = [
-        {"kind": item.component.kind, "name": item.full_name, "version": item.plugin.version} for item in plan.chosen
-    ]
-    return {"components": listed}
-
-
-def open_stores(plan: Plan, workers: int, progress: Progress) -> tuple[dict[str, Store], dict[str, float]]:
+def open_stores(job: Job) -> dict[str, Store]:
     """Open the stores that training needs, building what is not there."""
-    from segkit.data.roots import cache_folder
-    from segkit.data.store import open_store
-
-    start = time.perf_counter()
-    stores = {}
+    plan, stores = job.plan, {}
     for split in ("train", "val"):
         if not plan.cases[split]:
             continue
-        progress.start(f"store {split}", len(plan.cases[split]), "cases")
+        job.progress.start(f"store {split}", len(plan.cases[split]), "cases")
         stores[split] = open_store(
             plan.reader,
             plan.data.full_name,
             plan.cases[split],
             plan.size,
             folder=cache_folder() / "stores",
-            workers=max(1, workers),
-            progress=counting(progress),
+            workers=max(1, job.workers),
+            progress=counting(job.progress),
             settings=plain(plan.config.params_of("data", plan.data.component.name)),
         )
-        progress.finish()
-    return stores, {"data": time.perf_counter() - start}
+        job.progress.finish()
+    return stores
 
 
 def counting(progress: Progress) -> Callable[[int, int], None]:
@@ -158,125 +163,66 @@ def counting(progress: Progress) -> Callable[[int, int], None]:
     return advance
 
 
-def build_metrics(plan: Plan) -> list[ChosenMetric]:
-    """Import the metrics and give them their params."""
-    from segkit.declarations import Metric
-    from segkit.engine.measure import ChosenMetric
-
-    built = []
-    for item in plan.metrics:
-        assert isinstance(item.component, Metric)
-        params = plan.config.params_of("metric", item.component.name)
-        score = item.load()(plan.task, params)
-        built.append(ChosenMetric(item.component, params, item.load("measure"), score))
-    return built
-
-
-def build_model(plan: Plan) -> nn.Module:
-    """Build the network; raises SegkitError where its plugin returns something else."""
-    from torch import nn
-
-    model = plan.arch.load()(plan.task, plan.config.params_of("arch", plan.arch.component.name))
-    if not isinstance(model, nn.Module):
+def start_folder(job: Job) -> None:
+    """Make the run directory, with the resolved config and the environment in it."""
+    folder, config = job.folder, job.plan.config
+    try:
+        (folder / "predictions").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
         raise SegkitError(
-            f"{plan.arch.full_name} built {type(model).__name__}, not a torch.nn.Module", "report it to its author"
-        )
-    minimum = getattr(model, "size_minimum", 1)
-    if min(plan.size) < minimum:
-        raise SegkitError(
-            f"arch {plan.arch.component.name} takes sides of {minimum} and more, the working size is {plan.size}",
-            f"say --size {minimum} or larger",
-        )
-    return model
+            f"cannot make the run directory {folder}: {error.strerror}", "name another --output"
+        ) from None
+    write_text(folder / "config.toml", config.to_toml())
+    environment = {"segkit": __version__, **describe_machine(job.device), "components": component_versions(job.plan)}
+    write_json(folder / "environment.json", environment)
 
 
-def train_model(
-    plan: Plan,
-    stores: dict[str, Store],
-    metrics: Sequence[ChosenMetric],
-    device: torch.device,
-    workers: int,
-    folder: Path,
-    seconds: dict[str, float],
-    progress: Progress,
-) -> Trained:
-    """Train, write history.jsonl as it goes and model.safetensors at the end."""
-    import torch
+def train(job: Job, stores: Mapping[str, Store]) -> tuple[Predictor, str]:
+    """Train; write history.jsonl as it goes and model.safetensors at the end.
 
-    from segkit.data.batches import Batches
-    from segkit.data.normalize import make_normalization
-    from segkit.engine.checkpoint import save_model
-    from segkit.engine.evaluate import count_parameters, validate
-    from segkit.engine.infer import Predictor
-    from segkit.engine.objective import Objective, WeightedLoss
-    from segkit.engine.train import Trainer
-
-    config = plan.config
-    start = time.perf_counter()
+    Returns:
+        The predictor to score, and which weights it has, in words.
+    """
+    plan, config = job.plan, job.plan.config
     normalization = make_normalization(config.data, stores["train"])
     layout = torch.channels_last if plan.task.spatial_dims == 2 else torch.channels_last_3d
-    model: nn.Module = build_model(plan).to(device).to(memory_format=layout)
-    parameters = count_parameters(model)
-    progress.message(f"model: {plan.arch.full_name}, {parameters:,} parameters, on {device}")
-    terms = [
-        WeightedLoss(
-            term.name,
-            term.factor,
-            found.load()(plan.task, config.params_of("loss", found.component.name)),
-            getattr(found.component, "scope", "sample"),
-        )
-        for term, found in plan.losses
-    ]
+    model: nn.Module = job.parts.model.to(job.device).to(memory_format=layout)
 
-    def predictor(model: nn.Module, *, mirror: bool) -> Predictor:
-        return Predictor(model.eval(), plan.task, plan.size, normalization, device, config.run.autocast, mirror)
-
-    def score_store(model: nn.Module) -> dict[str, float]:
-        return validate(batches_of("val", 1, None), predictor(model, mirror=False), metrics)
-
-    def batches_of(split: str, batch_size: int, augment: Augment | None) -> Batches:
+    def batches(split: str, batch_size: int, augment: Augment | None) -> Batches:
         return Batches(
             stores[split],
             batch_size=batch_size,
             seed=config.run.seed,
             augment=augment,
             normalization=normalization,
-            device=device,
-            workers=workers,
+            device=job.device,
+            workers=job.workers,
         )
+
+    def predictor(model: nn.Module, *, mirror: bool) -> Predictor:
+        return Predictor(model.eval(), plan.task, plan.size, normalization, job.device, config.run.autocast, mirror)
+
+    def validate_store(model: nn.Module) -> dict[str, float]:
+        return validate(batches("val", 1, None), predictor(model, mirror=False), job.parts.metrics)
 
     trainer = Trainer(
         model,
-        Objective(terms),
-        batches_of("train", config.train.batch_size, config.augment),
+        job.parts.objective,
+        batches("train", config.train.batch_size, config.augment),
         config.train,
         config.run,
-        device,
-        validate=score_store if "val" in stores else None,
-        select=selection(plan, metrics),
-        progress=progress,
+        job.device,
+        validate=validate_store if "val" in stores else None,
+        select=selection(plan, job.parts.metrics),
+        progress=job.progress,
     )
-    with (folder / "history.jsonl").open("a", encoding="utf-8") as history:
+    with (job.folder / "history.jsonl").open("a", encoding="utf-8") as history:
         for record in trainer.epochs():
-            history.write(json_line(record))
+            history.write(history_line(record))
             history.flush()
     best, weights = trainer.finish()
-    save_model(folder / "model.safetensors", best, model_header(plan, normalization, stores, weights))
-    took = {**seconds, "train": time.perf_counter() - start}
-    return Trained(predictor(best, mirror=config.evaluate.mirror), weights, parameters, took)
-
-
-def json_line(record: dict[str, Any]) -> str:
-    """Write one line of history.jsonl; a figure that is not finite becomes null."""
-    import json
-    import math
-
-    def clean(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: clean(inner) for key, inner in value.items()}
-        return None if isinstance(value, float) and not math.isfinite(value) else value
-
-    return json.dumps(clean(record), sort_keys=True) + "\n"
+    save_model(job.folder / "model.safetensors", best, model_header(plan, normalization, stores, weights))
+    return predictor(best, mirror=config.evaluate.mirror), weights
 
 
 def selection(plan: Plan, metrics: Sequence[ChosenMetric]) -> tuple[str, bool] | None:
@@ -288,143 +234,49 @@ def selection(plan: Plan, metrics: Sequence[ChosenMetric]) -> tuple[str, bool] |
         if wanted in (None, metric.name):
             return f"{metric.name}@store", metric.declaration.higher_is_better
     known = ", ".join(metric.name for metric in metrics)
-    raise SegkitError(f"train.selection={wanted} is not among the run's metrics", f"they are: {known}")
+    raise UsageError(f"train.selection={wanted} is not among the run's metrics", f"they are: {known}")
 
 
-def model_header(plan: Plan, normalization: Normalization, stores: dict[str, Store], weights: str) -> dict[str, Any]:
-    """What model.safetensors says of itself; no time, path, host or run name."""
-    listed = [
-        {
-            "kind": item.component.kind,
-            "name": item.full_name,
-            "version": item.plugin.version,
-            "params": plain(plan.config.params_of(item.component.kind, item.component.name)),
-        }
-        for item in plan.chosen
-    ]
-    task = plan.task
-    return {
-        "segkit": __version__,
-        "components": listed,
-        "loss": plan.config.components.loss,
-        "task": {"in_channels": task.in_channels, "classes": list(task.classes), "spatial_dims": task.spatial_dims},
-        "preprocessing": {
-            "mode": plan.config.data.mode,
-            "size": list(plan.size),
-            "normalization": normalization.to_dict(),
-        },
-        "training": {**plain(plan.config.train), "augment": plain(plan.config.augment), "seed": plan.config.run.seed},
-        "weights": weights,
-        "data": {split: store.fingerprint for split, store in stores.items()},
-        "generated_sample": plan.root.generated,
-    }
-
-
-def score_split(
-    plan: Plan, trained: Trained, metrics: Sequence[ChosenMetric], workers: int, folder: Path, progress: Progress
-) -> list[CaseScores]:
+def score(job: Job, predictor: Predictor) -> list[CaseScores]:
     """Score the plan's split on each case's own grid and write cases.csv."""
-    from segkit.engine.evaluate import evaluate
-    from segkit.engine.summary import write_cases
-
-    start = time.perf_counter()
+    plan = job.plan
     scores = evaluate(
         plan.reader,
         plan.cases[plan.split],
-        trained.predictor,
-        metrics,
-        predictions=folder / "predictions" if plan.config.evaluate.save_predictions else None,
-        workers=workers,
-        progress=progress,
+        predictor,
+        job.parts.metrics,
+        predictions=job.folder / "predictions" if plan.config.evaluate.save_predictions else None,
+        workers=job.workers,
+        progress=job.progress,
     )
-    write_cases(folder / "cases.csv", scores, plan.task, metrics)
-    trained.seconds["evaluate"] = time.perf_counter() - start
+    write_cases(job.folder / "cases.csv", scores, plan.task, job.parts.metrics)
     return scores
 
 
-def write_summary(
-    plan: Plan, trained: Trained, scores: Sequence[CaseScores], metrics: Sequence[ChosenMetric], folder: Path
-) -> dict[str, Any]:
-    """Write summary.json and return what it holds."""
-    from segkit.engine.summary import score_rows
-
-    component = plan.data.component
-    summary = {
-        "format": 1,
-        "segkit": __version__,
-        "name": plan.config.run.name,
-        "generated_sample": plan.root.generated,
-        "notice": NOTICE if plan.root.generated else "",
-        "dataset": {
-            "name": plan.data.full_name,
-            "summary": component.summary,
-            "homepage": getattr(component, "homepage", ""),
-        },
-        "split": plan.split,
-        "split_note": plan.split_note,
-        "cases": {split: len(cases) for split, cases in plan.cases.items()},
-        "weights": trained.weights,
-        "task": {
-            "in_channels": plan.task.in_channels,
-            "classes": list(plan.task.classes),
-            "spatial_dims": plan.task.spatial_dims,
-        },
-        "parameters": trained.parameters,
-        "working_size": list(plan.size),
-        "main_metric": metrics[0].name,
-        "higher_is_better": {metric.name: metric.declaration.higher_is_better for metric in metrics},
-        **versions(plan),
-        "seconds": {name: round(value, 3) for name, value in trained.seconds.items()},
-        "scores": score_rows(scores, plan.task, metrics),
-    }
-    write_json(folder / "summary.json", summary)
-    return summary
-
-
-def report_run(
-    plan: Plan, scores: Sequence[CaseScores], metrics: Sequence[ChosenMetric], folder: Path, progress: Progress
-) -> None:
+def report(job: Job, scores: Sequence[CaseScores]) -> None:
     """Write figures and report.html."""
-    from segkit.engine.evaluate import read_checked, read_labels
-    from segkit.report import CasePicture, choose_cases, write_report
+    job.progress.start("report", 1, "page")
+    write_report(job.folder, list(pictures(job, scores)))
+    job.progress.advance()
+    job.progress.finish()
 
-    main = metrics[0]
-    by_case = {row.case: mean_of_classes(row.values[main.name]) for row in scores}
-    pictures = []
+
+def pictures(job: Job, scores: Sequence[CaseScores]) -> Iterator[CasePicture]:
+    """Read the worst, the median and the best case again, to be shown; none where predictions were not kept."""
+    plan, main = job.plan, job.parts.metrics[0]
+    if plan.task.spatial_dims != 2 or not plan.config.evaluate.save_predictions:
+        return
+    by_case = {row.case: row.mean(main.name) for row in scores}
     cases = {case.id: case for case in plan.cases[plan.split]}
-    if plan.task.spatial_dims == 2 and plan.config.evaluate.save_predictions:
-        for label, case_id in choose_cases(by_case, higher_is_better=main.declaration.higher_is_better):
-            sample = read_checked(plan.reader, cases[case_id])
-            assert sample.mask is not None
-            prediction = read_labels(folder / "predictions" / f"{case_id}.png")
-            picture = CasePicture(
-                case=case_id,
-                label=label,
-                image=displayable(sample.image),
-                reference=sample.mask,
-                prediction=prediction,
-                score=by_case[case_id],
-                score_name=main.name,
-            )
-            pictures.append(picture)
-    progress.start("report", 1, "pages")
-    write_report(folder, pictures)
-    progress.advance()
-    progress.finish()
-
-
-def mean_of_classes(values: Any) -> float:
-    """The mean of the values that are numbers; NaN where there is none."""
-    numbers = [float(value) for value in values if value == value]
-    return sum(numbers) / len(numbers) if numbers else float("nan")
-
-
-def displayable(image: Any) -> Any:
-    """Turn an image (C, H, W) into (H, W, 3) uint8: three channels as they are, else the first one as grey."""
-    import numpy as np
-
-    channels = image if image.shape[0] == 3 else np.repeat(image[:1], 3, axis=0)
-    if channels.dtype != np.uint8:
-        low, high = np.percentile(channels, (1, 99))
-        channels = (np.clip((channels - low) / max(high - low, 1e-6), 0, 1) * 255).astype(np.uint8)
-    return np.ascontiguousarray(channels.transpose(1, 2, 0))
+    for label, case_id in choose_cases(by_case, higher_is_better=main.declaration.higher_is_better):
+        sample = read_checked(plan.reader, cases[case_id])
+        assert sample.mask is not None
+        yield CasePicture(
+            case=case_id,
+            label=label,
+            image=displayable(sample.image),
+            reference=sample.mask,
+            prediction=read_labels(job.folder / "predictions" / f"{case_id}.png"),
+            score=by_case[case_id],
+            score_name=main.name,
+        )

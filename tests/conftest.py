@@ -67,7 +67,7 @@ def segkit_beside(tmp_path_factory: pytest.TempPathFactory) -> Segkit:
     """Run `segkit ARGS` in a new process that also sees the packages installed in a folder."""
     empty = tmp_path_factory.mktemp("empty")
 
-    def run(site: Path, *args: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(site: Path | str, *args: str, **variables: str) -> subprocess.CompletedProcess[str]:
         kept = {
             name: value
             for name, value in os.environ.items()
@@ -78,6 +78,20 @@ def segkit_beside(tmp_path_factory: pytest.TempPathFactory) -> Segkit:
         return subprocess.run(
             command, capture_output=True, text=True, env=environ, cwd=empty, stdin=subprocess.DEVNULL, check=False
         )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def run_toy_beside(install_wheels: Install, segkit_beside: Segkit, tmp_path_factory: pytest.TempPathFactory) -> Segkit:
+    """Run a tiny job of the toy plugin, `segkit run ARGS`, beside the packages in a folder."""
+    toy = install_wheels([PROJECT / "tests" / "toy"])
+    cache = tmp_path_factory.mktemp("cache")
+
+    def run(site: Path, *args: str) -> subprocess.CompletedProcess[str]:
+        both = os.pathsep.join(map(str, (site, toy)))
+        job = ("run", "--arch", "net", "--data", "squares", "--epochs", "1", "--device", "cpu", "--json")
+        return segkit_beside(both, *job, *args, SEGKIT_CACHE=str(cache))
 
     return run
 

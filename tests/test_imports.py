@@ -29,6 +29,7 @@ FLOORS = (
     ("engine",),
     ("report",),
     ("plan",),
+    ("assemble", "record"),
     ("job",),
     ("api",),
     ("cli",),

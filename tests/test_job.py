@@ -22,7 +22,7 @@ from segkit.plan import make_plan
 def quick_report(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the page out where a test does not look at it: drawing it takes longer than the toy run."""
     if "with_report" not in request.keywords:
-        monkeypatch.setattr("segkit.report.write_report", lambda *_: None)
+        monkeypatch.setattr("segkit.job.write_report", lambda *_: None)
 
 
 def run(registry: Registry, **values: object) -> RunResult:

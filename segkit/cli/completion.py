@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
 
 from segkit.declarations import KINDS
 from segkit.errors import did_you_mean
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 LAST_TERM = re.compile(r"(?:.*[\s+*])?")
 
@@ -44,6 +47,8 @@ class ComponentName(click.ParamType):  # type: ignore[type-arg]
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Return the installed names, and with a colon typed the full ones, that begin like `incomplete`."""
+        from click.shell_completion import CompletionItem
+
         from segkit.discovery import Registry
 
         found = LAST_TERM.match(incomplete) if self.terms else None

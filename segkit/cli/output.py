@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -70,6 +69,8 @@ def print_line(*cells: str) -> None:
 
 def print_json(value: Any) -> None:
     """Print a value as indented JSON."""
+    import json
+
     click.echo(json.dumps(value, indent=2, allow_nan=False))
 
 

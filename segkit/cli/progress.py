@@ -58,7 +58,7 @@ class PlainProgress(Progress):
     def __init__(self) -> None:
         # What the core logs, such as a damaged store that is built again, is for the user to read.
         logger = logging.getLogger("segkit")
-        logger.addHandler(MessageHandler(self))
+        logger.handlers = [MessageHandler(self)]
         logger.propagate = False
         self._stage_start = 0.0
         self._stage = ""

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from torch import nn
 
 from segkit.data.batches import Batches
 from segkit.data.case import Case, Sample
@@ -99,8 +98,3 @@ def read_labels(path: Path) -> np.ndarray:
     """Read a label map that `write_labels` wrote, (H, W) uint8."""
     with Image.open(path) as image:
         return np.asarray(image)
-
-
-def count_parameters(model: nn.Module) -> int:
-    """The number of trainable and frozen parameters."""
-    return sum(parameter.numel() for parameter in model.parameters())

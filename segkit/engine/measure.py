@@ -64,6 +64,11 @@ class CaseScores:
     predicted: np.ndarray
     values: Mapping[str, np.ndarray]
 
+    def mean(self, metric: str) -> float:
+        """The mean over the classes whose value is a number; NaN where there is none."""
+        numbers = [float(value) for value in self.values[metric] if value == value]
+        return sum(numbers) / len(numbers) if numbers else float("nan")
+
     def status(self, label: int) -> str:
         """Return "empty", "missed", "spurious" or "ok" for the class at an index."""
         if self.reference[label] == 0:

@@ -52,3 +52,15 @@ def choose_cases(scores: Mapping[str, float], *, higher_is_better: bool = True) 
         return [("only", case) for case in cases]
     middle = [("median", cases[(len(cases) - 1) // 2])] if len(cases) > 2 else []
     return [("worst", cases[0]), *middle, ("best", cases[-1])]
+
+
+def displayable(image: np.ndarray) -> np.ndarray:
+    """Turn an image (C, H, W) into (H, W, 3) uint8: three channels as they are, else the first as grey.
+
+    Values other than uint8 are stretched from their 1st to their 99th percentile.
+    """
+    channels = image if image.shape[0] == 3 else np.repeat(image[:1], 3, axis=0)
+    if channels.dtype != np.uint8:
+        low, high = np.percentile(channels, (1, 99))
+        channels = (np.clip((channels - low) / max(high - low, 1e-6), 0, 1) * 255).astype(np.uint8)
+    return np.ascontiguousarray(channels.transpose(1, 2, 0))

@@ -178,3 +178,20 @@ def test_malformed_distribution_hides_no_other(tmp_path, segkit_beside):
     status = {plugin["distribution"]: plugin["status"] for plugin in plugins}
     assert status.pop("mangled") == "failed"
     assert set(status.values()) <= {"ok"}
+
+
+def test_a_run_that_needs_none_of_them_ends_well(site, run_toy_beside, tmp_path):
+    """With all of them installed a job is trained, scored and reported."""
+    done = run_toy_beside(site, "--output", str(tmp_path / "run"))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["scores"]
+
+
+def test_a_run_that_asks_for_a_broken_one_says_why(site, run_toy_beside, tmp_path):
+    """A loss whose factory does not exist ends the run with plugin, component and string, before any training."""
+    done = run_toy_beside(site, "--loss", "no-function", "--output", str(tmp_path / "run"))
+    assert done.returncode == 1
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error")]
+    assert "plugin hostile-absent-factory, loss no-function" in line
+    assert "does not resolve" in line
+    assert "epoch" not in done.stderr

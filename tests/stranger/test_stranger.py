@@ -52,3 +52,13 @@ def test_it_loads(site, segkit_beside):
     report = json.loads(segkit_beside(site, "plugins", "--json").stdout)
     own = next(plugin for plugin in report["plugins"] if plugin["distribution"] == "segkit-softshape")
     assert (own["status"], own["notes"], own["hint"]) == ("ok", [], "")
+
+
+def test_it_runs(site, run_toy_beside, tmp_path):
+    """A job trains with it, and its name, version and param are written down."""
+    output = tmp_path / "run"
+    done = run_toy_beside(site, "--loss", "softshape", "--set", "loss.margin=0.5", "--output", str(output))
+    assert done.returncode == 0, done.stderr
+    components = json.loads(done.stdout)["components"]
+    assert {"kind": "loss", "name": "segkit-softshape:softshape", "version": "1.2.3"} in components
+    assert "margin = 0.5" in (output / "config.toml").read_text()

@@ -1,0 +1,101 @@
+"""What a run writes down about itself: the model's header, summary.json, history.jsonl."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from segkit import __version__
+from segkit.data.normalize import Normalization
+from segkit.data.store import Store
+from segkit.declarations import Dataset
+from segkit.engine.measure import CaseScores, ChosenMetric
+from segkit.engine.summary import score_rows
+from segkit.params import plain
+from segkit.plan import Plan
+
+SUMMARY_FORMAT = 1
+NOTICE = "generated sample: not real data"
+
+
+def component_versions(plan: Plan) -> list[dict[str, str]]:
+    """Kind, full name and version of every component."""
+    return [
+        {"kind": item.component.kind, "name": item.full_name, "version": item.plugin.version} for item in plan.chosen
+    ]
+
+
+def task_record(plan: Plan) -> dict[str, Any]:
+    """The task as JSON."""
+    task = plan.task
+    return {"in_channels": task.in_channels, "classes": list(task.classes), "spatial_dims": task.spatial_dims}
+
+
+def model_header(plan: Plan, normalization: Normalization, stores: Mapping[str, Store], weights: str) -> dict[str, Any]:
+    """What model.safetensors says of itself; no time, path, host or run name, so equal models are equal files."""
+    components = [
+        {**version, "params": plain(plan.config.params_of(item.component.kind, item.component.name))}
+        for version, item in zip(component_versions(plan), plan.chosen, strict=True)
+    ]
+    return {
+        "segkit": __version__,
+        "components": components,
+        "loss": plan.config.components.loss,
+        "task": task_record(plan),
+        "preprocessing": {
+            "mode": plan.config.data.mode,
+            "size": list(plan.size),
+            "normalization": normalization.to_dict(),
+        },
+        "training": {**plain(plan.config.train), "augment": plain(plan.config.augment), "seed": plan.config.run.seed},
+        "weights": weights,
+        "data": {split: store.fingerprint for split, store in stores.items()},
+        "generated_sample": plan.root.generated,
+    }
+
+
+def summary_record(
+    plan: Plan,
+    scores: Sequence[CaseScores],
+    metrics: Sequence[ChosenMetric],
+    *,
+    weights: str,
+    parameters: int,
+    seconds: Mapping[str, float],
+) -> dict[str, Any]:
+    """What summary.json holds."""
+    dataset = plan.data.component
+    assert isinstance(dataset, Dataset)
+    return {
+        "format": SUMMARY_FORMAT,
+        "segkit": __version__,
+        "name": plan.config.run.name,
+        "generated_sample": plan.root.generated,
+        "notice": NOTICE if plan.root.generated else "",
+        "dataset": {"name": plan.data.full_name, "summary": dataset.summary, "homepage": dataset.homepage},
+        "split": plan.split,
+        "split_note": plan.split_note,
+        "cases": {split: len(cases) for split, cases in plan.cases.items()},
+        "weights": weights,
+        "task": task_record(plan),
+        "parameters": parameters,
+        "working_size": list(plan.size),
+        "main_metric": metrics[0].name,
+        "higher_is_better": {metric.name: metric.declaration.higher_is_better for metric in metrics},
+        "components": component_versions(plan),
+        "seconds": {name: round(value, 3) for name, value in seconds.items()},
+        "scores": score_rows(scores, plan.task, metrics),
+    }
+
+
+def history_line(record: Mapping[str, Any]) -> str:
+    """One line of history.jsonl; a figure that is not finite becomes null, which JSON has."""
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: clean(inner) for key, inner in value.items()}
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    return json.dumps(clean(record), sort_keys=True) + "\n"

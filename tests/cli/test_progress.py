@@ -1,0 +1,77 @@
+"""What is shown of a run while it goes."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from segkit.cli.progress import LiveProgress, PlainProgress, duration, epoch_line
+
+RECORD = {
+    "epoch": 2,
+    "step": 10,
+    "loss": 0.5,
+    "terms": {"bce": 0.2, "dice": 0.3},
+    "images_per_second": 12.34,
+    "val": {"dice@store": 0.71234},
+}
+
+
+def test_epoch_line_has_loss_by_term_validation_speed_and_time() -> None:
+    """All that the issue asks for is in the line."""
+    assert epoch_line(RECORD, 20, 125) == (
+        "epoch 2/20  loss 0.5000 (bce 0.2000, dice 0.3000)  val/dice@store 0.7123  12.3 images/s  2m 05s left"
+    )
+
+
+def test_a_single_term_is_not_repeated() -> None:
+    """One term is the loss itself."""
+    assert "(" not in epoch_line({**RECORD, "terms": {"bce": 0.5}}, 20, 1)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0s"), (59.4, "59s"), (59.6, "1m 00s"), (3599, "59m 59s"), (7260, "2h 01m")]
+)
+def test_durations_read_as_people_say_them(seconds: float, text: str) -> None:
+    """Seconds, minutes, hours."""
+    assert duration(seconds) == text
+
+
+def test_plain_progress_prints_one_line_per_epoch(capsys: pytest.CaptureFixture[str]) -> None:
+    """Steps print nothing, an epoch one line, all on stderr."""
+    progress = PlainProgress()
+    progress.message("data: here")
+    progress.start("epoch 2/20", 5, "steps")
+    for _ in range(5):
+        progress.advance(1, {"loss": 0.5})
+    progress.finish()
+    progress.epoch(RECORD, 20)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert len(err.splitlines()) == 2
+    assert err.startswith("data: here\nepoch 2/20")
+
+
+def test_live_progress_keeps_epoch_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal the bar goes and the epoch's line stays, with nothing read as markup."""
+    progress = LiveProgress()
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=120)
+    progress._console = console
+    progress._bars.live.console = console
+    progress.start("epoch 2/20", 5, "steps")
+    progress.advance(5, {"loss": 0.5})
+    progress.message("[red]case[/red]")
+    progress.finish()
+    progress.epoch(RECORD, 20)
+    assert "epoch 2/20  loss 0.5000" in stream.getvalue()
+    assert "[red]case[/red]" in stream.getvalue()
+
+
+def test_what_the_core_logs_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """A warning of the core's logger becomes a line."""
+    import logging
+
+    PlainProgress()
+    logging.getLogger("segkit").warning("the store is damaged and is built again")
+    assert "warning: the store is damaged" in capsys.readouterr().err
