@@ -3,9 +3,9 @@
     python benchmarks/startup.py [--rounds 20] [--output docs/benchmarks/startup.md]
 
 The core, its own plugins and as many small generated ones as make 30 are built, and installed with pip, in a
-temporary environment that sees the packages of this one (torch among them). The commands take turns with a bare `python -c pass`, so that whatever else
-the machine does falls on all of them alike. The wall-clock time is what a person waits; the processor's time beside
-it changes little with what else the machine does.
+temporary environment that sees the packages of this one (torch among them). The commands take turns with a bare
+`python -c pass`, so that whatever else the machine does falls on all of them alike. The time by the clock is what
+a person waits; the processor's time beside it changes little with what else the machine does.
 """
 
 from __future__ import annotations
