@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFilter
 Generator = np.random.Generator
 
 SUPERSAMPLING = 3
-STICKERS = ((63, 92, 190), (222, 180, 62), (88, 160, 84), (196, 70, 62), (74, 168, 190))
+STICKERS = ((63, 92, 190), (222, 180, 62), (88, 160, 84), (74, 168, 190))
 
 
 def add(rng: Generator, picture: np.ndarray, lesion: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -94,7 +94,7 @@ def ruler(rng: Generator, picture: np.ndarray) -> np.ndarray:
 
 
 def sticker(rng: Generator, picture: np.ndarray, lesion: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """A coloured disc at the rim of the picture, where it leaves the lesion free."""
+    """A coloured disc at the rim of the picture, where it leaves the lesion free; none in the colour of a lesion."""
     angle = rng.uniform(0, 2 * np.pi)
     radius = rng.uniform(0.12, 0.3)
     # On an ellipse a little outside the frame, so that only a part of the disc is seen.
