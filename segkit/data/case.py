@@ -33,21 +33,23 @@ class Sample:
     """One case, read at its own resolution.
 
     Attributes:
-        image: (C, *S), uint8, int16 or float32.
+        image: (C, *S), uint8, int16 or float32; on another grid of the same extent where `grid` is given.
         mask: (*S) integer labels, 0 background, 255 ignore; None where there is no reference.
         spacing: mm per voxel along each axis of S; None for photographs.
         affine: 4x4 voxel-to-world matrix of the oriented volume; None for photographs.
+        grid: S, where `image` is on another one; `mask` never is.
     """
 
     image: np.ndarray
     mask: np.ndarray | None = None
     spacing: tuple[float, ...] | None = None
     affine: np.ndarray | None = None
+    grid: tuple[int, ...] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The case's own grid S."""
-        return tuple(self.image.shape[1:])
+        return tuple(self.image.shape[1:]) if self.grid is None else self.grid
 
 
 @dataclass(frozen=True)

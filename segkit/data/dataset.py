@@ -15,6 +15,10 @@ SPLITS = ("train", "val", "test")
 class DatasetReader(Protocol):
     """A dataset on disk: a class whose instances list and read cases.
 
+    Where a file can be decoded faster at a part of its scale, a reader may also offer
+    `read_resized(case, size) -> Sample`: as `read`, but with the image on the grid `size`, resampled linearly with
+    antialiasing, and the sample's `grid` given (`segkit.data.reading`).
+
     Attributes:
         task: in_channels, classes and spatial dims of the files themselves (2 photographs, 3 volumes).
         recipe: config fields that suit this data, such as {"data.size": (128, 128), "components.loss": "bce + dice"}.

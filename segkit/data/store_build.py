@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from segkit.data.case import Case, Sample
-from segkit.data.check import check_sample
 from segkit.data.dataset import DatasetReader
 from segkit.data.prefetch import prefetch
-from segkit.data.resample import resize_image, resize_mask
+from segkit.data.reading import read_at
+from segkit.data.resample import resize_mask
 from segkit.errors import SegkitError
 
 FORMAT = 1
@@ -155,11 +155,10 @@ def prepare_case(
     reader: DatasetReader, case: Case, dataset_name: str, size: tuple[int, ...], hash_file: Callable[[Path], str]
 ) -> Prepared:
     """Read, check and resample one case."""
-    sample, sources = read_sample(reader, case, dataset_name, hash_file)
+    sample, sources = read_sample(reader, case, dataset_name, size, hash_file)
     if sample.mask is None:
         raise SegkitError(f"dataset {dataset_name}, case {case.id} has no mask", "training needs one for every image")
-    image = resize_image(sample.image, size)
-    stored, slopes, intercepts, error = quantize(image)
+    stored, slopes, intercepts, error = quantize(sample.image)
     return Prepared(
         stored,
         resize_mask(sample.mask, size).astype(np.uint8),
@@ -173,11 +172,11 @@ def prepare_case(
 
 
 def read_sample(
-    reader: DatasetReader, case: Case, dataset_name: str, hash_file: Callable[[Path], str]
+    reader: DatasetReader, case: Case, dataset_name: str, size: tuple[int, ...], hash_file: Callable[[Path], str]
 ) -> tuple[Sample, list[str]]:
-    """Return one case, read and checked, and its files' SHA-256; what the reader raises names the case afterwards."""
+    """Return one case at `size` and its files' SHA-256; what the reader raises names the case afterwards."""
     try:
-        sample = reader.read(case)
+        sample = read_at(reader, case, size, dataset_name)
         sources = [hash_file(path) for path in case.files]
     except SegkitError:
         raise
@@ -188,7 +187,6 @@ def read_sample(
             f"dataset {dataset_name}, case {case.id} ({files}) cannot be read: {reason}",
             "mend or remove the files, or report it to the dataset plugin's author",
         ) from error
-    check_sample(sample, case, reader.task, dataset_name)
     return sample, sources
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from segkit import Case, Problem, Sample, SegkitError, Task
 from segkit_isic import IsicParams, layout
-from segkit_isic.images import UnusableFileError, read_pair
+from segkit_isic.images import UnusableFileError, read_pair, read_pair_resized
 from segkit_isic.listing import list_cases
 from segkit_isic.recipe import RECIPE
 
@@ -25,7 +25,7 @@ class IsicReader:
 
     task = Task(in_channels=3, classes=("lesion",), spatial_dims=2)
     recipe: Mapping[str, Any] = RECIPE
-    reader_version = 1
+    reader_version = 2
 
     def __init__(self, root: Path, params: IsicParams) -> None:
         self.root = Path(root)
@@ -61,9 +61,25 @@ class IsicReader:
         Raises:
             SegkitError: names the file that cannot be used, and why.
         """
-        image_file, mask_file = (path.relative_to(self.root).as_posix() for path in case.files)
-        image, mask = read_pair(self.root, image_file, mask_file)
+        image, mask = read_pair(self.root, *self._names(case))
         return Sample(image=image, mask=mask)
+
+    def read_resized(self, case: Case, size: tuple[int, ...]) -> Sample:
+        """Read one photograph on a grid of `size`, and its mask at its own resolution.
+
+        Returns:
+            uint8 image (3, *size) and uint8 mask (H, W), 1 where the file's grey value is above 128.
+
+        Raises:
+            SegkitError: names the file that cannot be used, and why.
+        """
+        height, width = size
+        image, mask = read_pair_resized(self.root, *self._names(case), (height, width))
+        return Sample(image=image, mask=mask, grid=mask.shape)
+
+    def _names(self, case: Case) -> tuple[str, str]:
+        image, mask = (path.relative_to(self.root).as_posix() for path in case.files)
+        return image, mask
 
     def verify(self) -> Sequence[Problem]:
         """Read every pair and return what is wrong, masks that mark nothing or everything included."""

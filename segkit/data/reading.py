@@ -1,0 +1,37 @@
+"""One case as the network is shown it: the image on the working grid, everything else as the file has it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from segkit.data.case import Case, Sample
+from segkit.data.check import check_sample
+from segkit.data.dataset import DatasetReader
+from segkit.data.resample import resize_image
+from segkit.errors import SegkitError
+
+
+def read_at(reader: DatasetReader, case: Case, size: tuple[int, ...], dataset_name: str) -> Sample:
+    """Read and check one case, its image resampled to `size`; by the reader's own `read_resized` where it has one.
+
+    Training and scoring both go through here, so that a network is scored on images made as those it has learnt from.
+
+    Returns:
+        A sample whose image is (C, *size), whose mask is on the case's own grid, and whose `shape` is that grid.
+
+    Raises:
+        SegkitError: the case cannot be read or is not one of the task.
+    """
+    size = tuple(size)
+    read_resized = getattr(reader, "read_resized", None)
+    sample: Sample = reader.read(case) if read_resized is None else read_resized(case, size)
+    check_sample(sample, case, reader.task, dataset_name)
+    if read_resized is None:
+        return replace(sample, image=resize_image(sample.image, size), grid=sample.shape)
+    if sample.grid is None or sample.image.shape[1:] != size:
+        raise SegkitError(
+            f"dataset {dataset_name}, case {case.id}: read_resized gave an image of {sample.image.shape[1:]} "
+            f"and a grid of {sample.grid} for the size {size}",
+            "report it to the dataset plugin's author",
+        )
+    return sample
