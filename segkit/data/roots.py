@@ -75,15 +75,27 @@ def find_root(
     name = dataset_name.rpartition(":")[2]
     if given is not None:
         return _root(_existing(Path(given).expanduser(), given_by), given_by)
+    for path, source in _places(name):
+        if path.exists():
+            return _root(_existing(path, source), source)
+    return _root(_sample(dataset_name, reader_class, params, progress), "generated sample")
+
+
+def download_root(dataset_name: str, given: str | None) -> Path:
+    """Return the folder to download a dataset into: `given`, or the first place where `find_root` looks."""
+    if given is not None:
+        return Path(given).expanduser()
+    return _places(dataset_name.rpartition(":")[2])[0][0]
+
+
+def _places(name: str) -> list[tuple[Path, str]]:
+    """Where a dataset is looked for, and what names the place."""
     places = [(cache_folder() / "data" / name, "cache")]
     if environment := os.environ.get("SEGKIT_DATA"):
         # A disk that is not mounted must not turn a training on real data into one on a sample.
         folder = _existing(Path(environment).expanduser(), "SEGKIT_DATA")
         places.insert(0, (folder / name, "SEGKIT_DATA"))
-    for path, source in places:
-        if path.exists():
-            return _root(_existing(path, source), source)
-    return _root(_sample(dataset_name, reader_class, params, progress), "generated sample")
+    return places
 
 
 def _root(path: Path, source: str) -> Root:

@@ -1,0 +1,140 @@
+"""Fetch and unpack the archives of a dataset, with a record of what they held."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from segkit.data.download import Fetched, Progress, fetch, file_name
+from segkit.data.folders import locked, writing
+from segkit.data.roots import MARKER
+from segkit.data.unpack import BadArchiveError, Unpacked, place, unpack
+from segkit.errors import SegkitError
+from segkit.files import write_json
+
+FOLDER = ".segkit-download"
+"""In the data root: what is under way, and one record per archive."""
+FORMAT = 1
+ROOM = 2.1
+"""An archive of pictures and what comes out of it."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What an archive was when it was first fetched whole, and what came out of it by path relative to the root."""
+
+    archive: str
+    url: str
+    bytes: int
+    sha256: str
+    files: dict[str, Unpacked]
+
+
+def download_archives(urls: Sequence[str], root: Path, progress: Progress) -> None:
+    """Fetch zip archives and unpack each into `root`; safe to kill at any moment and to call again.
+
+    SHA-256 of the archives and of their files are recorded at the first download, and a later download of an archive
+    is compared. An archive whose files are all there is not fetched again. Archives are removed once unpacked.
+
+    Raises:
+        SegkitError: the network, the disk, an archive that is unsafe, damaged or another than recorded, or a folder in
+            the way that did not come from here.
+    """
+    if (root / MARKER).is_file():
+        raise SegkitError(f"{root} holds a generated sample", "name another folder to download into")
+    records = {record.archive: record for record in read_records(root)} if root.exists() else {}
+    work = root / FOLDER
+    with writing("the download", root):
+        work.mkdir(parents=True, exist_ok=True)
+        with locked(work / "archives"):
+            for url in urls:
+                _refuse_what_is_in_the_way(root, [Path(file_name(url)).stem], records.get(file_name(url)))
+            for url in urls:
+                _download_one(url, root, records.get(file_name(url)), progress)
+
+
+def _download_one(url: str, root: Path, record: Record | None, progress: Progress) -> None:
+    name = file_name(url)
+    archive, unpacked = root / FOLDER / name, root / FOLDER / f"{name}.unpacking"
+    shutil.rmtree(unpacked, ignore_errors=True)
+    if record is not None and not archive.exists() and not missing_files(root, record):
+        progress(f"{name} is there already", record.bytes, record.bytes)
+        return
+    fetched = fetch(url, archive, progress, room=ROOM)
+    if record is not None and fetched.sha256 != record.sha256:
+        archive.unlink()
+        raise SegkitError(
+            f"{name} is not what it was at the first download: SHA-256 {fetched.sha256}, recorded {record.sha256}",
+            f"if its publisher changed it, remove {FOLDER}/{name}.json and what was unpacked, and download again",
+        )
+    try:
+        files = unpack(archive, unpacked, progress)
+    except BadArchiveError:
+        archive.unlink()  # what was fetched is of no use: the next download begins anew
+        raise
+    _refuse_what_is_in_the_way(root, [path.name for path in unpacked.iterdir()], record)
+    write_record(root, url, fetched, files)
+    place(unpacked, root)
+    archive.unlink()
+
+
+def _refuse_what_is_in_the_way(root: Path, names: Sequence[str], record: Record | None) -> None:
+    """Raise SegkitError where `root` holds something of a name to be unpacked that did not come out of this archive."""
+    for name in names:
+        if record is None and (root / name).exists():
+            raise SegkitError(
+                f"{name} is in {root} already, and was not downloaded by segkit",
+                "move it away, or download into another folder",
+            )
+
+
+def write_record(root: Path, url: str, fetched: Fetched, files: dict[str, Unpacked]) -> None:
+    """Record an archive and its files."""
+    record = Record(fetched.path.name, url, fetched.bytes, fetched.sha256, files)
+    write_json(root / FOLDER / f"{record.archive}.json", {"format": FORMAT, **asdict(record)})
+
+
+def read_records(root: Path) -> list[Record]:
+    """Return what was downloaded into `root`, by archive; raises SegkitError where a record cannot be read."""
+    records = []
+    for path in sorted((root / FOLDER).glob("*.json")):
+        if path.name.endswith(".part.json"):
+            continue
+        try:
+            records.append(_record(json.loads(path.read_text(encoding="utf-8"))))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise SegkitError(
+                f"the record {FOLDER}/{path.name} of a download cannot be read: {error}",
+                "remove it and what came out of that archive, and download again",
+            ) from error
+    return records
+
+
+def _record(found: dict[str, Any]) -> Record:
+    if found["format"] != FORMAT:
+        raise ValueError(f"it has format {found['format']!r}, this segkit reads {FORMAT}")
+    files = {str(path): Unpacked(int(file["bytes"]), str(file["sha256"])) for path, file in found["files"].items()}
+    return Record(str(found["archive"]), str(found["url"]), int(found["bytes"]), str(found["sha256"]), files)
+
+
+def missing_files(root: Path, record: Record) -> list[str]:
+    """Return the files of an archive that are not in `root`, or not in the length they came with."""
+
+    def fits(path: str, file: Unpacked) -> bool:
+        try:
+            return (root / path).stat().st_size == file.bytes
+        except OSError:
+            return False
+
+    return [path for path, file in record.files.items() if not fits(path, file)]
+
+
+def unfinished(root: Path) -> list[str]:
+    """Return the archives whose download into `root` was begun and not finished."""
+    work = root / FOLDER
+    files = [path.name for path in work.iterdir() if path.is_file()] if work.is_dir() else []
+    return sorted({name.removesuffix(".part") for name in files if not name.endswith((".json", ".lock"))})
