@@ -1,25 +1,31 @@
-"""Losses: cross entropy, Dice and sums of them."""
+"""Losses: cross entropy, focal, Dice, Tversky and Lovász, per sample or over the batch."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from segkit import Loss, hookimpl
+from segkit_losses import params
 
-from segkit import Loss, hookimpl, param
-
-
-@dataclass(frozen=True)
-class DiceParams:
-    """The conventions of the Dice loss; the defaults are nnU-Net's, per sample."""
-
-    smooth: float = param(1e-5, "Added to numerator and denominator.", min=0, max=1e6)
-    include_background: bool = param(False, "Average over background and classes, not over classes alone.")
-    absent: Literal["keep", "skip", "zero"] = param(
-        "keep",
-        "A class that a mask lacks: keep its term (any prediction of it costs nearly 1), skip it in the mean, "
-        "or count it as 0 in the mean.",
-    )
-    squared: bool = param(False, "Square the summands of the denominator, as V-Net does.")
+MILLETARI = (
+    "Milletari, Navab, Ahmadi: V-Net: Fully Convolutional Neural Networks for Volumetric Medical Image Segmentation. "
+    "3DV 2016, https://arxiv.org/abs/1606.04797"
+)
+SUDRE = (
+    "Sudre et al.: Generalised Dice Overlap as a Deep Learning Loss Function for Highly Unbalanced Segmentations. "
+    "DLMIA 2017, https://arxiv.org/abs/1707.03237"
+)
+LIN = "Lin et al.: Focal Loss for Dense Object Detection. ICCV 2017, https://arxiv.org/abs/1708.02002"
+SALEHI = (
+    "Salehi, Erdogmus, Gholipour: Tversky Loss Function for Image Segmentation Using 3D Fully Convolutional Deep "
+    "Networks. MLMI 2017, https://arxiv.org/abs/1706.05721"
+)
+ABRAHAM = (
+    "Abraham, Khan: A Novel Focal Tversky Loss Function With Improved Attention U-Net for Lesion Segmentation. "
+    "ISBI 2019, https://arxiv.org/abs/1810.07842"
+)
+BERMAN = (
+    "Berman, Triki, Blaschko: The Lovász-Softmax Loss: A Tractable Surrogate for the Optimization of the "
+    "Intersection-Over-Union Measure in Neural Networks. CVPR 2018, https://arxiv.org/abs/1705.08790"
+)
 
 
 @hookimpl
@@ -30,18 +36,86 @@ def segkit_losses() -> list[Loss]:
             name="bce",
             factory="segkit_losses.bce:build",
             summary="Binary cross entropy of each logit on its own: with several classes, one against the rest.",
+            params=params.BceParams,
         ),
         Loss(
             name="ce",
             factory="segkit_losses.ce:build",
             summary="Cross entropy of the softmax over background and classes.",
+            params=params.CeParams,
+        ),
+        Loss(
+            name="focal",
+            factory="segkit_losses.focal:build",
+            summary="Cross entropy that pixels lose weight in as they become right.",
+            params=params.FocalParams,
+            reference=LIN,
         ),
         Loss(
             name="dice",
             factory="segkit_losses.dice:build",
             summary="One minus the soft Dice coefficient per class and sample.",
-            params=DiceParams,
-            reference="Milletari, Navab, Ahmadi: V-Net: Fully Convolutional Neural Networks for Volumetric Medical "
-            "Image Segmentation. 3DV 2016, https://arxiv.org/abs/1606.04797",
+            params=params.DiceParams,
+            reference=MILLETARI,
+        ),
+        Loss(
+            name="generalized-dice",
+            factory="segkit_losses.generalized_dice:build",
+            summary="One minus a single soft Dice coefficient of all classes, each weighted by its size.",
+            params=params.GeneralizedDiceParams,
+            reference=SUDRE,
+        ),
+        Loss(
+            name="tversky",
+            factory="segkit_losses.tversky:build",
+            summary="The Dice loss with weights of its own for false positives and false negatives.",
+            params=params.TverskyParams,
+            reference=SALEHI,
+        ),
+        Loss(
+            name="focal-tversky",
+            factory="segkit_losses.tversky:build_focal",
+            summary="A power of each class's Tversky loss.",
+            params=params.FocalTverskyParams,
+            reference=ABRAHAM,
+        ),
+        Loss(
+            name="lovasz",
+            factory="segkit_losses.lovasz:build",
+            summary="The Lovász extension of the Jaccard loss: hinge for one class, softmax for several.",
+            params=params.LovaszParams,
+            reference=BERMAN,
+        ),
+        Loss(
+            name="batch-dice",
+            factory="segkit_losses.batch:build_dice",
+            summary="The Dice loss of the whole batch as one sample.",
+            params=params.DiceParams,
+            reference=MILLETARI,
+            scope="batch",
+        ),
+        Loss(
+            name="batch-tversky",
+            factory="segkit_losses.batch:build_tversky",
+            summary="The Tversky loss of the whole batch as one sample.",
+            params=params.TverskyParams,
+            reference=SALEHI,
+            scope="batch",
+        ),
+        Loss(
+            name="batch-focal-tversky",
+            factory="segkit_losses.batch:build_focal_tversky",
+            summary="The focal Tversky loss of the whole batch as one sample.",
+            params=params.FocalTverskyParams,
+            reference=ABRAHAM,
+            scope="batch",
+        ),
+        Loss(
+            name="batch-lovasz",
+            factory="segkit_losses.batch:build_lovasz",
+            summary="The Lovász loss of the whole batch as one sample.",
+            params=params.LovaszParams,
+            reference=BERMAN,
+            scope="batch",
         ),
     ]

@@ -5,23 +5,32 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-from segkit import Task
-from segkit.params import NoParams
-from segkit_losses.common import LossFunction, at_least_float32, mean_over_pixels, one_hot, valid_pixels
+from segkit import Task, UsageError
+from segkit_losses.common import LossFunction, at_least_float32, mean_over_pixels, targets_of_logits, valid_pixels
+from segkit_losses.params import BceParams
 
 
-def build(task: Task, params: NoParams) -> LossFunction:
-    """Return -t log s(x) - (1 - t) log(1 - s(x)), s the sigmoid, averaged over logits and valid pixels.
+def build(task: Task, params: BceParams) -> LossFunction:
+    """Return -w t log s(x) - (1 - t) log(1 - s(x)), s the sigmoid, averaged over logits and valid pixels.
 
     With K = 1 the target t is label 1. With several logits each of the K, background included, is one against the rest.
+    w is `pos_weight` (torch's), 1 unless given.
+
+    Raises:
+        UsageError: there is not one weight for each logit.
     """
+    if params.pos_weight and len(params.pos_weight) != task.out_channels:
+        raise UsageError(
+            f"loss bce: pos_weight has {len(params.pos_weight)} numbers, the network {task.out_channels} logits",
+            "give one number per logit: the class, or background and each class",
+        )
+    pos_weight = torch.tensor(params.pos_weight or [1.0] * task.out_channels, dtype=torch.float64)
+
+    @at_least_float32
+    def binary_cross_entropy(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        target = targets_of_logits(mask, logits).to(logits.dtype)
+        factor = pos_weight.to(logits).reshape(-1, *[1] * (mask.ndim - 1))
+        values = functional.binary_cross_entropy_with_logits(logits, target, pos_weight=factor, reduction="none")
+        return mean_over_pixels(values.mean(dim=1), valid_pixels(mask))
+
     return binary_cross_entropy
-
-
-@at_least_float32
-def binary_cross_entropy(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Return the loss per sample (N,) of logits (N, K, *S) against a mask (N, *S)."""
-    several = logits.shape[1] > 1
-    target = one_hot(mask, logits.shape[1]) if several else (mask == 1).unsqueeze(1)
-    values = functional.binary_cross_entropy_with_logits(logits, target.to(logits.dtype), reduction="none")
-    return mean_over_pixels(values.mean(dim=1), valid_pixels(mask))

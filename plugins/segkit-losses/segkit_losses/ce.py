@@ -6,20 +6,33 @@ import torch
 from torch.nn import functional
 
 from segkit import IGNORE, Task
-from segkit.params import NoParams
-from segkit_losses.common import LossFunction, at_least_float32, mean_over_pixels, valid_pixels, with_background
+from segkit_losses.common import LossFunction, at_least_float32, weight_of_pixels, weights_of_labels, with_background
+from segkit_losses.params import CeParams
 
 
-def build(task: Task, params: NoParams) -> LossFunction:
+def build(task: Task, params: CeParams) -> LossFunction:
     """Return -log p of the mask's label, p the softmax over background and classes, averaged over valid pixels.
 
-    With K = 1 the softmax is that of [0, logit], and the loss equals binary cross entropy.
+    With K = 1 the softmax is that of [0, logit], and the loss equals binary cross entropy. With class weights the mean
+    is the weighted one, sum(w_t loss) / sum(w_t), as torch's.
+
+    Raises:
+        UsageError: there is not one weight for each label.
     """
+    weights = weights_of_labels(task, params.class_weights, "loss ce: class_weights")
+
+    @at_least_float32
+    def cross_entropy(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        weight = weights.to(logits)
+        values = functional.cross_entropy(
+            with_background(logits),
+            mask,
+            weight=weight,
+            ignore_index=IGNORE,
+            reduction="none",
+            label_smoothing=params.label_smoothing,
+        )
+        total = weight_of_pixels(mask, weight).flatten(1).sum(dim=1)
+        return values.flatten(1).sum(dim=1) / total.where(total > 0, 1)
+
     return cross_entropy
-
-
-@at_least_float32
-def cross_entropy(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Return the loss per sample (N,) of logits (N, K, *S) against a mask (N, *S)."""
-    values = functional.cross_entropy(with_background(logits), mask, ignore_index=IGNORE, reduction="none")
-    return mean_over_pixels(values, valid_pixels(mask))

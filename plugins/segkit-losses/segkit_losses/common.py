@@ -1,4 +1,4 @@
-"""What every loss needs: precision, valid pixels, targets and means per sample."""
+"""What every loss needs: precision, valid pixels, targets, weights and means per sample."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import torch
 
-from segkit import IGNORE
+from segkit import IGNORE, Task, UsageError
 
 LossFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """From logits (N, K, *S) and mask (N, *S) int64 to one value per sample (N,)."""
@@ -43,6 +43,35 @@ def one_hot(mask: torch.Tensor, classes: int) -> torch.Tensor:
     """Return where a mask (N, *S) has label 0, 1, ..., as bool (N, classes, *S); ignored pixels have none."""
     labels = torch.arange(classes, device=mask.device).reshape(-1, *[1] * (mask.ndim - 1))
     return mask.unsqueeze(1) == labels
+
+
+def targets_of_logits(mask: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+    """Return where each of K logits should be positive, as bool (N, K, *S): label 1 for one, label k for several."""
+    return one_hot(mask, logits.shape[1]) if logits.shape[1] > 1 else (mask == 1).unsqueeze(1)
+
+
+def weights_of_labels(task: Task, weights: tuple[float, ...], name: str) -> torch.Tensor:
+    """Return one weight per label, background first, float64; all 1 where none are given.
+
+    Raises:
+        UsageError: their number is not that of the labels, or only background has weight.
+    """
+    labels = len(task.classes) + 1
+    if not weights:
+        return torch.ones(labels, dtype=torch.float64)
+    if len(weights) != labels or not any(weights[1:]):
+        listed = ", ".join(("background", *task.classes))
+        raise UsageError(
+            f"{name} {', '.join(format(weight, 'g') for weight in weights)} does not fit the labels {listed}",
+            f"give {labels} numbers, not all 0 for the classes",
+        )
+    return torch.tensor(weights, dtype=torch.float64)
+
+
+def weight_of_pixels(mask: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Return the weight of each pixel's label, (N, *S); 0 where it is ignored."""
+    valid = valid_pixels(mask)
+    return weights[mask.where(valid, 0)] * valid
 
 
 def mean_over_pixels(values: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,79 @@
+"""What the losses over regions share: soft counts per class, and the mean over classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from segkit import Task
+from segkit_losses.common import one_hot, valid_pixels, weights_of_labels, with_background
+from segkit_losses.params import Absent, Weights
+
+SMALLEST_DENOMINATOR = 1e-7
+
+
+@dataclass(frozen=True)
+class SoftCounts:
+    """Sums over the valid pixels of each sample, all (N, classes).
+
+    Attributes:
+        overlap: of probability times target.
+        predicted: of the probability, or of its square.
+        reference: of the target.
+        valid: (N, 1), whether the sample has any valid pixel.
+    """
+
+    overlap: torch.Tensor
+    predicted: torch.Tensor
+    reference: torch.Tensor
+    valid: torch.Tensor
+
+    @property
+    def present(self) -> torch.Tensor:
+        """Whether the mask has the class."""
+        return self.reference > 0
+
+
+def soft_counts(
+    logits: torch.Tensor, mask: torch.Tensor, include_background: bool, squared: bool = False
+) -> SoftCounts:
+    """Return the soft counts of logits (N, K, *S), by the softmax over background and classes, and a mask (N, *S)."""
+    logits = with_background(logits)
+    valid = valid_pixels(mask)
+    target = one_hot(mask, logits.shape[1])
+    probability = logits.softmax(dim=1).masked_fill(~valid.unsqueeze(1), 0)
+    if not include_background:
+        target, probability = target[:, 1:], probability[:, 1:]
+    return SoftCounts(
+        overlap=(probability * target).flatten(2).sum(dim=2),
+        predicted=(probability.square() if squared else probability).flatten(2).sum(dim=2),
+        reference=target.flatten(2).sum(dim=2).to(logits.dtype),
+        valid=valid.flatten(1).any(dim=1, keepdim=True),
+    )
+
+
+def ratio(numerator: torch.Tensor, denominator: torch.Tensor) -> torch.Tensor:
+    """Return a quotient of two sums that are not negative; 0 where both are."""
+    return numerator / denominator.clamp(min=SMALLEST_DENOMINATOR)
+
+
+class ClassMean:
+    """The weighted mean over classes of (N, classes) values, by the convention for classes that a mask lacks."""
+
+    def __init__(self, task: Task, loss: str, class_weights: Weights, include_background: bool, absent: Absent) -> None:
+        """Raises UsageError where there is not one weight for each label."""
+        self.weights = weights_of_labels(task, class_weights, f"loss {loss}: class_weights")
+        self.include_background = include_background
+        self.absent = absent
+
+    def __call__(self, values: torch.Tensor, present: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
+        """Return (N,); 0 without gradient where a sample has no valid pixel, or nothing that counts."""
+        weights = self.weights if self.include_background else self.weights[1:]
+        weights = weights[-values.shape[1] :].to(values) * valid
+        if self.absent == "skip":
+            weights = weights * present
+        if self.absent == "zero":
+            values = values * present
+        total = weights.sum(dim=1)
+        return (values * weights).sum(dim=1) / total.where(total > 0, 1)
