@@ -44,7 +44,7 @@ def run(
     from segkit.discovery import Registry
     from segkit.engine.progress import Progress
     from segkit.job import run_job
-    from segkit.plan import make_plan, read_config
+    from segkit.plan import make_plan, read_config, run_folder
 
     given = {
         "components.arch": arch,
@@ -62,7 +62,8 @@ def run(
     layers = [read_config(str(config), registry)] if config is not None else []
     layers.append(Layer("segkit.run", {name: value for name, value in given.items() if value is not None}))
     progress = progress or Progress()
-    return run_job(make_plan(layers, registry, tell=progress.message), progress)
+    plan = make_plan(layers, registry, tell=progress.message)
+    return run_job(plan, run_folder(plan), progress)
 
 
 def components(kind: str | None = None) -> list[Found]:

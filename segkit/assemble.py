@@ -66,7 +66,7 @@ def build_objective(plan: Plan) -> Objective:
     for term, found in plan.losses:
         assert isinstance(found.component, Loss)
         function = found.load()(plan.task, plan.config.params_of("loss", found.component.name))
-        terms.append(WeightedLoss(term.name, term.factor, function, found.component.scope))
+        terms.append(WeightedLoss(found.component.name, term.factor, function, found.component.scope))
     return Objective(terms)
 
 

@@ -95,10 +95,13 @@ class Config:
 
 
 def toml_value(value: Any) -> str:
-    """Write one value; JSON's form of text, numbers and lists is also TOML's."""
+    """Write one value; JSON's form of text and whole numbers is also TOML's."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(toml_value, value))}]"
     if isinstance(value, float):
         return repr(value)
-    return json.dumps(value, ensure_ascii=False)
+    # TOML wants the one control character escaped that JSON leaves as it is.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def read_file(path: Path) -> Layer:

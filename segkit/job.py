@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,15 +26,18 @@ from segkit.engine.evaluate import evaluate, read_checked, read_labels, validate
 from segkit.engine.infer import Predictor
 from segkit.engine.measure import CaseScores, ChosenMetric
 from segkit.engine.progress import Progress
+from segkit.engine.state import load_state, save_state
+from segkit.engine.stop import StopRequest
 from segkit.engine.summary import write_cases
 from segkit.engine.train import Trainer
 from segkit.errors import SegkitError, UsageError
 from segkit.files import write_json, write_text
 from segkit.params import plain
-from segkit.plan import Plan, run_folder
+from segkit.plan import Plan
 from segkit.record import component_versions, history_line, model_header, summary_record
 from segkit.report import CasePicture, choose_cases, write_report
 from segkit.report.pictures import displayable
+from segkit.resume import CONFIG, ENVIRONMENT, STATE_FOLDER, Resume
 from segkit.settings import Augment
 
 
@@ -70,6 +74,8 @@ class Job:
     device: torch.device
     workers: int
     progress: Progress
+    stop: StopRequest
+    resume: Resume | None
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
@@ -80,39 +86,50 @@ class Job:
         self.seconds[stage] = time.perf_counter() - start
 
 
-def run_job(plan: Plan, progress: Progress) -> RunResult:
+def run_job(plan: Plan, folder: Path, progress: Progress, resume: Resume | None = None) -> RunResult:
     """Carry out a plan: train, score, report.
 
+    Args:
+        folder: the run's directory, as `segkit.plan.run_folder` chooses it.
+        resume: a run that was stopped, to go on with; its plan was made from its own config.
+
     Raises:
-        SegkitError: the output directory is taken, a case cannot be read, training diverges, the disk is full.
+        SegkitError: a case cannot be read, training diverges, the disk is full, or the
+            run to resume is another one.
+        Stopped: by Ctrl-C or SIGTERM; what there was to save is saved.
     """
-    job = start_job(plan, progress)
-    announce(job)
-    with job.timed("data"):
-        stores = open_stores(job)
-    start_folder(job)
-    with job.timed("train"):
-        predictor, weights = train(job, stores)
-    with job.timed("evaluate"):
-        scores = score(job, predictor)
-    summary = summary_record(
-        plan, scores, job.parts.metrics, weights=weights, parameters=job.parts.parameters, seconds=job.seconds
-    )
-    write_json(job.folder / "summary.json", summary)
-    report(job, scores)
+    stop = StopRequest(progress.message)
+    with stop.listen():
+        job = start_job(plan, folder, progress, stop, resume)
+        announce(job)
+        start_folder(job)
+        with job.timed("data"):
+            stores = open_stores(job)
+        with job.timed("train"):
+            predictor, weights = train(job, stores)
+        with job.timed("evaluate"):
+            scores = score(job, predictor)
+        summary = summary_record(
+            plan, scores, job.parts.metrics, weights=weights, parameters=job.parts.parameters, seconds=job.seconds
+        )
+        write_json(job.folder / "summary.json", summary)
+        report(job, scores)
+        shutil.rmtree(job.folder / STATE_FOLDER)
     return RunResult(job.folder, summary)
 
 
-def start_job(plan: Plan, progress: Progress) -> Job:
+def start_job(plan: Plan, folder: Path, progress: Progress, stop: StopRequest, resume: Resume | None) -> Job:
     """Choose the device and build the components, so that what cannot work ends before the data are touched."""
     run = plan.config.run
     device = choose_device(run.device)
-    set_threads(run.threads)
+    set_threads(run.threads if resume is None or run.threads is not None else resume.threads)
     if run.deterministic:
         set_determinism(device)
     workers = default_workers() if run.workers is None else run.workers
-    folder = run_folder(plan)
-    return Job(plan, assemble(plan), folder, device, workers, progress)
+    job = Job(plan, assemble(plan), folder, device, workers, progress, stop, resume)
+    if resume is not None:
+        resume.check(plan.config, environment(job))
+    return job
 
 
 def announce(job: Job) -> None:
@@ -132,23 +149,31 @@ def announce(job: Job) -> None:
 
 def open_stores(job: Job) -> dict[str, Store]:
     """Open the stores that training needs, building what is not there."""
-    plan, stores = job.plan, {}
-    for split in ("train", "val"):
-        if not plan.cases[split]:
-            continue
-        job.progress.start(f"store {split}", len(plan.cases[split]), "cases")
-        stores[split] = open_store(
-            plan.reader,
-            plan.data.full_name,
-            plan.cases[split],
-            plan.size,
-            folder=cache_folder() / "stores",
-            workers=max(1, job.workers),
-            progress=counting(job.progress),
-            settings=plain(plan.config.params_of("data", plan.data.component.name)),
-        )
-        job.progress.finish()
-    return stores
+    try:
+        return {split: open_split(job, split) for split in ("train", "val") if job.plan.cases[split]}
+    except SegkitError:
+        # Nothing was trained: a directory that holds a config alone would only be in the way of the next try.
+        if job.resume is None:
+            shutil.rmtree(job.folder)
+        raise
+
+
+def open_split(job: Job, split: str) -> Store:
+    """Open the store of one split."""
+    plan = job.plan
+    job.progress.start(f"store {split}", len(plan.cases[split]), "cases")
+    store = open_store(
+        plan.reader,
+        plan.data.full_name,
+        plan.cases[split],
+        plan.size,
+        folder=cache_folder() / "stores",
+        workers=max(1, job.workers),
+        progress=counting(job.progress),
+        settings=plain(plan.config.params_of("data", plan.data.component.name)),
+    )
+    job.progress.finish()
+    return store
 
 
 def counting(progress: Progress) -> Callable[[int, int], None]:
@@ -165,20 +190,27 @@ def counting(progress: Progress) -> Callable[[int, int], None]:
 
 def start_folder(job: Job) -> None:
     """Make the run directory, with the resolved config and the environment in it."""
-    folder, config = job.folder, job.plan.config
+    folder = job.folder
     try:
         (folder / "predictions").mkdir(parents=True, exist_ok=True)
+        (folder / STATE_FOLDER).mkdir(exist_ok=True)
     except OSError as error:
         raise SegkitError(
             f"cannot make the run directory {folder}: {error.strerror}", "name another --output"
         ) from None
-    write_text(folder / "config.toml", config.to_toml())
-    environment = {"segkit": __version__, **describe_machine(job.device), "components": component_versions(job.plan)}
-    write_json(folder / "environment.json", environment)
+    write_json(folder / ENVIRONMENT, environment(job))
+    write_text(folder / CONFIG, job.plan.config.to_toml())
+
+
+def environment(job: Job) -> dict[str, Any]:
+    """What environment.json holds."""
+    return {"segkit": __version__, **describe_machine(job.device), "components": component_versions(job.plan)}
 
 
 def train(job: Job, stores: Mapping[str, Store]) -> tuple[Predictor, str]:
     """Train; write history.jsonl as it goes and model.safetensors at the end.
+
+    A resumed run goes on at its last saved step.
 
     Returns:
         The predictor to score, and which weights it has, in words.
@@ -205,6 +237,7 @@ def train(job: Job, stores: Mapping[str, Store]) -> tuple[Predictor, str]:
     def validate_store(model: nn.Module) -> dict[str, float]:
         return validate(batches("val", 1, None), predictor(model, mirror=False), job.parts.metrics)
 
+    keeper = Keeper(job, {f"data of split {split}": store.fingerprint for split, store in stores.items()})
     trainer = Trainer(
         model,
         job.parts.objective,
@@ -215,14 +248,51 @@ def train(job: Job, stores: Mapping[str, Store]) -> tuple[Predictor, str]:
         validate=validate_store if "val" in stores else None,
         select=selection(plan, job.parts.metrics),
         progress=job.progress,
+        after_step=keeper,
     )
-    with (job.folder / "history.jsonl").open("a", encoding="utf-8") as history:
-        for record in trainer.epochs():
-            history.write(history_line(record))
-            history.flush()
+    keeper.restore(trainer)
+    with job.stop.finishing_steps():
+        trainer.train()
     best, weights = trainer.finish()
     save_model(job.folder / "model.safetensors", best, model_header(plan, normalization, stores, weights))
     return predictor(best, mirror=config.evaluate.mirror), weights
+
+
+class Keeper:
+    """Saves the resume state after every epoch, every few minutes and when the run is to stop."""
+
+    def __init__(self, job: Job, identity: Mapping[str, str]) -> None:
+        self.job = job
+        self.identity = identity
+        self.folder = job.folder / STATE_FOLDER
+        self.saved_at = time.monotonic()
+
+    def __call__(self, trainer: Trainer) -> None:
+        """Save where it is time to, and stop where that was asked for."""
+        minutes = (time.monotonic() - self.saved_at) / 60
+        epoch_ended = trainer.steps_in_epoch == 0
+        if epoch_ended or self.job.stop.requested or minutes >= self.job.plan.config.run.save_minutes:
+            save_state(self.folder, trainer, self.identity)
+            self.saved_at = time.monotonic()
+        if epoch_ended:
+            self.write_history(trainer)
+        if not trainer.finished:
+            self.job.stop.check()
+
+    def restore(self, trainer: Trainer) -> None:
+        """Bring the trainer to the saved state of a run that is resumed, and say where it goes on."""
+        resume = self.job.resume
+        if resume is None:
+            return
+        if load_state(self.folder, trainer, self.identity, forced=resume.forced):
+            self.job.progress.message(f"resuming in epoch {trainer.epoch} after step {trainer.step}")
+        else:
+            self.job.progress.message("resuming before the first saved step: training begins with step 1")
+        self.write_history(trainer)
+
+    def write_history(self, trainer: Trainer) -> None:
+        """Write history.jsonl as the state has it."""
+        write_text(self.job.folder / "history.jsonl", "".join(map(history_line, trainer.history)))
 
 
 def selection(plan: Plan, metrics: Sequence[ChosenMetric]) -> tuple[str, bool] | None:

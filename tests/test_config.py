@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segkit.config import ChosenParams, Layer, read_assignments, read_environment, read_file, resolve
+from segkit.config import ChosenParams, Layer, read_assignments, read_environment, read_file, resolve, toml_value
 from segkit.errors import SegkitError, UsageError
 from segkit.params import param
 
@@ -85,6 +85,14 @@ def test_resolved_config_reads_back_as_itself(tmp_path: Path) -> None:
     again = resolve([read_file(path)], CHOSEN)
     assert again.flat() == config.flat()
     assert "# flag" in config.to_toml()
+
+
+@pytest.mark.parametrize("value", ["\x7f", [0.1, float("inf")], [1, 2], ["a", 'b"'], True, -float("inf"), 1e-300])
+def test_any_value_is_toml(value: object) -> None:
+    """Control characters, infinities and lists read back as themselves."""
+    import tomllib
+
+    assert tomllib.loads(f"key = {toml_value(value)}")["key"] == value
 
 
 @given(st.text(min_size=1), st.floats(1e-9, 100), st.lists(st.integers(8, 9999), min_size=1, max_size=3))

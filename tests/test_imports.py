@@ -29,7 +29,7 @@ FLOORS = (
     ("engine",),
     ("report",),
     ("plan",),
-    ("assemble", "record"),
+    ("assemble", "record", "resume"),
     ("job",),
     ("api",),
     ("cli",),

@@ -15,7 +15,7 @@ from segkit.engine.checkpoint import read_model
 from segkit.engine.progress import Progress
 from segkit.errors import SegkitError
 from segkit.job import RunResult, run_job
-from segkit.plan import make_plan
+from segkit.plan import make_plan, run_folder
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,8 @@ def run(registry: Registry, **values: object) -> RunResult:
     """Run the toy job with settings written as section__field=value."""
     flags = {name.replace("__", "."): value for name, value in values.items()}
     chosen = {"components.arch": "net", "components.data": "squares", "run.device": "cpu"}
-    return run_job(make_plan([Layer("flag", chosen | flags)], registry, {}), Progress())
+    plan = make_plan([Layer("flag", chosen | flags)], registry, {})
+    return run_job(plan, run_folder(plan), Progress())
 
 
 def sha(result: RunResult) -> str:
@@ -109,7 +110,8 @@ def test_config_file_repeats_the_run(toy_registry: Registry) -> None:
     """The run's own config.toml, alone, gives the same model."""
     first = run(toy_registry, arch__width=5, train__epochs=2, run__seed=3)
     layer = read_file(first.folder / "config.toml")
-    again = run_job(make_plan([layer], toy_registry, {}), Progress())
+    plan = make_plan([layer], toy_registry, {})
+    again = run_job(plan, run_folder(plan), Progress())
     assert again.folder != first.folder
     assert sha(again) == sha(first)
     assert (again.folder / "cases.csv").read_bytes() == (first.folder / "cases.csv").read_bytes()

@@ -134,6 +134,10 @@ class LiveProgress(PlainProgress):
         self._bars.stop()
         super().finish()
 
+    def close(self) -> None:
+        """Take the bars away and give the terminal back."""
+        self._bars.stop()
+
     def show(self, text: str) -> None:
         """Print a line above the bars."""
         self._console.print(text, highlight=False, markup=False)

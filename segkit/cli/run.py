@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from segkit.cli.completion import ComponentName
+from segkit.errors import UsageError
 
 if TYPE_CHECKING:
     from segkit.config import Layer
+    from segkit.discovery import Registry
+    from segkit.job import RunResult
+    from segkit.resume import Resume
 
 FLAG_FIELDS = {
     "arch": "components.arch",
@@ -61,29 +67,61 @@ OPTION_NAMES = {"learning_rate": "--lr"}
 @click.option("--name", metavar="TEXT", help="Name of the run.")
 @click.option("--config", metavar="FILE", help="Config file, or DATASET:NAME for one shipped with a dataset.")
 @click.option("--set", "assignments", metavar="KIND.PARAM=VALUE", multiple=True, help="Set any config field or param.")
+@click.option("--resume", metavar="RUN", help="Go on with a run that was stopped, in its directory.")
+@click.option("--force", is_flag=True, help="Resume though settings, data or versions differ.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
-def run(config: str | None, assignments: tuple[str, ...], as_json: bool, **options: Any) -> None:
+def run(
+    config: str | None,
+    assignments: tuple[str, ...],
+    resume: str | None,
+    force: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
     """Train, score and report: data in, trained and scored model out.
 
     \b
     segkit run --arch unet --data isic
     segkit run --config runs/unet-isic/config.toml --seed 1
+    segkit run --resume runs/unet-isic
     """
-    from segkit.cli.progress import make_progress
     from segkit.cli.registry import load_registry
     from segkit.config import read_assignments
-    from segkit.plan import make_plan, read_config
+    from segkit.plan import read_config
+    from segkit.resume import is_finished, open_run
 
+    if resume is not None and config is not None:
+        raise UsageError("--resume and --config were both given", "a run is resumed with its own config")
+    if resume is not None and is_finished(Path(resume)):
+        click.echo(f"{resume} is finished; its report: {Path(resume, 'report.html')}")
+        return
+    stopped = open_run(Path(resume), forced=force) if resume is not None else None
     registry = load_registry()
-    layers = [read_config(config, registry)] if config else []
+    layers = [stopped.config] if stopped else [read_config(config, registry)] if config else []
     layers += [*flag_layers(options), read_assignments(assignments)]
+    show_result(carry_out(layers, registry, stopped), as_json=as_json)
+
+
+def carry_out(layers: list[Layer], registry: Registry, resume: Resume | None) -> RunResult:
+    """Plan and run; where the run is stopped, say how to go on and exit with 130 (Ctrl-C) or 143 (SIGTERM)."""
+    from segkit.cli.progress import make_progress
+    from segkit.plan import make_plan, run_folder
+
     progress = make_progress()
     plan = make_plan(layers, registry, tell=progress.message)
 
+    from segkit.engine.stop import Stopped
     from segkit.job import run_job
 
-    result = run_job(plan, progress)
-    show_result(result, as_json=as_json)
+    folder = resume.folder if resume else run_folder(plan)
+    try:
+        return run_job(plan, folder, progress, resume)
+    except Stopped as stop:
+        progress.close()
+        click.echo(f"{stop}; go on with: segkit run --resume {folder}", err=True)
+        sys.exit(stop.exit_code)
+    finally:
+        progress.close()
 
 
 def flag_layers(options: dict[str, Any]) -> list[Layer]:

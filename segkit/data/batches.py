@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -81,7 +81,7 @@ class Batches:
         source = np.random.SeedSequence((self.seed, epoch), spawn_key=(0,))
         return np.random.Generator(np.random.Philox(source)).permutation(len(self.store))
 
-    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+    def epoch(self, epoch: int, start: int = 0) -> Generator[Batch, None, None]:
         """Yield the batches of `epoch` from step `start` on; closing the iterator ends the threads."""
         order = self.order(epoch)
         parts = [order[step * self.batch_size : (step + 1) * self.batch_size] for step in range(start, self.steps)]

@@ -24,5 +24,8 @@ class Progress:
     def finish(self) -> None:
         """End the current stage."""
 
+    def close(self) -> None:
+        """End the display, whatever was under way."""
+
     def epoch(self, record: Mapping[str, Any], epochs: int) -> None:
         """Note that an epoch ended; `record` is its line of history.jsonl."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +43,13 @@ class Trainer:
         validate: scores a model on the validation split, e.g. {"dice@store": 0.7}; None where there is none.
         select: name of the validated figure that picks the best epoch and whether higher is better;
             None where the last epoch's weights are taken.
+        after_step: called between steps and after every epoch; may save the state and stop the run.
+
+    Attributes:
+        step: steps taken in all.
+        epoch: the epoch under way, counted from 1; `steps_in_epoch` of it are taken.
+        total, terms, seconds: sums over the samples of the epoch so far.
+        history: one record per finished epoch.
     """
 
     def __init__(
@@ -57,6 +64,7 @@ class Trainer:
         validate: Validate | None,
         select: tuple[str, bool] | None,
         progress: Progress,
+        after_step: Callable[[Trainer], None] = lambda trainer: None,
     ) -> None:
         self.model = model
         self.objective = objective
@@ -67,55 +75,79 @@ class Trainer:
         self.validate = validate
         self.select = select
         self.progress = progress
+        self.after_step = after_step
         self.optimizer = make_optimizer(model, settings, device)
         self.average = WeightAverage(model, settings.average) if settings.average else None
         self.total_steps = settings.epochs * batches.steps
-        self.step = 0
         self.best = Best()
+        self.history: list[Record] = []
+        self.step = 0
         # Loss scaling exists for float16's narrow range; it does nothing in other precisions.
         self.scaler = torch.amp.GradScaler(device.type, enabled=run.autocast == "float16")
+        self.begin_epoch(1)
 
-    def epochs(self) -> Iterator[Record]:
-        """Train to the end, yielding one record of history.jsonl per epoch."""
-        for epoch in range(1, self.settings.epochs + 1):
-            yield self.train_epoch(epoch)
+    def begin_epoch(self, epoch: int) -> None:
+        """Set the sums of an epoch to nothing."""
+        self.epoch = epoch
+        self.steps_in_epoch = 0
+        self.seconds = 0.0
+        self.total = torch.zeros((), device=self.device)
+        self.terms: dict[str, torch.Tensor] = {}
 
-    def train_epoch(self, epoch: int) -> Record:
-        """Train one epoch (counted from 1), validate, and return its record."""
+    @property
+    def finished(self) -> bool:
+        """Whether every epoch is trained."""
+        return self.epoch > self.settings.epochs
+
+    def train(self) -> None:
+        """Train to the end from wherever the state is."""
+        while not self.finished:
+            self.take_steps()
+            self.history.append(self.end_epoch())
+            self.progress.epoch(self.history[-1], self.settings.epochs)
+            self.begin_epoch(self.epoch + 1)
+            self.after_step(self)
+
+    def take_steps(self) -> None:
+        """Take the steps that remain of the epoch."""
+        self.model.train()
+        self.progress.start(f"epoch {self.epoch}/{self.settings.epochs}", self.batches.steps, "steps")
+        self.progress.advance(self.steps_in_epoch)
+        batches = self.batches.epoch(self.epoch - 1, self.steps_in_epoch)
         start = time.perf_counter()
-        samples, loss, terms = self.take_steps(epoch)
-        seconds = time.perf_counter() - start
+        try:
+            for batch in batches:
+                value, parts = self.take_step(batch)
+                self.total += value
+                for label, part in parts.items():
+                    self.terms[label] = self.terms.get(label, torch.zeros((), device=self.device)) + part
+                self.steps_in_epoch += 1
+                self.show_step(value, parts, len(batch.indices))
+                now = time.perf_counter()
+                self.seconds, start = self.seconds + now - start, now
+                if self.steps_in_epoch < self.batches.steps:
+                    self.after_step(self)
+        finally:
+            batches.close()
+            self.progress.finish()
+
+    def end_epoch(self) -> Record:
+        """Validate and return the epoch's record."""
+        samples = len(self.batches.store)
+        loss, terms = self.means(self.total, self.terms, samples)
         record: Record = {
-            "epoch": epoch,
+            "epoch": self.epoch,
             "step": self.step,
-            "seconds": round(seconds, 3),
-            "images_per_second": round(samples / seconds, 2),
+            "seconds": round(self.seconds, 3),
+            "images_per_second": round(samples / self.seconds, 2),
             "learning_rate": self.optimizer.param_groups[0]["lr"],
             "loss": loss,
             "terms": terms,
         }
         if self.validate is not None:
             record["val"] = self.validate(self.current_model())
-            self.note_best(epoch, record["val"])
-        self.progress.epoch(record, self.settings.epochs)
+            self.note_best(self.epoch, record["val"])
         return record
-
-    def take_steps(self, epoch: int) -> tuple[int, float, dict[str, float]]:
-        """Take every step of an epoch; return the samples seen, the mean objective and the mean of each term."""
-        self.model.train()
-        self.progress.start(f"epoch {epoch}/{self.settings.epochs}", self.batches.steps, "steps")
-        samples = 0
-        total = torch.zeros((), device=self.device)
-        terms: dict[str, torch.Tensor] = {}
-        for batch in self.batches.epoch(epoch - 1):
-            value, parts = self.take_step(batch)
-            samples += len(batch.indices)
-            total += value
-            for label, part in parts.items():
-                terms[label] = terms.get(label, torch.zeros((), device=self.device)) + part
-            self.show_step(value, parts, len(batch.indices))
-        self.progress.finish()
-        return samples, *self.means(total, terms, samples)
 
     def show_step(self, value: torch.Tensor, parts: dict[str, torch.Tensor], samples: int) -> None:
         """Show a step's loss on the CPU, where looking at it does not make a device wait."""

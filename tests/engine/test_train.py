@@ -31,6 +31,7 @@ class Fixed:
         generator = torch.Generator().manual_seed(1)
         self.images = torch.rand(5, 2, 6, 6, generator=generator)
         self.masks = (self.images.mean(1) > 0.5).long()
+        self.store = range(5)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         for first in range(2 * start, 5, 2):
@@ -55,7 +56,7 @@ def test_steps_equal_a_plain_loop(accumulate: int) -> None:
     plain = copy.deepcopy(model)
     settings = Train(epochs=2, optimizer="adam", learning_rate=0.01, weight_decay=0.0, schedule="constant",
                      gradient_clip=0.5, accumulate=accumulate)  # fmt: skip
-    list(trainer(model, settings).epochs())
+    trainer(model, settings).train()
     optimizer = torch.optim.Adam(plain.parameters(), lr=0.01)
     for _ in range(2):
         for batch in Fixed().epoch(0):
@@ -78,7 +79,8 @@ def test_best_epoch_is_kept_and_returned() -> None:
         return {"dice@store": next(values)}
 
     running = trainer(model, Train(epochs=4), validate=validate, select=("dice@store", True))
-    records = list(running.epochs())
+    running.train()
+    records = running.history
     best, weights = running.finish()
     assert weights == "epoch 3, best val/dice@store"
     assert torch.equal(next(best.parameters()), kept[2])
@@ -91,6 +93,8 @@ def test_record_means_are_over_samples() -> None:
     model = make_model()
     fixed = Fixed()
     expected = loss(model(fixed.images), fixed.masks).mean()
-    (record,) = trainer(model, Train(epochs=1, learning_rate=1e-9, schedule="constant")).epochs()
+    running = trainer(model, Train(epochs=1, learning_rate=1e-9, schedule="constant"))
+    running.train()
+    (record,) = running.history
     assert record["loss"] == pytest.approx(float(expected.detach()), rel=1e-4)
     assert record["terms"] == {"bce": pytest.approx(record["loss"])}

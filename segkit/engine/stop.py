@@ -1,0 +1,72 @@
+"""Stop a run when the user or a scheduler asks: after the step when training, at once elsewhere."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Stopped(KeyboardInterrupt):
+    """The run was asked to stop and has saved what there was to save.
+
+    Attributes:
+        exit_code: 130 after Ctrl-C, 143 after SIGTERM.
+    """
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(signal_number).name}")
+        self.exit_code = 128 + signal_number
+
+
+class StopRequest:
+    """Whether somebody has asked the run to stop.
+
+    Args:
+        tell: told in a sentence that the request was understood.
+    """
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._finishing = False
+        self._signal: int | None = None
+
+    @contextmanager
+    def listen(self) -> Iterator[None]:
+        """Take SIGINT and SIGTERM while the block runs; only the main thread can."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @contextmanager
+    def finishing_steps(self) -> Iterator[None]:
+        """Let `check` stop the block at its own places, instead of stopping it anywhere."""
+        self._finishing = True
+        try:
+            yield
+        finally:
+            self._finishing = False
+
+    @property
+    def requested(self) -> bool:
+        """Whether the block should save and call `check`."""
+        return self._signal is not None
+
+    def check(self) -> None:
+        """Raise Stopped where a stop was requested."""
+        if self._signal is not None:
+            raise Stopped(self._signal)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if not self._finishing or self._signal is not None:
+            raise Stopped(number)
+        self._signal = number
+        self._tell("stopping after this step; once more stops at once")
