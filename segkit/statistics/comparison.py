@@ -1,0 +1,115 @@
+"""Two models on the same cases: how far apart, and is it sure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from segkit.statistics.summary import Summary, summarize
+from segkit.statistics.units import as_table, mean_over_classes, unit_numbers, unit_totals
+
+
+@dataclass(frozen=True)
+class PairedComparison:
+    """First minus second, case by case.
+
+    Attributes:
+        difference: summary of the differences; its interval is that of the difference of the means.
+        p_value: of Wilcoxon's signed-rank test, two-sided, over patients (or cases that stand alone); not corrected
+            for several comparisons (see `holm`). None without values.
+        higher, equal, lower: in how many patients (or cases) the first is above, at and below the second.
+        note: what was left out; what to bear in mind about the interval is in `difference.note`.
+    """
+
+    difference: Summary
+    p_value: float | None
+    higher: int
+    equal: int
+    lower: int
+    note: str
+
+
+def compare_paired(
+    first: np.ndarray,
+    second: np.ndarray,
+    groups: Sequence[str | None] | None = None,
+    *,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> PairedComparison:
+    """Compare two models' scores of the same cases.
+
+    Equal infinite values (a structure both missed) differ by 0. An infinite difference (one missed it) is left out
+    of the mean, and the note of the difference says so; in the test it is the largest there is.
+
+    Args:
+        first, second: (cases,) or (cases, classes), in the same order. Where one is NaN the pair is left out.
+        groups: the patient of each case, None for a case that stands alone. Patients are resampled, and each enters
+            the test once, with the mean over its classes of the mean over its cases.
+        confidence, seed: of the interval, as in `summarize`.
+
+    Raises:
+        ValueError: shapes that differ or that `summarize` refuses.
+    """
+    one, other = as_table(first, groups), as_table(second, groups)
+    if one.shape != other.shape:
+        raise ValueError(f"scores of shape {np.shape(first)} against {np.shape(second)}")
+    # Where both are infinite there is nothing to subtract.
+    differences = np.subtract(one, other, out=np.zeros_like(one), where=one != other)
+    values = unit_differences(differences, unit_numbers(len(one), groups))
+    unmatched = int((np.isnan(one) != np.isnan(other)).sum())
+    return PairedComparison(
+        difference=summarize(differences, groups, confidence=confidence, seed=seed),
+        p_value=signed_rank(values),
+        higher=int((values > 0).sum()),
+        equal=int((values == 0).sum()),
+        lower=int((values < 0).sum()),
+        note=f"left out as undefined in one of the two: {unmatched}" if unmatched else "",
+    )
+
+
+def unit_differences(differences: np.ndarray, units: np.ndarray) -> np.ndarray:
+    """Return one difference per unit that has any: the mean over its classes of the mean over its cases.
+
+    Args:
+        differences: (cases, classes).
+        units: (cases,) from `unit_numbers`.
+    """
+    values = mean_over_classes(*unit_totals(differences, units))
+    balance = np.zeros(len(values))
+    np.add.at(balance, units, np.where(np.isinf(differences), np.sign(differences), 0).sum(axis=1))
+    values[balance != 0] = np.copysign(np.inf, balance[balance != 0])
+    defined: np.ndarray = values[~np.isnan(values)]
+    return defined
+
+
+def signed_rank(values: np.ndarray) -> float | None:
+    """Return the two-sided p-value of Wilcoxon's signed-rank test of differences (units,), zeros after Pratt (1959).
+
+    Exact for up to 50 differences without ties and zeros, else by the normal approximation.
+    """
+    if not len(values):
+        return None
+    if not values.any():
+        return 1.0
+    from scipy.stats import wilcoxon
+
+    size = np.abs(values)
+    simple = len(values) <= 50 and size.all() and len(np.unique(size)) == len(size)
+    return float(wilcoxon(values, zero_method="pratt", method="exact" if simple else "approx").pvalue)
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Return p-values adjusted for being several (Holm 1979); None stays None and does not count.
+
+    Those at or below a level can be rejected together: the chance of one or more wrong rejections is at most the level.
+    """
+    known = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
+    adjusted: list[float | None] = [None] * len(p_values)
+    largest = 0.0
+    for rank, (p, place) in enumerate(known):
+        largest = max(largest, min(1.0, (len(known) - rank) * p))
+        adjusted[place] = largest
+    return adjusted
