@@ -24,12 +24,12 @@ def build(task: Task, params: BceParams) -> LossFunction:
             f"loss bce: pos_weight has {len(params.pos_weight)} numbers, the network {task.out_channels} logits",
             "give one number per logit: the class, or background and each class",
         )
-    pos_weight = torch.tensor(params.pos_weight or [1.0] * task.out_channels, dtype=torch.float64)
+    pos_weight = torch.tensor(params.pos_weight, dtype=torch.float64) if params.pos_weight else None
 
     @at_least_float32
     def binary_cross_entropy(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         target = targets_of_logits(mask, logits).to(logits.dtype)
-        factor = pos_weight.to(logits).reshape(-1, *[1] * (mask.ndim - 1))
+        factor = None if pos_weight is None else pos_weight.to(logits).reshape(-1, *[1] * (mask.ndim - 1))
         values = functional.binary_cross_entropy_with_logits(logits, target, pos_weight=factor, reduction="none")
         return mean_over_pixels(values.mean(dim=1), valid_pixels(mask))
 

@@ -41,7 +41,9 @@ def evaluate(term, logits, mask):
     """One term per sample (N,), or a scalar over the batch."""
     loss, channels = DECLARED[term["loss"]], logits.shape[1]
     task = Task(3, ("a",) if channels == 1 else tuple("abcd"[: channels - 1]), mask.ndim - 1)
-    params = {name: tuple(value) if isinstance(value, list) else value for name, value in term.get("params", {}).items()}
+    params = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in term.get("params", {}).items()
+    }
     return term.get("factor", 1.0) * resolve(loss.factory, loss.name)(task, loss.params(**params))(logits, mask)
 
 
