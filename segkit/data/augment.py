@@ -76,18 +76,25 @@ def recolour(
     images: torch.Tensor, settings: Augment, draws: np.ndarray, limits: tuple[float, float] | None
 ) -> torch.Tensor:
     """Change brightness, contrast, saturation and colour, in this order."""
-    changed = images
-    if settings.brightness:
-        changed = changed + _per_sample(settings.brightness * _symmetric(draws[:, BRIGHTNESS]), images)
+    # All of it is one affine map of a pixel's value and its grey: one pass over the images, not one per option.
+    if not (settings.brightness or settings.contrast or settings.saturation or settings.colour):
+        return images
+    channels = images.shape[1]
+    brightness = settings.brightness * _symmetric(draws[:, BRIGHTNESS, None])
+    contrast = _factor(settings.contrast, draws[:, CONTRAST, None])
+    colour = _factor(settings.colour, draws[:, COLOUR : COLOUR + channels])
+    has_grey = settings.saturation > 0 and channels == len(LUMA)
+    saturation = _factor(settings.saturation if has_grey else 0, draws[:, SATURATION, None])
+    offset = _per_sample(brightness, images)
     if settings.contrast:
-        mean = channel_means(changed).mean(1, keepdim=True)
-        changed = mean + (changed - mean) * _per_sample(_factor(settings.contrast, draws[:, CONTRAST]), images)
-    if settings.saturation and images.shape[1] == len(LUMA):
-        grey = sum(weight * changed[:, channel : channel + 1] for channel, weight in enumerate(LUMA))
-        changed = grey + (changed - grey) * _per_sample(_factor(settings.saturation, draws[:, SATURATION]), images)
-    if settings.colour:
-        changed = changed * _per_sample(_factor(settings.colour, draws[:, COLOUR:]), images)
-    return changed if changed is images or limits is None else changed.clamp(*limits)
+        offset = offset + channel_means(images).mean(1, keepdim=True) * _per_sample(1 - contrast, images)
+    offset = offset * _per_sample(colour, images)
+    changed = torch.addcmul(offset, images, _per_sample(colour * saturation * contrast, images))
+    if has_grey:
+        red, green, blue = (images[:, channel : channel + 1] for channel in range(3))
+        grey = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
+        changed.addcmul_(grey, _per_sample(colour * (1 - saturation) * contrast, images))
+    return changed if limits is None else changed.clamp_(*limits)
 
 
 def mirror(
@@ -97,14 +104,17 @@ def mirror(
     if not (settings.flip or settings.transpose):
         return images, masks
     square = masks.shape[-1] == masks.shape[-2]
-    turned: list[tuple[torch.Tensor, torch.Tensor]] = []
-    for image, mask, row in zip(images, masks, draws, strict=True):
+    turned_images, turned_masks = torch.empty_like(images), torch.empty_like(masks)
+    for image, mask, row, image_place, mask_place in zip(
+        images, masks, draws, turned_images, turned_masks, strict=True
+    ):
         axes = [-1 - axis for axis in range(mask.ndim) if row[FLIP[axis]] < settings.flip]
-        pair = image.flip(axes), mask.flip(axes)
+        pair = (image.flip(axes), mask.flip(axes)) if axes else (image, mask)
         if square and row[TRANSPOSE] < settings.transpose:
             pair = pair[0].transpose(-1, -2), pair[1].transpose(-1, -2)
-        turned.append(pair)
-    return torch.stack([image for image, _ in turned]), torch.stack([mask for _, mask in turned])
+        image_place.copy_(pair[0])
+        mask_place.copy_(pair[1])
+    return turned_images, turned_masks
 
 
 def warp(
@@ -116,12 +126,16 @@ def warp(
         return images, masks
     shape = tuple(masks.shape[1:])
     index = torch.from_numpy(chosen).to(images.device)
+    every = len(chosen) == len(masks)
     grid = sampling_grid(affine(draws[chosen], settings, shape), shape, images.device)
-    warped = functional.grid_sample(images[index], grid, "bilinear", "zeros", align_corners=False)
+    taken = images if every else images[index]
+    warped = functional.grid_sample(taken, grid, "bilinear", "zeros", align_corners=False)
     # Labels are moved up by one so that the zeros from outside are told from the background; exact in float32.
-    labels = (masks[index].to(torch.float32) + 1).unsqueeze(1)
-    moved = functional.grid_sample(labels, grid, "nearest", "zeros", align_corners=False).squeeze(1) - 1
-    moved = moved.where(moved >= 0, IGNORE).to(masks.dtype)
+    labels = (masks if every else masks[index]).to(torch.float32).add_(1).unsqueeze(1)
+    moved = functional.grid_sample(labels, grid, "nearest", "zeros", align_corners=False).squeeze(1).sub_(1)
+    moved = moved.masked_fill_(moved < 0, IGNORE).to(masks.dtype)
+    if every:
+        return warped, moved
     return images.index_copy(0, index, warped), masks.index_copy(0, index, moved)
 
 
@@ -150,13 +164,15 @@ def sampling_grid(matrix: np.ndarray, shape: tuple[int, ...], device: torch.devi
     for axis, length in enumerate(shape):
         line = torch.arange(length, dtype=torch.float32, device=device) - (length - 1) / 2
         offsets.append(line.view(*[-1 if other == axis else 1 for other in range(dims)]))
-    positions = []
+    grid = torch.empty((len(matrix), *shape, dims), device=device)
     # Products and sums one by one, no matrix product: its last bits could depend on the number of samples.
     for axis, length in enumerate(shape):
-        row = factors[:, axis].view(len(matrix), dims + 1, *[1] * dims)
-        position = sum((row[:, other] * offsets[other] for other in range(dims)), start=row[:, dims])
-        positions.append(position * (2 / length))
-    return torch.stack(positions[::-1], dim=-1)
+        row = (factors[:, axis] * (2 / length)).view(len(matrix), dims + 1, *[1] * dims)
+        partial = row[:, dims]
+        for other in range(dims - 1):
+            partial = partial + row[:, other] * offsets[other]
+        torch.add(partial, row[:, dims - 1] * offsets[-1], out=grid[..., dims - 1 - axis])
+    return grid
 
 
 def _symmetric(uniform: np.ndarray) -> np.ndarray:
