@@ -1,70 +1,12 @@
-"""The command group, and how errors reach the user."""
+"""The command `segkit` and its subcommands."""
 
 from __future__ import annotations
-
-import sys
-from collections.abc import Sequence
-from typing import Any
 
 import click
 
 from segkit import __version__
 from segkit.cli import output
-from segkit.errors import SegkitError, did_you_mean
-
-ANYWHERE = ("--traceback", "--no-plugins", "--no-color")
-"""Options of `segkit` itself that may also stand behind the subcommand."""
-INTERRUPTED = 130
-
-
-class Group(click.Group):
-    """A command group whose errors are one line on stderr and an exit code: 1 bad input, 2 usage, 130 Ctrl-C."""
-
-    def main(
-        self,
-        args: Sequence[str] | None = None,
-        prog_name: str | None = None,
-        complete_var: str | None = None,
-        standalone_mode: bool = True,
-        **extra: Any,
-    ) -> Any:
-        """Run the command line; leaves by SystemExit unless `standalone_mode` is off."""
-        args = list(sys.argv[1:] if args is None else args)
-        if not standalone_mode:
-            return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
-        try:
-            code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
-        except click.ClickException as error:
-            error.show()
-            sys.exit(error.exit_code)
-        except (click.Abort, KeyboardInterrupt):
-            output.complain("stopped by Ctrl-C", prefix="interrupted")
-            sys.exit(INTERRUPTED)
-        except Exception as error:
-            if "--traceback" in args:
-                raise
-            if isinstance(error, SegkitError):
-                output.complain(str(error))
-                sys.exit(error.exit_code)
-            reason = f"{type(error).__name__}: {error}".rstrip(": ")
-            output.complain(f"{reason}; run with --traceback to see where, and report it", prefix="internal error")
-            sys.exit(1)
-        sys.exit(code if isinstance(code, int) else 0)
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take the options of ANYWHERE from wherever they stand."""
-        end = args.index("--") if "--" in args else len(args)
-        found = [arg for arg in args[:end] if arg in ANYWHERE]
-        others = [arg for arg in args[:end] if arg not in ANYWHERE]
-        return super().parse_args(ctx, found + others + args[end:])
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the subcommand; an unknown one is a usage error that names the nearest."""
-        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            ctx.fail(f"No such command {args[0]!r}{did_you_mean(args[0], self.list_commands(ctx))}.")
-        return super().resolve_command(ctx, args)
+from segkit.cli.groups import Group
 
 
 @click.group(
@@ -84,12 +26,13 @@ def main(traceback: bool, no_plugins: bool, no_color: bool) -> None:
 
 def load_commands() -> None:
     """Attach the subcommands; each module is light."""
+    from segkit.cli.data import data
     from segkit.cli.info import info
     from segkit.cli.list_ import list_components
     from segkit.cli.plugins import plugins
     from segkit.cli.run import run
 
-    for command in (info, list_components, plugins, run):
+    for command in (data, info, list_components, plugins, run):
         main.add_command(command)
 
 

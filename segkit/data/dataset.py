@@ -34,17 +34,24 @@ class DatasetReader(Protocol):
 
     @classmethod
     def download(cls, root: Path, params: Any, progress: Callable[[str, int, int], None]) -> None:
-        """Fetch the data into `root`; progress(what, done, total) in bytes."""
+        """Fetch the data into `root`; progress(what, done, total) in bytes.
+
+        `segkit.data.archives.download_archives` does it for zip archives.
+        """
 
     @classmethod
     def make_sample(cls, root: Path, params: Any) -> None:
         """Write a small generated dataset into the empty folder `root`, in the real data's layout."""
 
     def cases(self, split: str) -> Sequence[Case]:
-        """Return the cases of "train", "val" or "test", without reading pixels; empty where there is no such split."""
+        """Return the cases of "train", "val" or "test", without reading pixels; empty where there is no such split.
+
+        Raises:
+            SegkitError: files are missing or in the way; `verify` returns the same one by one.
+        """
 
     def read(self, case: Case) -> Sample:
         """Read one case at its own resolution; raises SegkitError naming the file and what is wrong."""
 
-    def verify(self) -> Sequence[Problem]:
-        """Read everything and return what is wrong."""
+    def verify(self, progress: Callable[[int, int], None] | None = None) -> Sequence[Problem]:
+        """Read everything and return all that is wrong, what `cases` raises included; progress(done, total) cases."""

@@ -127,6 +127,7 @@ class _Part:
         self.path = target.with_name(target.name + ".part")
         self.note = target.with_name(target.name + ".part.json")
         self.digest: Any = None
+        self.about: dict[str, Any] = {}
         try:
             self.about = json.loads(self.note.read_text(encoding="utf-8"))
             known = self.about["url"] == url and isinstance(self.about["total"], int)
@@ -153,7 +154,7 @@ class _Part:
 
     def discard(self) -> None:
         """Forget what is there."""
-        self.about: dict[str, Any] = {}
+        self.about = {}
         self.digest = None
         # The part goes first: bytes of one version beside the note of another would be taken for that one's.
         self.path.unlink(missing_ok=True)

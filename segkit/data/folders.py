@@ -37,6 +37,13 @@ def locked(final: Path) -> Iterator[None]:
 
 
 @contextmanager
+def locked_if_free(final: Path) -> Iterator[bool]:
+    """Hold the lock of the folder `final` where nobody holds it; yields whether it is held."""
+    with final.with_name(final.name + LOCK).open("ab") as stream:
+        yield _lock(stream, wait=False)
+
+
+@contextmanager
 def new_folder(final: Path) -> Iterator[Path]:
     """Yield an empty folder that becomes `final` when the block ends well and vanishes when it does not.
 

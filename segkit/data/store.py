@@ -105,15 +105,7 @@ def open_store(
     """
     if not cases:
         raise SegkitError(f"dataset {dataset_name} has no cases to make a store of", "check the data root")
-    identity = {
-        "format": FORMAT,
-        "dataset": dataset_name,
-        "reader": getattr(reader, "reader_version", 0),
-        "settings": dict(settings or {}),
-        "size": list(size),
-        "cases": describe_cases(cases, dataset_name),
-    }
-    key = digest(identity)
+    key = store_key(reader, dataset_name, cases, size, settings)
     final = folder / f"{dataset_name.rpartition(':')[2]}-{key[:20]}"
     index = read_index(final, key)
     if index is not None:
@@ -130,6 +122,26 @@ def open_store(
     if index is None:
         raise SegkitError(f"the store {final.name} was damaged while it was written", "check the disk it lies on")
     return Store(final, index, was_built=True)
+
+
+def store_key(
+    reader: DatasetReader,
+    dataset_name: str,
+    cases: Sequence[Case],
+    size: tuple[int, ...],
+    settings: Mapping[str, Any] | None,
+) -> str:
+    """Return what a store of these cases is found by; raises SegkitError where a file is not there."""
+    return digest(
+        {
+            "format": FORMAT,
+            "dataset": dataset_name,
+            "reader": getattr(reader, "reader_version", 0),
+            "settings": dict(settings or {}),
+            "size": list(size),
+            "cases": describe_cases(cases, dataset_name),
+        }
+    )
 
 
 def read_index(folder: Path, key: str) -> dict[str, Any] | None:

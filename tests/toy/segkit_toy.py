@@ -131,7 +131,7 @@ class Squares:
             raise segkit.SegkitError(f"{case.files[0].name} cannot be read: {error}", "copy it again") from None
         return segkit.Sample(stacked[:3], stacked[3])
 
-    def verify(self) -> list[segkit.Problem]:
+    def verify(self, progress: Any = None) -> list[segkit.Problem]:
         return []
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segkit import SegkitError
+from segkit.data.archives import unfinished
 from segkit.errors import did_you_mean
 
 
@@ -38,11 +39,14 @@ YEARS: Mapping[str, Mapping[str, Folders]] = {
 """By year and split; 2016 has no validation split."""
 
 DOWNLOAD_BASE = "https://isic-challenge-data.s3.amazonaws.com/"
+MIRROR_VARIABLE = "SEGKIT_ISIC_MIRROR"
+"""Environment variable with another base address, under which YEAR/NAME.zip lie as under the official one."""
 
 
 def archive_urls(year: str) -> list[str]:
-    """The official archives of a year, one per folder."""
-    return [f"{DOWNLOAD_BASE}{year}/{name}.zip" for name in folder_names(year)]
+    """The archives of a year, one per folder: the official ones, or those of the mirror in the environment."""
+    base = os.environ.get(MIRROR_VARIABLE) or DOWNLOAD_BASE
+    return [f"{base.rstrip('/')}/{year}/{name}.zip" for name in folder_names(year)]
 
 
 def folder_names(year: str) -> list[str]:
@@ -104,6 +108,8 @@ def way_out(root: Path, present: set[str], years: Sequence[str]) -> str:
             continue
         if below & known:
             return f"did you mean {root / name}?"
+    if unfinished(root):
+        return "its download is not finished: go on with segkit data download isic"
     packed = [name for name in sorted(known) if (root / f"{name}.zip").is_file()]
     if packed:
         return f"unpack {packed[0]}.zip there first"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from segkit import Case, SegkitError
+from segkit import Case, Problem, SegkitError
 from segkit_isic.layout import Folders, list_folders
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -56,11 +56,14 @@ FAULTS = (NO_FOLDER, NESTED, EMPTY, BROKEN_LINK, TWICE, NO_MASK, NO_IMAGE, LEAK)
 Faults = dict[Fault, list[str]]
 
 
-def list_cases(root: Path, splits: Mapping[str, Folders]) -> dict[str, list[Case]]:
+def list_cases(root: Path, splits: Mapping[str, Folders]) -> tuple[dict[str, list[Case]], Faults]:
     """List the cases of every split that is there, sorted by id, without reading a file.
 
+    Returns:
+        The cases that could be paired, by split, and what the listing shows to be wrong.
+
     Raises:
-        SegkitError: names every kind of fault that the listing shows, how many files it concerns and the first.
+        SegkitError: a folder cannot be listed.
     """
     present = list_folders(root)
     faults: Faults = {fault: [] for fault in FAULTS}
@@ -72,8 +75,7 @@ def list_cases(root: Path, splits: Mapping[str, Folders]) -> dict[str, list[Case
     for first, second in combinations(found.values(), 2):
         shared = {case.id for case in first} & {case.id for case in second}
         faults[LEAK] += [case.files[0].relative_to(root).as_posix() for case in second if case.id in shared]
-    raise_faults(faults)
-    return found
+    return found, faults
 
 
 def list_split(root: Path, folders: Folders, present: set[str], faults: Faults) -> list[Case]:
@@ -137,7 +139,7 @@ def id_of_mask(name: str) -> str | None:
 
 
 def raise_faults(faults: Faults) -> None:
-    """Raise SegkitError where there is any fault: all kinds in one line, with the hint of the first."""
+    """Raise SegkitError where there is any fault: each kind with how many files it concerns and the first of them."""
     told = []
     hints = []
     for fault, files in faults.items():
@@ -148,3 +150,8 @@ def raise_faults(faults: Faults) -> None:
             hints.append(fault.hint)
     if told:
         raise SegkitError("; ".join(told), hints[0])
+
+
+def problems_of(faults: Faults) -> list[Problem]:
+    """Every fault with its file."""
+    return [Problem(file, fault.one) for fault, files in faults.items() for file in sorted(files)]

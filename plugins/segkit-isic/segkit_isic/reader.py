@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from segkit import Case, Problem, Sample, SegkitError, Task
+from segkit import Case, Problem, Sample, Task
 from segkit_isic import IsicParams, layout
 from segkit_isic.images import UnusableFileError, read_pair, read_pair_resized
-from segkit_isic.listing import list_cases
+from segkit_isic.listing import list_cases, problems_of, raise_faults
 from segkit_isic.recipe import RECIPE
 
 
@@ -20,7 +20,7 @@ class IsicReader:
     """The ISIC challenge data of one year, as unpacked from the official archives.
 
     Raises:
-        SegkitError: the root is not ISIC data, or its listing shows files that cannot be used.
+        SegkitError: the root is not ISIC data.
     """
 
     task = Task(in_channels=3, classes=("lesion",), spatial_dims=2)
@@ -30,16 +30,18 @@ class IsicReader:
     def __init__(self, root: Path, params: IsicParams) -> None:
         self.root = Path(root)
         self.year = layout.detect_year(self.root, params.year)
-        self._cases = list_cases(self.root, layout.YEARS[self.year])
+        self._cases, self._faults = list_cases(self.root, layout.YEARS[self.year])
 
     @classmethod
     def download(cls, root: Path, params: IsicParams, progress: Callable[[str, int, int], None]) -> None:
-        """Name the official archives and where to unpack them; raises SegkitError, for it fetches nothing."""
+        """Fetch the official archives of a year, 2017 where none is asked for, and unpack them into `root`.
+
+        SEGKIT_ISIC_MIRROR names another base address. Raises what `segkit.data.archives.download_archives` raises.
+        """
+        from segkit.data.archives import download_archives
+
         year = "2017" if params.year == "auto" else params.year
-        urls = " ".join(layout.archive_urls(year))
-        raise SegkitError(
-            f"segkit does not download ISIC {year} by itself", f"fetch {urls} and unpack each of them in {root}"
-        )
+        download_archives(layout.archive_urls(year), root, progress)
 
     @classmethod
     def make_sample(cls, root: Path, params: IsicParams) -> None:
@@ -49,7 +51,12 @@ class IsicReader:
         write_sample(root, params.sample_seed)
 
     def cases(self, split: str) -> Sequence[Case]:
-        """Return the cases of "train", "val" or "test", sorted by id; empty where the split is not there."""
+        """Return the cases of "train", "val" or "test", sorted by id; empty where the split is not there.
+
+        Raises:
+            SegkitError: the listing shows files that cannot be used: each kind of fault and the first file with it.
+        """
+        raise_faults(self._faults)
         return tuple(self._cases.get(split, ()))
 
     def read(self, case: Case) -> Sample:
@@ -81,11 +88,16 @@ class IsicReader:
         image, mask = (path.relative_to(self.root).as_posix() for path in case.files)
         return image, mask
 
-    def verify(self) -> Sequence[Problem]:
+    def verify(self, progress: Callable[[int, int], None] | None = None) -> Sequence[Problem]:
         """Read every pair and return what is wrong, masks that mark nothing or everything included."""
         every = [case for split in self._cases.values() for case in split]
+        problems = problems_of(self._faults)
         with ThreadPoolExecutor() as pool:
-            return [problem for problem in pool.map(self._check, every) if problem is not None]
+            for done, problem in enumerate(pool.map(self._check, every), 1):
+                problems += [problem] if problem is not None else []
+                if progress is not None:
+                    progress(done, len(every))
+        return problems
 
     def _check(self, case: Case) -> Problem | None:
         try:

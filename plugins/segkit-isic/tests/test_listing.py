@@ -43,7 +43,7 @@ def test_images_without_masks_are_counted(add, reader):
     with pytest.raises(
         segkit.SegkitError, match=f"^4 images have no mask, first: {IMAGES}/ISIC_1.png; a mask is called"
     ):
-        reader()
+        reader().cases("train")
 
 
 def test_mask_without_image(add, reader):
@@ -51,7 +51,7 @@ def test_mask_without_image(add, reader):
     add("train", "ISIC_1")[0].unlink()
     add("train", "ISIC_2")
     with pytest.raises(segkit.SegkitError, match=f"^1 mask has no image: {MASKS}/ISIC_1_segmentation.png; "):
-        reader()
+        reader().cases("train")
 
 
 def test_all_kinds_in_one_line(add, reader):
@@ -60,7 +60,7 @@ def test_all_kinds_in_one_line(add, reader):
     add("train", "ISIC_2")[1].unlink()
     add("train", "ISIC_3")
     with pytest.raises(segkit.SegkitError, match=r"1 image has no mask: .*; 1 mask has no image: "):
-        reader()
+        reader().cases("train")
 
 
 @pytest.mark.parametrize("emptied", [0, 1])
@@ -69,7 +69,7 @@ def test_empty_folder(add, reader, emptied):
     files = add("train", "ISIC_1")
     files[emptied].unlink()
     with pytest.raises(segkit.SegkitError, match=f"^1 folder holds no image: {files[emptied].parent.name}; unpack"):
-        reader()
+        reader().cases("train")
 
 
 def test_folder_unpacked_into_itself(add, reader, root):
@@ -79,7 +79,7 @@ def test_folder_unpacked_into_itself(add, reader, root):
     inner.mkdir()
     path.rename(inner / path.name)
     with pytest.raises(segkit.SegkitError, match=f"folder of its own name: {IMAGES}; move the files one level up"):
-        reader()
+        reader().cases("train")
 
 
 def test_half_a_split(add, reader):
@@ -88,7 +88,7 @@ def test_half_a_split(add, reader):
     path.unlink()
     path.parent.rmdir()
     with pytest.raises(segkit.SegkitError, match="folder of a split is missing: ISIC-2017_Test_v2_Part1_GroundTruth; "):
-        reader()
+        reader().cases("train")
 
 
 def test_two_files_of_one_id(add, reader, root):
@@ -96,7 +96,7 @@ def test_two_files_of_one_id(add, reader, root):
     path = add()[0]
     path.with_suffix(".jpg").write_bytes(path.read_bytes())
     with pytest.raises(segkit.SegkitError, match=f"id of another one in its folder: {IMAGES}/ISIC_1.png"):
-        reader()
+        reader().cases("train")
 
 
 def test_leak_between_splits(add, reader):
@@ -107,7 +107,7 @@ def test_leak_between_splits(add, reader):
     with pytest.raises(
         segkit.SegkitError, match=r"^1 image is in two splits: ISIC-2017_Validation_Data/ISIC_1.png; keep"
     ):
-        reader()
+        reader().cases("train")
 
 
 def test_broken_link(add, reader):
@@ -118,4 +118,4 @@ def test_broken_link(add, reader):
     assert len(reader().cases("train")) == 1
     kept.unlink()
     with pytest.raises(segkit.SegkitError, match=f"^1 link leads to no file: {IMAGES}/ISIC_1.png; bring"):
-        reader()
+        reader().cases("train")

@@ -1,0 +1,105 @@
+"""The dataset that a command was given: by name, with its folder and params."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from segkit.cli.completion import ComponentName
+from segkit.cli.registry import load_registry
+from segkit.errors import SegkitError
+
+if TYPE_CHECKING:
+    from segkit.data.case import Case
+    from segkit.data.dataset import DatasetReader
+    from segkit.data.roots import Root
+    from segkit.declarations import Dataset
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def dataset_options(command: Command) -> Command:
+    """Add what says which dataset is meant: NAME, --data-root and --set."""
+    options = (
+        click.argument("name", type=ComponentName("data")),
+        click.option("--data-root", metavar="DIR", help="Folder of the data."),
+        click.option(
+            "--set", "assignments", metavar="data.PARAM=VALUE", multiple=True, help="Set a param of the dataset."
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A dataset component with its params.
+
+    Attributes:
+        given_root: the folder asked for, None where it is to be looked for.
+        given_by: the option or variable that named it.
+    """
+
+    full_name: str
+    declaration: Dataset
+    reader_class: Any
+    params: Any
+    given_root: str | None
+    given_by: str
+
+    def open(self, tell: Callable[[str], None]) -> tuple[DatasetReader, Root]:
+        """Find the data, generating a sample where there are none, and open them."""
+        from segkit.data.roots import find_root
+
+        root = find_root(self.full_name, self.given_root, self.given_by, self.reader_class, self.params, tell)
+        tell(f"data: {root.path} ({root.source})")
+        if root.generated:
+            tell("GENERATED SAMPLE: these images are drawn by a program")
+        return self.reader_class(root.path, self.params), root
+
+
+def choose(name: str, data_root: str | None, assignments: Sequence[str]) -> Chosen:
+    """Resolve what `dataset_options` were given; raises UsageError for what cannot be meant."""
+    from segkit.config import ChosenParams, Layer, read_assignments, read_environment, resolve
+    from segkit.declarations import Dataset
+
+    found = load_registry().find("data", name)
+    assert isinstance(found.component, Dataset)
+    layers = [read_environment(os.environ, ("data",))]
+    layers += [Layer("--data-root", {"data.root": data_root})] if data_root is not None else []
+    layers.append(read_assignments(assignments))
+    plain = found.component.name
+    config = resolve(layers, [ChosenParams("data", plain, found.component.params)])
+    return Chosen(
+        found.full_name,
+        found.component,
+        found.load(),
+        config.params_of("data", plain),
+        config.data.root,
+        config.sources.get("data.root", ""),
+    )
+
+
+def list_cases(reader: DatasetReader, chosen: Chosen) -> Mapping[str, Sequence[Case]]:
+    """List every split; raises SegkitError where there is no case at all."""
+    from segkit.data.dataset import SPLITS
+
+    cases = {split: list(reader.cases(split)) for split in SPLITS}
+    if not any(cases.values()):
+        raise SegkitError(f"dataset {chosen.declaration.name} has no cases", "check --data-root")
+    return cases
+
+
+def count_text(cases: Mapping[str, Sequence[Case]]) -> str:
+    """How many cases there are: "train 444, val 60"."""
+    return ", ".join(f"{split} {len(listed)}" for split, listed in cases.items() if listed)
+
+
+def reading_threads() -> int:
+    """Threads that read cases: a core each, but not so many that large volumes fill the memory."""
+    return min(8, os.cpu_count() or 1)

@@ -1,0 +1,145 @@
+"""`segkit data info`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from segkit.cli import output
+from segkit.cli.data.chosen import Chosen, choose, dataset_options, list_cases, reading_threads
+from segkit.files import bytes_text
+
+if TYPE_CHECKING:
+    from segkit.data.overview import Overview, SplitFacts, Twins
+    from segkit.data.roots import Root
+
+
+@click.command()
+@dataset_options
+@output.json_option
+def info(name: str, data_root: str | None, assignments: tuple[str, ...], as_json: bool) -> None:
+    """Describe the data of NAME: counts, sizes, class shares per split, and images that are there twice.
+
+    Images are compared exactly and by a perceptual hash that also finds resized and compressed copies. A copy in
+    another split is a leak: a model would be scored on what it has learnt from.
+    """
+    from segkit.cli.data.watch import Stages
+    from segkit.cli.progress import make_progress
+    from segkit.data.overview import overview
+
+    chosen = choose(name, data_root, assignments)
+    progress = make_progress()
+    stages = Stages(progress, "cases")
+    try:
+        reader, root = chosen.open(progress.message)
+        found = overview(
+            reader,
+            list_cases(reader, chosen),
+            chosen.full_name,
+            workers=reading_threads(),
+            progress=lambda done, total: stages("reading cases", done, total),
+        )
+        stages.finish()
+    finally:
+        progress.close()
+    if as_json:
+        output.print_json(as_object(found, chosen, root))
+    else:
+        show(found)
+    remark(found)
+
+
+def show(found: Overview) -> None:
+    """Print the tables for people, or tab-separated lines that say first what they are about."""
+    splits, classes, twins = (list(rows(found)) for rows in (split_rows, class_rows, twin_rows))
+    if not output.for_people():
+        for label, rows in (("split", splits), ("class", classes), ("duplicate", twins)):
+            for row in rows:
+                output.print_line(label, *row)
+        return
+    output.print_table(
+        ("split", "cases", "patients", "files", "smallest", "median", "largest", "spacing", "type"), splits
+    )
+    click.echo()
+    output.print_table(("split", "class", "in cases", "mean share", "largest share"), classes)
+    click.echo()
+    if twins:
+        output.print_table(("duplicate", "image", "same as", "difference"), twins)
+    else:
+        click.echo("no image is there twice")
+
+
+def split_rows(found: Overview) -> Iterator[tuple[str, ...]]:
+    """One line per split."""
+    for split in found.splits:
+        sizes = [times(shape) for shape in (split.smallest, split.median, split.largest)]
+        spacing = "" if split.spacing is None else "x".join(f"{length:.3g}" for length in split.spacing) + " mm"
+        patients = str(split.groups or "")
+        yield split.split, str(split.cases), patients, bytes_text(split.bytes), *sizes, spacing, "/".join(split.dtypes)
+
+
+def class_rows(found: Overview) -> Iterator[tuple[str, ...]]:
+    """One line per split and class."""
+    for split in found.splits:
+        masked = split.cases - split.without_mask
+        for share in split.classes:
+            yield split.split, share.name, f"{share.cases} of {masked}", percent(share.mean), percent(share.largest)
+
+
+def twin_rows(found: Overview) -> Iterator[tuple[str, ...]]:
+    """One line per pair of equal images, leaks first."""
+    for twins in sorted(found.twins, key=lambda twins: not twins.leak):
+        difference = "none" if twins.exact else f"{twins.distance:.1%} of the hash"
+        yield kind_of(twins), "/".join(twins.first), "/".join(twins.second), difference
+
+
+def kind_of(twins: Twins) -> str:
+    """What a pair is: "LEAK, exact", "near"."""
+    return ("LEAK, " if twins.leak else "") + ("exact" if twins.exact else "near")
+
+
+def remark(found: Overview) -> None:
+    """Say on stderr what a reader of the tables must not overlook."""
+    leaks = sum(twins.leak for twins in found.twins)
+    if leaks:
+        pairs = "1 pair of images is" if leaks == 1 else f"{leaks} pairs of images are"
+        output.warn(f"{pairs} in two splits: a model would be scored on what it has learnt from")
+    for problem in found.unreadable[:5]:
+        output.warn(f"left out: {problem.file}: {problem.reason}")
+    if len(found.unreadable) > 5:
+        output.warn(f"{len(found.unreadable)} cases in all were left out (see: segkit data verify)")
+
+
+def as_object(found: Overview, chosen: Chosen, root: Root) -> dict[str, Any]:
+    """What --json prints."""
+    return {
+        "dataset": chosen.full_name,
+        "root": str(root.path),
+        "generated": root.generated,
+        "splits": [split_object(split) for split in found.splits],
+        "duplicates": [{**asdict(twins), "leak": twins.leak} for twins in found.twins],
+        "unreadable": [asdict(problem) for problem in found.unreadable],
+    }
+
+
+def split_object(split: SplitFacts) -> dict[str, Any]:
+    """One split for JSON, which has no NaN."""
+    described = asdict(split)
+    for share in described["classes"]:
+        for key in ("mean", "largest"):
+            share[key] = None if math.isnan(share[key]) else share[key]
+    return described
+
+
+def times(shape: tuple[int, ...]) -> str:
+    """A grid as people write it."""
+    return "x".join(map(str, shape))
+
+
+def percent(share: float) -> str:
+    """A share as people read it; empty where there is none."""
+    return "" if math.isnan(share) else f"{share:.2%}"

@@ -1,0 +1,106 @@
+"""What lies in segkit's cache, how large it is, and removing what can be made again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from segkit.data.folders import BUILDING, locked_if_free
+from segkit.data.roots import cache_folder
+from segkit.data.store_build import INDEX
+from segkit.errors import SegkitError
+
+REMOVABLE = ("stores", "samples")
+"""Folders of the cache whose content is built again when it is needed."""
+KINDS = (*REMOVABLE, "data")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One folder of the cache.
+
+    Attributes:
+        kind: "stores", "samples" or "data".
+        about: what it is, in words.
+        modified: seconds since the epoch.
+    """
+
+    kind: str
+    path: Path
+    bytes: int
+    modified: float
+    about: str
+
+
+def list_cache() -> list[Entry]:
+    """Return what lies in the cache, by kind and name."""
+    return [entry for kind in KINDS for entry in _entries(kind)]
+
+
+def _entries(kind: str) -> Iterator[Entry]:
+    folder = cache_folder() / kind
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.is_dir())
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise SegkitError(f"the cache folder {folder} cannot be listed: {error.strerror}", "check it") from error
+    for path in paths:
+        # Stores and samples come and go while others work.
+        try:
+            yield Entry(kind, path, _bytes_of(path), path.stat().st_mtime, _about(kind, path))
+        except FileNotFoundError:
+            continue
+
+
+def _bytes_of(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += 0 if path.is_dir() else path.lstat().st_size
+        except FileNotFoundError:
+            continue
+    return total
+
+
+def _about(kind: str, path: Path) -> str:
+    if path.name.endswith(BUILDING):
+        return "under construction, or left by a process that was killed"
+    if kind == "samples":
+        return "generated sample"
+    if kind == "data":
+        return "downloaded or brought here"
+    try:
+        body = json.loads((path / INDEX).read_text(encoding="utf-8"))["body"]
+        size = "x".join(map(str, body["size"]))
+        return f"{len(body['cases'])} cases of {body['dataset']} at {size}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "damaged"
+
+
+def remove(entry: Entry) -> bool:
+    """Remove a store or sample; returns False, and leaves it, where another process is building it.
+
+    Raises:
+        SegkitError: it is data that cannot be made again, or the disk refuses.
+    """
+    if entry.kind not in REMOVABLE:
+        raise SegkitError(f"{entry.path} holds data", "remove it by hand if you are sure")
+    final = entry.path.with_name(entry.path.name.removesuffix(BUILDING))
+    try:
+        with locked_if_free(final) as held:
+            if held:
+                # Renamed first: nobody finds half a store.
+                doomed = entry.path.with_name(final.name + BUILDING)
+                if entry.path != doomed:
+                    shutil.rmtree(doomed, ignore_errors=True)
+                    entry.path.rename(doomed)
+                shutil.rmtree(doomed)
+            return held
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        raise SegkitError(f"{entry.path} cannot be removed: {error.strerror}", "check its permissions") from error

@@ -1,0 +1,93 @@
+"""Find images that are there twice: exactly, or nearly, as after resizing, compressing or a change of brightness."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from segkit.data.resample import resize_image
+
+SIDE = {2: 24, 3: 10}
+"""Side of the grid that a perceptual hash is taken on, by spatial dims."""
+NEAR = 0.12
+"""Share of differing bits up to which two images are told as near duplicates.
+
+Of 504 dermoscopy photographs no two differ by less than 0.16; a copy that was made half as large, stretched, brightened
+or compressed hard differs from its original by 0.00 to 0.13, mostly below 0.06; one cropped by 5 % per side by 0.24.
+"""
+FLAT = 1e-6
+BLOCK = 1024
+
+
+@dataclass(frozen=True)
+class Prints:
+    """What an image is recognised by.
+
+    Attributes:
+        exact: SHA-256 of its pixels.
+        bits: perceptual hash, (b,) bool: whether it gets brighter from each grid point to the next; None where flat.
+    """
+
+    exact: str
+    bits: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two cases with the same image.
+
+    Attributes:
+        first, second: positions of the cases.
+        distance: share of differing bits of the perceptual hash; 0 and `exact` where all pixels are equal.
+    """
+
+    first: int
+    second: int
+    exact: bool
+    distance: float
+
+
+def prints_of(image: np.ndarray) -> Prints:
+    """Return what an image (C, *S) is recognised by."""
+    exact = hashlib.sha256(f"{image.dtype}{image.shape}".encode())
+    exact.update(np.ascontiguousarray(image).data)
+    dims = image.ndim - 1
+    grey = image.astype(np.float32).mean(axis=0, keepdims=True)
+    small = resize_image(grey, (SIDE[dims],) * dims)[0]
+    if np.ptp(small) < FLAT:
+        return Prints(exact.hexdigest(), None)
+    bits = [np.diff(small, axis=axis).ravel() > 0 for axis in range(dims)]
+    return Prints(exact.hexdigest(), np.concatenate(bits))
+
+
+def find_pairs(prints: Sequence[Prints], near: float = NEAR) -> list[Pair]:
+    """Return the pairs of equal or nearly equal images, the nearest first."""
+    pairs = [Pair(first, second, True, 0.0) for first, second in _equal(prints)]
+    known = {(pair.first, pair.second) for pair in pairs}
+    pairs += [pair for pair in _near(prints, near) if (pair.first, pair.second) not in known]
+    return sorted(pairs, key=lambda pair: (not pair.exact, pair.distance, pair.first, pair.second))
+
+
+def _equal(prints: Sequence[Prints]) -> Iterator[tuple[int, int]]:
+    seen: dict[str, list[int]] = {}
+    for position, found in enumerate(prints):
+        before = seen.setdefault(found.exact, [])
+        yield from ((earlier, position) for earlier in before)
+        before.append(position)
+
+
+def _near(prints: Sequence[Prints], near: float) -> Iterator[Pair]:
+    positions = np.array([position for position, found in enumerate(prints) if found.bits is not None], np.int64)
+    if not len(positions):
+        return
+    # Equal bits minus differing bits is the product of +1 and -1, summed: exact in float32, and fast.
+    signs = np.stack([prints[position].bits for position in positions]).astype(np.float32) * 2 - 1
+    length = signs.shape[1]
+    for start in range(0, len(signs), BLOCK):
+        distance = (length - signs[start : start + BLOCK] @ signs[start:].T) / (2 * length)
+        for row, column in zip(*np.nonzero(np.triu(distance <= near, k=1)), strict=True):
+            first, second = int(positions[start + row]), int(positions[start + column])
+            yield Pair(first, second, False, float(distance[row, column]))

@@ -1,0 +1,194 @@
+"""What a dataset holds: counts, sizes, class shares per split, and images that are there twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from segkit.contracts import IGNORE
+from segkit.data.case import Case, Problem
+from segkit.data.check import check_sample
+from segkit.data.dataset import DatasetReader
+from segkit.data.duplicates import Prints, find_pairs, prints_of
+from segkit.data.prefetch import prefetch
+from segkit.declarations import Task
+from segkit.errors import SegkitError
+
+
+@dataclass(frozen=True)
+class CaseFacts:
+    """What one case is, its pixels counted.
+
+    Attributes:
+        shape: the case's own grid.
+        counts: pixels of each foreground class, in label order; None where there is no mask.
+        valid: pixels of the mask that are not ignored.
+    """
+
+    split: str
+    id: str
+    group: str | None
+    shape: tuple[int, ...]
+    spacing: tuple[float, ...] | None
+    dtype: str
+    counts: tuple[int, ...] | None
+    valid: int
+    bytes: int
+    prints: Prints
+
+
+@dataclass(frozen=True)
+class Twins:
+    """Two cases with the same image.
+
+    Attributes:
+        exact: all pixels are equal; otherwise nearly so.
+        distance: share of differing bits of the perceptual hash.
+    """
+
+    first: tuple[str, str]
+    second: tuple[str, str]
+    exact: bool
+    distance: float
+
+    @property
+    def leak(self) -> bool:
+        """Whether they are in different splits: a model would be scored on what it has learnt from."""
+        return self.first[0] != self.second[0]
+
+
+@dataclass(frozen=True)
+class ClassShare:
+    """How much of a split one class is.
+
+    Attributes:
+        cases: with at least one pixel of it.
+        mean, largest: its share of a case's valid pixels.
+    """
+
+    name: str
+    cases: int
+    mean: float
+    largest: float
+
+
+@dataclass(frozen=True)
+class SplitFacts:
+    """One split, summarised.
+
+    Attributes:
+        groups: patients, 0 where none are known.
+        smallest, median, largest: grids, by number of pixels.
+        spacing: median mm per voxel along each axis; None for photographs.
+    """
+
+    split: str
+    cases: int
+    groups: int
+    without_mask: int
+    bytes: int
+    smallest: tuple[int, ...]
+    median: tuple[int, ...]
+    largest: tuple[int, ...]
+    grids: int
+    spacing: tuple[float, ...] | None
+    dtypes: tuple[str, ...]
+    classes: tuple[ClassShare, ...]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A dataset, summarised.
+
+    Attributes:
+        unreadable: cases left out, with the reason.
+    """
+
+    splits: tuple[SplitFacts, ...]
+    twins: tuple[Twins, ...]
+    unreadable: tuple[Problem, ...]
+
+
+def overview(
+    reader: DatasetReader,
+    cases: Mapping[str, Sequence[Case]],
+    dataset_name: str,
+    *,
+    workers: int,
+    progress: Callable[[int, int], None],
+) -> Overview:
+    """Read every case and summarise; what cannot be read is named and left out."""
+    every = [(split, case) for split, listed in cases.items() for case in listed]
+    facts: list[CaseFacts] = []
+    unreadable: list[Problem] = []
+    found = prefetch(lambda item: facts_of(reader, *item, dataset_name), every, workers)
+    for done, fact in enumerate(found, 1):
+        if isinstance(fact, Problem):
+            unreadable.append(fact)
+        else:
+            facts.append(fact)
+        progress(done, len(every))
+    splits = {split: [fact for fact in facts if fact.split == split] for split in cases}
+    summaries = tuple(summarise(split, listed, reader.task) for split, listed in splits.items() if listed)
+    names = [(fact.split, fact.id) for fact in facts]
+    pairs = find_pairs([fact.prints for fact in facts])
+    twins = tuple(Twins(names[pair.first], names[pair.second], pair.exact, pair.distance) for pair in pairs)
+    return Overview(summaries, twins, tuple(unreadable))
+
+
+def facts_of(reader: DatasetReader, split: str, case: Case, dataset_name: str) -> CaseFacts | Problem:
+    """Read one case and count it; a Problem where it cannot be read."""
+    try:
+        sample = reader.read(case)
+        check_sample(sample, case, reader.task, dataset_name)
+    except Exception as error:  # whatever a stranger's reader may raise
+        reason = error.message if isinstance(error, SegkitError) else f"{type(error).__name__}: {error}"
+        return Problem(case.files[0].name if case.files else case.id, reason)
+    classes = len(reader.task.classes)
+    counts, valid = None, 0
+    if sample.mask is not None:
+        histogram = np.bincount(sample.mask.ravel().astype(np.uint8), minlength=IGNORE + 1)
+        counts = tuple(int(count) for count in histogram[1 : classes + 1])
+        valid = int(sample.mask.size - histogram[IGNORE])
+    return CaseFacts(
+        split,
+        case.id,
+        case.group,
+        sample.shape,
+        sample.spacing,
+        sample.image.dtype.name,
+        counts,
+        valid,
+        sum(Path(path).stat().st_size for path in case.files),
+        prints_of(sample.image),
+    )
+
+
+def summarise(split: str, facts: Sequence[CaseFacts], task: Task) -> SplitFacts:
+    """Summarise the cases of one split."""
+    shapes = sorted((fact.shape for fact in facts), key=lambda shape: (np.prod(shape, dtype=np.int64), shape))
+    spacings = [fact.spacing for fact in facts if fact.spacing is not None]
+    masked = [fact for fact in facts if fact.counts is not None]
+    classes = []
+    for position, name in enumerate(task.classes):
+        counts = [fact.counts[position] for fact in masked if fact.counts is not None]
+        shares = [count / max(fact.valid, 1) for count, fact in zip(counts, masked, strict=True)]
+        mean, largest = (float(np.mean(shares)), max(shares)) if shares else (float("nan"), float("nan"))
+        classes.append(ClassShare(name, sum(count > 0 for count in counts), mean, largest))
+    return SplitFacts(
+        split=split,
+        cases=len(facts),
+        groups=len({fact.group for fact in facts if fact.group is not None}),
+        without_mask=len(facts) - len(masked),
+        bytes=sum(fact.bytes for fact in facts),
+        smallest=shapes[0],
+        median=shapes[len(shapes) // 2],
+        largest=shapes[-1],
+        grids=len(set(shapes)),
+        spacing=tuple(np.median(spacings, axis=0).tolist()) if spacings else None,
+        dtypes=tuple(sorted({fact.dtype for fact in facts})),
+        classes=tuple(classes),
+    )
