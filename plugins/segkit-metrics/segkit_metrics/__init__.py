@@ -1,44 +1,176 @@
-"""Metrics: Dice and IoU with stated conventions."""
+"""Metrics: overlap, volume and surface distance with stated conventions."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+import math
 
-from segkit import Metric, hookimpl, param
+from segkit import Metric, hookimpl
+from segkit_metrics.params import (
+    DistanceParams,
+    Hd95Params,
+    OverlapParams,
+    SideParams,
+    SpecificityParams,
+    SurfaceDiceParams,
+    ThresholdParams,
+    VolumeErrorParams,
+)
 
+MEASURE = "segkit_metrics.measure:measure"
+"""All metrics share one pass: counts at once, distances when first asked for."""
 
-@dataclass(frozen=True)
-class OverlapParams:
-    """The conventions of an overlap."""
-
-    both_empty: Literal["nan", "0", "1"] = param(
-        "nan",
-        "Score where mask and prediction both lack the class; nan leaves the case out of the mean, and it is counted.",
-    )
+DICE = "Dice: Measures of the Amount of Ecologic Association Between Species. Ecology 26 (1945) 297-302"
+JACCARD = "Jaccard: The Distribution of the Flora in the Alpine Zone. New Phytologist 11 (1912) 37-50"
+ISIC = "Codella et al.: Skin Lesion Analysis Toward Melanoma Detection 2018. arXiv:1902.03368"
+TAHA = "Taha, Hanbury: Metrics for evaluating 3D medical image segmentation. BMC Medical Imaging 15 (2015) 29"
+RELOADED = "Maier-Hein et al.: Metrics reloaded. Nature Methods 21 (2024) 195-212"
+NIKOLOV = "Nikolov et al.: Clinically Applicable Segmentation of Head and Neck Anatomy. JMIR 23 (2021) e26151"
 
 
 @hookimpl
 def segkit_metrics() -> list[Metric]:
     """Return the metrics."""
+    return [*overlaps(), *volumes(), *distances()]
+
+
+def overlaps() -> list[Metric]:
+    """The metrics of overlap, from counts."""
     return [
         Metric(
             name="dice",
-            measure="segkit_metrics.measure:counts",
+            measure=MEASURE,
             factory="segkit_metrics.overlap:dice",
             summary="Dice coefficient: twice the overlap over the sum of both sizes.",
             params=OverlapParams,
-            reference="Dice: Measures of the Amount of Ecologic Association Between Species. Ecology 26 (1945) 297-302",
+            reference=DICE,
             poolable=True,
         ),
         Metric(
             name="iou",
-            measure="segkit_metrics.measure:counts",
+            measure=MEASURE,
             factory="segkit_metrics.overlap:iou",
             summary="Intersection over union (Jaccard index).",
             params=OverlapParams,
             aliases=("jaccard",),
-            reference="Jaccard: The Distribution of the Flora in the Alpine Zone. New Phytologist 11 (1912) 37-50",
+            reference=JACCARD,
             poolable=True,
+        ),
+        Metric(
+            name="threshold-jaccard",
+            measure=MEASURE,
+            factory="segkit_metrics.overlap:threshold_jaccard",
+            summary="Jaccard index, 0 where it is below a threshold.",
+            params=ThresholdParams,
+            reference=ISIC,
+        ),
+        Metric(
+            name="precision",
+            measure=MEASURE,
+            factory="segkit_metrics.overlap:precision",
+            summary="Share of the prediction that is right (positive predictive value).",
+            params=SideParams,
+            reference=TAHA,
+            poolable=True,
+        ),
+        Metric(
+            name="recall",
+            measure=MEASURE,
+            factory="segkit_metrics.overlap:recall",
+            summary="Share of the mask that is found (sensitivity).",
+            params=SideParams,
+            aliases=("sensitivity",),
+            reference=TAHA,
+            poolable=True,
+        ),
+        Metric(
+            name="specificity",
+            measure=MEASURE,
+            factory="segkit_metrics.overlap:specificity",
+            summary="Share of what is outside of the class that is left alone; grows with the background shown.",
+            params=SpecificityParams,
+            reference=TAHA,
+            poolable=True,
+        ),
+        Metric(
+            name="accuracy",
+            measure=MEASURE,
+            factory="segkit_metrics.overlap:accuracy",
+            summary="Share of the pixels that are right, inside or outside; grows with the background shown.",
+            reference=TAHA,
+            poolable=True,
+        ),
+    ]
+
+
+def volumes() -> list[Metric]:
+    """The metrics of size, from counts."""
+    return [
+        Metric(
+            name="volume-similarity",
+            measure=MEASURE,
+            factory="segkit_metrics.overlap:volume_similarity",
+            summary="1 where both sizes are equal, 0 where only one has the class; blind to where they lie.",
+            params=OverlapParams,
+            reference=TAHA,
+            poolable=True,
+        ),
+        Metric(
+            name="relative-volume-error",
+            measure=MEASURE,
+            factory="segkit_metrics.overlap:relative_volume_error",
+            summary="Error of the size over the mask's size.",
+            params=VolumeErrorParams,
+            reference=TAHA,
+            range=(-1.0, math.inf),
+            higher_is_better=False,
+            poolable=True,
+        ),
+    ]
+
+
+def distances() -> list[Metric]:
+    """The metrics of surface distance."""
+    shared = {"measure": MEASURE, "unit": "mm", "range": (0.0, math.inf), "higher_is_better": False}
+    return [
+        Metric(
+            name="hd",
+            factory="segkit_metrics.surface:hd",
+            summary="Hausdorff distance: the largest distance between both edges.",
+            params=DistanceParams,
+            reference=TAHA,
+            **shared,
+        ),
+        Metric(
+            name="hd95",
+            factory="segkit_metrics.surface:hd95",
+            summary="95th percentile of the distances between both edges.",
+            params=Hd95Params,
+            reference=RELOADED,
+            **shared,
+        ),
+        Metric(
+            name="assd",
+            factory="segkit_metrics.surface:assd",
+            summary="Average symmetric surface distance: mean over both edges together.",
+            params=DistanceParams,
+            reference=RELOADED,
+            **shared,
+        ),
+        Metric(
+            name="masd",
+            factory="segkit_metrics.surface:masd",
+            summary="Mean average surface distance: mean of both directions' means.",
+            params=DistanceParams,
+            reference=RELOADED,
+            **shared,
+        ),
+        Metric(
+            name="nsd",
+            measure=MEASURE,
+            factory="segkit_metrics.surface:nsd",
+            summary="Normalised surface distance (surface Dice): share of both surfaces within a tolerance.",
+            params=SurfaceDiceParams,
+            aliases=("surface-dice",),
+            reference=NIKOLOV,
         ),
     ]

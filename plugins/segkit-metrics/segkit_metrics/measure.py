@@ -8,25 +8,29 @@ from typing import Any
 import numpy as np
 
 from segkit import IGNORE, Measurement, SegkitError, Task
+from segkit_metrics.distances import Distances
 
 CHUNK = 1 << 20
 """Pixels counted at a time, so that memory does not grow with the volume."""
 
 
-def counts(
+def measure(
     prediction: np.ndarray,
     mask: np.ndarray,
     spacing: tuple[float, ...] | None,
     task: Task,
     options: Mapping[str, Any],
 ) -> Measurement:
-    """Count true and false positives and negatives of each foreground class in one case.
+    """Count true and false positives and negatives of each class in one case; distances follow when asked for.
 
     Args:
         prediction: (*S) labels 0 to the number of classes.
         mask: (*S) labels in the same range, or 255: such pixels are taken out of both.
-        spacing: mm per voxel, handed on.
+        spacing: mm per voxel and axis, None for pixels.
         options: none are read.
+
+    Returns:
+        Counts, and under the names of `segkit_metrics.distances` the surface distances, measured at first access.
 
     Raises:
         SegkitError: the shapes differ, or a label is out of range.
@@ -47,6 +51,7 @@ def counts(
         true_negative=correct_rest[1:],
         shape=tuple(mask.shape),
         spacing=spacing,
+        distances=Distances(prediction, mask, spacing, len(task.classes)),
     )
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from segkit import SegkitError, Task
-from segkit_metrics import OverlapParams, measure, overlap
+from segkit_metrics import measure, overlap
+from segkit_metrics.params import OverlapParams
 
 TASK = Task(1, ("a", "b", "c"))
 SCORES = {"dice": overlap.dice, "iou": overlap.iou}
@@ -19,7 +20,7 @@ every_score = pytest.mark.parametrize("name", SCORES)
 
 def count(prediction, mask, task=TASK):
     """The measurement of one case."""
-    return measure.counts(np.asarray(prediction), np.asarray(mask), None, task, {})
+    return measure.measure(np.asarray(prediction), np.asarray(mask), None, task, {})
 
 
 def score(name, prediction, mask, both_empty="nan"):
@@ -52,7 +53,7 @@ def test_counts_equal_plain_comparisons(case):
 
 def test_counts_are_int64_and_carry_grid_and_spacing():
     """Counts never overflow, and the case's geometry rides along."""
-    found = measure.counts(np.zeros((2, 3), np.uint8), np.zeros((2, 3), np.int16), (0.5, 2.0), TASK, {})
+    found = measure.measure(np.zeros((2, 3), np.uint8), np.zeros((2, 3), np.int16), (0.5, 2.0), TASK, {})
     arrays_found = (found.true_positive, found.false_positive, found.false_negative, found.true_negative)
     assert [a.dtype for a in arrays_found] == [np.dtype(np.int64)] * 4
     assert [a.shape for a in arrays_found] == [(3,)] * 4

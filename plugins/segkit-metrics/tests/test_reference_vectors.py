@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from segkit import Task
-from segkit_metrics import OverlapParams, measure, overlap
+from segkit_metrics import measure, overlap
+from segkit_metrics.params import OverlapParams
 
 FOLDER = Path(__file__).parents[4] / "shared" / "reference"
 FILE = FOLDER / "metric_vectors.json"
@@ -55,7 +56,7 @@ def volumes():
 def measured(prediction, mask, classes):
     """Counts of one case with that many foreground classes."""
     task = Task(1, tuple(f"class {label}" for label in range(1, classes + 1)))
-    return task, measure.counts(prediction, mask, None, task, {})
+    return task, measure.measure(prediction, mask, None, task, {})
 
 
 def stack(found):
