@@ -13,7 +13,7 @@ from segkit_isic.dermoscopy import draw_pair
 from segkit_isic.layout import YEARS
 
 HEIGHT, WIDTH = 192, 256
-CASES = {"train": 120, "val": 24, "test": 40}
+CASES = {"train": 96, "val": 16, "test": 40}
 # Far above the ids of the challenge, so that nobody takes a generated picture for one of its photographs.
 FIRST_ID = {"train": 9000000, "val": 9001000, "test": 9002000}
 JPEG_QUALITY = 92
