@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from segkit.data.download import Fetched, Progress, fetch, file_name
-from segkit.data.folders import locked, writing
+from segkit.data.folders import locked
 from segkit.data.roots import MARKER
 from segkit.data.unpack import BadArchiveError, Unpacked, place, unpack
 from segkit.errors import SegkitError
@@ -46,15 +46,20 @@ def download_archives(urls: Sequence[str], root: Path, progress: Progress) -> No
     """
     if (root / MARKER).is_file():
         raise SegkitError(f"{root} holds a generated sample", "name another folder to download into")
-    records = {record.archive: record for record in read_records(root)} if root.exists() else {}
     work = root / FOLDER
-    with writing("the download", root):
+    try:
         work.mkdir(parents=True, exist_ok=True)
         with locked(work / "archives"):
+            records = {record.archive: record for record in read_records(root)}
             for url in urls:
                 _refuse_what_is_in_the_way(root, [Path(file_name(url)).stem], records.get(file_name(url)))
             for url in urls:
                 _download_one(url, root, records.get(file_name(url)), progress)
+    except OSError as error:
+        raise SegkitError(
+            f"nothing can be downloaded into {root}: {error.strerror or error}",
+            "free some space, or name a folder you can write to with --data-root",
+        ) from error
 
 
 def _download_one(url: str, root: Path, record: Record | None, progress: Progress) -> None:
