@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __version__ = "0.1.0"
 
-from segkit.api import components, run
+from segkit.api import components, load, run
 from segkit.contracts import IGNORE, Measurement, Outputs
 from segkit.data.case import Case, Problem, Sample
 from segkit.declarations import Architecture, Dataset, Explainer, Loss, Metric, Task
@@ -30,6 +30,7 @@ __all__ = [
     "UsageError",
     "components",
     "hookimpl",
+    "load",
     "param",
     "run",
 ]

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from segkit.discovery import Found
     from segkit.engine.progress import Progress
     from segkit.job import RunResult
+    from segkit.model import Model
 
 
 def run(
@@ -64,6 +65,19 @@ def run(
     progress = progress or Progress()
     plan = make_plan(layers, registry, tell=progress.message)
     return run_job(plan, run_folder(plan), progress)
+
+
+def load(path: str | Path, *, device: str = "auto") -> Model:
+    """Rebuild a trained model from a run directory or a model.safetensors.
+
+    Raises:
+        SegkitError: the file is not whole, or its architecture is not installed or has changed.
+    """
+    from segkit.discovery import Registry
+    from segkit.model import load_model
+
+    path = Path(path)
+    return load_model(path / "model.safetensors" if path.is_dir() else path, device, Registry.discover())
 
 
 def components(kind: str | None = None) -> list[Found]:

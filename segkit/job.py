@@ -107,11 +107,13 @@ def run_job(plan: Plan, folder: Path, progress: Progress, resume: Resume | None 
             stores = open_stores(job)
         with job.timed("train"):
             predictor, weights = train(job, stores)
+            keep_model(job, predictor, stores, weights)
         with job.timed("evaluate"):
             scores = score(job, predictor)
         summary = summary_record(
             plan, scores, job.parts.metrics, weights=weights, parameters=job.parts.parameters, seconds=job.seconds
         )
+        keep_model(job, predictor, stores, weights, summary["scores"])
         write_json(job.folder / "summary.json", summary)
         report(job, scores)
         shutil.rmtree(job.folder / STATE_FOLDER)
@@ -208,7 +210,7 @@ def environment(job: Job) -> dict[str, Any]:
 
 
 def train(job: Job, stores: Mapping[str, Store]) -> tuple[Predictor, str]:
-    """Train; write history.jsonl as it goes and model.safetensors at the end.
+    """Train; write history.jsonl as it goes.
 
     A resumed run goes on at its last saved step.
 
@@ -254,8 +256,19 @@ def train(job: Job, stores: Mapping[str, Store]) -> tuple[Predictor, str]:
     with job.stop.finishing_steps():
         trainer.train()
     best, weights = trainer.finish()
-    save_model(job.folder / "model.safetensors", best, model_header(plan, normalization, stores, weights))
     return predictor(best, mirror=config.evaluate.mirror), weights
+
+
+def keep_model(
+    job: Job,
+    predictor: Predictor,
+    stores: Mapping[str, Store],
+    weights: str,
+    scores: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    """Write model.safetensors: once when it is trained, again when its scores are known."""
+    header = model_header(job.plan, predictor.normalization, stores, weights, scores)
+    save_model(job.folder / "model.safetensors", predictor.model, header)
 
 
 class Keeper:

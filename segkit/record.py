@@ -33,8 +33,18 @@ def task_record(plan: Plan) -> dict[str, Any]:
     return {"in_channels": task.in_channels, "classes": list(task.classes), "spatial_dims": task.spatial_dims}
 
 
-def model_header(plan: Plan, normalization: Normalization, stores: Mapping[str, Store], weights: str) -> dict[str, Any]:
-    """What model.safetensors says of itself; no time, path, host or run name, so equal models are equal files."""
+def model_header(
+    plan: Plan,
+    normalization: Normalization,
+    stores: Mapping[str, Store],
+    weights: str,
+    scores: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """What model.safetensors says of itself; no time, path, host or run name, so equal models are equal files.
+
+    Args:
+        scores: the score rows of the summary, once the model is scored.
+    """
     components = [
         {**version, "params": plain(plan.config.params_of(item.component.kind, item.component.name))}
         for version, item in zip(component_versions(plan), plan.chosen, strict=True)
@@ -48,9 +58,11 @@ def model_header(plan: Plan, normalization: Normalization, stores: Mapping[str, 
             "mode": plan.config.data.mode,
             "size": list(plan.size),
             "normalization": normalization.to_dict(),
+            "mirror": plan.config.evaluate.mirror,
         },
         "training": {**plain(plan.config.train), "augment": plain(plan.config.augment), "seed": plan.config.run.seed},
         "weights": weights,
+        "scores": {"split": plan.split, "rows": list(scores)},
         "data": {split: store.fingerprint for split, store in stores.items()},
         "generated_sample": plan.root.generated,
     }

@@ -29,7 +29,7 @@ FLOORS = (
     ("engine",),
     ("report",),
     ("plan",),
-    ("assemble", "record", "resume"),
+    ("assemble", "record", "resume", "model"),
     ("job",),
     ("api",),
     ("cli",),

@@ -24,6 +24,7 @@ PUBLIC = [
     "UsageError",
     "components",
     "hookimpl",
+    "load",
     "param",
     "run",
 ]

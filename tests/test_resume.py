@@ -19,43 +19,7 @@ from segkit.job import RunResult, run_job
 from segkit.plan import make_plan
 from segkit.resume import open_run
 
-KILLER = """
-import os, signal, sys
-place, count, out, resume = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4] == "resume"
-from importlib import import_module
-from importlib.metadata import EntryPoint
-from pathlib import Path
-from segkit.config import Layer
-from segkit.discovery import Plugin, Registry
-from segkit.engine.progress import Progress
-from segkit.plan import make_plan
-from segkit.resume import open_run
-import segkit.job
-
-def die_at(target, times):
-    module, _, name = target.rpartition(":")
-    owner = import_module(module)
-    *parents, attribute = name.split(".")
-    for parent in parents:
-        owner = getattr(owner, parent)
-    real, seen = getattr(owner, attribute), []
-    def wrapped(*args, **options):
-        seen.append(1)
-        if len(seen) == times:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real(*args, **options)
-    setattr(owner, attribute, wrapped)
-
-if place != "nowhere":
-    die_at(place, count)
-registry = Registry()
-registry.add(Plugin("segkit-toy", "1.0", EntryPoint("toy", "segkit_toy", "segkit")))
-flags = Layer("flag", {"components.arch": "net", "components.data": "squares", "run.device": "cpu",
-                       "train.average": 0.9, "run.save_minutes": 0, "run.threads": 1})
-stopped = open_run(Path(out), forced=False) if resume else None
-plan = make_plan([stopped.config] if stopped else [flags], registry, {})
-segkit.job.run_job(plan, Path(out), Progress(), stopped)
-"""
+TOY = Path(__file__).parent / "toy"
 PLACES = {
     "in the store build": ("segkit_toy:Squares.read", 3),
     "in a step": ("segkit.engine.train:Trainer.take_step", 4),
@@ -69,10 +33,11 @@ PLACES = {
 @pytest.fixture
 def process(toy_registry: Registry, tmp_path: Path):
     """Run the toy job in a process that may kill itself at the n-th call of a function."""
-    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parent / "toy")}
+    environ = {**os.environ, "PYTHONPATH": str(TOY)}
 
     def run(out: str, place: str = "nowhere", count: int = 0, *, resume: bool = False) -> int:
-        command = [sys.executable, "-c", KILLER, place, str(count), out, "resume" if resume else "start"]
+        how = ["resume"] if resume else ["start", "run.save_minutes=0"]
+        command = [sys.executable, str(TOY / "killer.py"), place, str(count), out, *how]
         done = subprocess.run(command, capture_output=True, text=True, env=environ, cwd=tmp_path, check=False)
         assert done.returncode in (0, -signal.SIGKILL), done.stderr
         return done.returncode
@@ -100,6 +65,20 @@ def test_a_killed_run_resumes_to_the_same_files(process, tmp_path: Path, place: 
     assert sums(tmp_path / "killed") == sums(tmp_path / "whole")
     left = {path.name for path in (tmp_path / "killed").iterdir()}
     assert left == {path.name for path in (tmp_path / "whole").iterdir()}
+
+
+def test_without_whole_writes_a_kill_loses_the_run(process, tmp_path: Path) -> None:
+    """The control: files written in place and killed half-way leave a state that is refused, not restarted."""
+    environ = {**os.environ, "PYTHONPATH": str(TOY)}
+    out = str(tmp_path / "plain")
+    command = [sys.executable, str(TOY / "killer.py"), "__main__:sync_part", "6", out, "start"]
+    fsync = [*command, "plain-writes", "arch.width=64", "run.save_minutes=0"]
+    done = subprocess.run(fsync, capture_output=True, env=environ, cwd=tmp_path, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    resume = [*command[:2], "nowhere", "0", out, "resume"]
+    resumed = subprocess.run(resume, capture_output=True, text=True, env=environ, cwd=tmp_path, check=False)
+    assert resumed.returncode != 0
+    assert "last/state.safetensors is damaged" in resumed.stderr
 
 
 def start(registry: Registry, out: Path, **values: object) -> RunResult:

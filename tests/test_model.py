@@ -1,0 +1,104 @@
+"""A checkpoint alone rebuilds and applies the model; what cannot be rebuilt is a sentence."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from segkit.config import Layer
+from segkit.discovery import Registry
+from segkit.engine.progress import Progress
+from segkit.errors import SegkitError, UsageError
+from segkit.job import run_job
+from segkit.model import load_model
+from segkit.plan import make_plan
+
+
+@pytest.fixture
+def run(toy_registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A finished run of the toy job."""
+    monkeypatch.setattr("segkit.job.write_report", lambda *_: None)
+    values = {"components.arch": "net", "components.data": "squares", "run.device": "cpu", "evaluate.mirror": True}
+    run_job(make_plan([Layer("flag", values)], toy_registry, {}), tmp_path / "run", Progress())
+    return tmp_path / "run"
+
+
+def rewrite(path: Path, change) -> None:
+    """Change the header of a checkpoint."""
+    with safe_open(path, framework="pt") as stream:
+        header = json.loads(stream.metadata()["segkit"])
+        weights = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+    change(header, weights)
+    save_file(weights, path, metadata={"segkit": json.dumps(header)})
+
+
+def test_one_file_predicts_what_the_run_predicted(toy_registry: Registry, run: Path, tmp_path: Path) -> None:
+    """Copied alone elsewhere, the checkpoint gives the run's own label maps."""
+    copy = tmp_path / "elsewhere.safetensors"
+    copy.write_bytes((run / "model.safetensors").read_bytes())
+    model = load_model(copy, "cpu", toy_registry)
+    assert model.task.classes == ("class-1",)
+    (root,) = (tmp_path / "cache" / "samples").glob("squares-*/")
+    for path in sorted((run / "predictions").iterdir()):
+        image = np.load(root / "test" / f"{path.stem}.npy")[:3]
+        with Image.open(path) as expected:
+            assert np.array_equal(model.predict(image), np.asarray(expected))
+
+
+def test_header_says_what_the_model_is(toy_registry: Registry, run: Path) -> None:
+    """Components with version and params, task, preprocessing, data, scores."""
+    header = load_model(run / "model.safetensors", "cpu", toy_registry).header
+    arch = header["components"][0]
+    assert (arch["name"], arch["version"], arch["params"]) == ("segkit-toy:net", "1.0", {"width": 6})
+    assert set(header["data"]) == {"train", "val"}
+    assert header["scores"]["split"] == "test"
+    summary = json.loads((run / "summary.json").read_text())
+    assert header["scores"]["rows"] == summary["scores"]
+
+
+def test_an_image_of_another_form_is_refused(toy_registry: Registry, run: Path) -> None:
+    """Channels last is a usage error that says what to do."""
+    model = load_model(run / "model.safetensors", "cpu", toy_registry)
+    with pytest.raises(UsageError, match="channels first"):
+        model.predict(np.zeros((20, 20, 3), np.uint8))
+
+
+def rename_arch(header, weights) -> None:
+    header["components"][0]["name"] = "segkit-gone:net"
+
+
+def rename_param(header, weights) -> None:
+    header["components"][0]["params"] = {"breadth": 6}
+
+
+def widen(header, weights) -> None:
+    header["components"][0]["params"] = {"width": 7}
+
+
+def drop_task(header, weights) -> None:
+    del header["task"]
+
+
+def newer(header, weights) -> None:
+    header["format"] = 99
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (rename_arch, r"needs segkit-gone:net 1\.0.*pip install segkit-gone==1\.0"),
+        (rename_param, r"written for segkit-toy:net 1\.0.*no param 'breadth'"),
+        (widen, r"does not fit segkit-toy:net: 3 tensors differ: 0\.bias is \(6,\), expected \(7,\)"),
+        (drop_task, "its header is damaged"),
+        (newer, "format 99.*upgrade segkit-core"),
+    ],
+)
+def test_what_cannot_be_rebuilt_is_a_sentence(toy_registry: Registry, run: Path, change, said: str) -> None:
+    """A missing plugin, a changed param, other weights, a damaged header and a newer format are named."""
+    rewrite(run / "model.safetensors", change)
+    with pytest.raises(SegkitError, match=said):
+        load_model(run / "model.safetensors", "cpu", toy_registry)
