@@ -40,7 +40,9 @@ class Measurement:
             ignored ones (255) are in none of them.
         shape: the case's own grid.
         spacing: mm per voxel and axis, None for photographs.
-        distances: further measurements by name (surface distances in mm, per class), empty unless asked for.
+        distances: further measurements by name, each one float64 array per class (such as the distance in mm of every
+            edge voxel). A mapping may measure a name when it is first asked for and keep it, so that metrics which need
+            no distances cost none; the names are between a measure function and its metrics. The core reads none.
     """
 
     true_positive: np.ndarray

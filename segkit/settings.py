@@ -92,6 +92,14 @@ class Evaluate:
     split: Literal["auto", "train", "val", "test"] = param("auto", "auto: test, or val without one.")
     mirror: bool = param(False, "Average the probabilities over mirrored copies of the image.")
     save_predictions: bool = param(True, "Write the prediction of every scored case.")
+    aggregation: tuple[Literal["case_mean", "pooled"], ...] = param(
+        ("case_mean",),
+        "case_mean: mean over cases per class, then over classes; pooled: counts summed over cases, then scored.",
+    )
+    background: bool = param(False, "Score label 0 as a class as well.")
+    minimum_size: int = param(0, "Drop predicted components of fewer pixels or voxels; 0: none.", min=0)
+    keep_largest: tuple[str, ...] = param((), "Classes of which the largest predicted component is kept, or all.")
+    fill_holes: tuple[str, ...] = param((), "Classes whose enclosed background is filled, or all.")
 
 
 SECTIONS: dict[str, type] = {

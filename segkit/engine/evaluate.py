@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,11 +39,15 @@ def evaluate(
     predictions: Path | None,
     workers: int,
     progress: Progress,
+    background: bool = False,
+    postprocess: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> list[CaseScores]:
     """Predict and score every case; returns the scores in the order of the case ids.
 
     Args:
         predictions: folder for the predicted label maps; None to keep none.
+        background: score label 0 as a class as well, the first one.
+        postprocess: changes a predicted label map (*S) before it is scored and kept.
 
     Raises:
         SegkitError: a case cannot be read or has no mask.
@@ -56,7 +60,10 @@ def evaluate(
         if sample.mask is None:
             raise SegkitError(f"case {case.id} has no mask", "score a split whose cases all have one")
         labels = predictor.labels(sample.image)
-        scores.append(score_case(case, labels, sample.mask, sample.spacing, predictor.task, metrics))
+        labels = labels if postprocess is None else postprocess(labels)
+        scores.append(
+            score_case(case, labels, sample.mask, sample.spacing, predictor.task, metrics, background=background)
+        )
         if predictions is not None:
             write_labels(predictions / f"{case.id}.png", labels)
         progress.advance()

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from segkit import params
-from segkit.contracts import Measurement
+from segkit.contracts import IGNORE, Measurement
 from segkit.data.case import Case
 from segkit.declarations import Metric, Task
 from segkit.errors import SegkitError
+
+BACKGROUND = "background"
+"""Name of label 0 where it is scored too."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,15 @@ class ChosenMetric:
 
     @property
     def convention(self) -> str:
-        """How values came to be, for the score's name: "both_empty=nan"."""
-        return ", ".join(f"{name}={params.show(getattr(self.params, name))}" for name in self._described())
+        """How values came to be, for the score's name: "both_empty=nan"; a param that is none says nothing."""
+        values = {name: getattr(self.params, name) for name in self._described() if name not in self.per_class}
+        return ", ".join(f"{name}={params.show(value)}" for name, value in values.items() if value is not None)
+
+    @property
+    def per_class(self) -> Mapping[str, Sequence[float]]:
+        """What the scoring function says it uses for each class, such as {"tolerance": (5.0, 3.0)}."""
+        found: Mapping[str, Sequence[float]] = getattr(self.score, "per_class", {})
+        return found
 
     def _described(self) -> Mapping[str, params.ParamInfo]:
         return params.describe(type(self.params))
@@ -56,6 +66,7 @@ class CaseScores:
     Attributes:
         reference, predicted: int64 (classes,), pixels or voxels.
         values: metric name -> float64 (classes,).
+        counts: metric name -> what was measured, without distances, to be summed over cases.
     """
 
     case: str
@@ -63,6 +74,7 @@ class CaseScores:
     reference: np.ndarray
     predicted: np.ndarray
     values: Mapping[str, np.ndarray]
+    counts: Mapping[str, Measurement] = field(default_factory=dict)
 
     def mean(self, metric: str) -> float:
         """The mean over the classes whose value is a number; NaN where there is none."""
@@ -83,10 +95,15 @@ def score_case(
     spacing: tuple[float, ...] | None,
     task: Task,
     metrics: Sequence[ChosenMetric],
+    *,
+    background: bool = False,
 ) -> CaseScores:
     """Score one prediction against its reference, both label maps (*S) on one grid.
 
     Metrics that measure the same thing with the same options share one pass.
+
+    Args:
+        background: score label 0 as a class as well, the first one; the values then fit `scored_task`.
 
     Raises:
         SegkitError: the grids differ, or a metric returns another number of values than there are classes.
@@ -96,8 +113,10 @@ def score_case(
             f"case {case.id}: prediction {prediction.shape} and mask {mask.shape} differ in size",
             "score on the case's own grid",
         )
+    if background:
+        prediction, mask, task = count_from_one(prediction), count_from_one(mask), scored_task(task, background)
     measured: dict[tuple[Any, ...], Measurement] = {}
-    values = {}
+    values, counts = {}, {}
     for metric in metrics:
         key = (metric.declaration.measure, *sorted(metric.options.items()))
         if key not in measured:
@@ -109,5 +128,17 @@ def score_case(
                 "report it to its author",
             )
         values[metric.name] = scores
+        counts[metric.name] = replace(measured[key], distances={})
     first = next(iter(measured.values()))
-    return CaseScores(case.id, case.group, first.reference, first.predicted, values)
+    return CaseScores(case.id, case.group, first.reference, first.predicted, values, counts)
+
+
+def scored_task(task: Task, background: bool) -> Task:
+    """Return the task whose classes are scored: its own, with `background` label 0 before them."""
+    return replace(task, classes=(BACKGROUND, *task.classes)) if background else task
+
+
+def count_from_one(labels: np.ndarray) -> np.ndarray:
+    """Raise every label by one, so that 0 is a class like others; 255 stays ignored."""
+    raised: np.ndarray = np.where(labels == IGNORE, IGNORE, labels.astype(np.int16) + 1)
+    return raised.astype(np.uint8)

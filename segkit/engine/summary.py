@@ -6,18 +6,22 @@ import csv
 import io
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from segkit.declarations import Task
+from segkit.declarations import Metric, Task
 from segkit.engine.measure import CaseScores, ChosenMetric
+from segkit.engine.pooled import Pooled, pool
+from segkit.errors import UsageError
 from segkit.files import write_text
 from segkit.statistics import summarize
 
 ALL_CLASSES = "all classes"
+CASE_MEAN, POOLED = "case_mean", "pooled"
+HOW = {CASE_MEAN: "mean over cases", POOLED: "pooled over cases"}
 
 
 def write_cases(path: Path, scores: Sequence[CaseScores], task: Task, metrics: Sequence[ChosenMetric]) -> None:
@@ -35,32 +39,52 @@ def write_cases(path: Path, scores: Sequence[CaseScores], task: Task, metrics: S
     write_text(path, text.getvalue())
 
 
-def score_rows(scores: Sequence[CaseScores], task: Task, metrics: Sequence[ChosenMetric]) -> list[dict[str, Any]]:
-    """Summarise every metric per class, and over the classes where there are several."""
+def check_aggregations(aggregations: Sequence[str], metrics: Sequence[Metric]) -> None:
+    """Raise UsageError where none is named, or where counts are to be pooled for a metric that needs more than them."""
+    if not aggregations:
+        raise UsageError("evaluate.aggregation names none", f"say {CASE_MEAN} or {POOLED}")
+    distances = [metric.name for metric in metrics if not metric.poolable]
+    if POOLED in aggregations and distances:
+        raise UsageError(
+            f"evaluate.aggregation={POOLED}: {' and '.join(distances)} cannot be taken of counts summed over cases",
+            f"say {CASE_MEAN}, or leave out {' and '.join(distances)}",
+        )
+
+
+def score_rows(
+    scores: Sequence[CaseScores],
+    task: Task,
+    metrics: Sequence[ChosenMetric],
+    aggregations: Sequence[str] = (CASE_MEAN,),
+) -> list[dict[str, Any]]:
+    """Summarise every metric per class, and over the classes where there are several.
+
+    Args:
+        task: whose classes were scored (`scored_task` where label 0 was one of them).
+        aggregations: "case_mean" and "pooled", the main one first.
+    """
     rows = []
     for metric in metrics:
-        values = np.stack([row.values[metric.name] for row in scores])
-        for label, name in enumerate(task.classes):
-            counts = Counter(row.status(label) for row in scores)
-            rows.append(score_row(metric, name, values[:, [label]], counts, scores))
-        if len(task.classes) > 1:
-            counts = Counter(row.status(label) for row in scores for label in range(len(task.classes)))
-            rows.append(score_row(metric, ALL_CLASSES, values, counts, scores))
+        for aggregation in dict.fromkeys(aggregations):
+            pooled = pool(metric, scores) if aggregation == POOLED else None
+            for name, classes in class_slices(task).items():
+                figures = pooled_figures(pooled, classes, scores) if pooled else mean_figures(metric, classes, scores)
+                rows.append(score_row(metric, aggregation, name, classes, figures, scores))
     return rows
 
 
-def score_row(
-    metric: ChosenMetric, class_name: str, values: np.ndarray, counts: Counter[str], scores: Sequence[CaseScores]
-) -> dict[str, Any]:
-    """Summarise the values (cases, classes) of one metric: mean over cases per class, then over classes."""
+def class_slices(task: Task) -> dict[str, slice]:
+    """Return which values each row is made of, by its class: every class alone, then all where there are several."""
+    each = {name: slice(label, label + 1) for label, name in enumerate(task.classes)}
+    return {**each, ALL_CLASSES: slice(None)} if len(each) > 1 else each
+
+
+def mean_figures(metric: ChosenMetric, classes: slice, scores: Sequence[CaseScores]) -> dict[str, Any]:
+    """Return the mean over cases per class, then over classes, with its spread."""
+    values = np.stack([row.values[metric.name] for row in scores])[:, classes]
     summary = summarize(values, [row.group for row in scores])
-    how = "mean over cases" if class_name != ALL_CLASSES else "mean over cases, then classes"
-    convention = ", ".join(part for part in (how, metric.convention) if part)
+    infinite = "the median is infinite" if summary.median is not None and math.isinf(summary.median) else ""
     return {
-        "metric": metric.name,
-        "name": f"{metric.name} ({convention})",
-        "class": class_name,
-        "unit": metric.declaration.unit,
         "mean": number(summary.mean),
         "std": number(summary.std),
         "median": number(summary.median),
@@ -68,12 +92,62 @@ def score_row(
         "ci_high": number(summary.ci_high),
         "ci_method": summary.method,
         "n": summary.n,
+        "note": "; ".join(part for part in (summary.note, infinite) if part),
+    }
+
+
+def pooled_figures(pooled: Pooled, classes: slice, scores: Sequence[CaseScores]) -> dict[str, Any]:
+    """Return the score of the counts summed over cases; it has no spread over cases."""
+    value, interval, method, note = pooled.figure(classes)
+    low, high = interval or (None, None)
+    return {
+        "mean": number(value),
+        "std": None,
+        "median": None,
+        "ci_low": number(low),
+        "ci_high": number(high),
+        "ci_method": method,
+        "n": len(scores),
+        "note": note,
+    }
+
+
+def score_row(
+    metric: ChosenMetric,
+    aggregation: str,
+    class_name: str,
+    classes: slice,
+    figures: Mapping[str, Any],
+    scores: Sequence[CaseScores],
+) -> dict[str, Any]:
+    """Put figures, conventions and counts of one metric and class, or of all classes, together."""
+    labels = range(*classes.indices(len(scores[0].reference)))
+    counts = Counter(row.status(label) for row in scores for label in labels)
+    how = HOW[aggregation] + (", then classes" if class_name == ALL_CLASSES else "")
+    per_class = {name: [float(values[label]) for label in labels] for name, values in metric.per_class.items()}
+    said = (f"{name}={','.join(f'{value:g}' for value in dict.fromkeys(each))}" for name, each in per_class.items())
+    convention = ", ".join(part for part in (how, metric.convention, *said) if part)
+    return {
+        "metric": metric.name,
+        "aggregation": aggregation,
+        "name": f"{metric.name} ({convention})",
+        "class": class_name,
+        "unit": unit(metric, scores),
+        "per_class": per_class,
+        **figures,
         "n_cases": len(scores),
         "n_empty": counts["empty"],
         "n_missed": counts["missed"],
         "n_spurious": counts["spurious"],
-        "note": summary.note,
     }
+
+
+def unit(metric: ChosenMetric, scores: Sequence[CaseScores]) -> str:
+    """Return the metric's unit; mm are pixels where no case has a spacing."""
+    declared = metric.declaration.unit
+    spacings = [row.counts[metric.name].spacing for row in scores if metric.name in row.counts]
+    without = bool(spacings) and all(spacing is None for spacing in spacings)
+    return "pixels" if declared == "mm" and without else declared
 
 
 def number(value: float | None) -> float | None:

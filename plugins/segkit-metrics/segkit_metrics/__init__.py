@@ -30,10 +30,10 @@ NIKOLOV = "Nikolov et al.: Clinically Applicable Segmentation of Head and Neck A
 @hookimpl
 def segkit_metrics() -> list[Metric]:
     """Return the metrics."""
-    return [*overlaps(), *volumes(), *distances()]
+    return [*overlap_metrics(), *volume_metrics(), *distance_metrics()]
 
 
-def overlaps() -> list[Metric]:
+def overlap_metrics() -> list[Metric]:
     """The metrics of overlap, from counts."""
     return [
         Metric(
@@ -102,7 +102,7 @@ def overlaps() -> list[Metric]:
     ]
 
 
-def volumes() -> list[Metric]:
+def volume_metrics() -> list[Metric]:
     """The metrics of size, from counts."""
     return [
         Metric(
@@ -128,41 +128,16 @@ def volumes() -> list[Metric]:
     ]
 
 
-def distances() -> list[Metric]:
+def distance_metrics() -> list[Metric]:
     """The metrics of surface distance."""
-    shared = {"measure": MEASURE, "unit": "mm", "range": (0.0, math.inf), "higher_is_better": False}
     return [
-        Metric(
-            name="hd",
-            factory="segkit_metrics.surface:hd",
-            summary="Hausdorff distance: the largest distance between both edges.",
-            params=DistanceParams,
-            reference=TAHA,
-            **shared,
+        distance_metric("hd", "Hausdorff distance: the largest distance between both edges.", DistanceParams, TAHA),
+        distance_metric("hd95", "95th percentile of the distances between both edges.", Hd95Params, RELOADED),
+        distance_metric(
+            "assd", "Average symmetric surface distance: mean over both edges together.", DistanceParams, RELOADED
         ),
-        Metric(
-            name="hd95",
-            factory="segkit_metrics.surface:hd95",
-            summary="95th percentile of the distances between both edges.",
-            params=Hd95Params,
-            reference=RELOADED,
-            **shared,
-        ),
-        Metric(
-            name="assd",
-            factory="segkit_metrics.surface:assd",
-            summary="Average symmetric surface distance: mean over both edges together.",
-            params=DistanceParams,
-            reference=RELOADED,
-            **shared,
-        ),
-        Metric(
-            name="masd",
-            factory="segkit_metrics.surface:masd",
-            summary="Mean average surface distance: mean of both directions' means.",
-            params=DistanceParams,
-            reference=RELOADED,
-            **shared,
+        distance_metric(
+            "masd", "Mean average surface distance: mean of both directions' means.", DistanceParams, RELOADED
         ),
         Metric(
             name="nsd",
@@ -174,3 +149,18 @@ def distances() -> list[Metric]:
             reference=NIKOLOV,
         ),
     ]
+
+
+def distance_metric(name: str, summary: str, params: type, reference: str) -> Metric:
+    """Declare a distance, whose factory has its name."""
+    return Metric(
+        name=name,
+        measure=MEASURE,
+        factory=f"segkit_metrics.surface:{name}",
+        summary=summary,
+        params=params,
+        reference=reference,
+        unit="mm",
+        range=(0.0, math.inf),
+        higher_is_better=False,
+    )

@@ -1,0 +1,83 @@
+"""Scores of the counts summed over cases, and how sure they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from segkit.contracts import Measurement
+from segkit.engine.measure import CaseScores, ChosenMetric
+from segkit.statistics.intervals import bca_interval, resampled_totals
+from segkit.statistics.summary import ENOUGH
+from segkit.statistics.units import unit_numbers
+
+COUNTS = ("true_positive", "false_positive", "false_negative", "true_negative")
+RESAMPLES = 2_000
+"""Each is scored by the metric itself, which takes longer than a mean."""
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """What one metric scores on the counts of all cases together.
+
+    Attributes:
+        values: float64 (classes,).
+        drawn: (resamples, classes), the same with patients or cases drawn with replacement; empty where there is one.
+        left_out: (units, classes), the same without each patient or case in turn.
+        units: "patients" or "cases".
+    """
+
+    values: np.ndarray
+    drawn: np.ndarray
+    left_out: np.ndarray
+    units: str
+
+    def figure(self, classes: slice) -> tuple[float | None, tuple[float, float] | None, str, str]:
+        """Return the mean over some classes, its 95 % interval, how that was made, and a note."""
+        value, drawn, left_out = (nan_mean(table[..., classes]) for table in (self.values, self.drawn, self.left_out))
+        if not np.isfinite(value):
+            return None, None, "", "no values"
+        drawn = drawn[np.isfinite(drawn)]
+        pull = np.where(np.isfinite(left_out), value - left_out, 0.0) * (len(left_out) - 1)
+        if len(left_out) == 1:
+            return float(value), None, "", f"no interval: one {self.units.removesuffix('s')}"
+        if not len(drawn) or np.abs(pull).max() <= 1e-12:
+            return float(value), None, "", f"no interval: all {self.units} are alike"
+        interval = bca_interval(float(value), pull, drawn, 0.95)
+        note = f"interval too narrow: n < {ENOUGH}" if len(left_out) < ENOUGH else ""
+        return float(value), interval, f"BCa bootstrap over {self.units}, 95 %", note
+
+
+def pool(metric: ChosenMetric, scores: Sequence[CaseScores], seed: int = 0) -> Pooled:
+    """Score the sum of all cases' counts; patients are resampled where there are groups."""
+    cases = [row.counts[metric.name] for row in scores]
+    table = np.stack([np.concatenate([getattr(case, name) for name in COUNTS]) for case in cases])
+    numbers = unit_numbers(len(table), [row.group for row in scores])
+    totals = np.zeros((numbers.max() + 1, table.shape[1]), dtype=np.int64)
+    np.add.at(totals, numbers, table)
+    whole = totals.sum(axis=0)
+
+    def score(counts: np.ndarray) -> np.ndarray:
+        hit, false_positive, false_negative, rest = np.split(counts.astype(np.int64), len(COUNTS))
+        measured = Measurement(hit, false_positive, false_negative, rest, shape=())
+        return np.asarray(metric.score(measured), dtype=np.float64)
+
+    several = len(totals) > 1
+    drawn = resampled_totals(totals, seed)[:RESAMPLES] if several else np.empty((0, len(whole)))
+    return Pooled(
+        score(whole),
+        np.array([score(counts) for counts in drawn]).reshape(len(drawn), -1),
+        np.array([score(whole - counts) for counts in totals]),
+        "patients" if len(totals) < len(table) else "cases",
+    )
+
+
+def nan_mean(table: np.ndarray) -> np.ndarray:
+    """Return the mean over the last axis of what is finite; NaN where nothing is."""
+    finite = np.isfinite(table)
+    number = finite.sum(axis=-1)
+    total = np.where(finite, table, 0.0).sum(axis=-1)
+    mean: np.ndarray = np.divide(total, number, out=np.full(np.shape(number), np.nan), where=number > 0)
+    return mean
