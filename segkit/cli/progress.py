@@ -65,6 +65,8 @@ class PlainProgress(Progress):
         self._total = 0
         self._unit = ""
         self._first_epoch: float | None = None
+        # A resumed run has not taken the time of the epochs before.
+        self._epochs_seen = 0
 
     def message(self, text: str) -> None:
         """Print a line."""
@@ -85,9 +87,10 @@ class PlainProgress(Progress):
 
     def epoch(self, record: Mapping[str, Any], epochs: int) -> None:
         """Print the epoch's line."""
-        done = record["epoch"]
+        self._epochs_seen += 1
         begin = self._first_epoch if self._first_epoch is not None else time.monotonic()
-        self.show(epoch_line(record, epochs, (time.monotonic() - begin) / done * (epochs - done)))
+        per_epoch = (time.monotonic() - begin) / self._epochs_seen
+        self.show(epoch_line(record, epochs, per_epoch * (epochs - record["epoch"])))
 
     def show(self, text: str) -> None:
         """Write one line to stderr."""

@@ -75,3 +75,15 @@ def test_what_the_core_logs_is_shown(capsys: pytest.CaptureFixture[str]) -> None
     PlainProgress()
     logging.getLogger("segkit").warning("the store is damaged and is built again")
     assert "warning: the store is damaged" in capsys.readouterr().err
+
+
+def test_time_left_after_a_resume_counts_its_own_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a run resumed in epoch 10 of 12, one epoch of 30 s leaves two of 30 s."""
+    clock = iter([100.0, 130.0])
+    monkeypatch.setattr("segkit.cli.progress.time.monotonic", lambda: next(clock))
+    progress = PlainProgress()
+    lines: list[str] = []
+    monkeypatch.setattr(progress, "show", lines.append)
+    progress.start("epoch 10/12", 5, "steps")
+    progress.epoch({**RECORD, "epoch": 10}, 12)
+    assert lines[0].endswith("1m 00s left")
