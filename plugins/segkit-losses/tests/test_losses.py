@@ -1,4 +1,4 @@
-"""The losses against closed forms, finite differences and the loss contract; wrong ones are caught by the same checks."""
+"""The losses against closed forms, finite differences and the loss contract; the checks catch wrong ones."""
 
 import subprocess
 import sys
