@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from segkit.data.dataset import DatasetReader
 from segkit.data.folders import locked, new_folder, writing
 from segkit.data.store_build import FORMAT, IMAGES, INDEX, MASKS, build_store, describe_cases, digest
 from segkit.errors import SegkitError
+from segkit.files import parse_json
 
 Progress = Callable[[int, int], None]
 logger = logging.getLogger("segkit")
@@ -147,7 +147,7 @@ def store_key(
 def read_index(folder: Path, key: str) -> dict[str, Any] | None:
     """Return the index of the store in `folder`, or None where there is no whole store with that key."""
     try:
-        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        index = parse_json((folder / INDEX).read_text(encoding="utf-8"))
         body = index["body"]
         whole = index["sha256"] == digest(body) and body["key"] == key
         sizes_fit = all((folder / name).stat().st_size == length for name, length in body["bytes"].items())
