@@ -163,8 +163,8 @@ class LossAnswers:
             if entry.get("loss") == base:
                 entries.append((entry, f"not reproduced: {entry['reason']}"))
         parts = [
-            "Values on the same logits in float64, as the library reduces them over the batch. A row that names params of "
-            "segkit is reproduced with them, value and gradient, and tested."
+            "Values on the same float64 logits, as the library reduces them over the batch. Rows that name params of "
+            "segkit are reproduced with them, value and gradient, and tested."
         ]
         for title, columns in LOSS_CASES.items():
             rows = [row for entry, said in entries for row in self.rows(entry, said, columns)]
