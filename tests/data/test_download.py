@@ -6,6 +6,7 @@ import hashlib
 import os
 import random
 import shutil
+import socket
 from pathlib import Path
 from urllib.request import Request
 
@@ -218,6 +219,16 @@ def test_nobody_answers(web, tmp_path):
     web.close()
     with pytest.raises(SegkitError, match=r"a\.zip cannot be fetched: .*refused.*127\.0\.0\.1.*check the network"):
         fetch(url, tmp_path / "a.zip", silent)
+
+
+def test_server_that_falls_silent(tmp_path, monkeypatch):
+    """A server that takes the connection and says nothing is not waited for for ever."""
+    monkeypatch.setattr(download, "TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(download, "ATTEMPTS", 2)
+    with socket.create_server(("127.0.0.1", 0)) as silence:
+        url = f"http://127.0.0.1:{silence.getsockname()[1]}/a.zip"
+        with pytest.raises(SegkitError, match=r"a\.zip cannot be fetched: nothing arrived for 0\.2 seconds"):
+            fetch(url, tmp_path / "a.zip", silent)
 
 
 def test_other_encoding_is_refused(web, tmp_path):

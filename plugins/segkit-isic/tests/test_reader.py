@@ -56,10 +56,18 @@ def test_verify_finds_every_problem(add, reader, mask):
     ]
 
 
-def test_download_names_the_archives(root):
-    """Until segkit fetches them, the user is told what to fetch and where to unpack it."""
-    with pytest.raises(segkit.SegkitError, match=r"/2016/ISBI2016_ISIC_Part1_Test_Data\.zip .* unpack each of them in"):
-        IsicReader.download(root, IsicParams(year="2016"), lambda what, done, total: None)
+def test_verify_tells_faults_of_the_listing_one_by_one(add, reader):
+    """What stops a run before it starts is named file by file, and the pairs that are whole are read all the same."""
+    add("train", "ISIC_1")[1].unlink()
+    add("train", "ISIC_2")[1].unlink()
+    add("train", "ISIC_3")[0].write_bytes(b"")
+    steps = []
+    assert [(problem.file, problem.reason) for problem in reader().verify(lambda *step: steps.append(step))] == [
+        ("ISIC-2017_Training_Data/ISIC_1.png", "image has no mask"),
+        ("ISIC-2017_Training_Data/ISIC_2.png", "image has no mask"),
+        ("ISIC-2017_Training_Data/ISIC_3.png", "is empty (0 bytes)"),
+    ]
+    assert steps == [(1, 1)]
 
 
 def test_year_param_takes_numbers():
@@ -93,6 +101,9 @@ def test_report_config_is_the_published_one():
     assert (resolved.train.schedule, resolved.train.weight_decay) == ("constant", 0.0)
     assert (resolved.train.gradient_clip, resolved.components.loss) == (None, "bce")
     assert resolved.augment == settings.Augment()
+    layers = [config.Layer("recipe", IsicReader.recipe), config.Layer("report", config.flatten(tables))]
+    over_recipe = config.resolve(layers, chosen)
+    assert [name for name, source in over_recipe.sources.items() if source == "recipe"] == ["train.selection"]
     assert (resolved.params_of("arch", "unet").width, resolved.params_of("arch", "unet").norm) == (64, "none")
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
 from segkit.cli import output
 from segkit.cli.groups import Group
-from segkit.errors import UsageError
+from segkit.errors import SegkitError, UsageError
 from segkit.files import bytes_text
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 KINDS = ("stores", "samples")
 
 
-@click.group(cls=Group, invoke_without_command=True)
+@click.group(cls=Group, invoke_without_command=True, short_help="List what lies in the cache; clear it.")
 @output.json_option
 @click.pass_context
 def cache(context: click.Context, as_json: bool) -> None:
@@ -45,10 +46,11 @@ def clear(kinds: tuple[str, ...], yes: bool, as_json: bool) -> None:
     doomed = [entry for entry in list_cache() if entry.kind in (kinds or KINDS)]
     total = bytes_text(sum(entry.bytes for entry in doomed))
     if doomed and not yes:
-        if not sys.stdin.isatty():
+        if not can_ask():
             raise UsageError("nobody can be asked whether to remove the cache", "say --yes")
         print_entries(doomed)
-        click.confirm(f"remove {len(doomed)} folders, {total}?", abort=True, err=True)
+        if not click.confirm(f"remove {folders(len(doomed))}, {total}?", err=True):
+            raise SegkitError("nothing was removed")
     removed = [entry for entry in doomed if remove(entry)]
     for entry in doomed:
         if entry not in removed:
@@ -56,7 +58,17 @@ def clear(kinds: tuple[str, ...], yes: bool, as_json: bool) -> None:
     if as_json:
         output.print_json({"removed": [str(entry.path) for entry in removed], "bytes": sum(e.bytes for e in removed)})
     else:
-        click.echo(f"removed {len(removed)} folders, {bytes_text(sum(entry.bytes for entry in removed))}")
+        click.echo(f"removed {folders(len(removed))}, {bytes_text(sum(entry.bytes for entry in removed))}")
+
+
+def can_ask() -> bool:
+    """Whether somebody can answer a question."""
+    return sys.stdin.isatty()
+
+
+def folders(count: int) -> str:
+    """A number of folders in words."""
+    return "1 folder" if count == 1 else f"{count} folders"
 
 
 def show(*, as_json: bool) -> None:
@@ -67,16 +79,7 @@ def show(*, as_json: bool) -> None:
     entries = list_cache()
     total = sum(entry.bytes for entry in entries)
     if as_json:
-        listed = [
-            {
-                "kind": item.kind,
-                "path": str(item.path),
-                "bytes": item.bytes,
-                "modified": item.modified,
-                "about": item.about,
-            }
-            for item in entries
-        ]
+        listed = [{**asdict(entry), "path": str(entry.path)} for entry in entries]
         output.print_json({"folder": str(cache_folder()), "bytes": total, "entries": listed})
         return
     print_entries(entries)

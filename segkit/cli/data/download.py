@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import click
 
 from segkit.cli import output
@@ -10,7 +12,7 @@ from segkit.errors import SegkitError
 from segkit.files import bytes_text
 
 
-@click.command()
+@click.command(short_help="Fetch a dataset to where runs look for it.")
 @dataset_options
 @output.json_option
 def download(name: str, data_root: str | None, assignments: tuple[str, ...], as_json: bool) -> None:
@@ -37,21 +39,16 @@ def download(name: str, data_root: str | None, assignments: tuple[str, ...], as_
     progress = watch_bytes()
     try:
         fetch(root, chosen.params, progress)
+    except KeyboardInterrupt:
+        progress.close()
+        click.echo("what was fetched is kept: the same command goes on with it", err=True)
+        raise
     finally:
         progress.close()
     cases = list_cases(chosen.reader_class(root, chosen.params), chosen)
     records = read_records(root)
     if as_json:
-        archives = [
-            {
-                "archive": item.archive,
-                "url": item.url,
-                "bytes": item.bytes,
-                "sha256": item.sha256,
-                "files": len(item.files),
-            }
-            for item in records
-        ]
+        archives = [{**asdict(record), "files": len(record.files)} for record in records]
         counts = {split: len(listed) for split, listed in cases.items()}
         output.print_json({"dataset": chosen.full_name, "root": str(root), "cases": counts, "archives": archives})
         return

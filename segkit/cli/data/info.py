@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from segkit.data.roots import Root
 
 
-@click.command()
+@click.command(short_help="Counts, sizes, class shares, duplicates and leaks.")
 @dataset_options
 @output.json_option
 def info(name: str, data_root: str | None, assignments: tuple[str, ...], as_json: bool) -> None:
@@ -61,9 +61,9 @@ def show(found: Overview) -> None:
             for row in rows:
                 output.print_line(label, *row)
         return
-    output.print_table(
-        ("split", "cases", "patients", "files", "smallest", "median", "largest", "spacing", "type"), splits
-    )
+    heads = ("split", "cases", "patients", "files", "smallest", "median", "largest", "spacing", "type")
+    told = [column for column in range(len(heads)) if any(row[column] for row in splits)]
+    output.print_table([heads[column] for column in told], [[row[column] for column in told] for row in splits])
     click.echo()
     output.print_table(("split", "class", "in cases", "mean share", "largest share"), classes)
     click.echo()

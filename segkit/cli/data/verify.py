@@ -7,10 +7,10 @@ from dataclasses import asdict
 import click
 
 from segkit.cli import output
-from segkit.cli.data.chosen import choose, dataset_options, reading_threads
+from segkit.cli.data.chosen import choose, count_text, dataset_options, list_cases, reading_threads
 
 
-@click.command()
+@click.command(short_help="Name every problem of a dataset's files.")
 @dataset_options
 @click.option("--deep", is_flag=True, help="Also compare all contents with what was recorded of them.")
 @output.json_option
@@ -31,7 +31,7 @@ def verify(
 
     chosen = choose(name, data_root, assignments)
     progress = make_progress()
-    stages = Stages(progress, "items")
+    stages = Stages(progress, "files or cases")
     try:
         reader, root = chosen.open(progress.message)
         problems = find_problems(
@@ -53,7 +53,8 @@ def verify(
     elif problems:
         output.print_table(("file", "problem"), [(problem.file, problem.reason) for problem in problems])
     else:
-        click.echo("no problem was found")
+        cases = list_cases(reader, chosen)
+        click.echo(f"no problem was found: {count_text(cases)} cases")
     if problems:
         output.complain(f"dataset {chosen.declaration.name}: {_count(len(problems))}")
         context.exit(1)

@@ -1,0 +1,108 @@
+"""What lies in the cache."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+
+import numpy as np
+import pytest
+
+from segkit import Case, SegkitError, Task
+from segkit.data.cache import list_cache, remove
+from segkit.data.folders import locked
+from segkit.data.store import open_store
+
+
+@pytest.fixture
+def cache(monkeypatch, tmp_path):
+    """An empty cache."""
+    monkeypatch.setenv("SEGKIT_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def filled(cache, noise, array_reader):
+    """A store, a sample and data in the cache."""
+    samples = noise(3, (10, 12))
+    reader = array_reader(samples, Task(3, ("lesion",)))
+    open_store(reader, "p:arrays", [Case(name) for name in samples], (6, 8), folder=cache / "stores", workers=1)
+    for name in ("samples/arrays-1", "data/arrays", "stores/arrays-2.building"):
+        (cache / name).mkdir(parents=True)
+        (cache / name / "file").write_bytes(bytes(1000))
+    return cache
+
+
+def test_empty_cache(cache):
+    """A cache that was never used holds nothing, and is not made."""
+    assert list_cache() == []
+    assert not cache.exists()
+
+
+def test_everything_is_listed(filled):
+    """Kind, size on disk and what it is, by kind."""
+    told = {entry.path.name.split("-")[0] + entry.path.suffix: entry for entry in list_cache()}
+    found = [(entry.kind, entry.about) for entry in list_cache()]
+    assert sorted(found) == [
+        ("data", "downloaded or brought here"),
+        ("samples", "generated sample"),
+        ("stores", "3 cases of p:arrays at 6x8"),
+        ("stores", "under construction, or left by a process that was killed"),
+    ]
+    assert told["arrays.building"].bytes == 1000
+    store = next(entry for entry in list_cache() if entry.about.startswith("3 cases"))
+    assert store.bytes == sum(path.stat().st_size for path in store.path.iterdir())
+    assert store.bytes > 3 * 6 * 8 * 4
+
+
+def test_damaged_store_is_said_to_be_one(filled):
+    """A store whose index cannot be read is listed all the same."""
+    for path in (filled / "stores").glob("*/index.json"):
+        path.write_text("{")
+    assert "damaged" in {entry.about for entry in list_cache()}
+
+
+def test_removed_is_gone_and_built_again(filled, noise, array_reader):
+    """Stores and samples are removed; a store is then built anew, with the same content."""
+    samples = noise(3, (10, 12))
+    reader, cases = array_reader(samples, Task(3, ("lesion",))), [Case(name) for name in samples]
+    before = open_store(reader, "p:arrays", cases, (6, 8), folder=filled / "stores", workers=1)
+    kept = before.images(range(3))
+    assert not before.was_built
+    assert all(remove(entry) for entry in list_cache() if entry.kind != "data")
+    assert [entry.kind for entry in list_cache()] == ["data"]
+    after = open_store(reader, "p:arrays", cases, (6, 8), folder=filled / "stores", workers=1)
+    assert after.was_built
+    np.testing.assert_array_equal(after.images(range(3)), kept)
+
+
+def test_data_are_never_removed(filled):
+    """What cannot be made again is refused."""
+    [data] = [entry for entry in list_cache() if entry.kind == "data"]
+    with pytest.raises(SegkitError, match=r"data/arrays holds data; remove it by hand"):
+        remove(data)
+    assert (data.path / "file").exists()
+
+
+def hold(final, ready, done):
+    """Hold a store's lock, as a process that builds it does."""
+    with locked(final):
+        ready.set()
+        done.wait(30)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="starts a process by fork")
+def test_what_is_being_built_stays(filled):
+    """The store that another process is building is left to it."""
+    [entry] = [entry for entry in list_cache() if entry.path.name == "arrays-2.building"]
+    context = multiprocessing.get_context("fork")
+    ready, done = context.Event(), context.Event()
+    other = context.Process(target=hold, args=(entry.path.with_name("arrays-2"), ready, done))
+    other.start()
+    assert ready.wait(30)
+    assert not remove(entry)
+    assert (entry.path / "file").exists()
+    done.set()
+    other.join()
+    assert remove(entry)
+    assert not entry.path.exists()
