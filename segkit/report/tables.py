@@ -20,7 +20,8 @@ class ScoreRow:
     """One metric of one class, summarised over cases.
 
     Attributes:
-        metric: plain name; `name` adds the convention it was taken by.
+        metric: plain name, followed by the aggregation where that is not the run's main one; `name` adds the convention
+            it was taken by.
         mean, median, ci_low, ci_high, std: None where undefined.
         n: cases (or case and class pairs) with a finite value, of `n_cases`.
         empty, missed, spurious: structures in neither mask, in the reference only, in the prediction only.
@@ -46,9 +47,10 @@ class ScoreRow:
 
 def score_rows(summary: Mapping[str, Any]) -> list[ScoreRow]:
     """Return the scores of a run's summary in the order of summary.json."""
+    main = summary["scores"][0].get("aggregation") if summary["scores"] else None
     return [
         ScoreRow(
-            metric=row["metric"],
+            metric=row["metric"] if row.get("aggregation") == main else f"{row['metric']} {row['aggregation']}",
             name=row["name"],
             class_name=row["class"],
             unit=row.get("unit", ""),

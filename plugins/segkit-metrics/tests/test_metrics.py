@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -15,6 +15,7 @@ from segkit_metrics.params import OverlapParams
 
 TASK = Task(1, ("a", "b", "c"))
 SCORES = {"dice": overlap.dice, "iou": overlap.iou}
+some = settings(deadline=None)
 every_score = pytest.mark.parametrize("name", SCORES)
 
 
@@ -37,6 +38,7 @@ def cases(draw, labels=(0, 1, 2, 3), ignore=True):
     return prediction, mask
 
 
+@some
 @given(cases())
 def test_counts_equal_plain_comparisons(case):
     """Each count is what comparing the arrays pixel by pixel gives, without the ignored pixels."""
@@ -114,6 +116,7 @@ def test_closed_form():
     assert score("iou", prediction, mask)[0] == pytest.approx(0.25)
 
 
+@some
 @given(cases())
 def test_range_and_dice_from_iou(case):
     """Both lie in 0 to 1, and dice = 2 iou / (1 + iou) class by class."""
@@ -124,6 +127,7 @@ def test_range_and_dice_from_iou(case):
 
 
 @every_score
+@some
 @given(case=cases(ignore=False))
 def test_symmetric(name, case):
     """Prediction and mask may change places."""
@@ -132,6 +136,7 @@ def test_symmetric(name, case):
 
 
 @every_score
+@some
 @given(case=cases(), axis=st.integers(0, 1))
 def test_flips_and_transposes_change_nothing(name, case, axis):
     """The grid's orientation does not matter."""
@@ -142,6 +147,7 @@ def test_flips_and_transposes_change_nothing(name, case, axis):
 
 
 @every_score
+@some
 @given(case=cases(), order=st.permutations([1, 2, 3]))
 def test_scores_follow_a_permutation_of_labels(name, case, order):
     """Renaming the classes permutes the scores."""
@@ -153,6 +159,7 @@ def test_scores_follow_a_permutation_of_labels(name, case, order):
 
 
 @every_score
+@some
 @given(case=cases(), width=st.integers(1, 4), value=st.sampled_from([0, 255]))
 def test_padding_changes_nothing(name, case, width, value):
     """A frame of background, or of ignored pixels whatever is predicted there, leaves overlaps as they are."""
