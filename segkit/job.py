@@ -146,6 +146,9 @@ def announce(job: Job) -> None:
         tell(f"GENERATED SAMPLE: these images are drawn by a program, the scores say nothing about patients{where}")
     tell(f"scores: {plan.split} split ({plan.split_note})")
     tell(f"run: {job.folder}")
+    batch_wide = [term.label for term in job.parts.objective.terms if term.scope == "batch"]
+    if batch_wide:
+        tell(f"loss: {', '.join(batch_wide)} exists over a batch only: it depends on batch size and accumulation")
     tell(f"model: {plan.arch.full_name}, {job.parts.parameters:,} parameters, on {job.device}")
 
 

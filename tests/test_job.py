@@ -142,6 +142,20 @@ def test_averaged_weights_are_what_is_saved(toy_registry: Registry) -> None:
     assert losses[0] == losses[1]
 
 
+def test_a_loss_over_the_batch_is_said_to_depend_on_it(toy_registry: Registry) -> None:
+    """A run with a batch-wide loss says so before it trains."""
+    lines: list[str] = []
+
+    class Watcher(Progress):
+        def message(self, text: str) -> None:
+            lines.append(text)
+
+    flags = {"components.arch": "net", "components.data": "squares", "components.loss": "bernoulli + wide"}
+    plan = make_plan([Layer("flag", {**flags, "train.epochs": 1})], toy_registry, {})
+    run_job(plan, run_folder(plan), Watcher())
+    assert [line for line in lines if line.startswith("loss: wide exists over a batch only")]
+
+
 def test_several_outputs_train(toy_registry: Registry) -> None:
     """A network with deep supervision trains and is scored on its main output."""
     result = run(toy_registry, components__arch="supervised", train__epochs=1)

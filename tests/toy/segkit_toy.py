@@ -61,6 +61,7 @@ def segkit_architectures() -> list[segkit.Architecture]:
 def segkit_losses() -> list[segkit.Loss]:
     return [
         segkit.Loss(name="bernoulli", factory="segkit_toy:make_loss", summary="Cross entropy."),
+        segkit.Loss(name="wide", factory="segkit_toy:make_wide", summary="Over the batch.", scope="batch"),
         segkit.Loss(name="nan", factory="segkit_toy:make_nan", summary="Never a number."),
     ]
 
@@ -179,6 +180,10 @@ def make_loss(task: segkit.Task, params: Any) -> Any:
         return value.flatten(1).sum(1) / (mask != segkit.IGNORE).flatten(1).sum(1).clamp_min(1)
 
     return loss
+
+
+def make_wide(task: segkit.Task, params: Any) -> Any:
+    return lambda logits, mask: make_loss(task, params)(logits, mask).mean()
 
 
 def make_nan(task: segkit.Task, params: Any) -> Any:
