@@ -115,7 +115,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=int(os.environ.get("SEGKIT_FUZZ_COUNT", "400")))
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", help="one kind of input")
+    parser.add_argument("--only", action="append", help="one kind of input, such as checkpoints; repeatable")
     parser.add_argument("--keep", type=Path, help="folder for inputs that should not have done what they did")
     parser.add_argument("--output", type=Path, help="also write a page with the table")
     options = parser.parse_args()
@@ -125,7 +125,7 @@ def main() -> int:
         os.environ["SEGKIT_CACHE"] = str(Path(place, "cache"))
         from targets import all_targets
 
-        targets = [target for target in all_targets(Path(place)) if options.only in (None, target.name)]
+        targets = [target for target in all_targets(Path(place)) if not options.only or target.name in options.only]
         results = {target.name: fuzz(target, -(-options.count // len(targets)), options.seed) for target in targets}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     text = f"{table(results)}\n\nPeak memory of the process, torch included: {peak / 2**20:.0f} MiB."
