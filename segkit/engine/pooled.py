@@ -24,7 +24,7 @@ class Pooled:
 
     Attributes:
         values: float64 (classes,).
-        drawn: (resamples, classes), the same with patients or cases drawn with replacement; empty where there is one.
+        drawn: (resamples, classes), the same with patients or cases drawn with replacement.
         left_out: (units, classes), the same without each patient or case in turn.
         units: "patients" or "cases".
     """
@@ -64,14 +64,13 @@ def pool(metric: ChosenMetric, scores: Sequence[CaseScores], seed: int = 0) -> P
         measured = Measurement(hit, false_positive, false_negative, rest, shape=())
         return np.asarray(metric.score(measured), dtype=np.float64)
 
+    def score_all(rows: np.ndarray) -> np.ndarray:
+        return np.array([score(counts) for counts in rows]).reshape(len(rows), -1)
+
     several = len(totals) > 1
-    drawn = resampled_totals(totals, seed)[:RESAMPLES] if several else np.empty((0, len(whole)))
-    return Pooled(
-        score(whole),
-        np.array([score(counts) for counts in drawn]).reshape(len(drawn), -1),
-        np.array([score(whole - counts) for counts in totals]),
-        "patients" if len(totals) < len(table) else "cases",
-    )
+    drawn = resampled_totals(totals, seed)[:RESAMPLES] if several else whole[None]
+    units = "patients" if len(totals) < len(table) else "cases"
+    return Pooled(score(whole), score_all(drawn), score_all(whole - totals), units)
 
 
 def nan_mean(table: np.ndarray) -> np.ndarray:

@@ -1,7 +1,5 @@
 """Score rows: means over cases, counts pooled over cases, background, infinite and absent values."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 
@@ -136,7 +134,6 @@ def test_millimetres_are_pixels_without_a_spacing():
         assert score_rows(scores_of(PAIRS, metric, spacing=spacing), TASK, [metric])[0]["unit"] == unit
 
 
-@dataclass
 class PerClass:
     """A score that says what it used for each class."""
 

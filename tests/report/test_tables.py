@@ -61,3 +61,11 @@ def test_score_rows_follow_the_summary(run_folder):
     assert [(row.metric, row.mean, row.n_cases, row.missed) for row in rows] == [
         (score["metric"], score["mean"], score["n_cases"], score["n_missed"]) for score in summary["scores"]
     ]
+
+
+def test_a_second_aggregation_is_told_apart(run_folder):
+    """Rows of another aggregation than the main one say so beside the metric's name."""
+    summary = summary_of(run_folder)
+    first = summary["scores"][0]
+    summary["scores"] = [first | {"aggregation": "case_mean"}, first | {"aggregation": "pooled"}]
+    assert [row.metric for row in score_rows(summary)] == [first["metric"], f"{first['metric']} pooled"]

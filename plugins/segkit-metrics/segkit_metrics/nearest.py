@@ -52,9 +52,9 @@ def faster(source: Edge, target: Edge, searched: int) -> Way:
 
 def by_tree(searched: np.ndarray, source: Edge, target: Edge, spacing: np.ndarray) -> np.ndarray:
     """Search a k-d tree (Bentley 1975) of the target's points."""
-    tree = cKDTree(target.points() * spacing, leafsize=32, compact_nodes=False, balanced_tree=False)
-    found: np.ndarray = tree.query(searched * spacing)[0]
-    return found
+    points = target.points()
+    tree = cKDTree(points * spacing, leafsize=32, compact_nodes=False, balanced_tree=False)
+    return lengths(searched - points[tree.query(searched * spacing)[1]], spacing)
 
 
 def by_transform(searched: np.ndarray, source: Edge, target: Edge, spacing: np.ndarray) -> np.ndarray:
@@ -67,11 +67,14 @@ def by_transform(searched: np.ndarray, source: Edge, target: Edge, spacing: np.n
     )
     away[inner] = ~target.marked
     nearest = ndimage.distance_transform_edt(away, sampling=spacing, return_distances=False, return_indices=True)
-    own = tuple((searched - low).T)
-    square = np.zeros(len(searched))
-    for axis, step in enumerate(spacing):
-        square += (step * (own[axis] - nearest[axis][own])) ** 2
-    found: np.ndarray = np.sqrt(square)
+    own = searched - low
+    at = tuple(own.T)
+    return lengths(own - np.stack([axis[at] for axis in nearest], axis=1), spacing)
+
+
+def lengths(steps: np.ndarray, spacing: np.ndarray) -> np.ndarray:
+    """Return the length of each whole number of steps (points, dims); where in the image they lie plays no part."""
+    found: np.ndarray = np.sqrt(((steps * spacing) ** 2).sum(axis=1))
     return found
 
 

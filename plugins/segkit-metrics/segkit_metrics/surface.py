@@ -14,6 +14,9 @@ from segkit_metrics.overlap import Score
 from segkit_metrics.params import DistanceParams, Hd95Params, SurfaceDiceParams
 from segkit_metrics.tolerances import tolerances
 
+ROUNDING = 1e-12
+"""Three steps of 0.1 mm lie within 0.3 mm, although their floating-point product does not."""
+
 Reduction = Callable[[np.ndarray, np.ndarray], float]
 """From the distances of both directions, neither empty, to one number."""
 
@@ -76,7 +79,7 @@ class SurfaceDice:
             for name, area in zip(SURFELS if surfel else EDGES, AREAS, strict=True):
                 distances = measured.distances[name][label]
                 weights = measured.distances[area][label] if surfel else np.ones(len(distances))
-                within += weights[distances <= tolerance].sum()
+                within += weights[distances <= tolerance * (1 + ROUNDING)].sum()
                 whole += weights.sum()
             values[label] = within / whole
         return values
@@ -121,5 +124,5 @@ def weighted_percentile(distances: np.ndarray, weights: np.ndarray) -> float:
         return math.nan
     order = np.lexsort((weights, distances))
     cumulated = np.cumsum(weights[order]) / weights.sum()
-    at = min(int(np.searchsorted(cumulated, 0.95)), len(order) - 1)
+    at = min(int(np.searchsorted(cumulated, 0.95 - ROUNDING)), len(order) - 1)
     return float(distances[order[at]])

@@ -43,24 +43,39 @@ def surface_elements(inside: np.ndarray, start: Sequence[int], spacing: Sequence
     return Edge(tuple(start), marked), areas(tuple(map(float, spacing)))[codes[marked]]
 
 
-@lru_cache(maxsize=64)
 def areas(spacing: tuple[float, ...]) -> np.ndarray:
     """Return the surface of every pattern, float64 (16,) in 2D and (256,) in 3D.
 
     Bit i of a pattern is the i-th of `corners`.
     """
-    dims = len(spacing)
-    count = 2**dims
-    table = np.zeros(2**count)
-    for code in range(2**count):
+    steps = np.array(spacing)
+    # A line grows with the spacing along it, the normal of a triangle with the spacings across it.
+    scale = steps if len(steps) == 2 else steps.prod() / steps
+    table: np.ndarray = np.linalg.norm(elements(len(steps)) * scale, axis=-1).sum(axis=-1)
+    return table
+
+
+@lru_cache(maxsize=2)
+def elements(dims: int) -> np.ndarray:
+    """Return each pattern's lines (2D) or normals of triangles, as long as their area (3D), at spacing 1.
+
+    Returns:
+        float64 (patterns, elements, dims), filled up with zeros.
+    """
+    found = []
+    for code in range(2 ** (2**dims)):
         inner = {corner for bit, corner in enumerate(corners(dims)) if code >> bit & 1}
-        if len(inner) > count // 2:
+        if len(inner) > 2 ** (dims - 1):
             inner = set(corners(dims)) - inner
         lines = [segment for ring in faces(dims) for segment in crossing(ring, inner)]
         if dims == 2:
-            table[code] = sum(float(np.linalg.norm(np.subtract(*line) * spacing)) for line in lines)
+            found.append([np.subtract(*line) for line in lines])
         else:
-            table[code] = sum(fan_area(widest_fan(loop), spacing) for loop in loops(lines))
+            found.append([normal for loop in loops(lines) for normal in widest_fan(loop)])
+    table = np.zeros((len(found), max(map(len, found)), dims))
+    for code, of_pattern in enumerate(found):
+        if of_pattern:
+            table[code, : len(of_pattern)] = of_pattern
     return table
 
 
@@ -109,14 +124,14 @@ def loops(segments: list[Segment]) -> list[list[Point]]:
     return found
 
 
-def widest_fan(loop: list[Point]) -> list[Point]:
-    """Return the closed line begun at the point whose fan of triangles has the largest area at equal spacing."""
-    begun = [loop[i:] + loop[:i] for i in range(len(loop))]
-    return max(begun, key=lambda points: round(fan_area(points, (1.0, 1.0, 1.0)), 9))
+def widest_fan(loop: list[Point]) -> np.ndarray:
+    """Return the normals, as long as the area, of the fan of triangles with the largest area: (points - 2, 3)."""
+    fans = [fan(loop[i:] + loop[:i]) for i in range(len(loop))]
+    return max(fans, key=lambda normals: round(float(np.linalg.norm(normals, axis=1).sum()), 9))
 
 
-def fan_area(points: list[Point], spacing: Sequence[float]) -> float:
-    """Return the area of the triangles that join the first point to each side of a closed line."""
-    from_first = (np.array(points[1:]) - points[0]) * spacing
-    normals = np.cross(from_first[:-1], from_first[1:])
-    return float(np.linalg.norm(normals, axis=1).sum() / 2)
+def fan(points: list[Point]) -> np.ndarray:
+    """Return the normals of the triangles that join the first point to each side of a closed line."""
+    from_first = np.subtract(points[1:], points[0])
+    normals: np.ndarray = np.cross(from_first[:-1], from_first[1:]) / 2
+    return normals
