@@ -14,7 +14,7 @@ from segkit_metrics.edges import Edge
 Way = Literal["auto", "tree", "transform"]
 
 VOXELS_PER_POINT = 8
-"""The tree is the faster way where the box around both edges has at least this many voxels per searched point."""
+"""The tree is taken where the box around both edges has more voxels per point: an estimate, not yet measured."""
 
 
 def distances(source: Edge, target: Edge, spacing: Sequence[float], way: Way = "auto") -> np.ndarray:
@@ -44,7 +44,7 @@ def distances(source: Edge, target: Edge, spacing: Sequence[float], way: Way = "
 
 
 def faster(source: Edge, target: Edge, searched: int) -> Way:
-    """Return the faster way for that many points; the rule is measured in benchmarks/metrics.py."""
+    """Return the faster way for that many points, by VOXELS_PER_POINT."""
     low, high = common_box(source, target)
     voxels = int(np.prod(high - low))
     return "tree" if voxels > VOXELS_PER_POINT * (searched + np.count_nonzero(target.marked)) else "transform"
