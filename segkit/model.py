@@ -18,7 +18,7 @@ from segkit.engine.checkpoint import read_model
 from segkit.engine.device import choose_device
 from segkit.engine.infer import Predictor
 from segkit.errors import SegkitError, UsageError
-from segkit.params import build
+from segkit.params import build, describe
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,11 @@ def find_architecture(path: Path, registry: Registry, full_name: str, version: s
 
 
 def build_network(path: Path, found: Found, task: Task, settings: Mapping[str, Any], version: str) -> nn.Module:
-    """Build the network with the params of the checkpoint."""
+    """Build the network with the params of the checkpoint, except those that mattered only where training started."""
+    known = describe(found.component.params)
+    kept = {name: value for name, value in settings.items() if name not in known or not known[name].start}
     try:
-        params = build(found.component.params, settings, f"arch {found.component.name}")
+        params = build(found.component.params, kept, f"arch {found.component.name}")
     except UsageError as error:
         raise SegkitError(
             f"{path.name} was written for {found.full_name} {version}, installed is {found.plugin.version}: "

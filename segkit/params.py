@@ -25,6 +25,7 @@ def param(
     min: float | None = None,
     max: float | None = None,
     measured: bool = False,
+    start: bool = False,
 ) -> Any:
     """Declare one field of a params dataclass.
 
@@ -34,8 +35,10 @@ def param(
         min, max: inclusive limits of a number, or of each entry of a tuple of numbers.
         measured: the value changes what a metric measures on a case (it reaches `measure` as an
             option), not only how a score is derived from it.
+        start: the value matters only where training starts, such as first weights to load: a model rebuilt from its
+            checkpoint takes the default.
     """
-    metadata = {"help": help, "min": min, "max": max, "measured": measured}
+    metadata = {"help": help, "min": min, "max": max, "measured": measured, "start": start}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -55,6 +58,7 @@ class ParamInfo:
     min: float | None
     max: float | None
     measured: bool
+    start: bool
     hint: Any
 
     @property
@@ -82,6 +86,7 @@ def describe(params_type: type) -> dict[str, ParamInfo]:
             min=field.metadata.get("min"),
             max=field.metadata.get("max"),
             measured=bool(field.metadata.get("measured", False)),
+            start=bool(field.metadata.get("start", False)),
             hint=hints[field.name],
         )
     return found

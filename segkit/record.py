@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from segkit import __version__
@@ -46,7 +48,7 @@ def model_header(
         scores: the score rows of the summary, once the model is scored.
     """
     components = [
-        {**version, "params": plain(plan.config.params_of(item.component.kind, item.component.name))}
+        {**version, "params": without_folders(plan.config.params_of(item.component.kind, item.component.name))}
         for version, item in zip(component_versions(plan), plan.chosen, strict=True)
     ]
     return {
@@ -66,6 +68,12 @@ def model_header(
         "data": {split: store.fingerprint for split, store in stores.items()},
         "generated_sample": plan.root.generated,
     }
+
+
+def without_folders(params: Any) -> dict[str, Any]:
+    """Return params as JSON; of a path only the file's name, for the folders before it are nobody's business."""
+    values = {field.name: getattr(params, field.name) for field in dataclasses.fields(params)}
+    return plain(params) | {name: value.name for name, value in values.items() if isinstance(value, Path)}
 
 
 def summary_record(

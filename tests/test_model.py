@@ -1,21 +1,25 @@
 """A checkpoint alone rebuilds and applies the model; what cannot be rebuilt is a sentence."""
 
 import json
+from dataclasses import dataclass, make_dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 from safetensors import safe_open
-from safetensors.torch import save_file
 
+from segkit import Architecture, Task, param
 from segkit.config import Layer
 from segkit.discovery import Registry
 from segkit.engine.progress import Progress
+from segkit.engine.sealed import write_sealed
 from segkit.errors import SegkitError, UsageError
 from segkit.job import run_job
-from segkit.model import load_model
+from segkit.model import build_network, load_model
 from segkit.plan import make_plan
+from segkit.record import without_folders
 
 
 @pytest.fixture
@@ -33,7 +37,8 @@ def rewrite(path: Path, change) -> None:
         header = json.loads(stream.metadata()["segkit"])
         weights = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
     change(header, weights)
-    save_file(weights, path, metadata={"segkit": json.dumps(header)})
+    del header["sha256"]
+    write_sealed(path, "segkit", header, weights)
 
 
 def test_one_file_predicts_what_the_run_predicted(toy_registry: Registry, run: Path, tmp_path: Path) -> None:
@@ -65,6 +70,26 @@ def test_an_image_of_another_form_is_refused(toy_registry: Registry, run: Path) 
     model = load_model(run / "model.safetensors", "cpu", toy_registry)
     with pytest.raises(UsageError, match="channels first"):
         model.predict(np.zeros((20, 20, 3), np.uint8))
+
+
+def test_what_mattered_at_the_start_is_not_done_again() -> None:
+    """First weights are loaded once: a model that is rebuilt takes the default, and other params as they were."""
+
+    @dataclass(frozen=True)
+    class Params:
+        width: int = param(2, "Channels.")
+        weights: Path | None = param(None, "First weights.", start=True)
+
+    architecture = Architecture(name="net", factory="gone:net", summary="A net.", params=Params)
+    found = SimpleNamespace(component=architecture, load=lambda: lambda task, params: params)
+    settings = {"width": 6, "weights": "gone.safetensors"}
+    assert build_network(Path("m"), found, Task(1, ("a",)), settings, "1.0") == Params(width=6)
+
+
+def test_header_holds_no_folder() -> None:
+    """Of a param that is a path, the checkpoint says the file's name."""
+    params = make_dataclass("Params", [("file", Path), ("width", int)], frozen=True)(Path("a/b/c.txt"), 3)
+    assert without_folders(params) == {"file": "c.txt", "width": 3}
 
 
 def rename_arch(header, weights) -> None:

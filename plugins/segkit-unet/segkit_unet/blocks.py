@@ -51,16 +51,20 @@ class DoubleConvolution(nn.Sequential):
 
 
 class UpBlock(nn.Module):
-    """One level of the expanding path: 2x2 transposed convolution, skip concatenated in front, two convolutions."""
+    """2x2 transposed convolution, the skips of that grid concatenated in front, two convolutions.
 
-    def __init__(self, dims: int, in_channels: int, out_channels: int, norm: str) -> None:
+    Args:
+        skips: how many maps of the finer grid are concatenated; one in a U-Net.
+    """
+
+    def __init__(self, dims: int, in_channels: int, out_channels: int, norm: str, skips: int = 1) -> None:
         super().__init__()
         self.up = TRANSPOSED[dims](in_channels, out_channels, 2, stride=2)
-        self.convolutions = DoubleConvolution(dims, 2 * out_channels, out_channels, norm)
+        self.convolutions = DoubleConvolution(dims, (skips + 1) * out_channels, out_channels, norm)
 
-    def forward(self, x: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
-        """Double the grid of `x` (N, 2C, *S) and merge it with `skip` (N, C, *2S); returns (N, C, *2S)."""
-        merged: torch.Tensor = self.convolutions(torch.cat((skip, self.up(x)), dim=1))
+    def forward(self, x: torch.Tensor, *skips: torch.Tensor) -> torch.Tensor:
+        """Double the grid of `x` (N, 2C, *S) and merge it with each of `skips` (N, C, *2S); returns (N, C, *2S)."""
+        merged: torch.Tensor = self.convolutions(torch.cat((*skips, self.up(x)), dim=1))
         return merged
 
 

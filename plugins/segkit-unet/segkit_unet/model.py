@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from segkit import SegkitError, Task
 from segkit_unet import UNetParams
 from segkit_unet.blocks import CONVOLUTION, POOLING, DoubleConvolution, UpBlock, initialize
+from segkit_unet.padding import crop, pad_to_multiple
 
 
 class UNet(nn.Module):
@@ -57,14 +57,9 @@ class UNet(nn.Module):
                 f"U-Net: an image of {'x'.join(map(str, size))} is too small for depth {len(self.decoder)}",
                 f"give at least {self.size_minimum} along each side, or lower arch.depth",
             )
-        missing = [-side % self.size_multiple for side in size]
-        if not any(missing):
-            return self.on_multiples(x)
-        padded = functional.pad(x, [pad for side in reversed(missing) for pad in (0, side)], mode="replicate")
+        padded = pad_to_multiple(x, self.size_multiple)
         logits = self.on_multiples(padded)
-        for axis, side in enumerate(size, start=2):
-            logits = logits.narrow(axis, 0, side)
-        return logits
+        return logits if padded is x else crop(logits, size)
 
     def on_multiples(self, x: torch.Tensor) -> torch.Tensor:
         """Return logits of images whose sides are multiples of `size_multiple`."""
