@@ -26,7 +26,7 @@ SETTINGS = ("data.cases=24", "arch.width=16")
 PHASES = {
     "store build": ("segkit_toy:Squares.read", 1, 27),
     "training step": ("segkit.engine.train:Trainer.take_step", 1, 18),
-    "checkpoint writer": ("segkit.engine.state:save", 1, 3),
+    "checkpoint writer": ("segkit.engine.sealed:save", 1, 5),
     "write to rename": ("segkit.files:Path.replace", 3, 8),
     "evaluation": ("segkit.engine.evaluate:write_labels", 1, 3),
     "report": ("segkit.report.writer:write_text", 1, 1),

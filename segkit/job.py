@@ -25,6 +25,7 @@ from segkit.engine.device import choose_device, default_workers, describe_machin
 from segkit.engine.evaluate import evaluate, read_checked, read_labels, validate
 from segkit.engine.infer import Predictor
 from segkit.engine.measure import CaseScores, ChosenMetric
+from segkit.engine.postprocess import postprocessing
 from segkit.engine.progress import Progress
 from segkit.engine.state import load_state, save_state
 from segkit.engine.stop import StopRequest
@@ -334,8 +335,10 @@ def score(job: Job, predictor: Predictor) -> list[CaseScores]:
         predictions=job.folder / "predictions" if plan.config.evaluate.save_predictions else None,
         workers=job.workers,
         progress=job.progress,
+        background=plan.config.evaluate.background,
+        postprocess=postprocessing(plan.config.evaluate, plan.task),
     )
-    write_cases(job.folder / "cases.csv", scores, plan.task, job.parts.metrics)
+    write_cases(job.folder / "cases.csv", scores, plan.scored_task, job.parts.metrics)
     return scores
 
 

@@ -24,8 +24,11 @@ from segkit.config import (
 from segkit.data.case import Case
 from segkit.data.dataset import SPLITS, DatasetReader
 from segkit.data.roots import Root, find_root
-from segkit.declarations import Architecture, Dataset, Task
+from segkit.declarations import Architecture, Dataset, Metric, Task
 from segkit.discovery import Found, Registry
+from segkit.engine.measure import scored_task
+from segkit.engine.postprocess import check_postprocess
+from segkit.engine.summary import check_aggregations
 from segkit.errors import SegkitError, UsageError, did_you_mean
 from segkit.settings import SECTIONS
 from segkit.terms import Term, parse_sum
@@ -58,6 +61,11 @@ class Plan:
     split: str
     split_note: str
     output: str | None
+
+    @property
+    def scored_task(self) -> Task:
+        """The task whose classes are scored: with the background as one where that was asked for."""
+        return scored_task(self.task, self.config.evaluate.background)
 
     @property
     def selects(self) -> bool:
@@ -106,6 +114,8 @@ def make_plan(
     refuse_explainers(registry, names.get("explainers"))
     config = resolve(ordered, chosen_params(arch, data, [found for _, found in losses], metrics))
     task = Task(reader.task.in_channels, reader.task.classes, dims)
+    check_aggregations(config.evaluate.aggregation, [metric_of(found) for found in metrics])
+    check_postprocess(config.evaluate, task.classes)
     cases = list_cases(reader, data)
     split, note = choose_split(config.evaluate.split, cases)
     size = working_size(config.data.size, dims, data)
@@ -193,6 +203,12 @@ def find_metrics(registry: Registry, names: Any) -> tuple[Found, ...]:
     return found
 
 
+def metric_of(found: Found) -> Metric:
+    """The declaration of a metric that was found as one."""
+    assert isinstance(found.component, Metric)
+    return found.component
+
+
 def refuse_explainers(registry: Registry, names: Any) -> None:
     """Raise UsageError where an explainer is asked for: this version of the core cannot run one yet."""
     listed = [names] if isinstance(names, str) else list(names or ())
@@ -214,16 +230,16 @@ def list_cases(reader: DatasetReader, data: Found) -> dict[str, Sequence[Case]]:
     cases: dict[str, Sequence[Case]] = {split: list(reader.cases(split)) for split in SPLITS}
     if not cases["train"]:
         raise SegkitError(f"dataset {data.component.name} has no training cases", "check --data-root")
-    splits_of: dict[str, str] = {}
+    seen: dict[str, tuple[str, str]] = {}
     for split, listed in cases.items():
         for case in listed:
             if not CASE_ID.match(case.id):
                 raise SegkitError(f"case id {case.id!r} cannot name a file", "report it to the dataset's author")
-            if case.id in splits_of:
-                raise SegkitError(
-                    f"case {case.id} is in {splits_of[case.id]} and in {split}", "a case may be in one split only"
-                )
-            splits_of[case.id] = split
+            other, where = seen.setdefault(case.id.casefold(), (case.id, split))
+            if other != case.id:
+                raise SegkitError(f"cases {other} and {case.id} differ in case only", "rename one of them")
+            if where != split:
+                raise SegkitError(f"case {case.id} is in {where} and in {split}", "a case may be in one split only")
     return cases
 
 

@@ -14,6 +14,7 @@ from segkit.data.normalize import Normalization
 from segkit.data.store import Store
 from segkit.declarations import Dataset
 from segkit.engine.measure import CaseScores, ChosenMetric
+from segkit.engine.postprocess import postprocess_record
 from segkit.engine.summary import score_rows
 from segkit.params import plain
 from segkit.plan import Plan
@@ -106,7 +107,8 @@ def summary_record(
         "higher_is_better": {metric.name: metric.declaration.higher_is_better for metric in metrics},
         "components": component_versions(plan),
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
-        "scores": score_rows(scores, plan.task, metrics),
+        "postprocess": postprocess_record(plan.config.evaluate),
+        "scores": score_rows(scores, plan.scored_task, metrics, plan.config.evaluate.aggregation),
     }
 
 

@@ -77,12 +77,14 @@ def open_run(folder: Path, *, forced: bool) -> Resume:
     if not (folder / CONFIG).is_file():
         raise UsageError(f"--resume {folder}: there is no {CONFIG} in it", "name the directory of a run")
     path = folder / ENVIRONMENT
-    try:
-        environment = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-    except (OSError, ValueError) as error:
-        raise SegkitError(f"{path} is damaged ({error})", "delete it to go on without its checks") from None
-    if environment is not None and not isinstance(environment, dict):
-        raise SegkitError(f"{path} is damaged", "delete it to go on without its checks")
+    environment = None
+    if path.exists():
+        try:
+            environment = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise SegkitError(f"{path} is damaged ({error})", "delete it to go on without its checks") from None
+        if not isinstance(environment, dict):
+            raise SegkitError(f"{path} is damaged: it holds no table", "delete it to go on without its checks")
     return Resume(folder, read_file(folder / CONFIG), environment, forced)
 
 

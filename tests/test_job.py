@@ -13,7 +13,7 @@ from segkit.config import Layer, read_file
 from segkit.discovery import Registry
 from segkit.engine.checkpoint import read_model
 from segkit.engine.progress import Progress
-from segkit.errors import SegkitError
+from segkit.errors import SegkitError, UsageError
 from segkit.job import RunResult, run_job
 from segkit.plan import make_plan, run_folder
 
@@ -124,6 +124,26 @@ def test_nothing_is_selected_on_the_scored_split(toy_registry: Registry) -> None
     assert selected.summary["weights"] == f"epoch {1 + int(np.argmax(values))}, best val/overlap@store"
     last = run(toy_registry, data__test="false")
     assert (last.summary["split"], last.summary["weights"]) == ("val", "last epoch")
+
+
+def test_evaluation_settings_reach_the_scores(toy_registry: Registry) -> None:
+    """Background, pooled scores and post-processing are in cases.csv and summary.json."""
+    result = run(
+        toy_registry,
+        train__epochs=1,
+        components__metrics=("overlap",),
+        evaluate__background="true",
+        evaluate__minimum_size=5000,
+    )
+    with (result.folder / "cases.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert {row["class"] for row in rows} == {"background", "class-1"}
+    assert all(int(row["predicted"]) == 0 for row in rows if row["class"] == "class-1")
+    assert result.summary["postprocess"] == {"minimum_size": 5000}
+    with pytest.raises(UsageError, match="cannot be taken of counts"):
+        run(toy_registry, evaluate__aggregation="pooled")
+    with pytest.raises(UsageError, match="there is no class 'lesion'"):
+        run(toy_registry, evaluate__keep_largest="lesion")
 
 
 def test_selection_follows_the_direction_of_the_metric(toy_registry: Registry) -> None:

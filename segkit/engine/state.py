@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 
-from segkit.engine.checkpoint import portable
+from segkit.engine.sealed import DamagedFileError, read_sealed, write_sealed
 from segkit.engine.train import Best, Trainer
 from segkit.errors import SegkitError
-from segkit.files import write_whole
 
 FORMAT = 1
 NAME = "state.safetensors"
@@ -38,9 +34,8 @@ def save_state(folder: Path, trainer: Trainer, identity: Mapping[str, Any]) -> N
         "best": {"epoch": trainer.best.epoch, "value": trainer.best.value},
         "scaler": trainer.scaler.state_dict(),
     }
-    data = save(portable(dict(tensors(trainer))), metadata={KEY: json.dumps(header, sort_keys=True)})
     folder.mkdir(exist_ok=True)
-    write_whole(folder / NAME, lambda stream: stream.write(data))
+    write_sealed(folder / NAME, KEY, header, dict(tensors(trainer)))
 
 
 def tensors(trainer: Trainer) -> Iterator[tuple[str, torch.Tensor]]:
@@ -104,12 +99,10 @@ def load_state(folder: Path, trainer: Trainer, identity: Mapping[str, Any], *, f
 def read_state(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Return tensors and header; raises SegkitError where the file is not whole."""
     try:
-        with safe_open(path, framework="pt") as stream:
-            header = json.loads((stream.metadata() or {})[KEY])
-            found = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        found, header = read_sealed(path, KEY)
+    except DamagedFileError as error:
         raise SegkitError(
-            f"last/{path.name} is damaged ({error})", "delete the run and start it again; nothing is restarted silently"
+            f"last/{path.name} is damaged: {error}", "delete the run and start it again; nothing is restarted silently"
         ) from None
     if header.get("format") != FORMAT:
         raise SegkitError(

@@ -5,7 +5,6 @@ import shutil
 import pytest
 
 
-@pytest.mark.xfail(strict=True, reason="the plan does not compare ids without case yet")
 @pytest.mark.parametrize("split", ["Training", "Validation"])
 def test_ids_that_differ_in_case_only_are_refused(isic_run, root, photograph, mask, split):
     """isic_1 beside ISIC_1, in one split or in two: predictions of both would be one file on some disks."""

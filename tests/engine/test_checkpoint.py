@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from segkit.engine.checkpoint import read_model, save_model
+from segkit.engine.sealed import write_sealed
 from segkit.errors import SegkitError
 
 
@@ -42,9 +43,9 @@ class Bomb:
         return (pytest.fail, ("a pickle was loaded",))
 
 
-@pytest.mark.parametrize("kind", ["pickle", "truncated", "empty", "foreign", "newer"])
+@pytest.mark.parametrize("kind", ["pickle", "truncated", "empty", "foreign", "newer", "one bit"])
 def test_what_is_no_checkpoint_is_a_sentence(tmp_path: Path, kind: str) -> None:
-    """Pickles, truncated, empty, foreign and newer files are refused by name, and nothing is unpickled."""
+    """Pickles, truncated, empty, foreign, newer and flipped files are refused by name, and nothing is unpickled."""
     from safetensors.torch import save_file
 
     path = tmp_path / "model.safetensors"
@@ -57,8 +58,12 @@ def test_what_is_no_checkpoint_is_a_sentence(tmp_path: Path, kind: str) -> None:
         path.write_bytes(b"")
     elif kind == "foreign":
         save_file({"w": torch.zeros(1)}, path)
+    elif kind == "newer":
+        write_sealed(path, "segkit", {"format": 99}, {"w": torch.zeros(1)})
     else:
-        save_file({"w": torch.zeros(1)}, path, metadata={"segkit": '{"format": 99}'})
+        data = bytearray(path.read_bytes())
+        data[-3] ^= 1
+        path.write_bytes(data)
     with pytest.raises(SegkitError, match=r"model\.safetensors"):
         read_model(path)
 

@@ -17,9 +17,7 @@ JOB = ("config files", "checkpoints", "resume states", "environments")
     "kinds",
     [
         DATA,
-        pytest.param(
-            JOB, marks=pytest.mark.xfail(strict=True, reason="headers that are JSON but nonsense get through")
-        ),
+        JOB,
     ],
     ids=["data", "job"],
 )
