@@ -114,7 +114,8 @@ def read_file(path: Path) -> Layer:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
         raise SegkitError(f"config file {path} cannot be read: {reason}", "give a TOML file") from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
+        # Not TOMLDecodeError alone: numbers of thousands of digits and deep nesting raise the others.
         raise SegkitError(f"config file {path} is not valid TOML: {error}", "mend that line") from None
     found = tables.pop("format", FORMAT)
     if found != FORMAT:

@@ -22,7 +22,7 @@ from segkit.data.store import Store, open_store
 from segkit.declarations import Dataset
 from segkit.engine.checkpoint import save_model
 from segkit.engine.device import choose_device, default_workers, describe_machine, set_determinism, set_threads
-from segkit.engine.evaluate import evaluate, read_checked, read_labels, validate
+from segkit.engine.evaluate import evaluate, read_labels, validate
 from segkit.engine.infer import Predictor
 from segkit.engine.measure import CaseScores, ChosenMetric
 from segkit.engine.postprocess import postprocessing
@@ -329,6 +329,7 @@ def score(job: Job, predictor: Predictor) -> list[CaseScores]:
     plan = job.plan
     scores = evaluate(
         plan.reader,
+        plan.data.full_name,
         plan.cases[plan.split],
         predictor,
         job.parts.metrics,
@@ -358,7 +359,7 @@ def pictures(job: Job, scores: Sequence[CaseScores]) -> Iterator[CasePicture]:
     by_case = {row.case: row.mean(main.name) for row in scores}
     cases = {case.id: case for case in plan.cases[plan.split]}
     for label, case_id in choose_cases(by_case, higher_is_better=main.declaration.higher_is_better):
-        sample = read_checked(plan.reader, cases[case_id])
+        sample = plan.reader.read(cases[case_id])
         assert sample.mask is not None
         yield CasePicture(
             case=case_id,

@@ -39,7 +39,7 @@ class Resume:
     def threads(self) -> int | None:
         """Threads of one operator, as the run had them: sums over other numbers of threads end in other bits."""
         found = (self.environment or {}).get("threads")
-        return found if isinstance(found, int) else None
+        return found if type(found) is int and found > 0 else None
 
     def check(self, config: Config, environment: Mapping[str, Any]) -> None:
         """Raise SegkitError that says what differs between the run and the plan to go on with, unless forced."""

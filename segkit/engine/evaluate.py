@@ -9,10 +9,10 @@ import numpy as np
 from PIL import Image
 
 from segkit.data.batches import Batches
-from segkit.data.case import Case, Sample
-from segkit.data.check import check_sample
+from segkit.data.case import Case
 from segkit.data.dataset import DatasetReader
 from segkit.data.prefetch import prefetch
+from segkit.data.reading import read_at
 from segkit.engine.infer import Predictor, decode
 from segkit.engine.measure import CaseScores, ChosenMetric, score_case
 from segkit.engine.progress import Progress
@@ -23,15 +23,9 @@ from segkit.files import write_whole
 PALETTE = (0, 0, 0, 230, 159, 0, 86, 180, 233, 0, 158, 115, 240, 228, 66, 0, 114, 178, 213, 94, 0, 204, 121, 167)
 
 
-def read_checked(reader: DatasetReader, case: Case) -> Sample:
-    """Read one case and check it against the dataset's task."""
-    sample = reader.read(case)
-    check_sample(sample, case, reader.task, type(reader).__name__)
-    return sample
-
-
 def evaluate(
     reader: DatasetReader,
+    dataset_name: str,
     cases: Sequence[Case],
     predictor: Predictor,
     metrics: Sequence[ChosenMetric],
@@ -54,12 +48,12 @@ def evaluate(
     """
     scores = []
     ordered = sorted(cases, key=lambda case: case.id)
-    samples = prefetch(lambda case: read_checked(reader, case), ordered, workers)
+    samples = prefetch(lambda case: read_at(reader, case, predictor.size, dataset_name), ordered, workers)
     progress.start("evaluate", len(cases), "cases")
     for case, sample in zip(ordered, samples, strict=True):
         if sample.mask is None:
             raise SegkitError(f"case {case.id} has no mask", "score a split whose cases all have one")
-        labels = predictor.labels(sample.image)
+        labels = predictor.labels(sample.image, sample.shape)
         labels = labels if postprocess is None else postprocess(labels)
         scores.append(
             score_case(case, labels, sample.mask, sample.spacing, predictor.task, metrics, background=background)

@@ -35,12 +35,16 @@ class Predictor:
     precision: str = "auto"
     mirror: bool = False
 
-    def labels(self, image: np.ndarray) -> np.ndarray:
-        """Return the label map (*S) uint8 of an image (C, *S) as the file has it, on its own grid.
+    def labels(self, image: np.ndarray, shape: tuple[int, ...] | None = None) -> np.ndarray:
+        """Return the label map (*S) uint8 of an image of the file's type, on its own grid.
+
+        Args:
+            image: (C, *S), or on the working grid already.
+            shape: the own grid S; the image's where not given.
 
         Scores are interpolated as numbers, then thresholded (one class) or compared (several); labels never are.
         """
-        return decode(self.scores(self.prepare(image), image.shape[1:])[0], self.task)
+        return decode(self.scores(self.prepare(image), shape or image.shape[1:])[0], self.task)
 
     def prepare(self, image: np.ndarray) -> torch.Tensor:
         """Turn an image (C, *S) of the file's type into a normalised batch of one, (1, C, *size)."""
