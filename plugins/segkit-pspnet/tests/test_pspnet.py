@@ -407,6 +407,16 @@ def test_state_survives_files_copies_and_pickles(tmp_path: Path):
         assert torch.equal(model(x), twin(x))
 
 
+def test_export_is_dynamic():
+    """The exported graph takes other batches and sizes than the traced ones."""
+    model = shuffle_norms(small())
+    batch, height, width = (torch.export.Dim(name, min=2, max=64) for name in ("batch", "height", "width"))
+    shapes = {"x": {0: batch, 2: model.size_multiple * height, 3: model.size_multiple * width}}
+    program = torch.export.export(model, (image(2, 3, 48, 64),), dynamic_shapes=shapes)
+    other = image(3, 3, 80, 24)
+    torch.testing.assert_close(program.module()(other), model(other), rtol=1e-4, atol=1e-5)
+
+
 def test_declaring_does_not_import_torch_or_timm():
     """The plugin's own module stays light."""
     code = (

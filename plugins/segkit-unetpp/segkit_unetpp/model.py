@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import nn
 
@@ -40,7 +42,7 @@ class UNetPlusPlus(nn.Module):
         prune_level: int | None = None,
     ) -> None:
         super().__init__()
-        self.shape = {"in_channels": in_channels, "out_channels": out_channels, "spatial_dims": spatial_dims}
+        self.in_channels, self.out_channels, self.spatial_dims = in_channels, out_channels, spatial_dims
         self.width, self.depth, self.norm = width, depth, norm
         self.size_multiple = 2**depth
         self.size_minimum = 2 * self.size_multiple
@@ -80,11 +82,11 @@ class UNetPlusPlus(nn.Module):
                 f"U-Net++: an image of {'x'.join(map(str, size))} is too small for depth {self.depth}",
                 f"give at least {self.size_minimum} along each side, or lower arch.depth",
             )
-        pruned = not self.training and self.prune_level is not None
-        levels = self.prune_level if pruned and self.prune_level is not None else self.depth
+        fast = None if self.training else self.prune_level
+        levels = fast or self.depth
         padded = pad_to_multiple(x, 2**levels)
         maps = self.finest_maps(padded, levels)
-        wanted = [levels] if pruned else [int(column) for column in self.heads]
+        wanted = [levels] if fast else [int(column) for column in self.heads]
         logits = [self.heads[str(column)](maps[column]) for column in wanted]
         if padded is not x:
             logits = [crop(one, size) for one in logits]
@@ -95,18 +97,22 @@ class UNetPlusPlus(nn.Module):
     def finest_maps(self, x: torch.Tensor, levels: int) -> list[torch.Tensor]:
         """Return X(0,0) to X(0,levels), (N, width, *S), of images whose sides are multiples of 2**levels.
 
-        Nodes below that triangle are not computed.
+        Only the nodes X(i,j) with i + j <= levels are computed.
         """
         rows: list[list[torch.Tensor]] = []
         for level in range(levels + 1):
-            x = self.columns[0][level](x if level == 0 else self.pool(x))
+            x = self.node(level, 0)(x if level == 0 else self.pool(x))
             rows.append([x])
         rows[levels][0] = self.middle(rows[levels][0])
         for column in range(1, levels + 1):
             for level in range(levels - column + 1):
-                rows[level].append(self.columns[column][level](rows[level + 1][column - 1], *rows[level]))
+                rows[level].append(self.node(level, column)(rows[level + 1][column - 1], *rows[level]))
         rows[0][levels] = self.last(rows[0][levels])
         return rows[0]
+
+    def node(self, level: int, column: int) -> nn.Module:
+        """Return X(level,column)."""
+        return cast(nn.ModuleList, self.columns[column])[level]
 
     def pruned(self, level: int) -> UNetPlusPlus:
         """Return the network of the nodes that head X(0,level) needs alone, in eval mode; the weights are shared.
@@ -118,7 +124,15 @@ class UNetPlusPlus(nn.Module):
         """
         check_head(level, self.heads)
         with torch.device("meta"):
-            small = UNetPlusPlus(**self.shape, width=self.width, depth=level, norm=self.norm, deep_supervision=False)
+            small = UNetPlusPlus(
+                self.in_channels,
+                self.out_channels,
+                self.spatial_dims,
+                width=self.width,
+                depth=level,
+                norm=self.norm,
+                deep_supervision=False,
+            )
         state = self.state_dict()
         small.load_state_dict({name: state[name] for name in small.state_dict()}, assign=True)
         return small.eval()
