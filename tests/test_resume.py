@@ -94,6 +94,25 @@ def go_on(registry: Registry, out: Path, *, forced: bool = False, **values: obje
     return run_job(make_plan([stopped.config, flags], registry, {}), out, Progress(), stopped)
 
 
+@pytest.fixture(autouse=True)
+def heard():
+    """Let SIGINT be heard, which a shell without job control has its background jobs ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_background_job_ignores_what_it_was_told_to_ignore() -> None:
+    """A signal that is ignored when the run starts stays ignored."""
+    from segkit.engine.stop import StopRequest
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    stop = StopRequest(print)
+    with stop.listen():
+        os.kill(os.getpid(), signal.SIGINT)
+    assert not stop.requested
+
+
 class StopAt(Progress):
     """Sends this process a signal at the n-th step."""
 

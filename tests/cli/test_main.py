@@ -85,7 +85,9 @@ def test_ctrl_c_exits_with_130(error):
 def test_ctrl_c_in_a_real_process():
     """SIGINT during a command exits with 130 and shows no traceback."""
     code = (
-        "import click, time\n"
+        "import click, signal, time\n"
+        # A shell without job control starts its background jobs with SIGINT ignored, and so these tests.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from segkit.cli.main import main\n"
         "@main.command()\n"
         "def wait():\n"
