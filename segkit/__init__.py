@@ -4,13 +4,17 @@ from __future__ import annotations
 
 __version__ = "0.1.0"
 
-from segkit.api import components, load, run
-from segkit.contracts import IGNORE, Measurement, Outputs
-from segkit.data.case import Case, Problem, Sample
+from typing import TYPE_CHECKING, Any
+
 from segkit.declarations import Architecture, Dataset, Explainer, Loss, Metric, Task
 from segkit.errors import SegkitError, UsageError
 from segkit.hookspecs import API_VERSION, hookimpl
 from segkit.params import param
+
+if TYPE_CHECKING:
+    from segkit.api import components, load, run
+    from segkit.contracts import IGNORE, Measurement, Outputs
+    from segkit.data.case import Case, Problem, Sample
 
 __all__ = [
     "API_VERSION",
@@ -34,3 +38,32 @@ __all__ = [
     "param",
     "run",
 ]
+
+# What no plugin needs to declare itself is imported at its first use: `segkit list` is to answer at once.
+_MODULES = {
+    "Case": "segkit.data.case",
+    "IGNORE": "segkit.contracts",
+    "Measurement": "segkit.contracts",
+    "Outputs": "segkit.contracts",
+    "Problem": "segkit.data.case",
+    "Sample": "segkit.data.case",
+    "components": "segkit.api",
+    "load": "segkit.api",
+    "run": "segkit.api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name at its first use."""
+    if name not in _MODULES:
+        raise AttributeError(f"module 'segkit' has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(_MODULES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, imported or not."""
+    return sorted({*globals(), *__all__})

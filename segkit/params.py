@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import types
 import typing
@@ -73,7 +74,8 @@ class ParamInfo:
         return f"{self.min:g} to {self.max:g}"
 
 
-def describe(params_type: type) -> dict[str, ParamInfo]:
+@functools.cache
+def describe(params_type: type) -> Mapping[str, ParamInfo]:
     """Return the params of a dataclass by name, in the order of declaration."""
     hints = typing.get_type_hints(params_type)
     found = {}
@@ -89,9 +91,10 @@ def describe(params_type: type) -> dict[str, ParamInfo]:
             start=bool(field.metadata.get("start", False)),
             hint=hints[field.name],
         )
-    return found
+    return types.MappingProxyType(found)
 
 
+@functools.cache
 def check_params_type(params_type: Any) -> None:
     """Raise TypeError unless `params_type` is a frozen dataclass whose fields have help and a default that fits."""
     if not (isinstance(params_type, type) and dataclasses.is_dataclass(params_type)):

@@ -56,7 +56,8 @@ class ChosenMetric:
         return found
 
     def _described(self) -> Mapping[str, params.ParamInfo]:
-        return params.describe(type(self.params))
+        kind: type = type(self.params)
+        return params.describe(kind)
 
 
 @dataclass(frozen=True)
