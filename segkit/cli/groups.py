@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -17,7 +18,26 @@ INTERRUPTED = 130
 
 
 class Group(click.Group):
-    """A command group whose errors are one line on stderr and an exit code: 1 bad input, 2 usage, 130 Ctrl-C."""
+    """A command group whose errors are one line on stderr and an exit code: 1 bad input, 2 usage, 130 Ctrl-C.
+
+    Args:
+        modules: subcommand -> "package.module:name", imported when asked for, so that the others start without it.
+    """
+
+    def __init__(self, *args: Any, modules: Mapping[str, str] | None = None, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.modules = modules or {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the subcommands, imported or not."""
+        return sorted({*self.commands, *self.modules})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a subcommand, imported now where it was not; None where there is none of that name."""
+        if cmd_name in self.modules and cmd_name not in self.commands:
+            module, _, name = self.modules[cmd_name].partition(":")
+            self.add_command(getattr(importlib.import_module(module), name), cmd_name)
+        return super().get_command(ctx, cmd_name)
 
     def main(
         self,

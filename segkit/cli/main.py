@@ -11,6 +11,13 @@ from segkit.cli.groups import Group
 
 @click.group(
     cls=Group,
+    modules={
+        "data": "segkit.cli.data:data",
+        "info": "segkit.cli.info:info",
+        "list": "segkit.cli.list_:list_components",
+        "plugins": "segkit.cli.plugins:plugins",
+        "run": "segkit.cli.run:run",
+    },
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog='Complete names in the shell: eval "$(_SEGKIT_COMPLETE=bash_source segkit)", or zsh_source, fish_source.',
 )
@@ -22,18 +29,3 @@ def main(traceback: bool, no_plugins: bool, no_color: bool) -> None:
     """Train, evaluate and explain medical image segmentation models."""
     if no_color:
         output.switch_colour_off()
-
-
-def load_commands() -> None:
-    """Attach the subcommands; each module is light."""
-    from segkit.cli.data import data
-    from segkit.cli.info import info
-    from segkit.cli.list_ import list_components
-    from segkit.cli.plugins import plugins
-    from segkit.cli.run import run
-
-    for command in (data, info, list_components, plugins, run):
-        main.add_command(command)
-
-
-load_commands()

@@ -233,7 +233,7 @@ def test_mistakes(segkit_data, args, code, message):
 
 def test_names_are_completed(segkit_data):
     """The shell completes datasets only."""
-    command = main.commands["data"].get_command(None, "info")
+    command = main.get_command(None, "data").get_command(None, "info")
     [name] = [param for param in command.params if param.name == "name"]
     offered = [item.value for item in name.type.shell_complete(click.Context(command), name, "")]
     assert offered == ["cubes", "squares"]
