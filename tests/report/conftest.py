@@ -22,7 +22,7 @@ loss = "bce + dice"                        # recipe of isic
 
 [run]
 name = "none"                              # core default
-output = "/home/someone/work/runs/first"   # flag
+output = "/home/someone/study/runs/first"   # flag
 seed = 0                                   # core default
 deterministic = false                      # core default
 
