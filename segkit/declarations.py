@@ -13,6 +13,8 @@ from segkit.params import NoParams, check_params_type
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
 PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*\Z")
+EXPORT_FORMATS = ("torch-export", "onnx")
+EXPORT_LEVEL = re.compile(r"dynamic\Z|static: \S")
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,9 @@ class Architecture(Component):
         layers: dotted module names that explain it, such as {"last": "...", "middle": "..."}.
         defaults: per spatial dims, the config fields and own params that a first run should use,
             such as {2: {"arch.norm": "instance"}}; `segkit info` shows them.
+        small: own params of the smallest sensible variant, over the defaults: what `segkit check` builds.
+        export: format ("torch-export", "onnx") -> "dynamic", or "static: " and why the graph takes the traced size
+            only; a format that is not named is dynamic.
     """
 
     kind: ClassVar[str] = "arch"
@@ -99,6 +104,8 @@ class Architecture(Component):
     spatial_dims: tuple[int, ...] = (2,)
     layers: Mapping[str, str] = field(default_factory=dict)
     defaults: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    small: Mapping[str, Any] = field(default_factory=dict)
+    export: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -106,6 +113,15 @@ class Architecture(Component):
             raise ValueError(f"arch {self.name}: spatial_dims must be (2,), (3,) or (2, 3), not {self.spatial_dims!r}")
         if not set(self.defaults) <= set(self.spatial_dims):
             raise ValueError(f"arch {self.name}: defaults must be keyed by spatial dims, not {list(self.defaults)}")
+        unknown = set(self.small) - set(self.params.__dataclass_fields__)  # type: ignore[attr-defined]
+        if unknown:
+            raise ValueError(f"arch {self.name}: small names no param: {', '.join(sorted(unknown))}")
+        for format, level in self.export.items():
+            if format not in EXPORT_FORMATS or not EXPORT_LEVEL.match(level):
+                raise ValueError(
+                    f"arch {self.name}: export must give 'dynamic' or 'static: <reason>' for {EXPORT_FORMATS}, "
+                    f"not {format!r}: {level!r}"
+                )
 
 
 @dataclass(frozen=True, kw_only=True)
