@@ -89,7 +89,7 @@ class Distances(Mapping[str, PerClass]):
 
     def pairs(self) -> Iterator[tuple[Part, Part]]:
         """Yield each class in the box around it, with the box's start: of the prediction, then of the mask."""
-        from segkit_metrics.edges import class_boxes
+        from segkit_metrics.boxes import class_boxes
 
         maps = self.label_maps()
         # One voxel stands for the box of a class that is not there.

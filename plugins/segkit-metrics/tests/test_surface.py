@@ -12,8 +12,9 @@ from scipy.spatial.distance import cdist
 
 from segkit import Task
 from segkit_metrics import measure, nearest, surface
+from segkit_metrics.boxes import class_boxes
 from segkit_metrics.distances import AREAS, EDGES, SURFELS
-from segkit_metrics.edges import class_boxes, edge_voxels
+from segkit_metrics.edges import edge_voxels
 from segkit_metrics.params import DistanceParams, Hd95Params, SurfaceDiceParams
 from segkit_metrics.surfels import surface_elements
 
