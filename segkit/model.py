@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from segkit.data.normalize import Normalization
 from segkit.declarations import Task
 from segkit.discovery import Found, Registry
 from segkit.engine.checkpoint import read_model
 from segkit.engine.device import choose_device
 from segkit.engine.infer import Predictor
+from segkit.engine.preprocessing import Preprocessing
+from segkit.engine.volumes import VolumePredictor, make_predictor
 from segkit.errors import SegkitError, UsageError
 from segkit.params import build, describe
 
@@ -32,24 +33,35 @@ class Model:
 
     task: Task
     header: Mapping[str, Any]
-    predictor: Predictor
+    predictor: Predictor | VolumePredictor
 
-    def predict(self, image: np.ndarray) -> np.ndarray:
+    @property
+    def image_channels(self) -> int:
+        """Channels of an image; a network that is shown several slices at once takes more."""
+        return self.predictor.channels
+
+    @property
+    def image_dims(self) -> int:
+        """Spatial axes of an image: 3 for volumes, also where the network is shown slices."""
+        return self.predictor.image_dims
+
+    def predict(self, image: np.ndarray, spacing: Sequence[float] | None = None) -> np.ndarray:
         """Return the label map (*S) uint8 of one image (C, *S) at its own size.
 
         Args:
             image: uint8, int16 or float32 with the channels the model was trained on, channels first.
+            spacing: mm per voxel along each axis of S, for models that work at a spacing of their own.
 
         Raises:
-            UsageError: another number of axes or channels.
+            UsageError: another number of axes or channels, or no spacing where one is needed.
         """
-        if image.ndim != self.task.spatial_dims + 1 or image.shape[0] != self.task.in_channels:
+        if image.ndim != self.image_dims + 1 or image.shape[0] != self.image_channels:
             raise UsageError(
-                f"the image has shape {image.shape}, the model takes {self.task.in_channels} channels and "
-                f"{self.task.spatial_dims} axes",
+                f"the image has shape {image.shape}, the model takes {self.image_channels} channels and "
+                f"{self.image_dims} axes",
                 "give channels first, as in image.transpose(2, 0, 1)",
             )
-        return self.predictor.labels(image)
+        return self.predictor.labels(image, spacing=spacing)
 
 
 def load_model(path: Path, device: str, registry: Registry) -> Model:
@@ -61,11 +73,9 @@ def load_model(path: Path, device: str, registry: Registry) -> Model:
     weights, header = read_model(path)
     try:
         task = Task(**{**header["task"], "classes": tuple(header["task"]["classes"])})
-        preprocessing = header["preprocessing"]
-        size = tuple(int(side) for side in preprocessing["size"])
+        preprocessing = Preprocessing.from_dict(header["preprocessing"])
         arch = next(item for item in header["components"] if item["kind"] == "arch")
         full_name, version, settings = arch["name"], arch["version"], arch["params"]
-        normalization = Normalization.from_dict(preprocessing["normalization"])
     except (KeyError, TypeError, ValueError, StopIteration) as error:
         raise SegkitError(f"{path.name}: its header is damaged ({error!r})", "copy the file again") from None
     found = find_architecture(path, registry, full_name, version)
@@ -74,8 +84,7 @@ def load_model(path: Path, device: str, registry: Registry) -> Model:
     chosen = choose_device(device)
     layout = torch.channels_last if task.spatial_dims == 2 else torch.channels_last_3d
     network = network.eval().to(chosen).to(memory_format=layout)
-    mirror = bool(preprocessing.get("mirror", False))
-    return Model(task, header, Predictor(network, task, size, normalization, chosen, mirror=mirror))
+    return Model(task, header, make_predictor(network, task, preprocessing, chosen))
 
 
 def find_architecture(path: Path, registry: Registry, full_name: str, version: str) -> Found:

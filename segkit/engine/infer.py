@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,16 +35,49 @@ class Predictor:
     precision: str = "auto"
     mirror: bool = False
 
-    def labels(self, image: np.ndarray, shape: tuple[int, ...] | None = None) -> np.ndarray:
+    @property
+    def channels(self) -> int:
+        """Channels of an image."""
+        return self.task.in_channels
+
+    @property
+    def image_dims(self) -> int:
+        """Spatial axes of an image."""
+        return self.task.spatial_dims
+
+    def labels(
+        self,
+        image: np.ndarray,
+        shape: tuple[int, ...] | None = None,
+        spacing: Sequence[float] | None = None,
+    ) -> np.ndarray:
         """Return the label map (*S) uint8 of an image of the file's type, on its own grid.
 
         Args:
             image: (C, *S), or on the working grid already.
             shape: the own grid S; the image's where not given.
+            spacing: taken as a predictor of volumes takes it; the whole image is shown whatever it is.
 
         Scores are interpolated as numbers, then thresholded (one class) or compared (several); labels never are.
         """
         return decode(self.scores(self.prepare(image), shape or image.shape[1:])[0], self.task)
+
+    def probabilities(
+        self,
+        image: np.ndarray,
+        shape: tuple[int, ...] | None = None,
+        spacing: Sequence[float] | None = None,
+    ) -> Iterator[tuple[slice, torch.Tensor]]:
+        """Yield probabilities on the own grid: all of its first axis at once.
+
+        Args: as of `labels`.
+
+        Yields:
+            Which part of the first axis, and (K', *S) float32: the foreground's for one class, else one per label.
+        """
+        own = shape or image.shape[1:]
+        scores = self.scores(self.prepare(image), own)[0]
+        yield slice(0, own[0]), scores.sigmoid() if self.task.out_channels == 1 else scores.softmax(dim=0)
 
     def prepare(self, image: np.ndarray) -> torch.Tensor:
         """Turn an image (C, *S) of the file's type into a normalised batch of one, (1, C, *size)."""
@@ -67,13 +100,16 @@ class Predictor:
         for axes in copies:
             logits = self._forward(images.flip(axes), shape).flip(axes)
             mean = mean + (logits.sigmoid() if self.task.out_channels == 1 else logits.softmax(dim=1)) / len(copies)
-        return mean.logit(eps=1e-7) if self.task.out_channels == 1 else mean.log()
+        # The limit keeps them finite, so that blending and interpolating them gives numbers.
+        return mean.logit(eps=1e-7) if self.task.out_channels == 1 else mean.clamp_min(1e-7).log()
 
     def _forward(self, images: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
         with autocast(self.device, self.precision):
             logits: torch.Tensor = self.model(images)
+        if logits.shape[2:] == tuple(shape):
+            return logits.float()
         mode = "bilinear" if len(shape) == 2 else "trilinear"
-        return functional.interpolate(logits.float(), size=shape, mode=mode, align_corners=False)
+        return functional.interpolate(logits.float(), size=tuple(shape), mode=mode, align_corners=False)
 
 
 def mirrored_axes(dims: int) -> Iterator[tuple[int, ...]]:

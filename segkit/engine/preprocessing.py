@@ -1,0 +1,73 @@
+"""How an image becomes a network's input and scores become labels: what a checkpoint records of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from segkit.data.normalize import Normalization
+from segkit.data.working_grid import VOLUME_MODES
+
+DEFAULT_OVERLAP = 0.5
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Everything between a file's values and the network, apart from the network.
+
+    Attributes:
+        mode: one of the dataset's modes; in `slices`, `slab` and `patches` the parts of a volume are shown one by one.
+        size: the working size (H, W) of photographs, slices and slabs, the patch (D, H, W), or the whole working grid.
+        spacing: mm per voxel (D, H, W) that patches are taken at; None: each case's own.
+        slab: neighbouring slices shown as channels, an odd number.
+        overlap: share of a window that its neighbours cover too.
+        mirror: average probabilities over all mirrored copies.
+    """
+
+    mode: str
+    size: tuple[int, ...]
+    normalization: Normalization
+    spacing: tuple[float, ...] | None = None
+    slab: int = 1
+    overlap: float = DEFAULT_OVERLAP
+    mirror: bool = False
+
+    @property
+    def volumes(self) -> bool:
+        """Whether it is for volumes that are shown to the network part by part."""
+        return self.mode in VOLUME_MODES and (self.mode != "patches" or len(self.size) == 3)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON can hold it; what only volumes have is left out elsewhere."""
+        common = {
+            "mode": self.mode,
+            "size": list(self.size),
+            "normalization": self.normalization.to_dict(),
+            "mirror": self.mirror,
+        }
+        if not self.volumes:
+            return common
+        spacing = None if self.spacing is None else list(self.spacing)
+        return {**common, "spacing": spacing, "slab": self.slab, "overlap": self.overlap}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Preprocessing:
+        """Rebuild it from `to_dict`'s result, or from a checkpoint of before there were volumes.
+
+        Raises:
+            KeyError, TypeError, ValueError: something is missing or of another type.
+            SegkitError: the normalization is not one of this version's.
+        """
+        mode = str(values.get("mode", "images"))
+        spacing = values.get("spacing")
+        return cls(
+            # Before there were volumes, a 3D network was shown each volume whole, whatever its mode was called.
+            mode=mode if mode not in VOLUME_MODES or "overlap" in values else f"whole {mode}",
+            size=tuple(int(side) for side in values["size"]),
+            normalization=Normalization.from_dict(values["normalization"]),
+            spacing=None if spacing is None else tuple(float(length) for length in spacing),
+            slab=int(values.get("slab", 1)),
+            overlap=float(values.get("overlap", DEFAULT_OVERLAP)),
+            mirror=bool(values.get("mirror", False)),
+        )

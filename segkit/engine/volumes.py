@@ -1,0 +1,279 @@
+"""Apply a model to volumes, slice by slice or window by window, and bring the result back to their own grid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import nn
+
+from segkit.data.normalize import Normalization, to_float
+from segkit.data.working_grid import WorkingPlanes, coarse_axis, neighbour_indices, slab_input, working_shape
+from segkit.declarations import Task
+from segkit.engine.infer import Predictor
+from segkit.engine.preprocessing import Preprocessing
+from segkit.engine.restore import resize_planes, restore
+from segkit.engine.windows import AxisWindows, Place, blend_windows
+from segkit.errors import UsageError
+
+SLICES_AT_ONCE = 8
+WINDOWS_AT_ONCE = {"cpu": 1}
+"""On a CPU one window fills all cores; elsewhere four."""
+
+
+@dataclass(frozen=True)
+class VolumePredictor:
+    """A model with everything needed to apply it to a volume at its own resolution, in bounded memory.
+
+    Beside the image and the label map there are at most one slab of scores, whatever the volume's length.
+
+    Attributes:
+        model: in eval mode, on `device`.
+        task: the network's: `spatial_dims` is 2 in slices and slab, `in_channels` counts all slices of a slab.
+        preprocessing: its mode is slices, slab or patches.
+    """
+
+    model: nn.Module
+    task: Task
+    preprocessing: Preprocessing
+    device: torch.device
+    precision: str = "auto"
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """Working size of a slice, or of a patch."""
+        return self.preprocessing.size
+
+    @property
+    def normalization(self) -> Normalization:
+        """How values are normalised."""
+        return self.preprocessing.normalization
+
+    @property
+    def mirror(self) -> bool:
+        """Whether probabilities are averaged over mirrored copies."""
+        return self.preprocessing.mirror
+
+    @property
+    def channels(self) -> int:
+        """Channels of the image."""
+        return self.task.in_channels // (self.preprocessing.slab if self.preprocessing.mode == "slab" else 1)
+
+    @property
+    def image_dims(self) -> int:
+        """Spatial axes of an image."""
+        return 3
+
+    @property
+    def window(self) -> Predictor:
+        """The model on its working size: what slices and windows go through."""
+        return Predictor(self.model, self.task, self.size, self.normalization, self.device, self.precision, self.mirror)
+
+    def labels(
+        self,
+        image: np.ndarray,
+        shape: tuple[int, ...] | None = None,
+        spacing: Sequence[float] | None = None,
+    ) -> np.ndarray:
+        """Return the label map (D, H, W) uint8 of a volume of the file's type, on its own grid.
+
+        Args:
+            image: (C, D, H, W).
+            shape: the own grid; the image's where not given.
+            spacing: mm per voxel of the own grid, (D, H, W) order.
+
+        Raises:
+            UsageError: patches are taken at a spacing in mm and the volume's is not given.
+        """
+        own = tuple(shape or image.shape[1:])
+        axis = self.walked_axis(own, spacing)
+        labels = np.empty(own, np.uint8)
+        front = np.moveaxis(labels, axis, 0)
+        for planes, scores in self.scores(image, own, spacing, axis):
+            front[planes] = decode_planes(scores).cpu().numpy()
+        return labels
+
+    def probabilities(
+        self,
+        image: np.ndarray,
+        shape: tuple[int, ...] | None = None,
+        spacing: Sequence[float] | None = None,
+    ) -> Iterator[tuple[slice, torch.Tensor]]:
+        """Yield probabilities on the own grid, a few planes of its first axis at a time.
+
+        Args: as of `labels`.
+
+        Yields:
+            Which planes, and (K', n, H, W) float32 on the device: the foreground's for one class, else one per label.
+        """
+        for planes, scores in self.scores(image, tuple(shape or image.shape[1:]), spacing, 0):
+            yield planes, scores.sigmoid() if self.task.out_channels == 1 else scores.softmax(dim=0)
+
+    def walked_axis(self, own: Sequence[int], spacing: Sequence[float] | None) -> int:
+        """The axis along which planes are finished: that with the smallest slab of scores."""
+        if self.preprocessing.mode != "patches":
+            return 0
+        working = np.maximum(self.working_shape(own, spacing), self.size)
+        return int(np.argmin([depth * working.prod() / working[axis] for axis, depth in enumerate(self.size)]))
+
+    def working_shape(self, own: Sequence[int], spacing: Sequence[float] | None) -> tuple[int, ...]:
+        """Shape of a volume at the spacing that patches are taken at."""
+        target = self.preprocessing.spacing
+        if target is not None and spacing is None:
+            raise UsageError(
+                "the model takes patches at a spacing in mm, that of the image is not known",
+                "give the millimetres per voxel along each axis",
+            )
+        return working_shape(own, spacing, target)
+
+    @torch.inference_mode()
+    def scores(
+        self, image: np.ndarray, own: Sequence[int], spacing: Sequence[float] | None, axis: int = 0
+    ) -> Iterator[tuple[slice, torch.Tensor]]:
+        """Yield logits (with `mirror` logarithms of mean probabilities) on the own grid, slab by slab along `axis`.
+
+        Yields:
+            Which planes of the axis, and scores (K, n, *the other two axes) float32.
+        """
+        slabs = self._patches(image, own, spacing, axis) if self.preprocessing.mode == "patches" else None
+        yield from self._slices(image, own) if slabs is None else slabs
+
+    def _slices(self, image: np.ndarray, own: Sequence[int]) -> Iterator[tuple[slice, torch.Tensor]]:
+        """Scores of axial slices, batch by batch."""
+        planes = WorkingPlanes(image, (own[0], *self.size))
+        normalise, slab, window = self._normaliser(image), self.preprocessing.slab, self.window
+        for start in range(0, own[0], SLICES_AT_ONCE):
+            indices = neighbour_indices(own[0], range(start, min(start + SLICES_AT_ONCE, own[0])), slab)
+            first = int(indices.min())
+            read = planes.read(first, int(indices.max()) + 1).swapaxes(0, 1)
+            batch = slab_input(read[indices - first])
+            values = normalise(batch).contiguous(memory_format=torch.channels_last)
+            scores = resize_planes(window.scores(values, self.size), own[1:])
+            yield slice(start, start + len(indices)), scores.transpose(0, 1)
+
+    def _patches(
+        self, image: np.ndarray, own: Sequence[int], spacing: Sequence[float] | None, axis: int
+    ) -> Iterator[tuple[slice, torch.Tensor]]:
+        """Blended scores of windows, walked along `axis`."""
+        order = (axis, *(other for other in range(3) if other != axis))
+        coarse = coarse_axis(self.preprocessing.spacing)
+        coarse = None if coarse is None else order.index(coarse)
+        working = [self.working_shape(own, spacing)[index] for index in order]
+        patch = [self.size[index] for index in order]
+        padded = [max(pair) for pair in zip(working, patch, strict=True)]
+        before = [(full - side) // 2 for full, side in zip(padded, working, strict=True)]
+        turned = image.transpose(0, *(1 + index for index in order))
+        source = PaddedPlanes(WorkingPlanes(turned, working, coarse), self._normaliser(image), padded, before)
+        axes = [
+            AxisWindows.cover(full, side, self.preprocessing.overlap) for full, side in zip(padded, patch, strict=True)
+        ]
+        window, back = self.window, [2 + order.index(index) for index in range(3)]
+        turn = [2 + index for index in order]
+
+        def forward(windows: torch.Tensor, places: Sequence[Place]) -> torch.Tensor:
+            straight = windows.to(self.device).permute(0, 1, *back)
+            straight = straight.contiguous(memory_format=torch.channels_last_3d)
+            return window.scores(straight, self.size).permute(0, 1, *turn)
+
+        blended = blend_windows(
+            source.read,
+            axes,
+            forward,
+            channels=self.task.out_channels,
+            device=self.device,
+            at_once=WINDOWS_AT_ONCE.get(self.device.type, 4),
+        )
+        turned_own = [own[index] for index in order]
+        yield from restore(cropped(blended, working, before), working, turned_own, coarse)
+
+    def _normaliser(self, image: np.ndarray) -> Callable[[np.ndarray], torch.Tensor]:
+        """Return what normalises a part of the image (n, C * slices, ...), by statistics of the whole."""
+        normalization = per_case(self.normalization, image, self.task.in_channels // len(image))
+
+        def normalise(values: np.ndarray) -> torch.Tensor:
+            return normalization.apply(to_float(torch.from_numpy(np.ascontiguousarray(values)).to(self.device)))
+
+        return normalise
+
+
+@dataclass(frozen=True)
+class PaddedPlanes:
+    """Normalised planes of a volume on its working grid, surrounded by zeros up to the window's size.
+
+    Attributes:
+        size: with the zeros.
+        before: zeros in front of each axis.
+    """
+
+    planes: WorkingPlanes
+    normalise: Callable[[np.ndarray], torch.Tensor]
+    size: Sequence[int]
+    before: Sequence[int]
+
+    def read(self, start: int, stop: int) -> torch.Tensor:
+        """Return planes start to stop, (C, stop - start, *size[1:]) float32."""
+        inside = self.planes.size
+        low, high = (min(max(bound - self.before[0], 0), inside[0]) for bound in (start, stop))
+        values = self.normalise(self.planes.read(low, high)[None])[0]
+        if tuple(self.size) == inside:
+            return values
+        padded = values.new_zeros(len(values), stop - start, *self.size[1:])
+        front = low + self.before[0] - start
+        top, left = self.before[1:]
+        padded[:, front : front + high - low, top : top + inside[1], left : left + inside[2]] = values
+        return padded
+
+
+def cropped(
+    slabs: Iterator[tuple[int, torch.Tensor]], size: Sequence[int], before: Sequence[int]
+) -> Iterator[tuple[int, torch.Tensor]]:
+    """Cut the padding off slabs of scores (K, n, H, W)."""
+    front, top, left = before
+    for start, scores in slabs:
+        low, high = max(start, front), min(start + scores.shape[1], front + size[0])
+        if low < high:
+            inside = scores[:, low - start : high - start, top : top + size[1], left : left + size[2]]
+            yield low - front, inside
+
+
+def decode_planes(scores: torch.Tensor) -> torch.Tensor:
+    """Turn scores (K, n, H, W) into labels (n, H, W) uint8: above 0 for one class, the first largest for several."""
+    if len(scores) == 1:
+        return (scores[0] > 0).to(torch.uint8)
+    return scores.max(dim=0).indices.to(torch.uint8)
+
+
+def per_case(normalization: Normalization, image: np.ndarray, repeats: int) -> Normalization:
+    """Return a normalization whose numbers are fixed for one case, by statistics of its whole volume.
+
+    Args:
+        repeats: slices that a network is shown side by side, each channel's numbers then `repeats` times.
+    """
+    if normalization.kind == "unit":
+        return normalization
+    if normalization.kind == "image":
+        # Channel by channel: a whole volume in float64 is not held.
+        parts = [to_float(torch.from_numpy(np.ascontiguousarray(channel))) for channel in image]
+        mean = [float(part.mean(dtype=torch.float64)) for part in parts]
+        std = [max(float(part.std(correction=0)), 1e-3) for part in parts]
+        normalization = replace(normalization, kind="fixed", mean=tuple(mean), std=tuple(std))
+    return replace(normalization, mean=normalization.mean * repeats, std=normalization.std * repeats)
+
+
+def make_predictor(
+    model: nn.Module, task: Task, preprocessing: Preprocessing, device: torch.device, precision: str = "auto"
+) -> Predictor | VolumePredictor:
+    """Return what applies a model: to volumes part by part where the mode says so, else to whole images."""
+    if preprocessing.volumes:
+        return VolumePredictor(model, task, preprocessing, device, precision)
+    return Predictor(
+        model,
+        task,
+        preprocessing.size,
+        preprocessing.normalization,
+        device,
+        precision,
+        preprocessing.mirror,
+    )
