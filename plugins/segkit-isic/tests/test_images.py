@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segkit_isic.images import UnusableFileError, read_pair
+from segkit.data.photographs import UnusableFileError
+from segkit_isic.images import read_pair
 
 
 @pytest.fixture
