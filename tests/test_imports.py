@@ -30,6 +30,8 @@ FLOORS = (
     ("report",),
     ("plan",),
     ("assemble", "record", "resume", "model"),
+    ("stage",),
+    ("training", "case_pictures"),
     ("job",),
     ("api",),
     ("cli",),

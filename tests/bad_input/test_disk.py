@@ -23,18 +23,19 @@ import resource, sys
 from importlib.metadata import EntryPoint
 from segkit.cli import main
 from segkit.discovery import Plugin, Registry
-import segkit.job
 registry = Registry()
 registry.add(Plugin("segkit-toy", "1.0", EntryPoint("toy", "segkit_toy", "segkit")))
 Registry.discover = classmethod(lambda cls, **_: registry)
 where, limit = sys.argv[1], int(sys.argv[2])
 if where:
     import importlib
-    real = getattr(segkit.job, where)
+    module, _, name = where.partition(":")
+    owner = importlib.import_module(module)
+    real = getattr(owner, name)
     def limited(*args, **options):
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
         return real(*args, **options)
-    setattr(segkit.job, where, limited)
+    setattr(owner, name, limited)
 main(["run", *sys.argv[3:]])
 """
 
@@ -58,10 +59,10 @@ START = ("--arch", "net", "--data", "squares", "--epochs", "1", "--device", "cpu
 @pytest.mark.parametrize(
     ("where", "limit", "named"),
     [
-        ("open_store", 4000, "the store of dataset"),
-        ("save_state", 4000, "cannot write state.safetensors"),
-        ("save_model", 2000, "cannot write model.safetensors"),
-        ("write_report", 10_000, "cannot write"),
+        ("segkit.job:open_store", 4000, "the store of dataset"),
+        ("segkit.training:save_state", 4000, "cannot write state.safetensors"),
+        ("segkit.training:save_model", 2000, "cannot write model.safetensors"),
+        ("segkit.job:write_report", 10_000, "cannot write"),
     ],
     ids=["store", "state", "checkpoint", "report"],
 )

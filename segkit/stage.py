@@ -1,0 +1,44 @@
+"""What the stages of a job share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from segkit.assemble import Parts
+from segkit.engine.progress import Progress
+from segkit.engine.stop import StopRequest
+from segkit.plan import Plan
+from segkit.resume import Resume
+
+
+@dataclass
+class Job:
+    """A plan under way.
+
+    Attributes:
+        workers: threads that prepare data.
+        seconds: by stage.
+    """
+
+    plan: Plan
+    parts: Parts
+    folder: Path
+    device: torch.device
+    workers: int
+    progress: Progress
+    stop: StopRequest
+    resume: Resume | None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Note how long a stage takes."""
+        start = time.perf_counter()
+        yield
+        self.seconds[stage] = time.perf_counter() - start
