@@ -1,0 +1,163 @@
+"""Networks: compiled and exported graphs agree with the network itself."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from segkit.testing.check import NotChecked, check, fail
+from segkit.testing.subjects import ArchitectureSubject
+from segkit.testing.tensors import difference, times
+
+if TYPE_CHECKING:
+    import torch
+
+GRAPH = 1e-3
+"""Largest difference as a share of the largest logit."""
+Call = Callable[["torch.Tensor"], "torch.Tensor"]
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep what the exporters print and warn of to themselves."""
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)
+
+
+def compare(subject: ArchitectureSubject, graph: Call, images: torch.Tensor, level: str) -> None:
+    """Fail where a graph does not give what the network gives."""
+    mend = "keep sizes that depend on the image symbolic (x.shape, no int(), no loops over sides)"
+    if level == "dynamic":
+        mend += f", or declare export={{...: 'static: <reason>'}} on {subject.name}"
+    try:
+        found = graph(images)
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [""]
+        fail(f"at {times(images.shape)} the graph raised {type(error).__name__}: {lines[0][:200]}", mend)
+    apart = difference(subject.logits(subject.network, images), found)
+    if apart > GRAPH:
+        fail(f"at {times(images.shape)} the graph's logits differ by {apart:.2g} of the largest", mend)
+
+
+def trace(subject: ArchitectureSubject, format: str, make: Callable[..., Call]) -> None:
+    """Export at one size and compare at it and, where the graph is dynamic, at two others."""
+    if subject.dims != min(subject.component.spatial_dims):
+        raise NotChecked(f"done in {min(subject.component.spatial_dims)}D")
+    level = subject.component.export.get(format, "dynamic").partition(":")[0]
+    images = subject.images()
+    try:
+        with quiet():
+            graph = make(subject, images, dynamic=level == "dynamic")
+    except NotChecked:
+        raise
+    except Exception as error:
+        lines = [line for line in str(error).splitlines() if line.strip()] or [""]
+        fail(
+            f"the export raised {type(error).__name__}: {lines[0][:300]}",
+            f"export {subject.name} by hand and look at the message; where the graph cannot be dynamic, declare "
+            f"export={{{format!r}: 'static: <reason>'}}",
+        )
+    compare(subject, graph, images, level)
+    if level != "dynamic":
+        return
+    steps = [subject.multiple] * subject.dims
+    compare(subject, graph, subject.images(3, tuple(map(sum, zip(subject.size, steps, strict=True)))), level)
+    compare(subject, graph, subject.images(1, tuple(reversed(subject.size))), level)
+
+
+def symbols(subject: ArchitectureSubject, dynamic: bool) -> Any:
+    """What may vary of the images: batch and sides, as far as the network lets them."""
+    import torch
+
+    if not dynamic:
+        return None
+    return ({0: torch.export.Dim.AUTO, **dict.fromkeys(range(2, 2 + subject.dims), torch.export.Dim.AUTO)},)
+
+
+def exported(subject: ArchitectureSubject, images: torch.Tensor, *, dynamic: bool) -> Call:
+    """Return the graph of torch.export."""
+    import torch
+
+    program = torch.export.export(subject.network, (images,), dynamic_shapes=symbols(subject, dynamic))
+    module = program.module()
+
+    def call(images: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            logits: torch.Tensor = module(images)
+        return logits
+
+    return call
+
+
+def onnx_session(subject: ArchitectureSubject, images: torch.Tensor, *, dynamic: bool) -> Call:
+    """Return the ONNX graph, run by onnxruntime."""
+    try:
+        import onnxruntime  # type: ignore[import-untyped,unused-ignore]
+        import onnxscript  # noqa: F401 - what torch writes ONNX with
+    except ImportError as error:
+        raise NotChecked(f"{error.name} is not installed: pip install onnx onnxruntime onnxscript") from None
+    import torch
+
+    program = torch.onnx.export(
+        subject.network, (images,), dynamo=True, dynamic_shapes=symbols(subject, dynamic), verbose=False, optimize=False
+    )
+    assert program is not None
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level, options.intra_op_num_threads = 3, 1
+    session = onnxruntime.InferenceSession(
+        program.model_proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    name = session.get_inputs()[0].name
+    return lambda images: torch.from_numpy(session.run(None, {name: images.numpy()})[0])
+
+
+@check("arch", "torch-export", needs=["builds", "deterministic"])
+def torch_export(subject: ArchitectureSubject) -> None:
+    """The graph of torch.export agrees with the network, at two other sizes too unless it is declared static."""
+    trace(subject, "torch-export", exported)
+
+
+@check("arch", "onnx", needs=["builds", "deterministic"])
+def onnx(subject: ArchitectureSubject) -> None:
+    """The ONNX graph in onnxruntime agrees with the network, at two other sizes too unless it is declared static."""
+    trace(subject, "onnx", onnx_session)
+
+
+def compiled(subject: ArchitectureSubject, backend: str) -> None:
+    """Compare what torch.compile makes of the network."""
+    import torch
+
+    if subject.dims != min(subject.component.spatial_dims):
+        raise NotChecked(f"done in {min(subject.component.spatial_dims)}D")
+    torch.compiler.reset()
+    try:
+        with quiet():
+            model = torch.compile(subject.network, backend=backend, dynamic=False)
+            found = subject.logits(model, subject.images())
+    finally:
+        torch.compiler.reset()
+    apart = difference(subject.reference, found)
+    if apart > GRAPH:
+        fail(f"logits differ by {apart:.2g} of the largest", "let forward do the same whether compiled or not")
+
+
+@check("arch", "compile", needs=["builds", "deterministic"])
+def compile_eagerly(subject: ArchitectureSubject) -> None:
+    """Compiled by torch.compile (backend aot_eager) it gives the same logits."""
+    compiled(subject, "aot_eager")
+
+
+@check("arch", "compile-inductor", needs=["builds", "deterministic"], full=True)
+def compile_with_inductor(subject: ArchitectureSubject) -> None:
+    """Compiled by torch.compile (backend inductor) it gives the same logits."""
+    compiled(subject, "inductor")

@@ -1,0 +1,1 @@
+"""Checks of another kind; none yet."""

@@ -1,0 +1,198 @@
+"""What checks are given: a plugin, or one of its components ready to be built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from segkit.declarations import Architecture, Component, Dataset, Explainer, Loss, Metric, Task
+from segkit.discovery import Found, Plugin
+from segkit.params import build, describe
+from segkit.testing.check import fail
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+class Subject:
+    """What a check looks at.
+
+    Attributes:
+        kind: which checks apply.
+        name: what `xfail` calls it.
+        label: what people read.
+    """
+
+    kind: str
+    name: str
+    label: str
+    full_name: str
+
+
+class PluginSubject(Subject):
+    """One entry point of the distribution."""
+
+    kind = "plugin"
+
+    def __init__(self, plugin: Plugin) -> None:
+        self.plugin = plugin
+        self.name = self.label = self.full_name = plugin.name
+
+
+class ComponentSubject(Subject):
+    """One component with the params it is checked with.
+
+    Args:
+        settings: params by name, over those the declaration asks for.
+    """
+
+    def __init__(self, found: Found, settings: Mapping[str, Any]) -> None:
+        self.found = found
+        self.component: Component = found.component
+        self.settings = settings
+        self.kind = found.component.kind
+        self.name = self.label = found.component.name
+        self.full_name = found.full_name
+
+    @cached_property
+    def params(self) -> Any:
+        """An instance of the component's params."""
+        return build(self.component.params, self.wanted(), f"{self.kind} {self.name}")
+
+    def wanted(self) -> Mapping[str, Any]:
+        """The params that are not at their default."""
+        return self.settings
+
+    @cached_property
+    def factory(self) -> Any:
+        """The component's factory, imported."""
+        return self.found.load()
+
+
+class ArchitectureSubject(ComponentSubject):
+    """A network in 2D or 3D, built small: with `Architecture.small` over the declared defaults."""
+
+    component: Architecture
+
+    def __init__(self, found: Found, settings: Mapping[str, Any], dims: int) -> None:
+        super().__init__(found, settings)
+        self.dims = dims
+        self.label = f"{self.name} {dims}D"
+        self.full_name = f"{found.full_name} ({dims}D)"
+
+    def wanted(self) -> Mapping[str, Any]:
+        """Declared defaults, then the params of the small variant, then those given."""
+        declared = self.component.defaults.get(self.dims, {})
+        own = {name.removeprefix("arch."): value for name, value in declared.items() if name.startswith("arch.")}
+        known = {field: value for field, value in own.items() if field in describe(self.component.params)}
+        return {**known, **self.component.small, **self.settings}
+
+    def task(self, channels: int = 3, classes: int = 2) -> Task:
+        """A task with so many channels and classes."""
+        return Task(channels, tuple(f"class-{number}" for number in range(1, classes + 1)), self.dims)
+
+    def build(self, channels: int = 3, classes: int = 2, seed: int = 0) -> nn.Module:
+        """Build the network with weights that depend on the seed alone, in eval mode."""
+        import torch
+        from torch import nn
+
+        torch.manual_seed(seed)
+        model = self.factory(self.task(channels, classes), self.params)
+        if not isinstance(model, nn.Module):
+            fail(f"the factory returned {type(model).__name__}", "return the network itself", "a torch.nn.Module")
+        return model.eval()
+
+    @cached_property
+    def network(self) -> nn.Module:
+        """The network in eval mode, shared by all checks that leave it as it is."""
+        return self.build()
+
+    @cached_property
+    def minimum(self) -> int:
+        """The smallest side it takes, as it states it."""
+        return int(getattr(self.network, "size_minimum", 1))
+
+    @cached_property
+    def multiple(self) -> int:
+        """What sides of exported graphs are multiples of, as it states it."""
+        return int(getattr(self.network, "size_multiple", 1))
+
+    def side(self, about: int) -> int:
+        """A side of about so many cells that is a multiple and no less than the minimum."""
+        return -(-max(about, self.minimum) // self.multiple) * self.multiple
+
+    @cached_property
+    def size(self) -> tuple[int, ...]:
+        """The size that most checks work at, the sides unequal."""
+        about = (32, 48) if self.dims == 2 else (8, 12, 16)
+        return tuple(self.side(side) + (position * self.multiple) for position, side in enumerate(about))
+
+    def images(self, samples: int = 2, size: tuple[int, ...] | None = None, channels: int = 3) -> torch.Tensor:
+        """Reproducible random images (N, C, *S)."""
+        import torch
+
+        generator = torch.Generator().manual_seed(samples)
+        return torch.randn(samples, channels, *(size or self.size), generator=generator)
+
+    def logits(self, model: Callable[[torch.Tensor], object], images: torch.Tensor) -> torch.Tensor:
+        """The logits of a model in eval mode, without gradients; fails where they are no tensor."""
+        import torch
+
+        with torch.no_grad():
+            found = model(images)
+        if not isinstance(found, torch.Tensor):
+            fail(
+                f"eval mode gave {type(found).__name__}",
+                "return the main logits alone unless self.training",
+                "a tensor",
+            )
+        return found
+
+    @cached_property
+    def reference(self) -> torch.Tensor:
+        """The logits of `network` on two images."""
+        return self.logits(self.network, self.images())
+
+
+class LossSubject(ComponentSubject):
+    """A loss."""
+
+    component: Loss
+
+    def function(self, channels: int, dims: int = 2) -> Any:
+        """The loss for K logits."""
+        classes = ("a",) if channels == 1 else tuple(f"class-{number}" for number in range(1, channels))
+        return self.factory(Task(3, classes, dims), self.params)
+
+
+class MetricSubject(ComponentSubject):
+    """A metric."""
+
+    component: Metric
+
+
+class DatasetSubject(ComponentSubject):
+    """A dataset."""
+
+    component: Dataset
+
+
+class ExplainerSubject(ComponentSubject):
+    """An explainer."""
+
+    component: Explainer
+
+
+SUBJECTS: dict[str, type[ComponentSubject]] = {
+    "data": DatasetSubject,
+    "loss": LossSubject,
+    "metric": MetricSubject,
+    "explainer": ExplainerSubject,
+}
+
+
+def subject_type(kind: str) -> type[ComponentSubject]:
+    """The subject of a kind of component."""
+    return SUBJECTS[kind]

@@ -1,0 +1,46 @@
+"""The checks as one parametrised pytest function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from segkit.testing.suite import Item, Suite
+
+
+def plugin_checks(
+    distribution: str,
+    *,
+    xfail: Mapping[str, str] | None = None,
+    params: Mapping[str, Mapping[str, Any]] | None = None,
+    full: bool = False,
+) -> Callable[[Item], None]:
+    """Return a pytest function with one test per check of an installed distribution.
+
+        test_plugin = plugin_checks("segkit-mynet")
+
+    Args:
+        xfail: known gaps, {"onnx": "why"} or {"mynet:onnx": "why"}; one that passes all the same is a failure.
+        params: component name -> params to check it with, where the declared small ones do not serve.
+        full: also what takes long, such as compiling with inductor.
+
+    Raises:
+        UsageError: the distribution is not installed, or xfail or params name what it does not have.
+    """
+    import pytest
+
+    suite = Suite.of(distribution, xfail=xfail or {}, params=params or {}, full=full)
+
+    @pytest.mark.parametrize("item", list(suite.items()), ids=str)
+    def test_plugin(item: Item) -> None:
+        """The plugin passes a check of the conformance kit."""
+        __tracebackhide__ = True
+        outcome = suite.outcome(item)
+        if outcome.status == "skipped":
+            pytest.skip(outcome.reason)
+        if outcome.status == "xfailed":
+            pytest.xfail(outcome.reason)
+        if outcome.failure is not None:
+            raise outcome.failure
+
+    return test_plugin
