@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from segkit.data.case import Case, Problem, Sample
 from segkit.declarations import Task
+
+if TYPE_CHECKING:
+    import numpy as np
 
 SPLITS = ("train", "val", "test")
 
@@ -15,9 +18,14 @@ SPLITS = ("train", "val", "test")
 class DatasetReader(Protocol):
     """A dataset on disk: a class whose instances list and read cases.
 
-    Where a file can be decoded faster at a part of its scale, a reader may also offer
-    `read_resized(case, size) -> Sample`: as `read`, but with the image on the grid `size`, resampled linearly with
-    antialiasing, and the sample's `grid` given (`segkit.data.reading`).
+    What a reader may offer besides:
+    - `read_resized(case, size) -> Sample`, where a file can be decoded faster at a part of its scale: as `read`, but
+      with the image on the grid `size`, resampled linearly with antialiasing, and the sample's `grid` given
+      (`segkit.data.reading`). It is for photographs: volumes are read by `read`.
+    - what `LabelFiles` describes, where its files have a format of their own.
+
+    A volume is given in RAS orientation, its axes in the order D (inferior to superior), H (posterior to anterior),
+    W (left to right), with spacing and affine in that order.
 
     Attributes:
         task: in_channels, classes and spatial dims of the files themselves (2 photographs, 3 volumes).
@@ -55,3 +63,37 @@ class DatasetReader(Protocol):
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> Sequence[Problem]:
         """Read everything and return all that is wrong, what `cases` raises included; progress(done, total) cases."""
+
+
+class LabelFiles(Protocol):
+    """How files outside of a dataset are read and predictions written, in its own format; all of it optional.
+
+    Without it predictions of photographs are palette PNG, those of volumes .npz. Every method is a classmethod or
+    static: `segkit predict` calls it on files that belong to no dataset.
+
+    Attributes:
+        suffixes: of the files that `open_file` reads, small letters, such as (".nii", ".nii.gz"); the first that fits a
+            whole name's end counts.
+    """
+
+    suffixes: tuple[str, ...]
+
+    @classmethod
+    def open_file(cls, path: Path) -> Sample:
+        """Read one image, without a mask, oriented as `read` orients; raises SegkitError that names the file."""
+
+    @classmethod
+    def write_labels(cls, stem: Path, labels: np.ndarray, like: Path) -> Path:
+        """Write a label map (*S) on the oriented grid as a file beside which `like` can be laid.
+
+        Args:
+            stem: folder and name without the suffix, which is the format's.
+            like: the image it belongs to; its orientation, grid, affine and header codes are taken.
+
+        Returns:
+            The file that was written, whole or not at all.
+        """
+
+    @classmethod
+    def read_labels(cls, path: Path) -> np.ndarray:
+        """Read a label map (*S) that `write_labels` or others wrote, on the oriented grid, in an integer type."""
