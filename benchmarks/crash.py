@@ -28,7 +28,7 @@ PHASES = {
     "training step": ("segkit.engine.train:Trainer.take_step", 1, 18),
     "checkpoint writer": ("segkit.engine.sealed:save", 1, 5),
     "write to rename": ("segkit.files:Path.replace", 3, 8),
-    "evaluation": ("segkit.engine.evaluate:write_labels", 1, 3),
+    "evaluation": ("segkit.engine.predictions:write_labels", 1, 3),
     "report": ("segkit.report.writer:write_text", 1, 1),
 }
 

@@ -25,7 +25,7 @@ PLACES = {
     "in a step": ("segkit.engine.train:Trainer.take_step", 4),
     "in the checkpoint writer": ("segkit.files:os.fsync", 14),
     "between write and rename": ("segkit.files:Path.replace", 8),
-    "in evaluation": ("segkit.engine.evaluate:write_labels", 2),
+    "in evaluation": ("segkit.engine.predictions:write_labels", 2),
     "in the report": ("segkit.job:write_report", 1),
 }
 

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from segkit.data.batches import Batches
-from segkit.data.case import Case
+from segkit.data.case import Case, Sample
+from segkit.data.check import check_sample
 from segkit.data.dataset import DatasetReader
 from segkit.data.prefetch import prefetch
 from segkit.data.reading import read_at
 from segkit.engine.infer import Predictor, decode
 from segkit.engine.measure import CaseScores, ChosenMetric, score_case
+from segkit.engine.predictions import read_labels as read_labels
+from segkit.engine.predictions import write_prediction
 from segkit.engine.progress import Progress
+from segkit.engine.volumes import VolumePredictor
 from segkit.errors import SegkitError
-from segkit.files import write_whole
-
-# Distinct for the colour-blind (Okabe and Ito 2008); label 0 is black.
-PALETTE = (0, 0, 0, 230, 159, 0, 86, 180, 233, 0, 158, 115, 240, 228, 66, 0, 114, 178, 213, 94, 0, 204, 121, 167)
 
 
 def evaluate(
     reader: DatasetReader,
     dataset_name: str,
     cases: Sequence[Case],
-    predictor: Predictor,
+    predictor: Predictor | VolumePredictor,
     metrics: Sequence[ChosenMetric],
     *,
     predictions: Path | None,
@@ -48,21 +47,44 @@ def evaluate(
     """
     scores = []
     ordered = sorted(cases, key=lambda case: case.id)
-    samples = prefetch(lambda case: read_at(reader, case, predictor.size, dataset_name), ordered, workers)
+    samples = read_ahead(reader, ordered, predictor, dataset_name, workers)
     progress.start("evaluate", len(cases), "cases")
     for case, sample in zip(ordered, samples, strict=True):
         if sample.mask is None:
             raise SegkitError(f"case {case.id} has no mask", "score a split whose cases all have one")
-        labels = predictor.labels(sample.image, sample.shape)
+        labels = predictor.labels(sample.image, sample.shape, sample.spacing)
         labels = labels if postprocess is None else postprocess(labels)
         scores.append(
-            score_case(case, labels, sample.mask, sample.spacing, predictor.task, metrics, background=background)
+            score_case(case, labels, sample.mask, sample.spacing, reader.task, metrics, background=background)
         )
         if predictions is not None:
-            write_labels(predictions / f"{case.id}.png", labels)
+            write_prediction(reader, predictions, case, labels, sample)
         progress.advance()
     progress.finish()
     return scores
+
+
+def read_ahead(
+    reader: DatasetReader,
+    cases: Sequence[Case],
+    predictor: Predictor | VolumePredictor,
+    dataset_name: str,
+    workers: int,
+) -> Generator[Sample, None, None]:
+    """Read cases in order, as the predictor takes them: photographs at its size, volumes as they are.
+
+    Of volumes no more than two are read while another is predicted: each may be large.
+    """
+    if isinstance(predictor, VolumePredictor):
+        return prefetch(lambda case: read_whole(reader, case, dataset_name), cases, min(1, workers))
+    return prefetch(lambda case: read_at(reader, case, predictor.size, dataset_name), cases, workers)
+
+
+def read_whole(reader: DatasetReader, case: Case, dataset_name: str) -> Sample:
+    """Read and check one case on its own grid; raises SegkitError where it cannot be read or is not the task's."""
+    sample = reader.read(case)
+    check_sample(sample, case, reader.task, dataset_name)
+    return sample
 
 
 def validate(batches: Batches, predictor: Predictor, metrics: Sequence[ChosenMetric]) -> dict[str, float]:
@@ -86,16 +108,3 @@ def validate(batches: Batches, predictor: Predictor, metrics: Sequence[ChosenMet
         finite = values[np.isfinite(values)]
         means[f"{metric.name}@store"] = float(finite.mean()) if finite.size else float("nan")
     return means
-
-
-def write_labels(path: Path, labels: np.ndarray) -> None:
-    """Write a label map (H, W) as a palette PNG whose indices are the labels."""
-    image = Image.fromarray(labels, mode="L")
-    image.putpalette(PALETTE)
-    write_whole(path, lambda stream: image.save(stream, format="PNG"))
-
-
-def read_labels(path: Path) -> np.ndarray:
-    """Read a label map that `write_labels` wrote, (H, W) uint8."""
-    with Image.open(path) as image:
-        return np.asarray(image)

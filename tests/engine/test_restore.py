@@ -1,5 +1,7 @@
 """Scores restored slab by slab against torch's interpolation of the whole."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -16,7 +18,7 @@ SIDES = st.tuples(*[st.integers(1, 9)] * 3)
 def slabs(scores: torch.Tensor, cuts: list[int]):
     """Cut scores into slabs; each is overwritten once the next is asked for."""
     bounds = sorted({0, scores.shape[1], *(cut for cut in cuts if cut < scores.shape[1])})
-    for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
+    for start, stop in itertools.pairwise(bounds):
         part = scores[:, start:stop].clone()
         yield start, part
         part.fill_(float("nan"))

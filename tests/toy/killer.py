@@ -76,7 +76,7 @@ def sync_part(descriptor: int) -> None:
 def main(place: str, count: str, out: str, how: str, *options: str) -> None:
     """Do what the module's docstring says."""
     if "plain-writes" in options:
-        for name in ("segkit.files", "segkit.engine.sealed", "segkit.engine.evaluate"):
+        for name in ("segkit.files", "segkit.engine.sealed", "segkit.engine.predictions"):
             import_module(name).write_whole = write_in_parts  # type: ignore[attr-defined]
     steps = Path(out + ".steps")
 
