@@ -18,6 +18,16 @@ class UNetParams:
         "none", "Normalisation after each 3x3 convolution, which then has no bias of its own."
     )
     dropout: float = param(0.0, "Dropout probability at the end of the contracting path.", min=0, max=0.95)
+    upsampling: Literal["transposed", "interpolate"] = param(
+        "transposed", "2x2 transposed convolution, or a 1x1 convolution and linear interpolation."
+    )
+    residual: bool = param(False, "Add each block's input to its result before the last ReLU.")
+    deep_supervision: bool = param(
+        False, "A head and a loss on every level of the decoder, each with half the weight of the finer one."
+    )
+    checkpointing: bool = param(
+        False, "Compute inner activations again in the backward pass: less memory, more time, equal weights."
+    )
 
 
 @hookimpl
@@ -33,6 +43,7 @@ def segkit_architectures() -> list[Architecture]:
             "MICCAI 2015, https://arxiv.org/abs/1505.04597",
             spatial_dims=(2, 3),
             layers={"last": "decoder.0", "middle": "bottleneck"},
+            small={"width": 4, "depth": 2},
             defaults={
                 2: {"arch.norm": "instance", "arch.width": 24},
                 3: {"arch.norm": "instance", "arch.width": 16, "arch.depth": 3},

@@ -14,6 +14,7 @@ TRANSPOSED: dict[int, type[nn.ConvTranspose2d] | type[nn.ConvTranspose3d]] = {
 }
 POOLING: dict[int, type[nn.MaxPool2d] | type[nn.MaxPool3d]] = {2: nn.MaxPool2d, 3: nn.MaxPool3d}
 BATCH_NORM: dict[int, type[nn.BatchNorm2d] | type[nn.BatchNorm3d]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+LINEAR = {2: "bilinear", 3: "trilinear"}
 
 LARGEST_GROUPS = 8
 
@@ -43,24 +44,78 @@ class DoubleConvolution(nn.Sequential):
     def __init__(self, dims: int, in_channels: int, out_channels: int, norm: str) -> None:
         layers: list[nn.Module] = []
         for channels in (in_channels, out_channels):
-            layers.append(CONVOLUTION[dims](channels, out_channels, 3, padding=1, bias=norm == "none"))
-            if norm != "none":
-                layers.append(normalization(norm, dims, out_channels))
+            layers += convolution(dims, channels, out_channels, 3, norm)
             layers.append(nn.ReLU())
         super().__init__(*layers)
 
 
+class ResidualConvolution(nn.Module):
+    """Two 3x3 convolutions to whose result the input is added before the last ReLU; (N, C, *S) to (N, K, *S).
+
+    The basic block of He, Zhang, Ren and Sun (2016): where the channels change, the input goes through a 1x1
+    convolution and normalisation.
+    """
+
+    def __init__(self, dims: int, in_channels: int, out_channels: int, norm: str) -> None:
+        super().__init__()
+        self.convolutions = nn.Sequential(
+            *convolution(dims, in_channels, out_channels, 3, norm),
+            nn.ReLU(),
+            *convolution(dims, out_channels, out_channels, 3, norm),
+        )
+        unchanged = in_channels == out_channels
+        self.shortcut = nn.Sequential(*([] if unchanged else convolution(dims, in_channels, out_channels, 1, norm)))
+        self.activation = nn.ReLU()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the merged map."""
+        merged: torch.Tensor = self.activation(self.convolutions(x) + self.shortcut(x))
+        return merged
+
+
+def convolution(dims: int, in_channels: int, out_channels: int, kernel: int, norm: str) -> list[nn.Module]:
+    """Return a convolution that keeps the grid, and its normalisation if there is one."""
+    layer = CONVOLUTION[dims](in_channels, out_channels, kernel, padding=kernel // 2, bias=norm == "none")
+    return [layer] if norm == "none" else [layer, normalization(norm, dims, out_channels)]
+
+
+def double_convolution(dims: int, in_channels: int, out_channels: int, norm: str, *, residual: bool) -> nn.Module:
+    """Return the block of one node: two convolutions, with or without the input added."""
+    block: type[DoubleConvolution] | type[ResidualConvolution] = ResidualConvolution if residual else DoubleConvolution
+    return block(dims, in_channels, out_channels, norm)
+
+
 class UpBlock(nn.Module):
-    """2x2 transposed convolution, the skips of that grid concatenated in front, two convolutions.
+    """The grid doubled, the skips of that grid concatenated in front, two convolutions.
 
     Args:
         skips: how many maps of the finer grid are concatenated; one in a U-Net.
+        upsampling: "transposed" for a 2x2 transposed convolution, "interpolate" for a 1x1 convolution to as many
+            channels and linear interpolation at cell centres.
     """
 
-    def __init__(self, dims: int, in_channels: int, out_channels: int, norm: str, skips: int = 1) -> None:
+    def __init__(
+        self,
+        dims: int,
+        in_channels: int,
+        out_channels: int,
+        norm: str,
+        skips: int = 1,
+        *,
+        upsampling: str = "transposed",
+        residual: bool = False,
+    ) -> None:
         super().__init__()
-        self.up = TRANSPOSED[dims](in_channels, out_channels, 2, stride=2)
-        self.convolutions = DoubleConvolution(dims, (skips + 1) * out_channels, out_channels, norm)
+        self.up: nn.Module
+        if upsampling == "transposed":
+            self.up = TRANSPOSED[dims](in_channels, out_channels, 2, stride=2)
+        else:
+            # Both are linear and give the same in either order; before, the convolution has a quarter of the cells.
+            self.up = nn.Sequential(
+                CONVOLUTION[dims](in_channels, out_channels, 1),
+                nn.Upsample(scale_factor=2, mode=LINEAR[dims], align_corners=False),
+            )
+        self.convolutions = double_convolution(dims, (skips + 1) * out_channels, out_channels, norm, residual=residual)
 
     def forward(self, x: torch.Tensor, *skips: torch.Tensor) -> torch.Tensor:
         """Double the grid of `x` (N, 2C, *S) and merge it with each of `skips` (N, C, *2S); returns (N, C, *2S)."""

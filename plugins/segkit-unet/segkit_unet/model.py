@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
+
 import torch
 from torch import nn
+from torch.nn import functional
 
-from segkit import SegkitError, Task
+from segkit import Outputs, SegkitError, Task
 from segkit_unet import UNetParams
-from segkit_unet.blocks import CONVOLUTION, POOLING, DoubleConvolution, UpBlock, initialize
+from segkit_unet.blocks import CONVOLUTION, LINEAR, POOLING, UpBlock, double_convolution, initialize
+from segkit_unet.checkpointing import recomputed
 from segkit_unet.padding import crop, pad_to_multiple
 
 
@@ -15,6 +20,10 @@ class UNet(nn.Module):
     """The U-Net of Ronneberger, Fischer and Brox (2015), with zero-padded convolutions so that the size is kept.
 
     `encoder[i]` and `decoder[i]` work on the same grid, 0 the finest; `decoder[0]` is the last block before the head.
+
+    Args:
+        deep_supervision: a head with a loss of its own on every block of the decoder, `auxiliary[i]` on `decoder[i+1]`.
+        checkpointing: compute inner activations again in the backward pass.
 
     Attributes:
         size_multiple: sides that are multiples of it need no padding inside.
@@ -31,26 +40,39 @@ class UNet(nn.Module):
         depth: int = 4,
         norm: str = "none",
         dropout: float = 0.0,
+        upsampling: str = "transposed",
+        residual: bool = False,
+        deep_supervision: bool = False,
+        checkpointing: bool = False,
     ) -> None:
         super().__init__()
         widths = [width * 2**level for level in range(depth + 1)]
-        before = [in_channels, *widths]
+        blocks = [
+            double_convolution(spatial_dims, before, after, norm, residual=residual)
+            for before, after in zip([in_channels, *widths], widths, strict=False)
+        ]
+        self.spatial_dims = spatial_dims
+        self.checkpointing = checkpointing
         self.size_multiple = 2**depth
         self.size_minimum = 2 * self.size_multiple
-        self.encoder = nn.ModuleList(
-            DoubleConvolution(spatial_dims, before[level], widths[level], norm) for level in range(depth)
-        )
+        self.encoder = nn.ModuleList(blocks[:depth])
         self.pool = POOLING[spatial_dims](2)
-        self.bottleneck = DoubleConvolution(spatial_dims, before[depth], widths[depth], norm)
+        self.bottleneck = blocks[depth]
         self.dropout = nn.Dropout(dropout)
         self.decoder = nn.ModuleList(
-            UpBlock(spatial_dims, widths[level + 1], widths[level], norm) for level in range(depth)
+            UpBlock(spatial_dims, coarse, fine, norm, upsampling=upsampling, residual=residual)
+            for fine, coarse in itertools.pairwise(widths)
         )
         self.head = CONVOLUTION[spatial_dims](width, out_channels, 1)
+        supervised = widths[1:depth] if deep_supervision else []
+        self.auxiliary = nn.ModuleList(CONVOLUTION[spatial_dims](channels, out_channels, 1) for channels in supervised)
         self.apply(initialize)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return logits (N, K, *S) of images (N, C, *S); raises SegkitError where a side is too small."""
+    def forward(self, x: torch.Tensor) -> torch.Tensor | Outputs:
+        """Return logits (N, K, *S) of images (N, C, *S); raises SegkitError where a side is too small.
+
+        In train mode with deep supervision the coarser logits follow, each level with half the weight of the finer one.
+        """
         size = x.shape[2:]
         if min(size) < self.size_minimum:
             raise SegkitError(
@@ -58,21 +80,44 @@ class UNet(nn.Module):
                 f"give at least {self.size_minimum} along each side, or lower arch.depth",
             )
         padded = pad_to_multiple(x, self.size_multiple)
-        logits = self.on_multiples(padded)
-        return logits if padded is x else crop(logits, size)
+        maps = self.decoded(padded)
+        logits: torch.Tensor = self.head(maps[0])
+        if padded is not x:
+            logits = crop(logits, size)
+        if not self.training or not len(self.auxiliary):
+            return logits
+        coarse = [head(maps[level]) for level, head in enumerate(self.auxiliary, start=1)]
+        if padded is not x:
+            coarse = [crop(self.resize(one, padded.shape[2:]), size) for one in coarse]
+        return Outputs([logits, *coarse], [0.5**level for level in range(len(coarse) + 1)])
 
-    def on_multiples(self, x: torch.Tensor) -> torch.Tensor:
-        """Return logits of images whose sides are multiples of `size_multiple`."""
+    def decoded(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """Return the map of every block of the decoder, finest first, of images whose sides are multiples."""
         skips = []
         for block in self.encoder:
-            x = block(x)
+            x = self.call(block, x)
             skips.append(x)
             x = self.pool(x)
-        x = self.dropout(self.bottleneck(x))
-        for level in reversed(range(len(self.decoder))):
-            x = self.decoder[level](x, skips[level])
-        logits: torch.Tensor = self.head(x)
-        return logits
+        x = self.dropout(self.call(self.bottleneck, x))
+        maps = []
+        for block, skip in zip(reversed(self.decoder), reversed(skips), strict=True):
+            x = self.call(block, x, skip)
+            maps.append(x)
+        return maps[::-1]
+
+    def call(self, block: nn.Module, *inputs: torch.Tensor) -> torch.Tensor:
+        """Call a block, keeping its inner activations for the backward pass or not."""
+        if self.checkpointing and self.training and torch.is_grad_enabled():
+            return recomputed(block, *inputs)
+        result: torch.Tensor = block(*inputs)
+        return result
+
+    def resize(self, logits: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
+        """Interpolate coarse logits linearly at cell centres.
+
+        Where the image was padded, a coarse grid has no whole number of cells over the image itself.
+        """
+        return functional.interpolate(logits, size=tuple(size), mode=LINEAR[self.spatial_dims], align_corners=False)
 
 
 def build(task: Task, params: UNetParams) -> UNet:
@@ -85,4 +130,8 @@ def build(task: Task, params: UNetParams) -> UNet:
         depth=params.depth,
         norm=params.norm,
         dropout=params.dropout,
+        upsampling=params.upsampling,
+        residual=params.residual,
+        deep_supervision=params.deep_supervision,
+        checkpointing=params.checkpointing,
     )
