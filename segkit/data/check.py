@@ -58,6 +58,8 @@ def _mask_problems(mask: np.ndarray, shape: tuple[int, ...], task: Task) -> Iter
         yield f"the mask's type {mask.dtype} is not an integer type"
         return
     classes = len(task.classes)
+    if not mask.size or (mask.min() >= 0 and mask.max() <= classes):
+        return
     outside = (mask != IGNORE) & ((mask < 0) | (mask > classes))
     if outside.any():
         found = ", ".join(str(label) for label in np.unique(mask[outside])[:5])

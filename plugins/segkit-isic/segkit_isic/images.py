@@ -76,16 +76,17 @@ def read_mask(root: Path, file: str) -> Image.Image:
     mask = decode(root, file).picture
     if mask.mode != "L":
         mask = mask.convert("L")
-    counts = np.asarray(mask.histogram())
-    highest = int(counts.nonzero()[0].max())
+    values = np.asarray(mask)
+    highest = int(values.max())
     if 0 < highest <= THRESHOLD:
         raise UnusableFileError(
             file,
             f"has no pixel above {THRESHOLD} (its highest is {highest}) and would be read as empty",
             "write the mask with 0 for skin and 255 for lesion",
         )
-    grey = counts[GREY].sum() / counts.sum()
-    if grey > MOST_GREY and np.count_nonzero(counts) > 2:
+    # Wrapping around, one comparison covers both ends; a histogram takes ten times as long.
+    grey = np.count_nonzero(values - np.uint8(GREY.start) < GREY.stop - GREY.start) / values.size
+    if grey > MOST_GREY and len(np.unique(values)) > 2:
         raise UnusableFileError(
             file,
             f"is not a black and white mask: {grey:.0%} of its pixels are grey",
