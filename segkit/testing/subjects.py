@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from segkit.data.dataset import DatasetReader
 from segkit.declarations import Architecture, Component, Dataset, Explainer, Loss, Metric, Task
 from segkit.discovery import Found, Plugin
 from segkit.params import build, describe
@@ -174,9 +177,31 @@ class MetricSubject(ComponentSubject):
 
 
 class DatasetSubject(ComponentSubject):
-    """A dataset."""
+    """A dataset and a generated sample of it."""
 
     component: Dataset
+
+    @cached_property
+    def folder(self) -> tempfile.TemporaryDirectory[str]:
+        """Where samples are written; gone with the subject."""
+        return tempfile.TemporaryDirectory()
+
+    def new_root(self) -> Path:
+        """Write another sample."""
+        root = Path(tempfile.mkdtemp(dir=self.folder.name))
+        self.factory.make_sample(root, self.params)
+        return root
+
+    @cached_property
+    def root(self) -> Path:
+        """The sample."""
+        return self.new_root()
+
+    @cached_property
+    def reader(self) -> DatasetReader:
+        """The sample, opened."""
+        reader: DatasetReader = self.factory(self.root, self.params)
+        return reader
 
 
 class ExplainerSubject(ComponentSubject):
