@@ -18,6 +18,7 @@ from segkit.engine.device import choose_device, default_workers, describe_machin
 from segkit.engine.evaluate import evaluate
 from segkit.engine.infer import Predictor
 from segkit.engine.measure import CaseScores
+from segkit.engine.memory import peak_memory, start_peak
 from segkit.engine.postprocess import postprocessing
 from segkit.engine.progress import Progress
 from segkit.engine.stop import StopRequest
@@ -76,7 +77,13 @@ def run_job(plan: Plan, folder: Path, progress: Progress, resume: Resume | None 
         with job.timed("evaluate"):
             scores = score(job, predictor)
         summary = summary_record(
-            plan, scores, job.parts.metrics, weights=weights, parameters=job.parts.parameters, seconds=job.seconds
+            plan,
+            scores,
+            job.parts.metrics,
+            weights=weights,
+            parameters=job.parts.parameters,
+            seconds=job.seconds,
+            peak_memory=peak_memory(job.device),
         )
         keep_model(job, predictor, stores, weights, summary["scores"])
         write_json(job.folder / "summary.json", summary)
@@ -89,6 +96,7 @@ def start_job(plan: Plan, folder: Path, progress: Progress, stop: StopRequest, r
     """Choose the device and build the components, so that what cannot work ends before the data are touched."""
     run = plan.config.run
     device = choose_device(run.device)
+    start_peak(device)
     set_threads(run.threads if resume is None or run.threads is not None else resume.threads)
     if run.deterministic:
         set_determinism(device)

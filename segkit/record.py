@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -85,8 +86,14 @@ def summary_record(
     weights: str,
     parameters: int,
     seconds: Mapping[str, float],
+    peak_memory: Mapping[str, int | None] | None = None,
 ) -> dict[str, Any]:
-    """What summary.json holds."""
+    """What summary.json holds.
+
+    Args:
+        seconds: by stage.
+        peak_memory: in bytes, as `segkit.engine.memory.peak_memory` returns it.
+    """
     dataset = plan.data.component
     assert isinstance(dataset, Dataset)
     return {
@@ -107,9 +114,17 @@ def summary_record(
         "higher_is_better": {metric.name: metric.declaration.higher_is_better for metric in metrics},
         "components": component_versions(plan),
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
+        "peak_memory": dict(peak_memory or {}),
+        "references": references_digest(scores),
         "postprocess": postprocess_record(plan.config.evaluate),
         "scores": score_rows(scores, plan.scored_task, metrics, plan.config.evaluate.aggregation),
     }
+
+
+def references_digest(scores: Sequence[CaseScores]) -> str:
+    """Return a SHA-256 over ids, patients and reference masks of what was scored: equal only for the same cases."""
+    rows = sorted([row.case, row.group or "", row.reference_digest] for row in scores)
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
 def history_line(record: Mapping[str, Any]) -> str:

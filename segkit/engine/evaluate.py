@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from segkit.data.dataset import DatasetReader
 from segkit.data.prefetch import prefetch
 from segkit.data.reading import read_at
 from segkit.engine.infer import Predictor, decode
-from segkit.engine.measure import CaseScores, ChosenMetric, score_case
+from segkit.engine.measure import CaseScores, ChosenMetric, reference_digest, score_case
 from segkit.engine.predictions import read_labels as read_labels
 from segkit.engine.predictions import write_prediction
 from segkit.engine.progress import Progress
@@ -54,9 +55,8 @@ def evaluate(
             raise SegkitError(f"case {case.id} has no mask", "score a split whose cases all have one")
         labels = predictor.labels(sample.image, sample.shape, sample.spacing)
         labels = labels if postprocess is None else postprocess(labels)
-        scores.append(
-            score_case(case, labels, sample.mask, sample.spacing, reader.task, metrics, background=background)
-        )
+        row = score_case(case, labels, sample.mask, sample.spacing, reader.task, metrics, background=background)
+        scores.append(replace(row, reference_digest=reference_digest(sample.mask, sample.spacing)))
         if predictions is not None:
             write_prediction(reader, predictions, case, labels, sample)
         progress.advance()

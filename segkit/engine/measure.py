@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -68,6 +69,7 @@ class CaseScores:
         reference, predicted: int64 (classes,), pixels or voxels.
         values: metric name -> float64 (classes,).
         counts: metric name -> what was measured, without distances, to be summed over cases.
+        reference_digest: SHA-256 of the reference mask with its grid; "" where nobody asked for it.
     """
 
     case: str
@@ -76,6 +78,7 @@ class CaseScores:
     predicted: np.ndarray
     values: Mapping[str, np.ndarray]
     counts: Mapping[str, Measurement] = field(default_factory=dict)
+    reference_digest: str = ""
 
     def mean(self, metric: str) -> float:
         """The mean over the classes whose value is a number; NaN where there is none."""
@@ -132,6 +135,12 @@ def score_case(
         counts[metric.name] = replace(measured[key], distances={})
     first = next(iter(measured.values()))
     return CaseScores(case.id, case.group, first.reference, first.predicted, values, counts)
+
+
+def reference_digest(mask: np.ndarray, spacing: tuple[float, ...] | None) -> str:
+    """Return a SHA-256 that equal reference masks (*S) on equal grids share, whatever integers hold the labels."""
+    header = f"{mask.shape} {spacing and tuple(map(float, spacing))}".encode()
+    return hashlib.sha256(header + np.ascontiguousarray(mask, dtype=np.uint8).tobytes()).hexdigest()
 
 
 def scored_task(task: Task, background: bool) -> Task:

@@ -1,0 +1,49 @@
+"""The largest amount of memory that a stretch of work took."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+
+import torch
+
+STATUS = Path("/proc/self/status")
+CLEAR = Path("/proc/self/clear_refs")
+RESET_PEAK = "5"
+"""What the kernel wants to read in clear_refs to begin the peak anew (Linux, proc(5))."""
+
+
+def start_peak(device: torch.device) -> None:
+    """Begin a new peak: what earlier work in this process took no longer counts, where the system can forget it."""
+    # Where this is refused (another system, some containers) the peak stays that of the process so far.
+    with contextlib.suppress(OSError):
+        CLEAR.write_text(RESET_PEAK, encoding="ascii")
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def peak_memory(device: torch.device) -> dict[str, int | None]:
+    """Return the peak since `start_peak` in bytes; None where the system does not say.
+
+    "process" is what was resident, libraries included; "device" is what tensors took on CUDA.
+    """
+    on_device = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
+    return {"process": resident_peak(), "device": on_device}
+
+
+def resident_peak() -> int | None:
+    """Return the largest resident size of this process in bytes."""
+    try:
+        lines = STATUS.read_text(encoding="ascii").splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
