@@ -160,12 +160,15 @@ def read_assignments(texts: Iterable[str]) -> Layer:
 
 
 def section_values(layers: Iterable[Layer], section: str) -> dict[str, Any]:
-    """What the layers, weakest first, say of one section."""
+    """What the layers, weakest first, say of one of the core's sections; raises UsageError for a value of no use."""
     values: dict[str, Any] = {}
+    known = params.describe(SECTIONS[section])
     for layer in layers:
         for dotted, value in layer.values.items():
-            if dotted.startswith(f"{section}."):
-                values[dotted.removeprefix(f"{section}.")] = value
+            name = dotted.removeprefix(f"{section}.")
+            if name != dotted:
+                where = f"{layer.source}, section {section}"
+                values[name] = params.check(known[name], value, where) if name in known else value
     return values
 
 

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segkit.config import ChosenParams, Layer, read_assignments, read_environment, read_file, resolve, toml_value
+from segkit.config import (
+    ChosenParams,
+    Layer,
+    read_assignments,
+    read_environment,
+    read_file,
+    resolve,
+    section_values,
+    toml_value,
+)
 from segkit.errors import SegkitError, UsageError
 from segkit.params import param
 
@@ -144,3 +153,11 @@ def test_assignments_need_their_form(text: str) -> None:
     """A --set that is not KIND.PARAM=VALUE is a usage error."""
     with pytest.raises(UsageError, match=r"KIND\.PARAM=VALUE"):
         read_assignments([text])
+
+
+@pytest.mark.parametrize("name", ["components.metrics", "components.explainers", "data.size"])
+def test_a_section_read_ahead_of_the_rest_is_checked_like_it(name):
+    """A number where names are wanted, or the reverse, is a sentence before the components are looked for."""
+    section, _, field = name.partition(".")
+    with pytest.raises(UsageError, match=rf"flags, section {section}: {field}="):
+        section_values([Layer("flags", {name: True})], section)
