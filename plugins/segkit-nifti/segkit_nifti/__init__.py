@@ -1,0 +1,1 @@
+"""NIfTI volumes for segkit's dataset plugins: read, oriented, checked, and written on the reference's grid."""

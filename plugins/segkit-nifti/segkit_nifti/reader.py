@@ -1,0 +1,124 @@
+"""What the readers of datasets of NIfTI volumes have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segkit import Case, Problem, Sample, SegkitError, Task
+from segkit_nifti.files import SUFFIXES
+from segkit_nifti.grid import check_same_grid
+from segkit_nifti.problems import Faults, UnusableFileError, problems_of, raise_faults
+from segkit_nifti.volumes import check_labels, read_image, read_label, write_label
+
+THREADS = 4
+"""Volumes that are checked at a time: each is in memory whole."""
+
+
+class VolumeReader:
+    """A dataset of NIfTI volumes; a subclass lists its cases in `__init__`.
+
+    A case's `files` are its image, one file per channel, and then its label where there is one; its `meta` has the
+    number of image files under "images".
+
+    Attributes:
+        listed: the cases by split.
+        faults: what the listing shows to be wrong.
+        notes: what people should know about how the files were understood, as label and text.
+        label_hint: the way out of a label outside the classes.
+    """
+
+    task: Task
+    recipe: Mapping[str, Any] = {}
+    reader_version = 1
+    suffixes = SUFFIXES
+    label_hint = "name every label, from 1 without gaps"
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+        self.listed: dict[str, list[Case]] = {}
+        self.faults: Faults = {}
+        self.notes: list[tuple[str, str]] = []
+
+    def cases(self, split: str) -> Sequence[Case]:
+        """Return the cases of "train", "val" or "test", sorted by id; empty where there is no such split.
+
+        Raises:
+            SegkitError: the listing shows files that cannot be used: each kind of fault and the first file with it.
+        """
+        raise_faults(self.faults)
+        return tuple(self.listed.get(split, ()))
+
+    def describe(self) -> Sequence[tuple[str, str]]:
+        """Return how the files were understood, as label and text."""
+        return tuple(self.notes)
+
+    def read(self, case: Case) -> Sample:
+        """Read one case, turned to RAS.
+
+        Returns:
+            image (C, D, H, W) int16 or float32 and mask (D, H, W), D from inferior to superior, H from posterior to
+            anterior, W from left to right; spacing in mm in that order, affine of that index order to RAS mm.
+
+        Raises:
+            UnusableFileError: names the file and what is wrong with it.
+        """
+        count = int(case.meta["images"])
+        names = [self._name(path) for path in case.files]
+        image, grid = read_image(case.files[:count], names[:count], self.task.in_channels)
+        mask = None
+        if len(case.files) > count:
+            labels, label_grid = read_label(case.files[count], names[count])
+            check_same_grid(grid, names[0], label_grid, names[count])
+            mask = self.to_classes(labels, names[count])
+        return Sample(image=image, mask=mask, spacing=grid.spacing, affine=grid.affine)
+
+    def to_classes(self, labels: np.ndarray, name: str) -> np.ndarray:
+        """Turn a file's labels into those of the task; raises UnusableFileError where one is of no class."""
+        check_labels(labels, len(self.task.classes), name, self.label_hint)
+        return labels
+
+    @classmethod
+    def open_file(cls, path: Path) -> Sample:
+        """Read an image that is in no dataset, turned to RAS; raises UnusableFileError."""
+        image, grid = read_image([path], [path.name], None)
+        return Sample(image=image, spacing=grid.spacing, affine=grid.affine)
+
+    @classmethod
+    def write_labels(cls, stem: Path, labels: np.ndarray, like: Path) -> Path:
+        """Write a label map on the RAS grid as `stem`.nii.gz, on the grid and with the header codes of `like`."""
+        return write_label(stem, labels, like)
+
+    @classmethod
+    def read_labels(cls, path: Path) -> np.ndarray:
+        """Read a label map (D, H, W), turned to RAS; raises UnusableFileError."""
+        return read_label(path)[0]
+
+    def verify(self, progress: Callable[[int, int], None] | None = None) -> Sequence[Problem]:
+        """Read every case and return what is wrong, labels that mark nothing included."""
+        every = [case for split in self.listed.values() for case in split]
+        problems = problems_of(self.faults)
+        with ThreadPoolExecutor(THREADS) as pool:
+            for done, problem in enumerate(pool.map(self._check, every), 1):
+                problems += [problem] if problem is not None else []
+                if progress is not None:
+                    progress(done, len(every))
+        return problems
+
+    def _check(self, case: Case) -> Problem | None:
+        try:
+            sample = self.read(case)
+        except UnusableFileError as problem:
+            return Problem(problem.file, problem.reason)
+        except SegkitError as problem:
+            return Problem(self._name(case.files[0]), problem.message)
+        if sample.mask is None or sample.mask.any():
+            return None
+        return Problem(self._name(case.files[-1]), "marks no voxel")
+
+    def _name(self, path: Path) -> str:
+        return (path.relative_to(self.root) if path.is_relative_to(self.root) else path).as_posix()
