@@ -94,6 +94,9 @@ class Architecture(Component):
         layers: dotted module names that explain it, such as {"last": "...", "middle": "..."}.
         defaults: per spatial dims, the config fields and own params that a first run should use,
             such as {2: {"arch.norm": "instance"}}; `segkit info` shows them.
+        settings: "package.module:name" of settings(task, params) -> the config fields that follow from the params, such
+            as the normalisation that pretrained weights were trained with; stronger than a recipe, weaker than what
+            people say. Imports what is heavy only where the params need it.
         small: own params of the smallest sensible variant, over the defaults: what `segkit check` builds.
         export: format ("torch-export", "onnx") -> "dynamic", or "static: " and why the graph takes the traced size
             only; a format that is not named is dynamic.
@@ -104,6 +107,7 @@ class Architecture(Component):
     spatial_dims: tuple[int, ...] = (2,)
     layers: Mapping[str, str] = field(default_factory=dict)
     defaults: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    settings: str = ""
     small: Mapping[str, Any] = field(default_factory=dict)
     export: Mapping[str, str] = field(default_factory=dict)
 
@@ -113,6 +117,8 @@ class Architecture(Component):
             raise ValueError(f"arch {self.name}: spatial_dims must be (2,), (3,) or (2, 3), not {self.spatial_dims!r}")
         if not set(self.defaults) <= set(self.spatial_dims):
             raise ValueError(f"arch {self.name}: defaults must be keyed by spatial dims, not {list(self.defaults)}")
+        if self.settings:
+            check_path(self, "settings", self.settings)
         unknown = set(self.small) - set(self.params.__dataclass_fields__)  # type: ignore[attr-defined]
         if unknown:
             raise ValueError(f"arch {self.name}: small names no param: {', '.join(sorted(unknown))}")
@@ -193,9 +199,17 @@ class Metric(Component):
 
 @dataclass(frozen=True, kw_only=True)
 class Explainer(Component):
-    """An explainer: factory(params) -> fn(model, x, layer | None, target) -> raw signed maps, a status per sample."""
+    """An explainer: factory(params) -> fn(model, x, layer | None, target) -> raw signed maps, a status per sample.
+
+    Attributes:
+        layered: it explains a layer that people choose; otherwise it is given None.
+        several: the function takes a list of targets and returns one result each, from one forward pass.
+    """
 
     kind: ClassVar[str] = "explainer"
+
+    layered: bool = True
+    several: bool = False
 
 
 KINDS: dict[str, type[Component]] = {cls.kind: cls for cls in (Architecture, Dataset, Loss, Metric, Explainer)}

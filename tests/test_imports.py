@@ -27,6 +27,7 @@ FLOORS = (
     ("statistics",),
     ("data",),
     ("engine",),
+    ("explain",),
     ("report",),
     ("plan",),
     ("assemble", "record", "resume", "model"),

@@ -1,0 +1,50 @@
+"""Explanations with evidence: targets, the gradient tap, heat maps, and numbers that say whether to believe them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from segkit.explain.explanation import Explanation, read_explanation
+    from segkit.explain.gradient_tap import Tapped, forward, tap
+    from segkit.explain.heat import crop
+    from segkit.explain.layers import resolve_layer
+    from segkit.explain.targets import BoundTarget, Target, parse_target
+
+__all__ = [
+    "BoundTarget",
+    "Explanation",
+    "Tapped",
+    "Target",
+    "crop",
+    "forward",
+    "parse_target",
+    "read_explanation",
+    "resolve_layer",
+    "tap",
+]
+
+# A target's text is checked before torch is imported, which the rest needs.
+_HOMES = {
+    "BoundTarget": "targets",
+    "Explanation": "explanation",
+    "Tapped": "gradient_tap",
+    "Target": "targets",
+    "crop": "heat",
+    "forward": "gradient_tap",
+    "parse_target": "targets",
+    "read_explanation": "explanation",
+    "resolve_layer": "layers",
+    "tap": "gradient_tap",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name at its first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'segkit.explain' has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(f"segkit.explain.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,98 @@
+"""One explanation: a raw map, its heat map, and what they are of."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segkit.errors import SegkitError
+from segkit.files import write_whole
+
+COLOUR_MAP = "viridis"
+"""Perceptually uniform, told apart with any colour vision, and printed grey still from dark to light."""
+NOTHING_POSITIVE = "nothing positive"
+CONSTANT = "constant map"
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a model gives some pixels of one image a class, as a map.
+
+    Attributes:
+        raw: float32 on the layer's grid, signed: positive speaks for the target, negative against it.
+        heat: float32 in [0, 1] on the image's own grid; how it is made is in `meta["order"]`.
+        raw_max: largest value of `raw`.
+        status: "ok"; "empty target"; "nothing positive": the heat map is 0 everywhere; "constant map": there is
+            nothing to see in it.
+        target_score: the sum of the target's logits.
+        meta: explainer, its params and version, layer, target, class, pixels in the target, order, versions.
+        evidence: numbers that say whether to believe the map; empty where none were asked for.
+    """
+
+    raw: np.ndarray
+    heat: np.ndarray
+    raw_max: float
+    status: str
+    target_score: float
+    meta: Mapping[str, Any]
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    def save(self, stem: Path) -> None:
+        """Write stem.npz (raw and heat map, meta and evidence as JSON) and, of an image, stem.png (the heat map)."""
+        described = {
+            "raw_max": self.raw_max,
+            "status": self.status,
+            "target_score": self.target_score,
+            "meta": self.meta,
+            "evidence": self.evidence,
+        }
+        text = json.dumps(described, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        write_whole(
+            stem.with_name(f"{stem.name}.npz"),
+            lambda stream: np.savez_compressed(stream, raw=self.raw, heat=self.heat, about=np.array(text)),
+        )
+        if self.heat.ndim == 2:
+            content = coloured_png(self.heat)
+            write_whole(stem.with_name(f"{stem.name}.png"), lambda stream: stream.write(content))
+
+
+def read_explanation(path: Path) -> Explanation:
+    """Read what `Explanation.save` wrote; nothing is unpickled.
+
+    Raises:
+        SegkitError: the file is not there or is none of these.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            about = json.loads(str(stored["about"]))
+            raw, heat = stored["raw"], stored["heat"]
+        return Explanation(raw, heat, **about)
+    except FileNotFoundError:
+        raise SegkitError(f"{path.name}: no such file", "give the .npz of an explanation") from None
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        reason = " ".join(str(error).split())
+        raise SegkitError(f"{path.name} is no explanation ({reason})", "explain the case again") from None
+
+
+def coloured(heat: np.ndarray) -> np.ndarray:
+    """Colour a heat map (H, W) in [0, 1]; returns (H, W, 3) uint8."""
+    import matplotlib
+
+    table = matplotlib.colormaps[COLOUR_MAP](np.arange(256), bytes=True)[:, :3]
+    return np.asarray(table[np.rint(np.clip(heat, 0, 1) * 255).astype(np.uint8)])
+
+
+def coloured_png(heat: np.ndarray) -> bytes:
+    """Encode a coloured heat map, without metadata."""
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(coloured(heat)).save(stream, "PNG")
+    return stream.getvalue()
