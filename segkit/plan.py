@@ -6,7 +6,7 @@ import importlib.resources
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -103,7 +103,7 @@ def make_plan(
     data = registry.find("data", required(names, "data", registry))
     assert isinstance(arch.component, Architecture)
     assert isinstance(data.component, Dataset)
-    mode = choose_mode(arch.component, data.component, section_values(said, "data").get("mode"))
+    mode = choose_mode(arch.component, data.component, section_values(said, "data").get("mode"), registry)
     dims = data.component.modes[mode]
     reader, root, recipe = open_dataset(data, said, tell)
     defaults = Layer(f"default of {arch.component.name}", arch.component.defaults.get(dims, {}))
@@ -112,8 +112,12 @@ def make_plan(
     losses = find_losses(registry, required(names, "loss", registry))
     metrics = find_metrics(registry, names.get("metrics"))
     refuse_explainers(registry, names.get("explainers"))
-    config = resolve(ordered, chosen_params(arch, data, [found for _, found in losses], metrics))
+    chosen = chosen_params(arch, data, [found for _, found in losses], metrics)
+    config = resolve(ordered, chosen)
     task = Task(reader.task.in_channels, reader.task.classes, dims)
+    following = settings_of_params(arch, task, config)
+    if following.values:
+        config = resolve([*ordered[: -len(said)], following, *said], chosen)
     check_aggregations(config.evaluate.aggregation, [metric_of(found) for found in metrics])
     check_postprocess(config.evaluate, task.classes)
     cases = list_cases(reader, data)
@@ -151,20 +155,55 @@ def required(names: Mapping[str, Any], kind: str, registry: Registry) -> str:
     raise UsageError(f"no {kind} was named", f"say --{kind} NAME; installed: {installed}")
 
 
-def choose_mode(arch: Architecture, data: Dataset, wanted: str | None) -> str:
-    """Return the mode asked for, or the first that the architecture supports; raises UsageError where there is none."""
+def choose_mode(arch: Architecture, data: Dataset, wanted: str | None, registry: Registry) -> str:
+    """Return the mode asked for, or the first that the architecture supports.
+
+    Raises:
+        UsageError: there is none; it names the installed architectures that can.
+    """
     able = [mode for mode, dims in data.modes.items() if dims in arch.spatial_dims]
     known = ", ".join(f"{mode} ({dims}D)" for mode, dims in data.modes.items())
     if wanted not in (None, "none") and wanted not in data.modes:
         raise UsageError(f"dataset {data.name} has no mode {wanted!r}", f"its modes: {known}")
-    if wanted in data.modes and wanted not in able:
-        raise UsageError(f"arch {arch.name} cannot work in mode {wanted!r} of dataset {data.name}", f"modes: {known}")
+    if wanted is not None and wanted in data.modes and wanted not in able:
+        raise UsageError(
+            f"arch {arch.name} cannot work in mode {wanted!r} of dataset {data.name}",
+            f"modes: {known}; {able_architectures(registry, {data.modes[wanted]})}",
+        )
     if not able:
         built = " and ".join(f"{dims}D" for dims in arch.spatial_dims)
         raise UsageError(
-            f"arch {arch.name} is built for {built}, dataset {data.name} offers {known}", "choose another architecture"
+            f"arch {arch.name} is built for {built}, dataset {data.name} offers {known}",
+            able_architectures(registry, set(data.modes.values())),
         )
     return wanted if wanted in able else able[0]
+
+
+def able_architectures(registry: Registry, dims: Set[int]) -> str:
+    """Say which installed architectures are built for any of these spatial dims."""
+    able = [
+        item.component.name
+        for item in registry.components("arch")
+        if isinstance(item.component, Architecture) and dims & set(item.component.spatial_dims)
+    ]
+    return f"architectures for it: {', '.join(able)}" if able else "install an architecture for it"
+
+
+def settings_of_params(arch: Found, task: Task, config: Config) -> Layer:
+    """Return what follows from an architecture's params for the rest of the config; nothing where it declares none.
+
+    Raises:
+        SegkitError: the declared function gives something else than config fields outside of its own params.
+    """
+    assert isinstance(arch.component, Architecture)
+    values: Mapping[str, Any] = {}
+    if arch.component.settings:
+        values = arch.load("settings")(task, config.params_of("arch", arch.component.name))
+        if not isinstance(values, Mapping) or any(str(name).startswith("arch.") for name in values):
+            raise SegkitError(
+                f"{arch.full_name}: settings gave {values!r}, not config fields", "report it to its author"
+            )
+    return Layer(f"params of {arch.component.name}", values)
 
 
 def open_dataset(

@@ -1,5 +1,6 @@
 """From settings to a plan, with a toy plugin."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from segkit.config import Layer
 from segkit.discovery import Registry
 from segkit.errors import SegkitError, UsageError
-from segkit.plan import Plan, make_plan, read_config
+from segkit.plan import Plan, choose_mode, make_plan, read_config
 
 
 def plan_of(registry: Registry, environ: dict[str, str] | None = None, **values: object) -> Plan:
@@ -39,6 +40,28 @@ def test_precedence_is_defaults_recipe_file_environment_flags(toy_registry: Regi
     assert (config.train.batch_size, config.sources["train.batch_size"]) == (4, "recipe of squares")
     assert (config.train.learning_rate, config.sources["train.learning_rate"]) == (0.05, "default of net")
     assert "train.accumulate" not in config.sources
+
+
+def test_settings_follow_from_params(toy_registry: Registry) -> None:
+    """What an architecture's params ask for is stronger than a recipe and weaker than what is said."""
+    assert plan_of(toy_registry).config.data.normalization == "unit"
+    config = plan_of(toy_registry, arch__centred=True, data__std="0.5").config
+    assert (config.data.normalization, config.data.mean, config.data.std) == ("fixed", (0.5, 0.5, 0.5), (0.5,))
+    assert (config.sources["data.mean"], config.sources["data.std"]) == ("params of net", "flag")
+    assert (config.train.batch_size, config.sources["train.batch_size"]) == (4, "recipe of squares")
+
+
+def test_an_impossible_pair_names_what_can(toy_registry: Registry) -> None:
+    """The way out is an installed architecture of the right dims."""
+    net, cubes = (toy_registry.find(kind, name).component for kind, name in [("arch", "net"), ("data", "cubes")])
+    for registry, hint in [
+        (toy_registry, "install an architecture for it"),
+        (Registry.discover(), r"architectures for it: (.*, )?unet(, .*)?$"),
+    ]:
+        with pytest.raises(UsageError) as raised:
+            choose_mode(net, cubes, None, registry)
+        assert re.match(hint, raised.value.hint)
+        assert "pspnet" not in raised.value.hint
 
 
 def test_full_names_are_written_down(toy_registry: Registry) -> None:

@@ -21,6 +21,7 @@ class DataParams:
 @dataclass(frozen=True)
 class NetParams:
     width: int = segkit.param(4, "Channels.", min=1, max=64)
+    centred: bool = segkit.param(False, "Start with weights that expect images around zero.")
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ def segkit_architectures() -> list[segkit.Architecture]:
             factory="segkit_toy:build_net",
             summary="Two convolutions.",
             params=NetParams,
+            settings="segkit_toy:settings_of_net",
             defaults={2: {"train.learning_rate": 0.05, "arch.width": 6}},
         ),
         segkit.Architecture(name="no-module", factory="segkit_toy:build_nothing", summary="Builds no module."),
@@ -73,6 +75,12 @@ def segkit_metrics() -> list[segkit.Metric]:
         segkit.Metric(name="overlap", factory="segkit_toy:make_overlap", summary="2 TP / (R + P).", **common),
         segkit.Metric(name="miss", factory="segkit_toy:make_miss", summary="FN / R.", higher_is_better=False, **common),
     ]
+
+
+def settings_of_net(task: segkit.Task, params: NetParams) -> dict[str, Any]:
+    """What centred weights expect."""
+    mean = [0.5] * task.in_channels
+    return {"data.normalization": "fixed", "data.mean": mean, "data.std": [0.25]} if params.centred else {}
 
 
 class Squares:
