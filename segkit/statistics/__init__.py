@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from segkit.statistics.comparison import PairedComparison, compare_paired, holm
+from segkit.statistics.ranking import RankStability, rank_stability
 from segkit.statistics.summary import Summary, summarize
 
-__all__ = ["PairedComparison", "Summary", "compare_paired", "holm", "summarize"]
+__all__ = ["PairedComparison", "RankStability", "Summary", "compare_paired", "holm", "rank_stability", "summarize"]

@@ -10,6 +10,10 @@ import numpy as np
 from segkit.statistics.summary import Summary, summarize
 from segkit.statistics.units import as_table, mean_over_classes, unit_numbers, unit_totals
 
+EXACT = 50
+"""Up to this many differences other than 0 all choices of signs are counted: the normal approximation of 5 equal signs
+among 60 cases says p = 0.03, the count 0.06."""
+
 
 @dataclass(frozen=True)
 class PairedComparison:
@@ -88,17 +92,37 @@ def unit_differences(differences: np.ndarray, units: np.ndarray) -> np.ndarray:
 def signed_rank(values: np.ndarray) -> float | None:
     """Return the two-sided p-value of Wilcoxon's signed-rank test of differences (units,), zeros after Pratt (1959).
 
-    Exact for up to 50 differences without ties and zeros, else by the normal approximation.
+    Exact where at most `EXACT` differ, ties and zeros or not; else by the normal approximation.
     """
     if not len(values):
         return None
     if not values.any():
         return 1.0
-    from scipy.stats import wilcoxon
+    from scipy.stats import rankdata, wilcoxon
 
-    size = np.abs(values)
-    simple = len(values) <= 50 and size.all() and len(np.unique(size)) == len(size)
-    return float(wilcoxon(values, zero_method="pratt", method="exact" if simple else "approx").pvalue)
+    if np.count_nonzero(values) > EXACT:
+        return float(wilcoxon(values, zero_method="pratt", method="approx").pvalue)
+    # Ranks of ties are halves: twice a rank is a whole number.
+    ranks = np.rint(2 * rankdata(np.abs(values))).astype(np.int64)
+    return sign_flip_probability(ranks[values != 0], ranks[values > 0].sum())
+
+
+def sign_flip_probability(ranks: np.ndarray, observed: int) -> float:
+    """Return the share of all 2^n choices of signs whose sum of positive ranks is at least as far from the middle.
+
+    Args:
+        ranks: (n,) positive whole numbers.
+        observed: the sum to compare with.
+    """
+    total = int(ranks.sum())
+    probability = np.zeros(total + 1)
+    probability[0] = 1.0
+    for rank in ranks:
+        with_it = np.zeros_like(probability)
+        with_it[rank:] = probability[: total + 1 - rank]
+        probability = (probability + with_it) / 2
+    distance = np.abs(2 * np.arange(total + 1) - total)
+    return float(min(1.0, probability[distance >= abs(2 * int(observed) - total)].sum()))
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

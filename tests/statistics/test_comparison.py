@@ -83,13 +83,26 @@ def test_p_value_is_that_of_all_sign_flips():
 
 def test_p_value_with_zeros_and_ties():
     """The normal approximation after Pratt, written out: zeros are ranked, then dropped."""
-    differences = np.repeat([0.0, 1.0, -1.0, 2.0, -3.0, 4.0], [5, 9, 6, 8, 3, 4])
+    differences = np.repeat([0.0, 1.0, -1.0, 2.0, -3.0, 4.0], [10, 18, 12, 16, 6, 8])
     ranks = stats.rankdata(np.abs(differences))
     kept = ranks[differences != 0]
     z = (ranks[differences > 0].sum() - kept.sum() / 2) / ((kept**2).sum() / 4) ** 0.5
-    found = compare_paired(differences, np.zeros(35))
+    found = compare_paired(differences, np.zeros(70))
     assert found.p_value == pytest.approx(2 * stats.norm.sf(abs(z)))
-    assert (found.higher, found.equal, found.lower) == (21, 5, 9)
+    assert (found.higher, found.equal, found.lower) == (42, 10, 18)
+
+
+@pytest.mark.parametrize("zeros", [0, 3, 55])
+def test_few_differences_are_counted_out(zeros):
+    """With ties and among zeros too: the share of the 2^8 choices of signs at least as extreme, ranks after Pratt."""
+    differences = np.concatenate([[0.5, -0.5, 0.9, 1.4, 0.5, 2.0, -0.7, 1.4], np.zeros(zeros)])
+    ranks = stats.rankdata(np.abs(differences))[:8]
+    sums = np.array([ranks[list(signs)].sum() for signs in itertools.product([False, True], repeat=8)])
+    observed, centre = ranks[differences[:8] > 0].sum(), ranks.sum() / 2
+    expected = np.mean(np.abs(sums - centre) >= abs(observed - centre))
+    assert compare_paired(differences, np.zeros(8 + zeros)).p_value == pytest.approx(expected)
+    few = np.concatenate([np.full(5, 0.1), np.zeros(zeros)])
+    assert compare_paired(few, np.zeros(5 + zeros)).p_value == pytest.approx(2 / 2**5)
 
 
 def test_wrong_rejections_are_as_rare_as_promised():
