@@ -12,6 +12,7 @@ from segkit.cli.groups import Group
 @click.group(
     cls=Group,
     modules={
+        "check": "segkit.cli.check:check",
         "data": "segkit.cli.data:data",
         "info": "segkit.cli.info:info",
         "list": "segkit.cli.list_:list_components",

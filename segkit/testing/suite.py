@@ -81,7 +81,7 @@ class Suite:
     def check_options(self) -> None:
         """Raise UsageError where `xfail` or `params` name what is not there."""
         items = [*self.items(full=True)]
-        known = {item.check.name for item in items} | {f"{item.subject.name}:{item.check.name}" for item in items}
+        known = {name for item in items for name in names_of(item)}
         for name in self.xfail:
             if name not in known:
                 raise UsageError(
@@ -121,7 +121,7 @@ class Suite:
 
     def reason_to_fail(self, item: Item) -> str:
         """Why an item is expected to fail; empty where it is not."""
-        return self.xfail.get(f"{item.subject.name}:{item.check.name}", self.xfail.get(item.check.name, ""))
+        return next((self.xfail[name] for name in names_of(item) if name in self.xfail), "")
 
     def _run(self, item: Item) -> Outcome:
         for other in checks_of(item.subject.kind):
@@ -150,6 +150,12 @@ class Suite:
         found.subject = f"{item.subject.full_name} fails {item.check.name!r}"
         found.expected = found.expected or item.check.expected
         return Outcome("failed", "", found, seconds)
+
+
+def names_of(item: Item) -> tuple[str, ...]:
+    """What `xfail` may call an item, the most exact first: "mynet 2D:onnx", "mynet:onnx", "onnx"."""
+    check = item.check.name
+    return f"{item.subject.label}:{check}", f"{item.subject.name}:{check}", check
 
 
 NEEDLESS = "it passed"
