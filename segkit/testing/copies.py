@@ -22,7 +22,7 @@ BFLOAT16 = 0.1
 """Root mean square difference as a share of the logits' root mean square: 8 bits of mantissa, layer after layer."""
 
 
-@check("arch", "safetensors", needs=["builds"])
+@check("arch", "safetensors", needs=["deterministic"])
 def safetensors(subject: ArchitectureSubject) -> None:
     """Weights saved as safetensors and loaded into a new network give equal logits."""
     from safetensors.torch import load, save
@@ -42,7 +42,7 @@ def safetensors(subject: ArchitectureSubject) -> None:
         )
 
 
-@check("arch", "copies", needs=["builds"])
+@check("arch", "copies", needs=["deterministic"])
 def copies(subject: ArchitectureSubject) -> None:
     """Deep copies and pickled copies, as workers get them, give equal logits."""
     ways: Ways = (("copy.deepcopy", copy.deepcopy), ("pickle", lambda model: pickle.loads(pickle.dumps(model))))
@@ -64,7 +64,9 @@ def channels_last(subject: ArchitectureSubject) -> None:
     import torch
 
     layout = torch.channels_last if subject.dims == 2 else torch.channels_last_3d
-    model = subject.build().to(memory_format=layout)
+    model = subject.build()
+    model.load_state_dict(subject.network.state_dict())
+    model = model.to(memory_format=layout)
     found = subject.logits(model, subject.images().contiguous(memory_format=layout))
     apart = difference(subject.reference, found)
     if apart > CHANNELS_LAST:

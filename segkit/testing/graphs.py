@@ -121,13 +121,13 @@ def onnx_session(subject: ArchitectureSubject, images: torch.Tensor, *, dynamic:
     return lambda images: torch.from_numpy(session.run(None, {name: images.numpy()})[0])
 
 
-@check("arch", "torch-export", needs=["builds", "deterministic"])
+@check("arch", "torch-export", needs=["deterministic"])
 def torch_export(subject: ArchitectureSubject) -> None:
     """The graph of torch.export agrees with the network, at two other sizes too unless it is declared static."""
     trace(subject, "torch-export", exported)
 
 
-@check("arch", "onnx", needs=["builds", "deterministic"])
+@check("arch", "onnx", needs=["deterministic"])
 def onnx(subject: ArchitectureSubject) -> None:
     """The ONNX graph in onnxruntime agrees with the network, at two other sizes too unless it is declared static."""
     trace(subject, "onnx", onnx_session)
@@ -151,13 +151,13 @@ def compiled(subject: ArchitectureSubject, backend: str) -> None:
         fail(f"logits differ by {apart:.2g} of the largest", "let forward do the same whether compiled or not")
 
 
-@check("arch", "compile", needs=["builds", "deterministic"])
+@check("arch", "compile", needs=["deterministic"])
 def compile_eagerly(subject: ArchitectureSubject) -> None:
     """Compiled by torch.compile (backend aot_eager) it gives the same logits."""
     compiled(subject, "aot_eager")
 
 
-@check("arch", "compile-inductor", needs=["builds", "deterministic"], full=True)
+@check("arch", "compile-inductor", needs=["deterministic"], full=True)
 def compile_with_inductor(subject: ArchitectureSubject) -> None:
     """Compiled by torch.compile (backend inductor) it gives the same logits."""
     compiled(subject, "inductor")

@@ -38,12 +38,14 @@ class Outcome:
     Attributes:
         reason: why it was skipped, or was expected to fail.
         failure: what is wrong, where it failed.
+        cause: the failed check that it was skipped for.
     """
 
     status: Status
     reason: str = ""
     failure: CheckFailure | None = None
     seconds: float = 0.0
+    cause: str = ""
 
 
 @dataclass
@@ -125,11 +127,12 @@ class Suite:
 
     def _run(self, item: Item) -> Outcome:
         for other in checks_of(item.subject.kind):
-            if other.name in item.check.needs and self.outcome(Item(item.subject, other)).status in (
-                "failed",
-                "xfailed",
-            ):
-                return Outcome("skipped", f"it needs {other.name}, which failed")
+            if other.name not in item.check.needs:
+                continue
+            needed = self.outcome(Item(item.subject, other))
+            cause = other.name if needed.status in ("failed", "xfailed") else needed.cause
+            if cause:
+                return Outcome("skipped", f"it needs {cause}, which failed", cause=cause)
         known, start = self.reason_to_fail(item), time.perf_counter()
         found: CheckFailure | None
         try:
