@@ -40,14 +40,29 @@ class Data:
 
     root: str | None = param(None, "Folder of the dataset; looked for where not given.")
     mode: str | None = param(None, "Which of the dataset's modes; the first that the architecture supports.")
-    size: tuple[int, ...] | None = param(None, "Working size, H,W; the dataset's recipe where not given.", min=8)
-    normalization: Literal["unit", "image", "dataset", "fixed"] = param(
+    size: tuple[int, ...] | None = param(
+        None, "Working size, H,W, or of patches D,H,W; the dataset's recipe where not given.", min=8
+    )
+    normalization: Literal["unit", "image", "dataset", "fixed", "ct", "body"] = param(
         "unit",
         "unit: divided by 255; image: zero mean and unit deviation per image and channel; "
-        "dataset: by the training split's mean and deviation; fixed: by data.mean and data.std.",
+        "dataset: by the training split's mean and deviation; fixed: by data.mean and data.std; "
+        "ct: clipped to data.window or to the foreground's 0.5th and 99.5th percentile, then by the foreground's mean "
+        "and deviation; body: as image, of the voxels inside the body (above Otsu's threshold).",
     )
     mean: tuple[float, ...] = param((), "Mean per channel for fixed normalisation, image values in 0 to 1.")
     std: tuple[float, ...] = param((), "Deviation per channel for fixed normalisation.", min=1e-6)
+    window: tuple[float, ...] = param((), "Lowest and highest value that ct normalisation keeps, such as -160,240.")
+    spacing: tuple[float, ...] | None = param(
+        None, "Patches: mm per voxel, D,H,W, that volumes are resampled to; none: median of the training set.", min=1e-3
+    )
+    slab: int = param(5, "Slab: how many neighbouring slices a network is shown at once, an odd number.", min=1, max=99)
+    patches: int | None = param(
+        None, "Samples of one volume and epoch; none: 2 patches, or every slice.", min=1, max=100_000
+    )
+    foreground: float = param(
+        0.33, "Share of patches (and of slices, where data.patches is set) centred on a foreground voxel.", min=0, max=1
+    )
 
 
 @dataclass(frozen=True)
@@ -79,7 +94,13 @@ class Augment:
     rotation: float = param(0.0, "Largest rotation in degrees.", min=0, max=180)
     scale: float = param(0.0, "Largest relative change of scale: 0.2 means from 1/1.2 to 1.2.", min=0, max=4)
     shift: float = param(0.0, "Largest shift as a share of the side.", min=0, max=1)
-    brightness: float = param(0.0, "Largest additive change, image values in 0 to 1.", min=0, max=1)
+    tilt: float = param(0.0, "Patches: largest rotation about each of the in-plane axes, degrees.", min=0, max=180)
+    brightness: float = param(
+        0.0,
+        "Largest additive change of values in 0 to 1; of floats and volumes once they are normalised.",
+        min=0,
+        max=1,
+    )
     contrast: float = param(0.0, "Largest relative change of contrast around the image's mean.", min=0, max=4)
     saturation: float = param(0.0, "Largest relative change of the distance from grey (3 channels).", min=0, max=4)
     colour: float = param(0.0, "Largest relative change of each channel on its own.", min=0, max=1)
@@ -90,6 +111,10 @@ class Evaluate:
     """What is scored, and how."""
 
     split: Literal["auto", "train", "val", "test"] = param("auto", "auto: test, or val without one.")
+    overlap: float = param(0.5, "Patches: share of a window that its neighbours cover too.", min=0, max=0.9)
+    validation_cases: int = param(
+        20, "Volumes: how many of the validation cases are scored after each epoch, evenly spread.", min=1
+    )
     mirror: bool = param(False, "Average the probabilities over mirrored copies of the image.")
     save_predictions: bool = param(True, "Write the prediction of every scored case.")
     aggregation: tuple[Literal["case_mean", "pooled"], ...] = param(

@@ -18,12 +18,14 @@ from segkit.settings import Augment
 
 Key = tuple[int, int, int]
 """(seed, epoch, case index)"""
+Box = tuple[slice, ...]
 
 # The place of each option among a sample's draws; stored results depend on it.
 FLIP = (0, 1, 2)  # last axis, the one before it, the one before that
 TRANSPOSE, WARP, ROTATION, SCALE = 3, 4, 5, 6
 SHIFT = (7, 8, 9)  # axes as for FLIP
 BRIGHTNESS, CONTRAST, SATURATION = 10, 11, 12
+TILT = (13, 14)  # about the last axis, about the one before it
 COLOUR = 16  # one for each channel from here on
 
 LUMA = (0.299, 0.587, 0.114)
@@ -38,27 +40,46 @@ def augment(
     keys: Sequence[Key],
     *,
     limits: tuple[float, float] | None = (0.0, 1.0),
+    moments: tuple[torch.Tensor, torch.Tensor] | None = None,
+    inside: Sequence[Box | None] = (),
+    spacing: tuple[float, ...] | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Change colours, normalise, then mirror and warp image and mask together.
 
     Flips and transposes are exact. A warp interpolates the image linearly and takes the mask by nearest neighbour; what
-    it brings in from outside is 0 in the normalised image and 255 in the mask. It is rigid up to its scale on any grid;
-    in volumes the rotation is about the first axis. Factors are (1 + range) ** u with u uniform in -1 to 1.
+    it brings in from outside is 0 in the normalised image and 255 in the mask. It is rigid up to its scale: on the grid
+    itself, or in mm where `spacing` is given. Factors are (1 + range) ** u with u uniform in -1 to 1.
 
     Args:
         images: float32 (N, C, *S), not yet normalised; left as they are.
         masks: integers (N, *S), of a type that holds 255.
         keys: (seed, epoch, case index) of each sample.
-        limits: range that changed colours are clamped to; None for images without natural limits.
+        limits: range that changed colours are clamped to; None for images without natural limits, whose intensities are
+            changed once they are normalised.
+        moments: of the volumes that the images are parts of, as `Normalization.apply` takes them.
+        inside: of each image the part that is not padding, which becomes 0; empty where there is none.
+        spacing: mm per voxel along each axis of S.
 
     Returns:
         Normalised images (N, C, *S) and masks (N, *S) int64.
     """
     draws = draw(keys, images.shape[1])
-    images = normalization.apply(recolour(images, settings, draws, limits))
-    images, masks = mirror(images, masks, settings, draws)
-    images, masks = warp(images, masks, settings, draws)
+    if limits is None:
+        images = recolour(normalization.apply(images, moments), settings, draws, None)
+    else:
+        images = normalization.apply(recolour(images, settings, draws, limits), moments)
+    images, masks = mirror(blank(images, inside), masks, settings, draws)
+    images, masks = warp(images, masks, settings, draws, spacing)
     return images, masks.long()
+
+
+def blank(images: torch.Tensor, inside: Sequence[Box | None]) -> torch.Tensor:
+    """Return images that are 0 outside of the given boxes; they are changed where they lie."""
+    for image, box in zip(images, inside, strict=False):
+        if box is not None:
+            kept = image[:, *box].clone()
+            image.zero_()[:, *box] = kept
+    return images
 
 
 def draw(keys: Sequence[Key], channels: int) -> np.ndarray:
@@ -118,16 +139,20 @@ def mirror(
 
 
 def warp(
-    images: torch.Tensor, masks: torch.Tensor, settings: Augment, draws: np.ndarray
+    images: torch.Tensor,
+    masks: torch.Tensor,
+    settings: Augment,
+    draws: np.ndarray,
+    spacing: tuple[float, ...] | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Rotate, scale and shift the samples whose turn it is, by one interpolation."""
     chosen = np.flatnonzero(draws[:, WARP] < settings.warp)
-    if not len(chosen) or not (settings.rotation or settings.scale or settings.shift):
+    if not len(chosen) or not (settings.rotation or settings.tilt or settings.scale or settings.shift):
         return images, masks
     shape = tuple(masks.shape[1:])
     index = torch.from_numpy(chosen).to(images.device)
     every = len(chosen) == len(masks)
-    grid = sampling_grid(affine(draws[chosen], settings, shape), shape, images.device)
+    grid = sampling_grid(affine(draws[chosen], settings, shape, spacing), shape, images.device)
     taken = images if every else images[index]
     warped = functional.grid_sample(taken, grid, "bilinear", "zeros", align_corners=False)
     # Labels are moved up by one so that the zeros from outside are told from the background; exact in float32.
@@ -139,20 +164,37 @@ def warp(
     return images.index_copy(0, index, warped), masks.index_copy(0, index, moved)
 
 
-def affine(draws: np.ndarray, settings: Augment, shape: tuple[int, ...]) -> np.ndarray:
+def affine(
+    draws: np.ndarray, settings: Augment, shape: tuple[int, ...], spacing: tuple[float, ...] | None = None
+) -> np.ndarray:
     """Return (n, dims, dims + 1) matrices from an output pixel's offset from the centre to the source's, in pixels.
 
-    Axes are those of `shape`, in its order.
+    Axes are those of `shape`, in its order. In volumes the rotation is about the first axis, after the tilts about the
+    two others.
     """
     dims = len(shape)
-    angle = np.deg2rad(settings.rotation) * _symmetric(draws[:, ROTATION])
+    planes = [(-2, -1, settings.rotation, ROTATION)]
+    if dims == 3:
+        planes += [(-3, -2, settings.tilt, TILT[0]), (-3, -1, settings.tilt, TILT[1])]
+    turned = np.tile(np.eye(dims), (len(draws), 1, 1))
+    for first, second, limit, place in planes:
+        if limit:
+            turned = turned @ rotation(np.deg2rad(limit) * _symmetric(draws[:, place]), dims, first, second)
+    if spacing is not None:
+        # From voxels to mm, turned there, and back.
+        turned = turned * np.asarray(spacing) / np.asarray(spacing)[:, None]
     matrix = np.zeros((len(draws), dims, dims + 1))
-    matrix[:, range(dims), range(dims)] = 1
-    matrix[:, -2, -3], matrix[:, -2, -2] = np.cos(angle), np.sin(angle)
-    matrix[:, -1, -3], matrix[:, -1, -2] = -np.sin(angle), np.cos(angle)
-    matrix /= _factor(settings.scale, draws[:, SCALE])[:, None, None]
+    matrix[:, :, :-1] = turned / _factor(settings.scale, draws[:, SCALE])[:, None, None]
     for axis, length in enumerate(shape):
         matrix[:, axis, -1] = settings.shift * length * _symmetric(draws[:, SHIFT[dims - 1 - axis]])
+    return matrix
+
+
+def rotation(angle: np.ndarray, dims: int, first: int, second: int) -> np.ndarray:
+    """Return (n, dims, dims) rotations by angles (n,) in the plane of two axes."""
+    matrix = np.tile(np.eye(dims), (len(angle), 1, 1))
+    matrix[:, first, first] = matrix[:, second, second] = np.cos(angle)
+    matrix[:, first, second], matrix[:, second, first] = np.sin(angle), -np.sin(angle)
     return matrix
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 
-from segkit.data.augment import augment
-from segkit.data.normalize import Normalization, to_float
+from segkit.data.augment import augment, blank
+from segkit.data.intensities import PER_CASE
+from segkit.data.normalize import Normalization, spread, to_float
+from segkit.data.parts import Part, Parts
 from segkit.data.prefetch import prefetch
 from segkit.data.store import Store
+from segkit.data.volume_store import VolumeStore
 from segkit.settings import Augment
 
 
@@ -24,7 +28,7 @@ class Batch:
     Attributes:
         images: float32 (N, C, *S), normalised, channels last in memory, on the device.
         masks: int64 (N, *S) on the device; 255 is ignored.
-        indices: int64 (N,), each sample's place in the store.
+        indices: int64 (N,), each sample's place in the store, or among an epoch's parts of volumes.
     """
 
     images: torch.Tensor
@@ -40,24 +44,29 @@ class _Gathered:
     masks: torch.Tensor
     scale: tuple[torch.Tensor, torch.Tensor]
     indices: np.ndarray
+    moments: tuple[torch.Tensor, torch.Tensor] | None = None
+    inside: Sequence[tuple[slice, ...] | None] = ()
 
 
 class Batches:
     """The samples of a store, batch by batch; equal for any number of workers.
 
     Args:
+        parts: which parts of volumes the samples are; None: the store's images are.
         augment: with it, every epoch has an order and changes of its own; None: the store's order, unchanged.
         device: where batches end up and where they are augmented.
         workers: threads that gather ahead; 0: none.
 
     Attributes:
+        samples: of one epoch.
         steps: batches of one epoch; the last one may be smaller.
     """
 
     def __init__(
         self,
-        store: Store,
+        store: Store | VolumeStore,
         *,
+        parts: Parts | None = None,
         batch_size: int,
         seed: int,
         augment: Augment | None,
@@ -66,36 +75,52 @@ class Batches:
         workers: int,
     ) -> None:
         self.store = store
+        self.parts = parts
         self.batch_size = batch_size
         self.seed = seed
         self.augment = augment
         self.normalization = normalization
         self.device = device
         self.workers = workers
-        self.steps = math.ceil(len(store) / batch_size)
+        self.samples = len(store) if parts is None else parts.count
+        self.steps = math.ceil(self.samples / batch_size)
 
     def order(self, epoch: int) -> np.ndarray:
         """Return the store's indices in the order of `epoch`."""
         if self.augment is None:
-            return np.arange(len(self.store))
+            return np.arange(self.samples)
         source = np.random.SeedSequence((self.seed, epoch), spawn_key=(0,))
-        return np.random.Generator(np.random.Philox(source)).permutation(len(self.store))
+        return np.random.Generator(np.random.Philox(source)).permutation(self.samples)
 
     def epoch(self, epoch: int, start: int = 0) -> Generator[Batch, None, None]:
         """Yield the batches of `epoch` from step `start` on; closing the iterator ends the threads."""
         order = self.order(epoch)
         parts = [order[step * self.batch_size : (step + 1) * self.batch_size] for step in range(start, self.steps)]
-        with closing(prefetch(self._gather, parts, self.workers)) as gathered:
+        with closing(prefetch(lambda part: self._gather(part, epoch), parts, self.workers)) as gathered:
             for raw in gathered:
                 yield self._finish(raw, epoch)
 
-    def _gather(self, indices: np.ndarray) -> _Gathered:
+    def _gather(self, indices: np.ndarray, epoch: int) -> _Gathered:
+        raw = self._gather_images(indices) if self.parts is None else self._gather_parts(self.parts, indices, epoch)
+        if self.device.type != "cuda":
+            return raw
+        return replace(raw, images=raw.images.pin_memory(), masks=raw.masks.pin_memory())
+
+    def _gather_images(self, indices: np.ndarray) -> _Gathered:
+        assert isinstance(self.store, Store)
         slopes, intercepts = (torch.from_numpy(values.astype(np.float32)) for values in self.store.scale(indices))
         images = torch.from_numpy(self.store.images(indices))
-        masks = torch.from_numpy(self.store.masks(indices))
-        if self.device.type == "cuda":
-            images, masks = images.pin_memory(), masks.pin_memory()
-        return _Gathered(images, masks, (slopes, intercepts), indices)
+        return _Gathered(images, torch.from_numpy(self.store.masks(indices)), (slopes, intercepts), indices)
+
+    def _gather_parts(self, parts: Parts, indices: np.ndarray, epoch: int) -> _Gathered:
+        taken: list[Part] = [parts.take(self.seed, epoch, int(index)) for index in indices]
+        images = torch.from_numpy(np.stack([part.image for part in taken]))
+        masks = torch.from_numpy(np.stack([part.mask for part in taken]))
+        store, kind = self.store, self.normalization.kind
+        assert isinstance(store, VolumeStore)
+        scale = _rows([store.scale(part.case) for part in taken])
+        moments = _rows([store.moments(part.case, kind) for part in taken]) if kind in PER_CASE else None
+        return _Gathered(images, masks, scale, indices, moments, [part.inside for part in taken])
 
     def _finish(self, raw: _Gathered, epoch: int) -> Batch:
         # uint8 crosses to the device: a quarter of the bytes of float32.
@@ -104,14 +129,29 @@ class Batches:
         images = to_float(stored)
         natural = stored.dtype == torch.uint8
         if not natural:
-            shape = (len(raw.indices), -1, *[1] * (images.ndim - 2))
-            slopes, intercepts = (values.to(self.device).view(shape) for values in raw.scale)
+            slopes, intercepts = (spread(values.to(self.device), images) for values in raw.scale)
             images = images * slopes + intercepts
+        moments = None if raw.moments is None else (raw.moments[0].to(self.device), raw.moments[1].to(self.device))
         if self.augment is None:
-            images, masks = self.normalization.apply(images), masks.long()
+            images, masks = blank(self.normalization.apply(images, moments), raw.inside), masks.long()
         else:
             keys = [(self.seed, epoch, int(index)) for index in raw.indices]
-            limits = (0.0, 1.0) if natural else None
-            images, masks = augment(images, masks, self.augment, self.normalization, keys, limits=limits)
+            images, masks = augment(
+                images,
+                masks,
+                self.augment,
+                self.normalization,
+                keys,
+                limits=(0.0, 1.0) if natural else None,
+                moments=moments,
+                inside=raw.inside,
+                spacing=None if self.parts is None else self.parts.spacing,
+            )
         layout = torch.channels_last if images.ndim == 4 else torch.channels_last_3d
         return Batch(images.contiguous(memory_format=layout), masks, raw.indices)
+
+
+def _rows(pairs: Sequence[tuple[Any, Any]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Stack pairs of rows (C,) into two float32 tensors (N, C)."""
+    first, second = (torch.from_numpy(np.array(rows, np.float32)) for rows in zip(*pairs, strict=True))
+    return first, second

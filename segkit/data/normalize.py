@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
+from segkit.data.intensities import PER_CASE, STD_FLOOR, case_moments, foreground_scheme
 from segkit.data.store import Store
+from segkit.data.volume_store import VolumeStore
 from segkit.errors import SegkitError, UsageError
 from segkit.settings import Data
 
-STD_FLOOR = 1e-3
+KINDS = ("unit", "image", "dataset", "fixed", "ct", "body")
 CHUNK = 16
 """Images taken into memory at a time where a whole store is read."""
 
@@ -24,40 +26,75 @@ class Normalization:
 
     Attributes:
         kind: "unit" leaves values as they are; "image" gives every image and channel zero mean and unit deviation
-            (deviations under 0.001 count as 0.001); "dataset" and "fixed" subtract `mean` and divide by `std`.
-        mean, std: per channel, for "dataset" and "fixed".
+            (deviations under 0.001 count as 0.001), "body" the same of the voxels inside the patient's body; "dataset",
+            "fixed" and "ct" subtract `mean` and divide by `std`.
+        mean, std: per channel, for "dataset", "fixed" and "ct".
+        low, high: per channel, what values are clipped to before, for "ct".
     """
 
     kind: str
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
 
-    def apply(self, images: torch.Tensor) -> torch.Tensor:
-        """Normalise images (N, C, *S) as `to_float` gives them."""
+    def apply(self, images: torch.Tensor, moments: tuple[torch.Tensor, torch.Tensor] | None = None) -> torch.Tensor:
+        """Normalise images (N, C, *S) as `to_float` gives them.
+
+        Args:
+            moments: mean and deviation (N, C) of the cases that the images are parts of, for "image" and "body".
+
+        Several slices side by side, (N, slices * C, H, W), take each channel's numbers for every slice.
+        """
         if self.kind == "unit":
             return images
-        if self.kind == "image":
+        if self.kind in PER_CASE:
+            if moments is not None:
+                return (images - spread(moments[0], images)) / spread(moments[1], images)
+            if self.kind == "body":
+                raise ValueError("body normalisation takes the moments of a whole volume: use of_case")
             centred = images - channel_means(images)
             return centred / channel_means(centred.square()).sqrt().clamp_min(STD_FLOOR)
-        shape = (1, -1, *[1] * (images.ndim - 2))
-        mean, std = (torch.tensor(values, dtype=images.dtype, device=images.device) for values in (self.mean, self.std))
-        return (images - mean.view(shape)) / std.view(shape)
+        numbers = (self.low, self.high, self.mean, self.std)
+        low, high, mean, std = (torch.tensor([row], dtype=images.dtype, device=images.device) for row in numbers)
+        if self.low:
+            images = torch.clamp(images, spread(low, images), spread(high, images))
+        return (images - spread(mean, images)) / spread(std, images)
+
+    def of_case(self, image: np.ndarray) -> Normalization:
+        """Return the normalisation of one volume's parts, its numbers taken from the whole (C, *S) of the file's type.
+
+        They are those of the volume on its own grid; the kinds with numbers for all cases stay as they are.
+        """
+        return self.bound(*case_moments(image, self.kind)) if self.kind in PER_CASE else self
+
+    def bound(self, mean: tuple[float, ...], std: tuple[float, ...]) -> Normalization:
+        """Return the same with the numbers of one case."""
+        return replace(self, kind="fixed", mean=mean, std=std)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
-        return {"kind": self.kind, "mean": list(self.mean), "std": list(self.std)}
+        found = {"kind": self.kind, "mean": list(self.mean), "std": list(self.std)}
+        return found | ({"low": list(self.low), "high": list(self.high)} if self.low else {})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Normalization:
         """Rebuild it from `to_dict`'s result; raises SegkitError where that is damaged."""
         try:
-            mean, std = (tuple(float(value) for value in values[name]) for name in ("mean", "std"))
+            rows = [values["mean"], values["std"], values.get("low", ()), values.get("high", ())]
+            mean, std, low, high = (tuple(float(value) for value in row) for row in rows)
             kind = values["kind"]
         except (KeyError, TypeError, ValueError) as error:
             raise SegkitError(f"the checkpoint's normalization {dict(values)!r} is damaged", "copy it again") from error
-        if kind not in ("unit", "image", "dataset", "fixed"):
+        if kind not in KINDS:
             raise SegkitError(f"the checkpoint's normalization {kind!r} is unknown", "upgrade segkit-core")
-        return cls(kind, mean, std)
+        return cls(kind, mean, std, low, high)
+
+
+def spread(numbers: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
+    """Return numbers (N or 1, C) in a shape that broadcasts over images (N, slices * C, *S)."""
+    repeated = numbers.repeat(1, images.shape[1] // numbers.shape[1])
+    return repeated.view(*repeated.shape, *[1] * (images.ndim - 2))
 
 
 def channel_means(images: torch.Tensor) -> torch.Tensor:
@@ -73,21 +110,24 @@ def to_float(images: torch.Tensor) -> torch.Tensor:
     return values.div_(255) if images.dtype == torch.uint8 else values
 
 
-def make_normalization(settings: Data, store: Store | None = None) -> Normalization:
+def make_normalization(settings: Data, store: Store | VolumeStore | None = None) -> Normalization:
     """Build the normalisation that the settings ask for.
 
     Args:
-        store: the training split; "dataset" takes its mean and deviation, "fixed" is checked against its channels.
+        store: the training split; "dataset" and "ct" take their numbers from it, "fixed" is checked against its
+            channels.
 
     Raises:
-        UsageError: data.mean and data.std do not fit fixed normalisation or the channels.
+        UsageError: data.mean and data.std do not fit fixed normalisation or the channels, or the kind is for volumes
+            and the store is of photographs.
     """
-    if settings.normalization == "dataset":
+    kind = settings.normalization
+    if kind == "dataset":
         if store is None:
             raise UsageError("data.normalization=dataset needs a training split", "use fixed, image or unit")
-        mean, std = channel_moments(store)
+        mean, std = store.channel_moments() if isinstance(store, VolumeStore) else channel_moments(store)
         return Normalization("dataset", tuple(mean.tolist()), tuple(np.maximum(std, STD_FLOOR).tolist()))
-    if settings.normalization == "fixed":
+    if kind == "fixed":
         channels = store.channels if store is not None else len(settings.mean)
         if not len(settings.mean) == len(settings.std) == channels or channels == 0:
             raise UsageError(
@@ -95,7 +135,27 @@ def make_normalization(settings: Data, store: Store | None = None) -> Normalizat
                 f"give one of each per channel{f' ({channels})' if channels else ''}",
             )
         return Normalization("fixed", settings.mean, settings.std)
-    return Normalization(settings.normalization)
+    if kind in ("ct", "body") and not isinstance(store, VolumeStore):
+        raise UsageError(
+            f"data.normalization={kind} is for volumes in mode slices, slab or patches", "use image, dataset or unit"
+        )
+    if kind == "ct":
+        assert isinstance(store, VolumeStore)
+        return ct_normalization(settings, store)
+    return Normalization(kind)
+
+
+def ct_normalization(settings: Data, store: VolumeStore) -> Normalization:
+    """Clip to the window or to the foreground's percentiles, then z-score by the clipped foreground."""
+    values, weights = store.foreground_values()
+    if not len(values):
+        raise UsageError(
+            "data.normalization=ct takes its numbers from the foreground, and no training case has any",
+            "use body, or fixed with data.mean and data.std",
+        )
+    window = (settings.window[0], settings.window[1]) if settings.window else None
+    low, high, mean, std = (tuple(row.tolist()) for row in foreground_scheme(values, weights, window))
+    return Normalization("ct", mean, std, low, high)
 
 
 def channel_moments(store: Store) -> tuple[np.ndarray, np.ndarray]:

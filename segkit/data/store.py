@@ -103,42 +103,65 @@ def open_store(
     Raises:
         SegkitError: a case cannot be read or is not one of the task, or the folder cannot be written.
     """
-    if not cases:
-        raise SegkitError(f"dataset {dataset_name} has no cases to make a store of", "check the data root")
-    key = store_key(reader, dataset_name, cases, size, settings)
+    key = store_key(reader, dataset_name, cases, list(size), settings)
+
+    def build(building: Path) -> None:
+        build_store(building, key, reader, dataset_name, cases, size, workers=workers, progress=progress)
+
+    place, index, was_built = find_or_build(folder, dataset_name, key, build)
+    return Store(place, index, was_built=was_built)
+
+
+def find_or_build(
+    folder: Path, dataset_name: str, key: str, build: Callable[[Path], None]
+) -> tuple[Path, dict[str, Any], bool]:
+    """Find a store by its key, or let `build` fill a folder that becomes it; whole or not at all.
+
+    Returns:
+        The store's folder, its index, and whether it was built now.
+
+    Raises:
+        SegkitError: the folder cannot be written, or what `build` raises.
+    """
     final = folder / f"{dataset_name.rpartition(':')[2]}-{key[:20]}"
     index = read_index(final, key)
     if index is not None:
-        return Store(final, index, was_built=False)
+        return final, index, False
     with writing(f"the store of dataset {dataset_name}", folder), locked(final):
         index = read_index(final, key)
         if index is not None:
-            return Store(final, index, was_built=False)
+            return final, index, False
         if final.exists():
             logger.warning("the store %s is damaged; it is built again", final.name)
         with new_folder(final) as building:
-            build_store(building, key, reader, dataset_name, cases, size, workers=workers, progress=progress)
+            build(building)
         index = read_index(final, key)
     if index is None:
         raise SegkitError(f"the store {final.name} was damaged while it was written", "check the disk it lies on")
-    return Store(final, index, was_built=True)
+    return final, index, True
 
 
 def store_key(
     reader: DatasetReader,
     dataset_name: str,
     cases: Sequence[Case],
-    size: tuple[int, ...],
+    grid: Any,
     settings: Mapping[str, Any] | None,
 ) -> str:
-    """Return what a store of these cases is found by; raises SegkitError where a file is not there."""
+    """Return what a store of these cases is found by; raises SegkitError where a file is not there or there is no case.
+
+    Args:
+        grid: the working grid as JSON can hold it: a size, or the layout of volumes.
+    """
+    if not cases:
+        raise SegkitError(f"dataset {dataset_name} has no cases to make a store of", "check the data root")
     return digest(
         {
             "format": FORMAT,
             "dataset": dataset_name,
             "reader": getattr(reader, "reader_version", 0),
             "settings": dict(settings or {}),
-            "size": list(size),
+            "size": grid,
             "cases": describe_cases(cases, dataset_name),
         }
     )

@@ -7,8 +7,8 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -175,9 +175,17 @@ def read_sample(
     reader: DatasetReader, case: Case, dataset_name: str, size: tuple[int, ...], hash_file: Callable[[Path], str]
 ) -> tuple[Sample, list[str]]:
     """Return one case at `size` and its files' SHA-256; what the reader raises names the case afterwards."""
-    try:
+    with named_case(dataset_name, case):
         sample = read_at(reader, case, size, dataset_name)
         sources = [hash_file(path) for path in case.files]
+    return sample, sources
+
+
+@contextmanager
+def named_case(dataset_name: str, case: Case) -> Iterator[None]:
+    """Turn what a reader raises, but for SegkitError, into one that names the case and its files."""
+    try:
+        yield
     except SegkitError:
         raise
     except Exception as error:
@@ -187,7 +195,6 @@ def read_sample(
             f"dataset {dataset_name}, case {case.id} ({files}) cannot be read: {reason}",
             "mend or remove the files, or report it to the dataset plugin's author",
         ) from error
-    return sample, sources
 
 
 def quantize(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:

@@ -143,20 +143,21 @@ def _changed_since_stored(
 ) -> Iterator[Problem]:
     """Yield the files whose names, lengths and times are those of a store, but whose contents are not."""
     for folder in sorted(stores.glob(f"{dataset_name.rpartition(':')[2]}-*")):
-        size = _size_of(folder)
+        grid = _grid_of(folder)
         for listed in cases.values():
-            if size is None or not listed:
+            if grid is None or not listed:
                 continue
-            index = read_index(folder, store_key(reader, dataset_name, listed, size, settings))
+            index = read_index(folder, store_key(reader, dataset_name, listed, grid, settings))
             for case, entry in zip(listed, index["cases"] if index else (), strict=index is not None):
                 for path, recorded in zip(case.files, entry["sources"], strict=True):
                     if hashes.get(path, recorded) != recorded:
                         yield Problem(relative(path, root), f"its content changed since the store {folder.name}")
 
 
-def _size_of(store: Path) -> tuple[int, ...] | None:
+def _grid_of(store: Path) -> Any:
+    """The working grid of a store, as it is part of its key; None where the store cannot be read."""
     try:
-        return tuple(json.loads((store / INDEX).read_text(encoding="utf-8"))["body"]["size"])
+        return json.loads((store / INDEX).read_text(encoding="utf-8"))["body"]["size"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

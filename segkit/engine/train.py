@@ -133,7 +133,7 @@ class Trainer:
 
     def end_epoch(self) -> Record:
         """Validate and return the epoch's record."""
-        samples = len(self.batches.store)
+        samples = self.batches.samples
         loss, terms = self.means(self.total, self.terms, samples)
         record: Record = {
             "epoch": self.epoch,

@@ -1,0 +1,145 @@
+"""Which parts of volumes an epoch consists of: axial slices, slabs of neighbouring slices, patches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from segkit.contracts import IGNORE
+from segkit.data.volume_store import VolumeStore
+from segkit.data.working_grid import neighbour_indices, slab_input
+
+PATCHES = 2
+"""Patches of one case and epoch where none are named."""
+
+Box = tuple[slice, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a volume as stored.
+
+    Attributes:
+        image: (C, *size) int16.
+        mask: (*size) uint8, 255 outside of the volume.
+        case: the volume's place in the store.
+        inside: where the part lies in the volume; None where all of it does.
+    """
+
+    image: np.ndarray
+    mask: np.ndarray
+    case: int
+    inside: Box | None = None
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The samples of one epoch; what sample `index` is depends on seed, epoch and index alone.
+
+    Attributes:
+        count: samples of one epoch.
+        take: (seed, epoch, index) -> the part.
+        spacing: mm per voxel of a part, where it is the same for all.
+    """
+
+    count: int
+    take: Callable[[int, int, int], Part]
+    spacing: tuple[float, ...] | None = None
+
+
+def place_source(seed: int, epoch: int, index: int) -> np.random.Generator:
+    """Return the randomness that decides where sample `index` of an epoch lies."""
+    # The spawn keys 0 and 1 are those of the epoch's order and of augmentation.
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, epoch, index), spawn_key=(2,))))
+
+
+def slice_parts(store: VolumeStore, *, slab: int, per_case: int | None, foreground: float) -> Parts:
+    """Axial slices, or slabs of `slab` neighbours as channels, each slice's channels together.
+
+    Args:
+        per_case: slices of a volume and epoch, drawn anew every time; None: every slice once.
+        foreground: where `per_case` is given, the share that is drawn among slices with a foreground label: each label
+            of the case is as likely.
+    """
+    depths = [case.size[0] for case in store.cases]
+    ends = np.cumsum(depths)
+
+    def take(seed: int, epoch: int, index: int) -> Part:
+        if per_case is None:
+            case = int(np.searchsorted(ends, index, side="right"))
+            level = index - int(ends[case]) + depths[case]
+        else:
+            case = index // per_case
+            source = place_source(seed, epoch, index)
+            voxel = foreground_voxel(store, case, source, foreground)
+            level = int(source.integers(depths[case])) if voxel is None else int(voxel[0])
+        return slice_part(store, case, level, slab)
+
+    return Parts(int(ends[-1]) if per_case is None else len(store) * per_case, take)
+
+
+def slice_part(store: VolumeStore, case: int, level: int, slab: int) -> Part:
+    """Return one slice with its neighbours; at the ends of the volume the first and the last are repeated."""
+    levels = neighbour_indices(store.cases[case].size[0], [level], slab)
+    image = slab_input(store.image(case)[:, levels[0]].swapaxes(0, 1)[None])[0]
+    return Part(np.ascontiguousarray(image), np.array(store.mask(case)[level]), case)
+
+
+def patch_parts(
+    store: VolumeStore,
+    size: tuple[int, ...],
+    *,
+    per_case: int | None,
+    foreground: float,
+    spacing: tuple[float, ...] | None,
+) -> Parts:
+    """Patches (D, H, W) anywhere in a volume, a share of them centred on a foreground voxel.
+
+    Each label that a case has is as likely to be centred on. A volume smaller than the patch lies in its middle.
+    """
+    times = per_case or PATCHES
+
+    def take(seed: int, epoch: int, index: int) -> Part:
+        case = index // times
+        source = place_source(seed, epoch, index)
+        voxel = foreground_voxel(store, case, source, foreground)
+        start = []
+        for axis, (length, side) in enumerate(zip(store.cases[case].size, size, strict=True)):
+            drawn = float(source.random())
+            if length <= side:
+                start.append(-((side - length) // 2))
+            elif voxel is None:
+                start.append(int(drawn * (length - side + 1)))
+            else:
+                start.append(min(max(int(voxel[axis]) - side // 2, 0), length - side))
+        return patch_part(store, case, start, size)
+
+    return Parts(len(store) * times, take, spacing)
+
+
+def patch_part(store: VolumeStore, case: int, start: list[int], size: tuple[int, ...]) -> Part:
+    """Cut a patch out of a volume; what lies outside is ignored in the mask and no value in the image."""
+    lengths = store.cases[case].size
+    source = tuple(slice(max(a, 0), min(a + side, n)) for a, side, n in zip(start, size, lengths, strict=True))
+    image, mask = store.image(case)[:, *source], store.mask(case)[source]
+    if mask.shape == size:
+        return Part(np.array(image), np.array(mask), case)
+    inside = tuple(slice(part.start - a, part.stop - a) for part, a in zip(source, start, strict=True))
+    padded, labels = np.zeros((len(image), *size), image.dtype), np.full(size, IGNORE, np.uint8)
+    padded[:, *inside], labels[inside] = image, mask
+    return Part(padded, labels, case, inside)
+
+
+def foreground_voxel(
+    store: VolumeStore, case: int, source: np.random.Generator, share: float
+) -> tuple[int, ...] | None:
+    """Draw whether a part is centred on the foreground, and on which voxel (d, h, w); None where it is not."""
+    wanted, which, where = source.random(3)
+    labels = store.labels(case)
+    if wanted >= share or not labels:
+        return None
+    places = store.foreground(case, labels[int(which * len(labels))])
+    place = int(places[int(where * len(places))])
+    return tuple(int(axis) for axis in np.unravel_index(place, store.cases[case].size))

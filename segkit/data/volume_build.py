@@ -1,0 +1,165 @@
+"""Fill a store of volumes: images, masks, places and values of foreground voxels, and the index."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segkit.contracts import IGNORE
+from segkit.data.case import Case, Sample
+from segkit.data.check import check_sample
+from segkit.data.dataset import DatasetReader
+from segkit.data.intensities import PER_CASE, Moments, case_moments
+from segkit.data.prefetch import prefetch
+from segkit.data.store_build import IMAGES, INDEX, MASKS, digest, file_hash, named_case, quantize
+from segkit.data.volume_layout import VolumeLayout
+from segkit.errors import SegkitError
+
+FOREGROUND, SAMPLES = "foreground.bin", "samples.bin"
+FILES = (IMAGES, MASKS, FOREGROUND, SAMPLES)
+AT_ONCE = 2
+"""Volumes that are prepared at a time: each may be large, and has copies while it is resampled."""
+PER_LABEL = 5000
+"""Voxels of one label and case that are noted: enough to centre patches on and to take percentiles from."""
+
+
+@dataclass(frozen=True)
+class PreparedVolume:
+    """One volume, ready to be written.
+
+    Attributes:
+        image: (C, *size) int16; value = slopes * image + intercepts.
+        foreground: per label: label, flat places on the working grid, their values (n, C), how many there are.
+        moments: by kind, of the volume on its own grid.
+        sources: SHA-256 of each of the case's files.
+    """
+
+    image: np.ndarray
+    mask: np.ndarray
+    slopes: np.ndarray
+    intercepts: np.ndarray
+    rounding_error: float
+    sample: Sample
+    foreground: list[tuple[int, np.ndarray, np.ndarray, int]]
+    moments: dict[str, Moments]
+    sources: list[str]
+
+
+def build_volume_store(
+    folder: Path,
+    key: str,
+    reader: DatasetReader,
+    dataset_name: str,
+    cases: Sequence[Case],
+    layout: VolumeLayout,
+    *,
+    workers: int,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    """Read, check, resample and write every volume; memory does not grow with their number.
+
+    Raises:
+        SegkitError: of the first case, in order, that cannot be read or is not one of the task.
+        OSError: a file of the store cannot be written.
+    """
+    hash_once = functools.cache(file_hash)
+
+    def prepare(case: Case) -> PreparedVolume:
+        return prepare_volume(reader, case, dataset_name, layout, hash_once)
+
+    entries: list[dict[str, Any]] = []
+    rounding_error, noted = 0.0, 0
+    with ExitStack() as stack:
+        streams = {name: stack.enter_context((folder / name).open("wb")) for name in FILES}
+        prepared = stack.enter_context(closing(prefetch(prepare, cases, min(workers, AT_ONCE))))
+        for case, ready in zip(cases, prepared, strict=True):
+            streams[IMAGES].write(ready.image.tobytes())
+            streams[MASKS].write(ready.mask.tobytes())
+            places = []
+            for label, flat, values, count in ready.foreground:
+                streams[FOREGROUND].write(flat.astype(np.uint32).tobytes())
+                streams[SAMPLES].write(values.astype(np.float32).tobytes())
+                places.append([label, noted, noted + len(flat), count])
+                noted += len(flat)
+            rounding_error = max(rounding_error, ready.rounding_error)
+            entries.append({**describe(case, ready), "foreground": places})
+            if progress is not None:
+                progress(len(entries), len(cases))
+    body = {
+        "key": key,
+        "size": layout.to_dict(),
+        "channels": reader.task.in_channels,
+        "rounding_error": rounding_error,
+        "bytes": {name: (folder / name).stat().st_size for name in FILES},
+        "cases": entries,
+    }
+    text = json.dumps({"sha256": digest(body), "body": body}, sort_keys=True)
+    (folder / INDEX).write_text(text, encoding="utf-8")
+
+
+def describe(case: Case, ready: PreparedVolume) -> dict[str, Any]:
+    """What the index says of one volume."""
+    sample = ready.sample
+    return {
+        "id": case.id,
+        "group": case.group,
+        "shape": list(sample.shape),
+        "spacing": None if sample.spacing is None else [float(length) for length in sample.spacing],
+        "size": list(ready.mask.shape),
+        "slopes": ready.slopes.tolist(),
+        "intercepts": ready.intercepts.tolist(),
+        "moments": {kind: [list(row) for row in moments] for kind, moments in ready.moments.items()},
+        "sources": ready.sources,
+    }
+
+
+def prepare_volume(
+    reader: DatasetReader, case: Case, dataset_name: str, layout: VolumeLayout, hash_file: Callable[[Path], str]
+) -> PreparedVolume:
+    """Read, check and resample one volume."""
+    with named_case(dataset_name, case):
+        sample = reader.read(case)
+        check_sample(sample, case, reader.task, dataset_name)
+        sources = [hash_file(path) for path in case.files]
+    if sample.mask is None:
+        raise SegkitError(f"dataset {dataset_name}, case {case.id} has no mask", "training needs one for every image")
+    size = layout.working_size(sample.shape, sample.spacing)
+    moments = {kind: case_moments(sample.image, kind) for kind in PER_CASE}
+    image = layout.resample_image(sample.image, size)
+    mask = layout.resample_mask(sample.mask, size)
+    stored, slopes, intercepts, error = quantize(image)
+    if stored.dtype == np.uint8:
+        stored, slopes = stored.astype(np.int16), slopes / 255
+    scale = slopes.astype(np.float32), intercepts.astype(np.float32)
+    foreground = [
+        (label, flat, stored.reshape(len(stored), -1)[:, flat].T * scale[0] + scale[1], count)
+        for label, flat, count in foreground_places(mask, case.id)
+    ]
+    kept = replace(sample, image=sample.image[:, :0], mask=None, grid=sample.shape)
+    return PreparedVolume(stored, mask, slopes, intercepts, error, kept, foreground, moments, sources)
+
+
+def foreground_places(mask: np.ndarray, case_id: str) -> Iterator[tuple[int, np.ndarray, int]]:
+    """Yield each foreground label with places of its voxels, flat and in rising order, and how many it has.
+
+    Of more than PER_LABEL voxels as many are drawn, by a seed from the case's id.
+    """
+    flat = mask.reshape(-1)
+    seed = int.from_bytes(hashlib.sha256(case_id.encode()).digest()[:8], "big")
+    for label in np.flatnonzero(np.bincount(flat, minlength=256)):
+        if label in (0, IGNORE):
+            continue
+        places = np.flatnonzero(flat == label)
+        count = len(places)
+        if count > PER_LABEL:
+            source = np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, int(label)))))
+            places = np.sort(source.choice(places, PER_LABEL, replace=False, shuffle=False))
+        yield int(label), places, count
