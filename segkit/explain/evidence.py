@@ -1,0 +1,168 @@
+"""The numbers that say whether to believe a map, and what they mean in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from segkit.contracts import IGNORE
+from segkit.errors import SegkitError
+from segkit.explain.agreement import auroc, energy_inside, pointing
+from segkit.explain.case import BuiltExplainer, RawMaps, raw_maps
+from segkit.explain.curves import deletion_and_insertion
+from segkit.explain.explanation import CONSTANT, NOTHING_POSITIVE, Explanation
+from segkit.explain.heat import heat_maps
+from segkit.explain.layers import LayerPath, deepest_layer
+from segkit.explain.randomisation import Cascade, cascade, make_stages
+from segkit.explain.targets import EMPTY, OK
+
+BARELY_CHANGES = 0.7
+"""From this Spearman coefficient up a map counts as nearly the same."""
+LITTLE_MORE_THAN_CHANCE = 0.6
+
+
+@dataclass(frozen=True)
+class EvidenceSettings:
+    """How evidence is measured.
+
+    Attributes:
+        steps: of deletion and insertion.
+        baseline: what removed pixels become.
+        seeds: random models per step of the cascade.
+    """
+
+    steps: int = 16
+    baseline: str = "mean"
+    seeds: int = 3
+
+
+def agreement(heat: np.ndarray, mask: np.ndarray | None, label: int) -> dict[str, float | None]:
+    """Return AUROC, energy and pointing of a heat map (*S) beside one class of a mask (*S), without ignored pixels."""
+    if mask is None:
+        return {"auroc": None, "energy": None, "pointing": None}
+    counted = mask != IGNORE
+    values, inside = heat[counted], mask[counted] == label
+    return {
+        "auroc": auroc(values, inside),
+        "energy": energy_inside(values, inside) if inside.any() else None,
+        "pointing": pointing(values, inside) if inside.any() else None,
+    }
+
+
+def measure(
+    model: nn.Module,
+    x: torch.Tensor,
+    explainer: BuiltExplainer,
+    layer: str | None,
+    results: Sequence[RawMaps],
+    found: Sequence[Explanation],
+    *,
+    reference: np.ndarray | None,
+    prediction: np.ndarray | None,
+    middle: str | None,
+    settings: EvidenceSettings,
+) -> list[dict[str, Any]]:
+    """Return the evidence of one image's maps, one mapping per target.
+
+    Args:
+        x: the image, (1, C, *S), normalised, as it was explained.
+        layer: as it was explained.
+        results, found: what came out, one per target.
+        reference, prediction: masks on the image's own grid, None where there are none.
+        middle: where the encoder ends, None: the deepest spatial layer.
+    """
+    cascades = randomisations(model, x, explainer, layer, results, middle, settings)
+    evidence = []
+    for result, explanation, random in zip(results, found, cascades, strict=True):
+        label = result.target.label
+        gathered: dict[str, Any] = {
+            "reference": agreement(explanation.heat, reference, label),
+            "prediction": agreement(explanation.heat, prediction, label),
+            "curves": None,
+            "randomisation": None if random is None else random.to_dict(),
+        }
+        if explanation.status == OK:
+            on_grid = heat_maps(result.maps, x.shape[2:], result.padding, x.shape[2:])[0].cpu().numpy()
+            curves = deletion_and_insertion(
+                model, x, result.target, on_grid, steps=settings.steps, baseline=settings.baseline
+            )
+            gathered["curves"] = {**curves.to_dict(), "baseline": settings.baseline}
+        gathered["words"] = in_words(explanation, gathered)
+        evidence.append(gathered)
+    return evidence
+
+
+def randomisations(
+    model: nn.Module,
+    x: torch.Tensor,
+    explainer: BuiltExplainer,
+    layer: str | None,
+    results: Sequence[RawMaps],
+    middle: str | None,
+    settings: EvidenceSettings,
+) -> Sequence[Cascade | None]:
+    """Return the cascade of each target; None where its pixels are none or no seeds are wanted."""
+    live = [result for result in results if result.status[0] == OK]
+    if not live or not settings.seeds:
+        return [None] * len(results)
+    end = LayerPath.parse(middle).module if middle else deepest_layer(model, x)
+    targets = [result.target.fixed() for result in live]
+
+    def raw_map(random: nn.Module) -> list[np.ndarray]:
+        try:
+            maps = raw_maps(random, x, explainer, layer, [target.fixed() for target in targets])
+        except SegkitError:
+            # A model of shuffled weights may give no finite logits: then there is no map to be alike.
+            return [np.zeros(())] * len(targets)
+        return [result.maps[0].cpu().numpy() for result in maps]
+
+    own = [result.maps[0].cpu().numpy() for result in live]
+    found = iter(cascade(model, make_stages(model, x, end), own, raw_map, seeds=settings.seeds))
+    return [next(found) if result.status[0] == OK else None for result in results]
+
+
+def in_words(explanation: Explanation, evidence: Mapping[str, Any]) -> list[str]:
+    """Say what the numbers mean, the doubts first; one remark each."""
+    name = explanation.meta.get("class", "the class")
+    if explanation.status == EMPTY:
+        return [f"empty target: there are no such pixels of {name}, so there is nothing to explain"]
+    if explanation.status == NOTHING_POSITIVE:
+        return ["nothing in the map speaks for the target: the heat map is empty"]
+    if explanation.status == CONSTANT:
+        return ["the map is the same everywhere: it says nothing about places, and its figures are undefined"]
+    words = []
+    random = evidence["randomisation"] or {}
+    decoder, everything = random.get("decoder"), random.get("everything")
+    if everything is not None and everything >= BARELY_CHANGES:
+        words.append(
+            "follows the image rather than the model: barely changes when all weights are randomised "
+            f"(Spearman {everything:.2f})"
+        )
+    elif decoder is not None and decoder >= BARELY_CHANGES:
+        words.append(
+            f"mostly encoder activations: barely changes when the decoder is randomised (Spearman {decoder:.2f})"
+        )
+    elif everything is not None:
+        words.append(f"depends on what was learnt: another map with random weights (Spearman {everything:.2f})")
+    return words + beside_masks(evidence, str(name))
+
+
+def beside_masks(evidence: Mapping[str, Any], name: str) -> list[str]:
+    """Say where the heat lies."""
+    words = []
+    for mask in ("reference", "prediction"):
+        value = evidence[mask]["auroc"]
+        if value is None:
+            continue
+        if value < 1 - LITTLE_MORE_THAN_CHANCE:
+            words.append(f"inverted beside the {mask}: hot where {name} is not (AUROC {value:.2f})")
+        elif value < LITTLE_MORE_THAN_CHANCE:
+            words.append(f"hardly tells {name} of the {mask} from the rest (AUROC {value:.2f})")
+    if evidence["reference"]["pointing"] == 0:
+        words.append(f"its hottest place lies outside the reference's {name}")
+    return words

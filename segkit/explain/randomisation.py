@@ -1,0 +1,149 @@
+"""The sanity check: does a map change when what the model has learnt is taken away, from the head downwards?"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from segkit.explain.agreement import spearman
+from segkit.explain.gradient_tap import forward
+
+RawMap = Callable[[nn.Module], Sequence[np.ndarray]]
+"""Gives the raw maps of a model, one per target."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the cascade.
+
+    Attributes:
+        name: what is random, in words.
+        modules: dotted names of the modules with parameters that are random, those of the steps before included.
+    """
+
+    name: str
+    modules: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Cascade:
+    """How alike the raw map of the trained model and those of models made random are.
+
+    Attributes:
+        stages: in words, from the head to everything.
+        correlations: for each stage Spearman's coefficient by seed; None where a map is the same everywhere.
+    """
+
+    stages: tuple[str, ...]
+    correlations: tuple[tuple[float | None, ...], ...]
+
+    def mean(self, stage: str) -> float | None:
+        """Return the mean over seeds, of those that are defined; None where none is or there is no such stage."""
+        if stage not in self.stages:
+            return None
+        values = [value for value in self.correlations[self.stages.index(stage)] if value is not None]
+        return float(np.mean(values)) if values else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON can hold it."""
+        return {
+            "stages": [
+                {"random": name, "spearman": self.mean(name), "by_seed": list(values)}
+                for name, values in zip(self.stages, self.correlations, strict=True)
+            ],
+            "decoder": self.mean(DECODER),
+            "everything": self.mean(EVERYTHING),
+        }
+
+
+HEAD, DECODER, EVERYTHING = "head", "decoder", "everything"
+
+
+def cascade(
+    model: nn.Module, stages: Sequence[Stage], original: Sequence[np.ndarray], raw_map: RawMap, *, seeds: int = 3
+) -> list[Cascade]:
+    """Compare raw maps with those of ever more random copies of the model (Adebayo et al. 2018), one result per target.
+
+    Random is made by shuffling the values within each parameter, which keeps their distribution and so the scale of
+    the activations. The model itself is left alone.
+
+    Args:
+        original: the model's own raw maps.
+    """
+    found: list[list[list[float | None]]] = [[[] for _ in stages] for _ in original]
+    for seed in range(seeds):
+        random = copy.deepcopy(model)
+        generator = torch.Generator().manual_seed(seed)
+        done: set[str] = set()
+        for position, stage in enumerate(stages):
+            for name in stage.modules:
+                if name not in done:
+                    shuffle(random.get_submodule(name), generator)
+                    done.add(name)
+            for target, (own, other) in enumerate(zip(original, raw_map(random), strict=True)):
+                found[target][position].append(spearman(own, other))
+    names = tuple(stage.name for stage in stages)
+    return [Cascade(names, tuple(tuple(values) for values in by_stage)) for by_stage in found]
+
+
+def shuffle(module: nn.Module, generator: torch.Generator) -> None:
+    """Shuffle the values within each of a module's own parameters."""
+    for parameter in module.parameters(recurse=False):
+        order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
+        with torch.no_grad():
+            parameter.copy_(parameter.flatten()[order].reshape(parameter.shape))
+
+
+def make_stages(model: nn.Module, x: torch.Tensor, middle: str) -> list[Stage]:
+    """Return the steps of the cascade: the head, half the decoder, the decoder, half of the rest, everything.
+
+    Args:
+        x: an image (1, C, *S).
+        middle: the layer where the encoder ends; what is called after it is the decoder.
+    """
+    order, before = called_order(model, x, middle)
+    decoder, encoder = order[before:][::-1], order[:before][::-1]
+    plan = [(HEAD, order[-1:])]
+    if len(decoder) > 1:
+        plan += [("half the decoder", decoder[: (len(decoder) + 1) // 2]), (DECODER, decoder)]
+    plan += [
+        ("decoder and half the encoder", [*decoder, *encoder[: (len(encoder) + 1) // 2]]),
+        (EVERYTHING, [*decoder, *encoder]),
+    ]
+    stages: list[Stage] = []
+    for name, modules in plan:
+        if stages and len(modules) == len(stages[-1].modules):
+            stages.pop()
+        stages.append(Stage(name, tuple(modules)))
+    return stages
+
+
+def called_order(model: nn.Module, x: torch.Tensor, middle: str) -> tuple[list[str], int]:
+    """Return the modules with parameters of their own by their last call, and how many are called up to `middle`."""
+    order: dict[str, None] = {}
+    before = 0
+
+    def note(name: str) -> Callable[..., None]:
+        def hook(*_: Any) -> None:
+            nonlocal before
+            if any(True for _ in model.get_submodule(name).parameters(recurse=False)):
+                order.pop(name, None)
+                order[name] = None
+            if name == middle:
+                before = len(order)
+
+        return hook
+
+    with ExitStack() as stack:
+        for name, module in model.named_modules():
+            if name:
+                stack.callback(module.register_forward_hook(note(name)).remove)
+        forward(model, x[:1])
+    return list(order), before
