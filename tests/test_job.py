@@ -117,6 +117,16 @@ def test_config_file_repeats_the_run(toy_registry: Registry) -> None:
     assert (again.folder / "cases.csv").read_bytes() == (first.folder / "cases.csv").read_bytes()
 
 
+def test_settings_that_follow_from_params_reach_the_checkpoint(toy_registry: Registry) -> None:
+    """The normalisation that weights expect is in config.toml with its source, and in the model's header."""
+    result = run(toy_registry, arch__centred=True)
+    line = next(line for line in (result.folder / "config.toml").read_text().splitlines() if line.startswith("mean ="))
+    assert line.split("  ")[0] == "mean = [0.5, 0.5, 0.5]"
+    assert line.endswith("# params of net")
+    _, header = read_model(result.folder / "model.safetensors")
+    assert header["preprocessing"]["normalization"] == {"kind": "fixed", "mean": [0.5] * 3, "std": [0.25] * 3}
+
+
 def test_nothing_is_selected_on_the_scored_split(toy_registry: Registry) -> None:
     """With a test split the best validated epoch is scored; without one, the last epoch."""
     selected = run(toy_registry, train__epochs=4)

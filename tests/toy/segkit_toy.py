@@ -80,7 +80,11 @@ def segkit_metrics() -> list[segkit.Metric]:
 def settings_of_net(task: segkit.Task, params: NetParams) -> dict[str, Any]:
     """What centred weights expect."""
     mean = [0.5] * task.in_channels
-    return {"data.normalization": "fixed", "data.mean": mean, "data.std": [0.25]} if params.centred else {}
+    return (
+        {"data.normalization": "fixed", "data.mean": mean, "data.std": [0.25] * task.in_channels}
+        if params.centred
+        else {}
+    )
 
 
 class Squares:

@@ -43,5 +43,6 @@ def segkit_architectures() -> list[Architecture]:
             small={"backbone": "test_resnet", "head_width": 16},
             export={"onnx": "static: torch writes adaptive average pooling into ONNX with the traced grid's cells"},
             defaults={2: {"arch.backbone": "resnet18"}},
+            settings="segkit_pspnet.settings:normalization",
         )
     ]
