@@ -68,16 +68,15 @@ def run(
 
 
 def load(path: str | Path, *, device: str = "auto") -> Model:
-    """Rebuild a trained model from a run directory or a model.safetensors.
+    """Rebuild a trained model from a run directory or a model.safetensors, on whatever machine it was trained.
 
     Raises:
-        SegkitError: the file is not whole, or its architecture is not installed or has changed.
+        SegkitError: there is none, the file is not whole, or its architecture is not installed or has changed.
     """
     from segkit.discovery import Registry
-    from segkit.model import load_model
+    from segkit.model import checkpoint_of, load_model
 
-    path = Path(path)
-    return load_model(path / "model.safetensors" if path.is_dir() else path, device, Registry.discover())
+    return load_model(checkpoint_of(Path(path)), device, Registry.discover())
 
 
 def components(kind: str | None = None) -> list[Found]:

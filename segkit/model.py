@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,22 @@ import numpy as np
 import torch
 from torch import nn
 
+from segkit.data.case import Sample
+from segkit.data.check import problem_of
+from segkit.data.opening import Opener
 from segkit.declarations import Task
 from segkit.discovery import Found, Registry
 from segkit.engine.checkpoint import read_model
 from segkit.engine.device import choose_device
 from segkit.engine.infer import Predictor
+from segkit.engine.postprocess import postprocessing
 from segkit.engine.preprocessing import Preprocessing
 from segkit.engine.volumes import VolumePredictor, make_predictor
 from segkit.errors import SegkitError, UsageError
 from segkit.params import build, describe
+from segkit.settings import Evaluate
+
+CHECKPOINT = "model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -29,11 +36,15 @@ class Model:
     Attributes:
         task: what it was trained for; class names in label order.
         header: all that the checkpoint says of itself: components, params, data, scores, versions.
+        opener: reads image files as the model takes them.
+        postprocess: what the run did to a label map (*S) before it was scored; None for nothing.
     """
 
     task: Task
     header: Mapping[str, Any]
     predictor: Predictor | VolumePredictor
+    opener: Opener = field(repr=False)
+    postprocess: Callable[[np.ndarray], np.ndarray] | None = field(default=None, repr=False)
 
     @property
     def image_channels(self) -> int:
@@ -45,23 +56,74 @@ class Model:
         """Spatial axes of an image: 3 for volumes, also where the network is shown slices."""
         return self.predictor.image_dims
 
-    def predict(self, image: np.ndarray, spacing: Sequence[float] | None = None) -> np.ndarray:
-        """Return the label map (*S) uint8 of one image (C, *S) at its own size.
+    @property
+    def image_task(self) -> Task:
+        """Channels and axes of an image, and the classes."""
+        return Task(self.image_channels, self.task.classes, self.image_dims)
+
+    def predict(self, image: np.ndarray | str | Path, spacing: Sequence[float] | None = None) -> np.ndarray:
+        """Return the label map (*S) uint8 of one image at its own size.
 
         Args:
-            image: uint8, int16 or float32 with the channels the model was trained on, channels first.
-            spacing: mm per voxel along each axis of S, for models that work at a spacing of their own.
+            image: a file, which is read as `segkit predict` reads it, photographs upright; or an array (C, *S), uint8,
+                int16 or float32, with the channels the model was trained on, channels first. Where it was trained on
+                photographs, floats are taken to lie in 0 to 1.
+            spacing: mm per voxel along each axis of S, for models that work at a spacing of their own; a file has its
+                own.
 
         Raises:
-            UsageError: another number of axes or channels, or no spacing where one is needed.
+            UsageError: another number of axes or channels, another type, NaN or infinite values, or no spacing where
+                one is needed.
+            SegkitError: the file cannot be read.
         """
+        if isinstance(image, (str, Path)):
+            size = self.predictor.size if isinstance(self.predictor, Predictor) else None
+            sample = self.opener.open(Path(image), self.image_task, size)
+        else:
+            sample = Sample(image, spacing=None if spacing is None else tuple(spacing))
+            self.check(sample)
+        labels = self.predictor.labels(sample.image, sample.shape, sample.spacing)
+        return labels if self.postprocess is None else self.postprocess(labels)
+
+    def check(self, sample: Sample) -> None:
+        """Raise UsageError where an array is not an image as the model takes them."""
+        image = sample.image
         if image.ndim != self.image_dims + 1 or image.shape[0] != self.image_channels:
             raise UsageError(
                 f"the image has shape {image.shape}, the model takes {self.image_channels} channels and "
                 f"{self.image_dims} axes",
                 "give channels first, as in image.transpose(2, 0, 1)",
             )
-        return self.predictor.labels(image, spacing=spacing)
+        problem = problem_of(sample, self.image_task)
+        if problem is not None:
+            raise UsageError(problem, "convert it, for instance with image.astype(numpy.float32)")
+
+    def mirrored(self, mirror: bool) -> Model:
+        """Return the model with or without averaging over mirrored copies."""
+        predictor = self.predictor
+        if isinstance(predictor, Predictor):
+            return replace(self, predictor=replace(predictor, mirror=mirror))
+        return replace(
+            self, predictor=replace(predictor, preprocessing=replace(predictor.preprocessing, mirror=mirror))
+        )
+
+
+def checkpoint_of(path: Path) -> Path:
+    """Return the checkpoint that a run directory or a file stands for.
+
+    Raises:
+        SegkitError: there is none.
+    """
+    if not path.is_dir():
+        if not path.exists():
+            raise SegkitError(f"{path} does not exist", f"give a run directory or its {CHECKPOINT}")
+        return path
+    checkpoint = path / CHECKPOINT
+    if checkpoint.is_file():
+        return checkpoint
+    if (path / "config.toml").is_file():
+        raise SegkitError(f"run {path} has no {CHECKPOINT} yet", f"go on with it: segkit run --resume {path}")
+    raise SegkitError(f"{path} is no run directory: it holds no {CHECKPOINT}", "give the directory of a finished run")
 
 
 def load_model(path: Path, device: str, registry: Registry) -> Model:
@@ -76,7 +138,13 @@ def load_model(path: Path, device: str, registry: Registry) -> Model:
         preprocessing = Preprocessing.from_dict(header["preprocessing"])
         arch = next(item for item in header["components"] if item["kind"] == "arch")
         full_name, version, settings = arch["name"], arch["version"], arch["params"]
-    except (KeyError, TypeError, ValueError, StopIteration) as error:
+        dataset = next((item["name"] for item in header["components"] if item["kind"] == "data"), None)
+        steps = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in header.get("postprocess", {}).items()
+        }
+        postprocess = postprocessing(Evaluate(**steps), task)
+    except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
         raise SegkitError(f"{path.name}: its header is damaged ({error!r})", "copy the file again") from None
     found = find_architecture(path, registry, full_name, version)
     network = build_network(path, found, task, settings, version)
@@ -84,7 +152,8 @@ def load_model(path: Path, device: str, registry: Registry) -> Model:
     chosen = choose_device(device)
     layout = torch.channels_last if task.spatial_dims == 2 else torch.channels_last_3d
     network = network.eval().to(chosen).to(memory_format=layout)
-    return Model(task, header, make_predictor(network, task, preprocessing, chosen))
+    predictor = make_predictor(network, task, preprocessing, chosen)
+    return Model(task, header, predictor, Opener(registry, dataset), postprocess)
 
 
 def find_architecture(path: Path, registry: Registry, full_name: str, version: str) -> Found:
@@ -115,7 +184,7 @@ def build_network(path: Path, found: Found, task: Task, settings: Mapping[str, A
 
 
 def load_weights(path: Path, network: nn.Module, weights: Mapping[str, torch.Tensor], full_name: str) -> None:
-    """Load the weights; raises SegkitError that lists the first keys that differ."""
+    """Load the weights; raises SegkitError that lists the first keys that differ, or where some are not numbers."""
     expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in weights.items()}
     different = [name for name in sorted({*expected, *found}) if expected.get(name) != found.get(name)]
@@ -126,3 +195,9 @@ def load_weights(path: Path, network: nn.Module, weights: Mapping[str, torch.Ten
             "install the version of the plugin that wrote it",
         )
     network.load_state_dict(dict(weights))
+    spoiled = [name for name, value in sorted(weights.items()) if not bool(torch.isfinite(value).all())]
+    if spoiled:
+        raise SegkitError(
+            f"{path.name} holds weights that are NaN or infinite: {', '.join(spoiled[:3])}",
+            "its training diverged: train again with a lower learning rate",
+        )

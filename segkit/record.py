@@ -64,6 +64,7 @@ def model_header(
             "normalization": normalization.to_dict(),
             "mirror": plan.config.evaluate.mirror,
         },
+        "postprocess": postprocess_record(plan.config.evaluate),
         "training": {**plain(plan.config.train), "augment": plain(plan.config.augment), "seed": plan.config.run.seed},
         "weights": weights,
         "scores": {"split": plan.split, "rows": list(scores)},

@@ -17,6 +17,7 @@ from segkit.cli.groups import Group
         "info": "segkit.cli.info:info",
         "list": "segkit.cli.list_:list_components",
         "plugins": "segkit.cli.plugins:plugins",
+        "predict": "segkit.cli.predict:predict",
         "run": "segkit.cli.run:run",
     },
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -20,13 +20,18 @@ def check_sample(sample: Sample, case: Case, task: Task, dataset_name: str) -> N
     Checked: dimensions, channels and dtype of the image, finite values, the mask's shape, dtype and labels (0 to the
     number of classes, or 255), and a positive spacing per axis. A mask may be missing.
     """
-    problem = next(_problems(sample, task), None)
+    problem = problem_of(sample, task)
     if problem is not None:
         files = ", ".join(path.name for path in case.files)
         named = f"{case.id} ({files})" if files else case.id
         raise SegkitError(
             f"dataset {dataset_name}, case {named}: {problem}", "mend or remove the files, or mend the dataset's plugin"
         )
+
+
+def problem_of(sample: Sample, task: Task) -> str | None:
+    """Return in words the first thing that is wrong with a sample, or None."""
+    return next(_problems(sample, task), None)
 
 
 def _problems(sample: Sample, task: Task) -> Iterator[str]:

@@ -1,0 +1,128 @@
+"""`segkit predict`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from segkit.cli import output
+from segkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from segkit.model import Model
+    from segkit.predicting import Outcome
+
+RUN_FILES = ("model.safetensors", "config.toml")
+SHOWN = 20
+"""Files whose sizes a terminal is shown."""
+
+
+@click.command()
+@click.argument("given", nargs=-1, required=True, metavar="MODEL... INPUT...")
+@click.option("-o", "--output", "folder", metavar="DIR", required=True, help="Folder of the results.")
+@click.option("--overlays", is_flag=True, help="Also write each image with its classes coloured, to look at.")
+@click.option("--probabilities", is_flag=True, help="Also write probabilities, one .npy per image.")
+@click.option("--tta/--no-tta", default=None, help="Average over mirrored copies or not; else as the model was scored.")
+@click.option("--force", is_flag=True, help="Replace results that are there already.")
+@click.option("--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")
+@click.option("--workers", type=click.IntRange(0, 256), metavar="N", help="Threads that read and write files.")
+@output.json_option
+def predict(
+    given: tuple[str, ...],
+    folder: str,
+    overlays: bool,
+    probabilities: bool,
+    tta: bool | None,
+    force: bool,
+    device: str,
+    workers: int | None,
+    as_json: bool,
+) -> None:
+    """Predict label maps of images: photographs (JPEG, PNG, TIFF) and what installed datasets read (such as NIfTI).
+
+    MODEL is a run directory or a model.safetensors; the probabilities of several are averaged. INPUT is a file, a
+    folder with all below it, or a pattern.
+
+    \b
+    segkit predict runs/unet-isic photo.jpg -o out --overlays
+    segkit predict runs/a runs/b images/ 'more/*.png' -o out
+
+    A label map has the image's own size; a photograph's is a palette PNG whose indices are the labels. A photograph
+    that its EXIF data say to turn is turned first, as viewers do, and so lies its label map. DIR/sizes.csv has the size
+    of every class. A file that cannot be predicted is reported, the others go on, and the exit code is 1.
+    """
+    models, inputs = split_arguments(given)
+
+    from segkit.cli.progress import make_progress
+    from segkit.engine.device import default_workers
+    from segkit.predicting import Options, find_inputs, predict_files
+
+    loaded = load_models(models, device, tta)
+    items, left_out = find_inputs(inputs, loaded[0].opener.suffixes())
+    options = Options(overlays, probabilities, force, default_workers() if workers is None else workers)
+    progress = make_progress()
+    if left_out:
+        progress.message(f"{left_out} file{'s' if left_out > 1 else ''} in folders are no images and left out")
+    if any(model.header.get("generated_sample") for model in loaded):
+        progress.message("GENERATED SAMPLE: the model has learnt from drawn images, its predictions mean nothing")
+    try:
+        outcome = predict_files(loaded, items, Path(folder), options, progress)
+    finally:
+        progress.close()
+    if as_json:
+        output.print_json(outcome.record)
+    else:
+        show(outcome)
+    if outcome.failed:
+        output.complain(f"{len(outcome.failed)} of {len(items)} files could not be predicted, as told above")
+        sys.exit(1)
+
+
+def split_arguments(given: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """Tell models from inputs; raises UsageError where one of them is missing."""
+    models = [text for text in given if is_model(Path(text))]
+    inputs = [text for text in given if text not in models]
+    if not models:
+        raise UsageError(
+            f"none of {', '.join(map(repr, given))} is a model", "give a run directory or a model.safetensors first"
+        )
+    if not inputs:
+        raise UsageError("no image was named", "give files, folders or patterns after the model")
+    return models, inputs
+
+
+def is_model(path: Path) -> bool:
+    """Whether a path is a checkpoint or a run directory, finished or not."""
+    return path.suffix == ".safetensors" or any(
+        (path / name).is_file() for name in ("model.safetensors", "config.toml")
+    )
+
+
+def load_models(paths: list[str], device: str, tta: bool | None) -> list[Model]:
+    """Load the models."""
+    from segkit.cli.registry import load_registry
+    from segkit.model import checkpoint_of, load_model
+
+    registry = load_registry()
+    models = [load_model(checkpoint_of(Path(path)), device, registry) for path in paths]
+    return models if tta is None else [model.mirrored(tta) for model in models]
+
+
+def show(outcome: Outcome) -> None:
+    """Print the size of every class in every image; on a terminal of the first ones."""
+    shown = outcome.predicted[:SHOWN] if output.for_people() else outcome.predicted
+    rows = []
+    for part in shown:
+        for size in part.sizes:
+            known = next(
+                (f"{value:.4g} {unit}" for value, unit in ((size.mm2, "mm2"), (size.ml, "ml")) if value is not None), ""
+            )
+            rows.append((part.item.path.name, part.mask.name, size.name, str(size.pixels), f"{size.share:.1%}", known))
+    output.print_table(("image", "label map", "class", "pixels", "share", "size"), rows)
+    if not output.for_people():
+        return
+    more = len(outcome.predicted) - len(shown)
+    click.echo(f"{f'and {more} more; ' if more else ''}all sizes: {outcome.folder / 'sizes.csv'}")

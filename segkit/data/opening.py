@@ -1,0 +1,123 @@
+"""Open image files that belong to no dataset: photographs, and what installed datasets have a format for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from segkit.data.case import Sample
+from segkit.data.check import problem_of
+from segkit.data.photographs import SUFFIXES, UnusableFileError, read_photograph
+from segkit.data.resample import resize_image
+from segkit.declarations import Task
+from segkit.discovery import Registry
+from segkit.errors import SegkitError
+
+CHANNELS = {1: "grey", 3: "red, green and blue"}
+
+
+class Opener:
+    """Reads images for a model: as its own dataset does where that has a format, else photographs, else as others do.
+
+    Args:
+        dataset: full name of the dataset the model was trained on; its plugin need not be installed.
+    """
+
+    def __init__(self, registry: Registry, dataset: str | None) -> None:
+        self.registry = registry
+        self.dataset = dataset
+
+    @cached_property
+    def own(self) -> Any:
+        """The reader class of the model's own dataset; None where it is not installed or has no format."""
+        found = [item for item in self.registry.components("data") if item.full_name == self.dataset]
+        return next((reader for reader in map(load_format, found) if reader is not None), None)
+
+    @cached_property
+    def others(self) -> list[Any]:
+        """The reader classes of all other datasets that have a format."""
+        found = [item for item in self.registry.components("data") if item.full_name != self.dataset]
+        return [reader for reader in map(load_format, found) if reader is not None]
+
+    def format_of(self, path: Path) -> Any:
+        """Return the reader class that reads and writes such a file; None for a photograph that segkit itself reads.
+
+        Raises:
+            UnusableFileError: nothing that is installed reads it.
+        """
+        if self.own is not None and fits(path, self.own.suffixes):
+            return self.own
+        if fits(path, SUFFIXES) or not path.suffix:
+            return None
+        for reader in self.others:
+            if fits(path, reader.suffixes):
+                return reader
+        known = ", ".join(dict.fromkeys(self.suffixes()))
+        raise UnusableFileError(path.name, "has an ending that nothing installed reads", f"what is read: {known}")
+
+    def suffixes(self) -> Iterator[str]:
+        """Yield every ending of files that can be read, in small letters."""
+        yield from SUFFIXES
+        for reader in (self.own, *self.others):
+            yield from () if reader is None else reader.suffixes
+
+    def open(self, path: Path, task: Task, size: Sequence[int] | None = None) -> Sample:
+        """Read one image and check that it is one the model takes.
+
+        Args:
+            task: channels and axes of an image.
+            size: grid to resample to, as in training; the sample's `grid` is then its own one.
+
+        Raises:
+            UnusableFileError: it cannot be read, or is an image of another kind.
+        """
+        reader = self.format_of(path)
+        if reader is None:
+            return open_photograph(path, task, size)
+        try:
+            sample: Sample = reader.open_file(path)
+        except SegkitError:
+            raise
+        except Exception as error:  # a stranger's reader, and a file from anywhere
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise UnusableFileError(path.name, f"cannot be read ({reason})", "check the file") from error
+        problem = problem_of(sample, task)
+        if problem is not None:
+            raise UnusableFileError(path.name, f"does not fit the model: {problem}", "give an image as in training")
+        if size is None:
+            return sample
+        return replace(sample, image=resize_image(sample.image, tuple(size)), grid=sample.shape)
+
+
+def open_photograph(path: Path, task: Task, size: Sequence[int] | None) -> Sample:
+    """Read a photograph upright, in the model's channels."""
+    if task.spatial_dims != 2:
+        raise UnusableFileError(
+            path.name, "is a photograph, the model takes volumes", "give volumes, such as NIfTI files"
+        )
+    if task.in_channels not in CHANNELS:
+        raise UnusableFileError(
+            path.name,
+            f"is a photograph, the model takes {task.in_channels} channels",
+            "predict with the Python interface: segkit.load(...).predict(array)",
+        )
+    grid = None if size is None else (size[0], size[1])
+    image, shape = read_photograph(path.parent, path.name, grid, channels=task.in_channels)
+    return Sample(image, grid=None if grid is None else shape)
+
+
+def load_format(found: Any) -> Any:
+    """Import a dataset's reader class; None where it does not import or has no format of its own."""
+    try:
+        reader = found.load()
+    except SegkitError:
+        return None
+    return reader if getattr(reader, "suffixes", ()) and hasattr(reader, "open_file") else None
+
+
+def fits(path: Path, suffixes: Sequence[str]) -> bool:
+    """Whether a file's name ends like one of some suffixes, whatever the letters' case."""
+    return path.name.lower().endswith(tuple(suffixes))

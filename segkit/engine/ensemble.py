@@ -1,0 +1,85 @@
+"""Several models as one: their probabilities averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from segkit.declarations import Task
+from segkit.engine.infer import Predictor
+from segkit.engine.volumes import VolumePredictor
+
+Chunk = tuple[slice, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Models of the same classes and images, each with its own preprocessing.
+
+    Attributes:
+        predictors: at least one; a single one predicts exactly as it does alone.
+    """
+
+    predictors: tuple[Predictor | VolumePredictor, ...]
+
+    @property
+    def task(self) -> Task:
+        """What the first network was built for; the classes are everybody's."""
+        return self.predictors[0].task
+
+    @property
+    def size(self) -> tuple[int, ...] | None:
+        """The grid that images may be read at: everybody's working size; None where they are needed whole."""
+        sizes = {predictor.size for predictor in self.predictors}
+        whole = any(isinstance(predictor, VolumePredictor) for predictor in self.predictors)
+        return None if whole or len(sizes) > 1 else sizes.pop()
+
+    def labels(
+        self, image: np.ndarray, shape: tuple[int, ...] | None = None, spacing: Sequence[float] | None = None
+    ) -> np.ndarray:
+        """Return the label map (*S) uint8; arguments as of `Predictor.labels`."""
+        if len(self.predictors) == 1:
+            return self.predictors[0].labels(image, shape, spacing)
+        labels = np.empty(shape or image.shape[1:], np.uint8)
+        for planes, values in self.probabilities(image, shape, spacing):
+            labels[planes] = decode_probabilities(values)
+        return labels
+
+    def probabilities(
+        self, image: np.ndarray, shape: tuple[int, ...] | None = None, spacing: Sequence[float] | None = None
+    ) -> Iterator[Chunk]:
+        """Yield mean probabilities, some planes of the first axis at a time.
+
+        Yields:
+            Which planes, and (K', n, *rest) float32: the foreground's for one class, else one per label.
+        """
+        yield from averaged([predictor.probabilities(image, shape, spacing) for predictor in self.predictors])
+
+
+def averaged(streams: Sequence[Iterator[Chunk]]) -> Iterator[Chunk]:
+    """Yield the mean of streams that cover the same planes in order, cut into different pieces."""
+    waiting: list[torch.Tensor | None] = [None] * len(streams)
+    position = 0
+    while True:
+        for index, stream in enumerate(streams):
+            if waiting[index] is None:
+                waiting[index] = next((values for _, values in stream), None)
+        parts = [part for part in waiting if part is not None]
+        if len(parts) < len(streams):
+            return
+        count = min(part.shape[1] for part in parts)
+        total = torch.zeros_like(parts[0][:, :count])
+        for part in parts:
+            total += part[:, :count].to(total.device)
+        yield slice(position, position + count), total / len(parts)
+        position += count
+        waiting = [part[:, count:] if part.shape[1] > count else None for part in parts]
+
+
+def decode_probabilities(values: torch.Tensor) -> np.ndarray:
+    """Turn probabilities (K', *S) into labels (*S) uint8: above one half for one class, the largest for several."""
+    labels = values[0] > 0.5 if len(values) == 1 else values.argmax(dim=0)
+    return labels.to(torch.uint8).cpu().numpy()
