@@ -20,7 +20,8 @@ def plugin_checks(
         test_plugin = plugin_checks("segkit-mynet")
 
     Args:
-        xfail: known gaps, {"onnx": "why"}, {"mynet:onnx": "why"} or {"mynet 2D:onnx": "why"}; one that passes all the same is a failure.
+        xfail: known gaps, {"onnx": "why"}, or of one component {"mynet:onnx": "why"}, or {"mynet 2D:onnx": "why"}; one
+            that passes all the same is a failure.
         params: component name -> params to check it with, where the declared small ones do not serve.
         full: also what takes long, such as compiling with inductor.
 
