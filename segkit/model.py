@@ -139,12 +139,8 @@ def load_model(path: Path, device: str, registry: Registry) -> Model:
         arch = next(item for item in header["components"] if item["kind"] == "arch")
         full_name, version, settings = arch["name"], arch["version"], arch["params"]
         dataset = next((item["name"] for item in header["components"] if item["kind"] == "data"), None)
-        steps = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in header.get("postprocess", {}).items()
-        }
-        postprocess = postprocessing(Evaluate(**steps), task)
-    except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
+        steps = build(Evaluate, dict(header.get("postprocess", {})), f"post-processing in {path.name}")
+    except (KeyError, TypeError, ValueError, StopIteration) as error:
         raise SegkitError(f"{path.name}: its header is damaged ({error!r})", "copy the file again") from None
     found = find_architecture(path, registry, full_name, version)
     network = build_network(path, found, task, settings, version)
@@ -153,7 +149,7 @@ def load_model(path: Path, device: str, registry: Registry) -> Model:
     layout = torch.channels_last if task.spatial_dims == 2 else torch.channels_last_3d
     network = network.eval().to(chosen).to(memory_format=layout)
     predictor = make_predictor(network, task, preprocessing, chosen)
-    return Model(task, header, predictor, Opener(registry, dataset), postprocess)
+    return Model(task, header, predictor, Opener(registry, dataset), postprocessing(steps, task))
 
 
 def find_architecture(path: Path, registry: Registry, full_name: str, version: str) -> Found:

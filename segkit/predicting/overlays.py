@@ -33,7 +33,7 @@ def overlay_jpeg(picture: np.ndarray, classes: Sequence[str], caption: str) -> b
     height, width = picture.shape[:2]
     size = max(12, min(22, width // 40))
     font = ImageFont.load_default(size)
-    entries = [(name, colour(label)) for label, name in enumerate(classes, start=1)]
+    entries: list[Entry] = [(name, colour(label)) for label, name in enumerate(classes, start=1)]
     entries += [(caption, None)] if caption else []
     rows = legend_rows(entries, font, width, size)
     canvas = Image.new("RGB", (width, height + round(1.6 * size) * len(rows)), (24, 24, 24))
@@ -89,7 +89,8 @@ def coloured(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
     inside = placed > 0
     strength = np.where(outline(placed, max(1, min(height, width) // 300)), 1.0, FILLED) * inside
     mixed = shown * (1 - strength[..., None]) + shades * strength[..., None]
-    return np.rint(mixed).astype(np.uint8)
+    rounded: np.ndarray = np.rint(mixed).astype(np.uint8)
+    return rounded
 
 
 def outline(labels: np.ndarray, thickness: int) -> np.ndarray:
