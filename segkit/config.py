@@ -11,7 +11,7 @@ from typing import Any
 
 from segkit import params
 from segkit.errors import SegkitError, UsageError, did_you_mean
-from segkit.settings import SECTIONS, Augment, Components, Data, Evaluate, Run, Train
+from segkit.settings import SECTIONS, Augment, Components, Data, Evaluate, Explain, Run, Train
 
 FORMAT = 1
 PARAM_SECTIONS = ("arch", "data", "loss", "metric", "explainer")
@@ -63,6 +63,7 @@ class Config:
     train: Train
     augment: Augment
     evaluate: Evaluate
+    explain: Explain
     component_params: Mapping[tuple[str, str], Any] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
 

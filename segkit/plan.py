@@ -30,6 +30,7 @@ from segkit.engine.measure import scored_task
 from segkit.engine.postprocess import check_postprocess
 from segkit.engine.summary import check_aggregations
 from segkit.errors import SegkitError, UsageError, did_you_mean
+from segkit.explain.choice import check_explain
 from segkit.settings import SECTIONS
 from segkit.terms import Term, parse_sum
 
@@ -61,6 +62,7 @@ class Plan:
     split: str
     split_note: str
     output: str | None
+    explainers: tuple[Found, ...] = ()
 
     @property
     def scored_task(self) -> Task:
@@ -75,7 +77,7 @@ class Plan:
     @property
     def chosen(self) -> list[Found]:
         """Every component of the run."""
-        return [self.arch, self.data, *(found for _, found in self.losses), *self.metrics]
+        return [self.arch, self.data, *(found for _, found in self.losses), *self.metrics, *self.explainers]
 
 
 def make_plan(
@@ -111,8 +113,8 @@ def make_plan(
     names = section_values(ordered, "components")
     losses = find_losses(registry, required(names, "loss", registry))
     metrics = find_metrics(registry, names.get("metrics"))
-    refuse_explainers(registry, names.get("explainers"))
-    chosen = chosen_params(arch, data, [found for _, found in losses], metrics)
+    explainers = find_explainers(registry, names.get("explainers"))
+    chosen = chosen_params(arch, data, [found for _, found in losses], metrics, explainers)
     config = resolve(ordered, chosen)
     task = Task(reader.task.in_channels, reader.task.classes, dims)
     following = settings_of_params(arch, task, config)
@@ -124,8 +126,10 @@ def make_plan(
     split, note = choose_split(config.evaluate.split, cases)
     size = working_size(config.data.size, dims, data)
     output = config.run.output
-    config = named(config, arch, data, losses, metrics, mode, root, size)
-    return Plan(config, arch, data, losses, metrics, root, reader, task, size, cases, split, note, output)
+    if explainers:
+        check_explain(config.explain, task.classes, [case.id for case in cases[split]])
+    config = named(config, arch, data, losses, metrics, mode, root, size, explainers)
+    return Plan(config, arch, data, losses, metrics, root, reader, task, size, cases, split, note, output, explainers)
 
 
 def read_config(text: str, registry: Registry) -> Layer:
@@ -248,19 +252,23 @@ def metric_of(found: Found) -> Metric:
     return found.component
 
 
-def refuse_explainers(registry: Registry, names: Any) -> None:
-    """Raise UsageError where an explainer is asked for: this version of the core cannot run one yet."""
-    listed = [names] if isinstance(names, str) else list(names or ())
-    for name in listed:
-        if name not in ("none", ""):
-            registry.find("explainer", str(name))
-            raise UsageError(f"explainer {name!r}: this version of segkit runs no explainers yet", "say --explain none")
+def find_explainers(registry: Registry, names: Any) -> tuple[Found, ...]:
+    """Resolve the explainers; none where nothing or "none" is named. Raises UsageError where one is named twice."""
+    listed = [part.strip() for part in names.split(",")] if isinstance(names, str) else list(names or ())
+    found = tuple(registry.find("explainer", str(name)) for name in listed if name not in ("", "none"))
+    for name, count in Counter(item.component.name for item in found).items():
+        if count > 1:
+            raise UsageError(f"explainer {name!r} is named twice", "name each explainer once")
+    return found
 
 
-def chosen_params(arch: Found, data: Found, losses: Sequence[Found], metrics: Sequence[Found]) -> list[ChosenParams]:
+def chosen_params(
+    arch: Found, data: Found, losses: Sequence[Found], metrics: Sequence[Found], explainers: Sequence[Found] = ()
+) -> list[ChosenParams]:
     """Which params the config holds, in the order it shows them."""
     ordered = [("arch", arch), ("data", data)]
     ordered += [("loss", loss) for loss in losses] + [("metric", metric) for metric in metrics]
+    ordered += [("explainer", explainer) for explainer in explainers]
     return [ChosenParams(section, item.component.name, item.component.params) for section, item in ordered]
 
 
@@ -320,6 +328,7 @@ def named(
     mode: str,
     root: Root,
     size: tuple[int, ...],
+    explainers: tuple[Found, ...] = (),
 ) -> Config:
     """Write what was resolved into the config: full names, mode, root, size and the run's name."""
     loss = " + ".join(str(replace(term, name=found.full_name)) for term, found in losses)
@@ -329,6 +338,7 @@ def named(
         data=data.full_name,
         loss=loss,
         metrics=tuple(found.full_name for found in metrics),
+        explainers=tuple(found.full_name for found in explainers),
     )
     name = config.run.name or f"{arch.component.name}-{data.component.name}"
     if root.generated and "generated-sample" not in name:

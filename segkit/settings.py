@@ -127,6 +127,26 @@ class Evaluate:
     fill_holes: tuple[str, ...] = param((), "Classes whose enclosed background is filled, or all.")
 
 
+@dataclass(frozen=True)
+class Explain:
+    """What the explainers explain, and how that is checked."""
+
+    cases: tuple[str, ...] = param(
+        ("worst", "median", "best"), "Scored cases by rank or id: worst, median, best, worst:4, best:2, ID."
+    )
+    target: str = param("predicted", "What is explained, [margin:]SET[:NUMBER][:CLASS], such as fp:lesion.")
+    classes: int = param(3, "Where the target names no class: explain so many, the largest predicted ones.", min=1)
+    layer: str | None = param(
+        None, "Layer of explainers that take one: dotted name, last, middle or auto; none: middle, else auto."
+    )
+    evidence: bool = param(True, "Measure whether to believe the maps.")
+    baseline: Literal["mean", "blur", "zero"] = param(
+        "mean", "What deleted pixels become: the image's mean, the image blurred, or 0 after normalisation."
+    )
+    steps: int = param(16, "Steps of the deletion and insertion curves.", min=2, max=1000)
+    seeds: int = param(3, "Random models per step of the randomisation check; 0: leave it out.", min=0, max=100)
+
+
 SECTIONS: dict[str, type] = {
     "components": Components,
     "run": Run,
@@ -134,4 +154,5 @@ SECTIONS: dict[str, type] = {
     "train": Train,
     "augment": Augment,
     "evaluate": Evaluate,
+    "explain": Explain,
 }
