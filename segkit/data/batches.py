@@ -29,11 +29,18 @@ class Batch:
         images: float32 (N, C, *S), normalised, channels last in memory, on the device.
         masks: int64 (N, *S) on the device; 255 is ignored.
         indices: int64 (N,), each sample's place in the store, or among an epoch's parts of volumes.
+        total: samples of the step on all ranks; None where this one has them all.
     """
 
     images: torch.Tensor
     masks: torch.Tensor
     indices: np.ndarray
+    total: int | None = None
+
+    @property
+    def samples(self) -> int:
+        """The samples of the step, whichever rank has them."""
+        return len(self.indices) if self.total is None else self.total
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,8 @@ class Batches:
         augment: with it, every epoch has an order and changes of its own; None: the store's order, unchanged.
         device: where batches end up and where they are augmented.
         workers: threads that gather ahead; 0: none.
+        part: (rank, ranks) of several processes: with `augment` each has its own samples of every step, possibly none
+            of the last one; without, its own steps.
 
     Attributes:
         samples: of one epoch.
@@ -73,6 +82,7 @@ class Batches:
         normalization: Normalization,
         device: torch.device,
         workers: int,
+        part: tuple[int, int] = (0, 1),
     ) -> None:
         self.store = store
         self.parts = parts
@@ -82,6 +92,7 @@ class Batches:
         self.normalization = normalization
         self.device = device
         self.workers = workers
+        self.part = part
         self.samples = len(store) if parts is None else parts.count
         self.steps = math.ceil(self.samples / batch_size)
 
@@ -95,12 +106,21 @@ class Batches:
     def epoch(self, epoch: int, start: int = 0) -> Generator[Batch, None, None]:
         """Yield the batches of `epoch` from step `start` on; closing the iterator ends the threads."""
         order = self.order(epoch)
-        parts = [order[step * self.batch_size : (step + 1) * self.batch_size] for step in range(start, self.steps)]
-        with closing(prefetch(lambda part: self._gather(part, epoch), parts, self.workers)) as gathered:
-            for raw in gathered:
-                yield self._finish(raw, epoch)
+        steps = [order[step * self.batch_size : (step + 1) * self.batch_size] for step in range(start, self.steps)]
+        rank, ranks = self.part
+        steps = steps if self.augment is not None else steps[rank::ranks]
+        own = [step[rank::ranks] for step in steps] if self.augment is not None else steps
+        with closing(prefetch(lambda part: self._gather(part, epoch), own, self.workers)) as gathered:
+            for raw, step in zip(gathered, steps, strict=True):
+                yield self._nothing(len(step)) if raw is None else self._finish(raw, epoch, len(step))
 
-    def _gather(self, indices: np.ndarray, epoch: int) -> _Gathered:
+    def _nothing(self, total: int) -> Batch:
+        empty = torch.empty(0, device=self.device)
+        return Batch(empty, empty.long(), np.empty(0, np.int64), total)
+
+    def _gather(self, indices: np.ndarray, epoch: int) -> _Gathered | None:
+        if not len(indices):
+            return None
         raw = self._gather_images(indices) if self.parts is None else self._gather_parts(self.parts, indices, epoch)
         if self.device.type != "cuda":
             return raw
@@ -122,7 +142,7 @@ class Batches:
         moments = _rows([store.moments(part.case, kind) for part in taken]) if kind in PER_CASE else None
         return _Gathered(images, masks, scale, indices, moments, [part.inside for part in taken])
 
-    def _finish(self, raw: _Gathered, epoch: int) -> Batch:
+    def _finish(self, raw: _Gathered, epoch: int, total: int) -> Batch:
         # uint8 crosses to the device: a quarter of the bytes of float32.
         stored = raw.images.to(self.device, non_blocking=True)
         masks = raw.masks.to(self.device, non_blocking=True)
@@ -148,7 +168,7 @@ class Batches:
                 spacing=None if self.parts is None else self.parts.spacing,
             )
         layout = torch.channels_last if images.ndim == 4 else torch.channels_last_3d
-        return Batch(images.contiguous(memory_format=layout), masks, raw.indices)
+        return Batch(images.contiguous(memory_format=layout), masks, raw.indices, total)
 
 
 def _rows(pairs: Sequence[tuple[Any, Any]]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -15,6 +15,7 @@ from segkit.contracts import Outputs
 from segkit.data.batches import Batch, Batches
 from segkit.engine.average import WeightAverage
 from segkit.engine.device import autocast
+from segkit.engine.distributed import ALONE, Ranks
 from segkit.engine.objective import Objective
 from segkit.engine.progress import Progress
 from segkit.engine.schedule import learning_rate, make_optimizer
@@ -44,6 +45,7 @@ class Trainer:
         select: name of the validated figure that picks the best epoch and whether higher is better;
             None where the last epoch's weights are taken.
         after_step: called between steps and after every epoch; may save the state and stop the run.
+        ranks: the processes that share each step's samples; every one of them takes the same step.
 
     Attributes:
         step: steps taken in all.
@@ -65,6 +67,7 @@ class Trainer:
         select: tuple[str, bool] | None,
         progress: Progress,
         after_step: Callable[[Trainer], None] = lambda trainer: None,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.model = model
         self.objective = objective
@@ -76,6 +79,7 @@ class Trainer:
         self.select = select
         self.progress = progress
         self.after_step = after_step
+        self.ranks = ranks
         self.optimizer = make_optimizer(model, settings, device)
         self.average = WeightAverage(model, settings.average) if settings.average else None
         self.total_steps = settings.epochs * batches.steps
@@ -122,7 +126,7 @@ class Trainer:
                 for label, part in parts.items():
                     self.terms[label] = self.terms.get(label, torch.zeros((), device=self.device)) + part
                 self.steps_in_epoch += 1
-                self.show_step(value, parts, len(batch.indices))
+                self.show_step(value, parts, batch.samples)
                 now = time.perf_counter()
                 self.seconds, start = self.seconds + now - start, now
                 if self.steps_in_epoch < self.batches.steps:
@@ -173,18 +177,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
-        samples = len(batch.indices)
-        part_size = math.ceil(samples / self.settings.accumulate)
-        total = torch.zeros((), device=self.device)
-        terms: dict[str, torch.Tensor] = {}
-        for images, masks in zip(batch.images.split(part_size), batch.masks.split(part_size), strict=True):
-            with autocast(self.device, self.run.autocast):
-                outputs: torch.Tensor | Outputs = self.model(images)
-            values, parts = self.objective(outputs, masks)
-            self.scaler.scale(values.sum() / samples).backward()
-            total += values.detach().sum()
-            for label, part in parts.items():
-                terms[label] = terms.get(label, torch.zeros((), device=self.device)) + part.sum()
+        total, terms = self.find_gradients(batch)
         if self.settings.gradient_clip is not None:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.gradient_clip)
@@ -194,6 +187,27 @@ class Trainer:
             self.average.update(self.model, self.step)
         self.step += 1
         return total, terms
+
+    def find_gradients(self, batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Leave the gradient of the step's mean loss in the model; return the sums over its samples.
+
+        Each rank adds up its own samples and divides by the number of all, so that the sum over the ranks is the mean
+        however they are dealt out, a rank without any included.
+        """
+        own = len(batch.indices)
+        part_size = max(1, math.ceil(own / self.settings.accumulate))
+        labels = [term.label for term in self.objective.terms]
+        sums = torch.zeros(1 + len(labels), device=self.device)
+        for start in range(0, own, part_size):
+            masks = batch.masks[start : start + part_size]
+            with autocast(self.device, self.run.autocast):
+                outputs: torch.Tensor | Outputs = self.model(batch.images[start : start + part_size])
+            values, parts = self.objective(outputs, masks)
+            self.scaler.scale(values.sum() / batch.samples).backward()
+            sums += torch.stack([values.detach().sum(), *(parts[label].sum() for label in labels)]).float()
+        self.ranks.add_gradients(self.model)
+        total, *terms = self.ranks.add(sums)
+        return total, dict(zip(labels, terms, strict=True))
 
     def current_model(self) -> nn.Module:
         """The model that is validated and saved: the running average of the weights where there is one."""

@@ -26,6 +26,7 @@ class Fixed:
     """Batches of 5 samples in steps of 2: the last one is smaller."""
 
     steps = 3
+    samples = 5
 
     def __init__(self) -> None:
         generator = torch.Generator().manual_seed(1)

@@ -1,0 +1,140 @@
+"""One run over several processes, started by torchrun: who does what, and what they tell each other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+from torch import distributed, nn
+
+T = TypeVar("T")
+
+PATIENCE = timedelta(hours=1)
+"""How long a rank waits for the others: one of them may be scoring large volumes."""
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The processes of a run; one alone where nobody started several.
+
+    Attributes:
+        rank: this process among all, counted from 0; rank 0 writes.
+        count: processes in all.
+        local: this process among those of its machine.
+        restarts: how often torchrun has started the processes again.
+    """
+
+    rank: int = 0
+    count: int = 1
+    local: int = 0
+    restarts: int = 0
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Ranks:
+        """Read what torchrun says; one process where it says nothing."""
+        said = os.environ if environ is None else environ
+        names = {"rank": "RANK", "count": "WORLD_SIZE", "local": "LOCAL_RANK", "restarts": "TORCHELASTIC_RESTART_COUNT"}
+        if not {"RANK", "WORLD_SIZE"} <= set(said):
+            return cls()
+        return cls(**{field: int(said[name]) for field, name in names.items() if name in said})
+
+    @property
+    def several(self) -> bool:
+        """Whether there are others."""
+        return self.count > 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes files and talks to the user."""
+        return self.rank == 0
+
+    @contextmanager
+    def joined(self, device: torch.device) -> Iterator[None]:
+        """Meet the others; until the block ends they can be talked to."""
+        if not self.several:
+            yield
+            return
+        backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+        distributed.init_process_group(backend, timeout=PATIENCE)
+        try:
+            yield
+        finally:
+            distributed.destroy_process_group()
+
+    def share(self, items: Sequence[T]) -> Sequence[T]:
+        """Return this rank's part of what all of them do together; every item is in exactly one part."""
+        return items[self.rank :: self.count]
+
+    def gather(self, items: Sequence[T]) -> list[T]:
+        """Return the items of all ranks, those of rank 0 first, on every rank."""
+        if not self.several:
+            return list(items)
+        parts: list[Any] = [None] * self.count
+        distributed.all_gather_object(parts, list(items))
+        return [item for part in parts for item in part]
+
+    def told(self, value: T) -> T:
+        """Return rank 0's value on every rank."""
+        if not self.several:
+            return value
+        carried = [value]
+        distributed.broadcast_object_list(carried, src=0)
+        return carried[0]
+
+    def any(self, flag: bool) -> bool:
+        """Return whether it is so on any rank."""
+        if not self.several:
+            return flag
+        asked = torch.tensor([flag], dtype=torch.int32)
+        distributed.all_reduce(asked, distributed.ReduceOp.MAX)
+        return bool(asked.item())
+
+    def add(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Return the sum over the ranks; the tensor itself is left as it is."""
+        if not self.several:
+            return tensor
+        total = tensor.clone()
+        distributed.all_reduce(total)
+        return total
+
+    def add_gradients(self, model: nn.Module) -> None:
+        """Replace every gradient by the sum over the ranks; a rank without one, having had no sample, adds nothing."""
+        if not self.several:
+            return
+        trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        # A parameter that no rank has used must stay without a gradient, or weight decay would move it.
+        used = torch.tensor([parameter.grad is not None for parameter in trained], dtype=torch.int32)
+        distributed.all_reduce(used, distributed.ReduceOp.MAX)
+        shared = [parameter for parameter, is_used in zip(trained, used.tolist(), strict=True) if is_used]
+        for parameter in shared:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        by_type: dict[torch.dtype, list[torch.Tensor]] = {}
+        for parameter in shared:
+            assert parameter.grad is not None
+            by_type.setdefault(parameter.grad.dtype, []).append(parameter.grad)
+        for gradients in by_type.values():
+            # One message for all of them: a message each would be mostly waiting.
+            flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
+            distributed.all_reduce(flat)
+            for gradient, total in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+                gradient.copy_(total.view_as(gradient))
+
+    def copy_from_first(self, model: nn.Module) -> None:
+        """Give every rank the weights and buffers of rank 0: batch normalisation's averages differ between them."""
+        if not self.several:
+            return
+        with torch.no_grad():
+            for tensor in model.state_dict().values():
+                carried = tensor.contiguous()
+                distributed.broadcast(carried, src=0)
+                tensor.copy_(carried)
+
+
+ALONE = Ranks()
+"""The usual case: one process."""
