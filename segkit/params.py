@@ -33,7 +33,8 @@ def param(
     Args:
         default: the value used when nobody sets it; immutable.
         help: one sentence for `segkit info`.
-        min, max: inclusive limits of a number, or of each entry of a tuple of numbers.
+        min: smallest number allowed, also for each entry of a tuple of numbers.
+        max: largest number allowed, likewise.
         measured: the value changes what a metric measures on a case (it reaches `measure` as an
             option), not only how a score is derived from it.
         start: the value matters only where training starts, such as first weights to load: a model rebuilt from its

@@ -1,0 +1,127 @@
+"""The site's pages that are made from the code: the gallery of components, the command line, the Python names.
+
+MkDocs runs it (`hooks` in mkdocs.yml); nothing it makes is committed, so nothing of it can be out of date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+import segkit
+from segkit.cli import main as command
+from segkit.discovery import Found, Registry
+from segkit.params import describe
+
+KINDS = {
+    "arch": "Architectures",
+    "data": "Datasets",
+    "loss": "Losses",
+    "metric": "Metrics",
+    "explainer": "Explainers",
+}
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the generated pages."""
+    registry = Registry.discover()
+    pages = {"gallery/index.md": gallery(registry), "reference/command.md": commands(), "reference/python.md": names()}
+    pages |= {f"gallery/{kind}.md": components(registry, kind) for kind in KINDS}
+    for path, text in pages.items():
+        files.append(File.generated(config, path, content=text))
+    return files
+
+
+def gallery(registry: Registry) -> str:
+    """Return the page that leads to the components of each kind."""
+    lines = ["# Gallery", "", "Everything that is installed where this site was built, from its own declarations.", ""]
+    for kind, title in KINDS.items():
+        listed = ", ".join(f"`{found.component.name}`" for found in registry.components(kind))
+        lines += [f"## [{title}]({kind}.md)", "", listed or "none", ""]
+    return "\n".join(lines)
+
+
+def components(registry: Registry, kind: str) -> str:
+    """Return the page of one kind: summary, reference and params of every component."""
+    lines = [f"# {KINDS[kind]}", ""]
+    for found in registry.components(kind):
+        lines += component(kind, found)
+    return "\n".join(lines)
+
+
+def component(kind: str, found: Found) -> Iterator[str]:
+    """Yield the lines about one component."""
+    declared = found.component
+    yield from (f"## {declared.name}", "", declared.summary, "")
+    yield f"From `{found.plugin.name}` {found.plugin.version}; full name `{found.full_name}`."
+    yield ""
+    if declared.reference:
+        yield from (f"Source: {declared.reference}", "")
+    if kind in ("loss", "metric") and found.plugin.name == f"segkit-{KINDS[kind].lower()}":
+        folder = KINDS[kind].lower()
+        yield from (f"[Formula, conventions and other libraries' answers](../{folder}/{declared.name}.md)", "")
+    yield from facts(declared)
+    known = describe(declared.params)
+    if known:
+        yield from ("| param | type | default | limits | |", "| --- | --- | --- | --- | --- |")
+    for name, info in known.items():
+        cells = (f"`{name}`", info.type, f"`{info.default}`", info.limits or "", info.help)
+        yield "| " + " | ".join(cell.replace("|", "or") for cell in cells) + " |"
+    yield ""
+
+
+def facts(declared: Any) -> Iterator[str]:
+    """Yield what else the declaration says, a line each."""
+    for label, attribute in (
+        ("Spatial dims", "spatial_dims"),
+        ("Layers that explain it", "layers"),
+        ("Modes", "modes"),
+        ("Unit", "unit"),
+        ("Range", "range"),
+        ("Scope", "scope"),
+        ("Homepage", "homepage"),
+    ):
+        value = getattr(declared, attribute, None)
+        if not value:
+            continue
+        shown = ", ".join(map(str, value)) if isinstance(value, tuple) else value
+        if hasattr(value, "items"):
+            shown = ", ".join(f"{name} = {what}" for name, what in value.items())
+        yield from (f"{label}: {shown}", "")
+
+
+def commands() -> str:
+    """Return the reference of every command, as `--help` prints it."""
+    lines = ["# The command line", "", "What `--help` prints, of every command.", ""]
+    for path, subcommand in walk("segkit", command):
+        context = click.Context(subcommand, info_name=path, max_content_width=100)
+        lines += [f"## {path}", "", "```text", subcommand.get_help(context), "```", ""]
+    return "\n".join(lines)
+
+
+def walk(path: str, group: click.Command) -> Iterator[tuple[str, click.Command]]:
+    """Yield a command and all below it with their full names."""
+    yield path, group
+    if isinstance(group, click.Group):
+        context = click.Context(group, info_name=path)
+        for name in group.list_commands(context):
+            found = group.get_command(context, name)
+            if found is not None:
+                yield from walk(f"{path} {name}", found)
+
+
+def names() -> str:
+    """Return the page of the public names, filled in from their docstrings."""
+    lines = ["# Python", "", "The public names of `segkit`; everything else may change without notice.", ""]
+    for name in segkit.__all__:
+        value = getattr(segkit, name)
+        module = getattr(value, "__module__", None)
+        if callable(value) and isinstance(module, str) and module.startswith("segkit"):
+            lines += [f"::: {module}.{value.__name__}", ""]
+        else:
+            lines += [f"## {name}", "", f"`{value!r}`", ""]
+    return "\n".join(lines)
