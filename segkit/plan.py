@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.resources
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
@@ -22,8 +21,10 @@ from segkit.config import (
     section_values,
 )
 from segkit.data.case import Case
-from segkit.data.dataset import SPLITS, DatasetReader
-from segkit.data.roots import Root, find_root
+from segkit.data.dataset import DatasetReader
+from segkit.data.roots import Root
+from segkit.data.working_grid import VOLUME_MODES
+from segkit.dataset_choice import about_data, choose_dataset, recipe_of
 from segkit.declarations import Architecture, Dataset, Metric, Task
 from segkit.discovery import Found, Registry
 from segkit.engine.measure import scored_task
@@ -31,10 +32,9 @@ from segkit.engine.postprocess import check_postprocess
 from segkit.engine.summary import check_aggregations
 from segkit.errors import SegkitError, UsageError, did_you_mean
 from segkit.explain.choice import check_explain
-from segkit.settings import SECTIONS
+from segkit.settings import SECTIONS, Data
+from segkit.splits import choose_split, list_cases
 from segkit.terms import Term, parse_sum
-
-CASE_ID = re.compile(r"[^/\\\x00-\x1f.][^/\\\x00-\x1f]*\Z")
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,16 @@ class Plan:
         return bool(self.cases["val"]) and self.split != "val"
 
     @property
+    def volumes(self) -> bool:
+        """Whether the network is shown parts of volumes: slices, slabs or patches."""
+        return self.config.data.mode in VOLUME_MODES
+
+    @property
+    def slab(self) -> int:
+        """How many slices a network is shown at once."""
+        return self.config.data.slab if self.config.data.mode == "slab" else 1
+
+    @property
     def chosen(self) -> list[Found]:
         """Every component of the run."""
         return [self.arch, self.data, *(found for _, found in self.losses), *self.metrics, *self.explainers]
@@ -107,7 +117,8 @@ def make_plan(
     assert isinstance(data.component, Dataset)
     mode = choose_mode(arch.component, data.component, section_values(said, "data").get("mode"), registry)
     dims = data.component.modes[mode]
-    reader, root, recipe = open_dataset(data, said, tell)
+    reader, root = choose_dataset(data, about_data(said)).open(tell)
+    recipe = recipe_of(reader, data.component, mode)
     defaults = Layer(f"default of {arch.component.name}", arch.component.defaults.get(dims, {}))
     ordered = [defaults, Layer(f"recipe of {data.component.name}", recipe), *said]
     names = section_values(ordered, "components")
@@ -116,13 +127,13 @@ def make_plan(
     explainers = find_explainers(registry, names.get("explainers"))
     chosen = chosen_params(arch, data, [found for _, found in losses], metrics, explainers)
     config = resolve(ordered, chosen)
-    task = Task(reader.task.in_channels, reader.task.classes, dims)
+    task = network_task(reader, data.component, mode, config.data)
     following = settings_of_params(arch, task, config)
     if following.values:
         config = resolve([*ordered[: -len(said)], following, *said], chosen)
     check_aggregations(config.evaluate.aggregation, [metric_of(found) for found in metrics])
     check_postprocess(config.evaluate, task.classes)
-    cases = list_cases(reader, data)
+    cases = list_cases(reader, data.component.name)
     split, note = choose_split(config.evaluate.split, cases)
     size = working_size(config.data.size, dims, data)
     output = config.run.output
@@ -210,23 +221,6 @@ def settings_of_params(arch: Found, task: Task, config: Config) -> Layer:
     return Layer(f"params of {arch.component.name}", values)
 
 
-def open_dataset(
-    data: Found, said: Sequence[Layer], tell: Callable[[str], None] | None
-) -> tuple[DatasetReader, Root, Mapping[str, Any]]:
-    """Find the data and open it; returns reader, root and the reader's recipe."""
-    about_data = [
-        Layer(layer.source, {name: value for name, value in layer.values.items() if name.startswith("data.")})
-        for layer in said
-    ]
-    name = data.component.name
-    config = resolve(about_data, [ChosenParams("data", name, data.component.params)])
-    params = config.params_of("data", name)
-    reader_class: Any = data.load()
-    root = find_root(name, config.data.root, config.sources.get("data.root", ""), reader_class, params, tell)
-    reader = reader_class(root.path, params)
-    return reader, root, reader.recipe
-
-
 def find_losses(registry: Registry, text: str) -> tuple[tuple[Term, Found], ...]:
     """Resolve every term of a sum of losses."""
     return tuple((term, registry.find("loss", term.name)) for term in parse_sum(text))
@@ -272,36 +266,32 @@ def chosen_params(
     return [ChosenParams(section, item.component.name, item.component.params) for section, item in ordered]
 
 
-def list_cases(reader: DatasetReader, data: Found) -> dict[str, Sequence[Case]]:
-    """List every split; raises SegkitError where there is nothing to train on or an id cannot name a file."""
-    cases: dict[str, Sequence[Case]] = {split: list(reader.cases(split)) for split in SPLITS}
-    if not cases["train"]:
-        raise SegkitError(f"dataset {data.component.name} has no training cases", "check --data-root")
-    seen: dict[str, tuple[str, str]] = {}
-    for split, listed in cases.items():
-        for case in listed:
-            if not CASE_ID.match(case.id):
-                raise SegkitError(f"case id {case.id!r} cannot name a file", "report it to the dataset's author")
-            other, where = seen.setdefault(case.id.casefold(), (case.id, split))
-            if other != case.id:
-                raise SegkitError(f"cases {other} and {case.id} differ in case only", "rename one of them")
-            if where != split:
-                raise SegkitError(f"case {case.id} is in {where} and in {split}", "a case may be in one split only")
-    return cases
+def network_task(reader: DatasetReader, dataset: Dataset, mode: str, settings: Data) -> Task:
+    """Return the task that the network is built for: in mode slab every slice has the image's channels.
 
-
-def choose_split(wanted: str, cases: Mapping[str, Sequence[Case]]) -> tuple[str, str]:
-    """Return the split to score and, in words, why."""
-    if wanted != "auto":
-        if not cases[wanted]:
-            present = ", ".join(split for split in SPLITS if cases[split])
-            raise UsageError(f"evaluate.split={wanted}: the data have no such split", f"there are: {present}")
-        return wanted, "as asked"
-    if cases["test"]:
-        return "test", "the official test split"
-    if cases["val"]:
-        return "val", "there is no test split: the last epoch's weights are scored, nothing is selected on these cases"
-    return "train", "there is neither a test nor a validation split: these scores are on the training cases"
+    Raises:
+        UsageError: a setting of volumes does not fit.
+        SegkitError: the mode is for volumes and the dataset has photographs.
+    """
+    channels, dims = reader.task.in_channels, dataset.modes[mode]
+    if mode not in VOLUME_MODES:
+        return Task(channels, reader.task.classes, dims)
+    if reader.task.spatial_dims != 3:
+        raise SegkitError(
+            f"dataset {dataset.name} has mode {mode}, which is for volumes, and photographs",
+            "report it to the dataset's author",
+        )
+    if settings.spacing is not None and len(settings.spacing) != 3:
+        raise UsageError(
+            f"data.spacing has {len(settings.spacing)} numbers", "give mm per voxel of all three axes: D,H,W"
+        )
+    if settings.window and not (len(settings.window) == 2 and settings.window[0] < settings.window[1]):
+        raise UsageError("data.window is not a lowest and a highest value", "write for instance -160,240")
+    if mode == "slab" and settings.slab % 2 == 0:
+        raise UsageError(
+            f"data.slab={settings.slab}: a slice has as many neighbours above as below", "give an odd number"
+        )
+    return Task(channels * (settings.slab if mode == "slab" else 1), reader.task.classes, dims)
 
 
 def working_size(size: tuple[int, ...] | None, dims: int, data: Found) -> tuple[int, ...]:

@@ -29,6 +29,7 @@ FLOORS = (
     ("engine",),
     ("explain",),
     ("report",),
+    ("dataset_choice", "splits"),
     ("plan",),
     ("assemble", "record", "resume", "model"),
     ("predicting",),

@@ -22,6 +22,10 @@ class DatasetReader(Protocol):
     - `read_resized(case, size) -> Sample`, where a file can be decoded faster at a part of its scale: as `read`, but
       with the image on the grid `size`, resampled linearly with antialiasing, and the sample's `grid` given
       (`segkit.data.reading`). It is for photographs: volumes are read by `read`.
+    - `describe() -> sequence of (label, text)`: how it understood the files, such as where the validation cases come
+      from; `segkit data info` shows it before anything is trained.
+    - `read_spacing(case) -> (mm, mm, mm)`, as of `read`'s sample but from a volume's header alone: patches are taken at
+      the median spacing of the training cases, and without it each of them is read once more for that.
     - what `LabelFiles` describes, where its files have a format of their own.
 
     A volume is given in RAS orientation, its axes in the order D (inferior to superior), H (posterior to anterior),
@@ -29,7 +33,8 @@ class DatasetReader(Protocol):
 
     Attributes:
         task: in_channels, classes and spatial dims of the files themselves (2 photographs, 3 volumes).
-        recipe: config fields that suit this data, such as {"data.size": (128, 128), "components.loss": "bce + dice"}.
+        recipe: config fields that suit this data, such as {"data.size": (128, 128), "components.loss": "bce + dice"};
+            what suits one mode only is a mapping under the mode's name: {"patches": {"data.size": (32, 64, 64)}}.
         reader_version: part of the store's key; raise it when `read` returns something else than before.
     """
 

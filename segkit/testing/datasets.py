@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,11 @@ from segkit.config import ChosenParams, Layer, resolve
 from segkit.contracts import IGNORE
 from segkit.data.case import Case, Sample
 from segkit.data.dataset import SPLITS
+from segkit.dataset_choice import recipe_of
 from segkit.declarations import Task
 from segkit.discovery import Registry
 from segkit.errors import SegkitError
-from segkit.plan import CASE_ID
+from segkit.splits import CASE_ID
 from segkit.terms import parse_sum
 from segkit.testing.check import NotChecked, check, fail, listed
 from segkit.testing.subjects import DatasetSubject
@@ -166,8 +167,13 @@ def read_resized(subject: DatasetSubject) -> None:
 @check("data", "recipe", needs=["sample"])
 def recipe(subject: DatasetSubject) -> None:
     """The recipe names config fields and installed components, with values that fit."""
-    wanted = dict(subject.reader.recipe)
     registry = Registry.discover()
+    for mode in subject.component.modes:
+        recipe_fits(subject, registry, recipe_of(subject.reader, subject.component, mode))
+
+
+def recipe_fits(subject: DatasetSubject, registry: Registry, wanted: Mapping[str, Any]) -> None:
+    """Fail unless the recipe of one mode can be meant."""
     terms = parse_sum(wanted["components.loss"]) if wanted.get("components.loss") else ()
     named = [("loss", term.name) for term in terms]
     named += [("metric", name) for name in wanted.get("components.metrics", ())]

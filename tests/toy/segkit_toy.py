@@ -133,7 +133,7 @@ class Squares:
 
     def cases(self, split: str) -> list[segkit.Case]:
         files = sorted((self.root / split).glob("*.npy"))
-        return [segkit.Case(file.stem, group=file.stem[-1], files=(file,)) for file in files]
+        return [segkit.Case(file.stem, group=f"patient of {file.stem}", files=(file,)) for file in files]
 
     def read(self, case: segkit.Case) -> segkit.Sample:
         import numpy as np

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from segkit.data.case import Case
     from segkit.data.dataset import DatasetReader
     from segkit.data.roots import Root
-    from segkit.declarations import Dataset
+    from segkit.dataset_choice import ChosenDataset
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -36,56 +35,26 @@ def dataset_options(command: Command) -> Command:
     return command
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """A dataset component with its params.
-
-    Attributes:
-        given_root: the folder asked for, None where it is to be looked for.
-        given_by: the option or variable that named it.
-    """
-
-    full_name: str
-    declaration: Dataset
-    reader_class: Any
-    params: Any
-    given_root: str | None
-    given_by: str
-
-    def open(self, tell: Callable[[str], None]) -> tuple[DatasetReader, Root]:
-        """Find the data, generating a sample where there are none, and open them."""
-        from segkit.data.roots import find_root
-
-        root = find_root(self.full_name, self.given_root, self.given_by, self.reader_class, self.params, tell)
-        tell(f"data: {root.path} ({root.source})")
-        if root.generated:
-            tell("GENERATED SAMPLE: these images are drawn by a program")
-        return self.reader_class(root.path, self.params), root
-
-
-def choose(name: str, data_root: str | None, assignments: Sequence[str]) -> Chosen:
+def choose(name: str, data_root: str | None, assignments: Sequence[str]) -> ChosenDataset:
     """Resolve what `dataset_options` were given; raises UsageError for what cannot be meant."""
-    from segkit.config import ChosenParams, Layer, read_assignments, read_environment, resolve
-    from segkit.declarations import Dataset
+    from segkit.config import Layer, read_assignments, read_environment
+    from segkit.dataset_choice import choose_dataset
 
-    found = load_registry().find("data", name)
-    assert isinstance(found.component, Dataset)
     layers = [read_environment(os.environ, ("data",))]
     layers += [Layer("--data-root", {"data.root": data_root})] if data_root is not None else []
-    layers.append(read_assignments(assignments))
-    plain = found.component.name
-    config = resolve(layers, [ChosenParams("data", plain, found.component.params)])
-    return Chosen(
-        found.full_name,
-        found.component,
-        found.load(),
-        config.params_of("data", plain),
-        config.data.root,
-        config.sources.get("data.root", ""),
-    )
+    return choose_dataset(load_registry().find("data", name), [*layers, read_assignments(assignments)])
 
 
-def list_cases(reader: DatasetReader, chosen: Chosen) -> Mapping[str, Sequence[Case]]:
+def open_chosen(chosen: ChosenDataset, tell: Callable[[str], None]) -> tuple[DatasetReader, Root]:
+    """Find the data, generating a sample where there are none, say where they are, and open them."""
+    reader, root = chosen.open(tell)
+    tell(f"data: {root.path} ({root.source})")
+    if root.generated:
+        tell("GENERATED SAMPLE: these images are drawn by a program")
+    return reader, root
+
+
+def list_cases(reader: DatasetReader, chosen: ChosenDataset) -> Mapping[str, Sequence[Case]]:
     """List every split; raises SegkitError where there is no case at all."""
     from segkit.data.dataset import SPLITS
 

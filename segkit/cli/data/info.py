@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from segkit.cli import output
-from segkit.cli.data.chosen import Chosen, choose, dataset_options, list_cases, reading_threads
+from segkit.cli.data.chosen import choose, dataset_options, list_cases, open_chosen, reading_threads
 from segkit.files import bytes_text
 
 if TYPE_CHECKING:
     from segkit.data.overview import Overview, SplitFacts, Twins
     from segkit.data.roots import Root
+    from segkit.dataset_choice import ChosenDataset
 
 
 @click.command(short_help="Counts, sizes, class shares, duplicates and leaks.")
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 @output.json_option
 def info(name: str, data_root: str | None, assignments: tuple[str, ...], as_json: bool) -> None:
     """Describe the data of NAME: counts, sizes, class shares per split, and images that are there twice.
+
+    Where the dataset's plugin says how it understood the files, that comes first.
 
     Images are compared exactly and by a perceptual hash that also finds resized and compressed copies. A copy in
     another split is a leak: a model would be scored on what it has learnt from.
@@ -35,7 +38,8 @@ def info(name: str, data_root: str | None, assignments: tuple[str, ...], as_json
     progress = make_progress()
     stages = Stages(progress, "cases")
     try:
-        reader, root = chosen.open(progress.message)
+        reader, root = open_chosen(chosen, progress.message)
+        notes = [(str(label), str(text)) for label, text in getattr(reader, "describe", tuple)()]
         found = overview(
             reader,
             list_cases(reader, chosen),
@@ -47,20 +51,23 @@ def info(name: str, data_root: str | None, assignments: tuple[str, ...], as_json
     finally:
         progress.close()
     if as_json:
-        output.print_json(as_object(found, chosen, root))
+        output.print_json({**as_object(found, chosen, root), "notes": [list(note) for note in notes]})
     else:
-        show(found)
+        show(notes, found)
     remark(found)
 
 
-def show(found: Overview) -> None:
+def show(notes: Sequence[tuple[str, str]], found: Overview) -> None:
     """Print the tables for people, or tab-separated lines that say first what they are about."""
     splits, classes, twins = (list(rows(found)) for rows in (split_rows, class_rows, twin_rows))
     if not output.for_people():
-        for label, rows in (("split", splits), ("class", classes), ("duplicate", twins)):
+        for label, rows in (("note", notes), ("split", splits), ("class", classes), ("duplicate", twins)):
             for row in rows:
                 output.print_line(label, *row)
         return
+    if notes:
+        output.print_table(("understood as", ""), notes)
+        click.echo()
     heads = ("split", "cases", "patients", "files", "smallest", "median", "largest", "spacing", "type")
     told = [column for column in range(len(heads)) if any(row[column] for row in splits)]
     output.print_table([heads[column] for column in told], [[row[column] for column in told] for row in splits])
@@ -114,7 +121,7 @@ def remark(found: Overview) -> None:
         output.warn(f"{len(found.unreadable)} cases in all were left out (see: segkit data verify)")
 
 
-def as_object(found: Overview, chosen: Chosen, root: Root) -> dict[str, Any]:
+def as_object(found: Overview, chosen: ChosenDataset, root: Root) -> dict[str, Any]:
     """What --json prints."""
     return {
         "dataset": chosen.full_name,

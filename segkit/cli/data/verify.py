@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from segkit.cli import output
-from segkit.cli.data.chosen import choose, count_text, dataset_options, list_cases, reading_threads
+from segkit.cli.data.chosen import choose, count_text, dataset_options, list_cases, open_chosen, reading_threads
 
 
 @click.command(short_help="Name every problem of a dataset's files.")
@@ -33,7 +33,7 @@ def verify(
     progress = make_progress()
     stages = Stages(progress, "files or cases")
     try:
-        reader, root = chosen.open(progress.message)
+        reader, root = open_chosen(chosen, progress.message)
         problems = find_problems(
             reader,
             chosen.full_name,

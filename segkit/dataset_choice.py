@@ -1,0 +1,76 @@
+"""The dataset that was asked for: its component, params and folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from segkit.config import ChosenParams, Layer, resolve
+from segkit.data.dataset import DatasetReader
+from segkit.data.roots import Root, find_root
+from segkit.declarations import Dataset
+from segkit.discovery import Found
+from segkit.errors import SegkitError
+
+
+@dataclass(frozen=True)
+class ChosenDataset:
+    """A dataset component with its params.
+
+    Attributes:
+        given_root: the folder asked for, None where it is to be looked for.
+        given_by: the option, file or variable that named it.
+    """
+
+    full_name: str
+    declaration: Dataset
+    reader_class: Any
+    params: Any
+    given_root: str | None
+    given_by: str
+
+    def open(self, tell: Callable[[str], None] | None = None) -> tuple[DatasetReader, Root]:
+        """Find the data, generating a sample where there are none, and open them."""
+        root = find_root(self.full_name, self.given_root, self.given_by, self.reader_class, self.params, tell)
+        return self.reader_class(root.path, self.params), root
+
+
+def choose_dataset(found: Found, layers: Sequence[Layer]) -> ChosenDataset:
+    """Build the dataset's params from layers, weakest first, that speak of nothing but the data and the core.
+
+    Raises:
+        UsageError: a param or field that there is not, or a value that does not fit.
+    """
+    assert isinstance(found.component, Dataset)
+    name = found.component.name
+    config = resolve(layers, [ChosenParams("data", name, found.component.params)])
+    source = config.sources.get("data.root", "")
+    return ChosenDataset(
+        found.full_name, found.component, found.load(), config.params_of("data", name), config.data.root, source
+    )
+
+
+def about_data(layers: Sequence[Layer]) -> list[Layer]:
+    """Return of layers what they say of the data."""
+    return [
+        Layer(layer.source, {name: value for name, value in layer.values.items() if name.startswith("data.")})
+        for layer in layers
+    ]
+
+
+def recipe_of(reader: DatasetReader, dataset: Dataset, mode: str) -> dict[str, Any]:
+    """Return the recipe for one mode: what is said under the mode's name goes before what is said for all.
+
+    Raises:
+        SegkitError: the recipe has a part for a mode that the dataset does not declare.
+    """
+    common = {name: value for name, value in reader.recipe.items() if not isinstance(value, Mapping)}
+    parts = {name: value for name, value in reader.recipe.items() if isinstance(value, Mapping)}
+    unknown = sorted(set(parts) - set(dataset.modes))
+    if unknown:
+        raise SegkitError(
+            f"dataset {dataset.name}: its recipe has a part for {', '.join(unknown)}, which is no mode of it",
+            "report it to the dataset's author",
+        )
+    return common | dict(parts.get(mode, {}))
