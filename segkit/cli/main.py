@@ -18,6 +18,7 @@ from segkit.cli.groups import Group
         "list": "segkit.cli.list_:list_components",
         "plugins": "segkit.cli.plugins:plugins",
         "predict": "segkit.cli.predict:predict",
+        "report": "segkit.cli.report:report",
         "run": "segkit.cli.run:run",
     },
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from segkit.report import text
 from segkit.report.overlays import (
@@ -19,6 +19,7 @@ from segkit.report.overlays import (
     svg_path,
 )
 from segkit.report.pictures import CasePicture
+from segkit.report.privacy import without_paths
 from segkit.report.record import CaseRow, RunRecord
 from segkit.report.style import DISCLAIMER
 from segkit.report.tables import ScoreRow, score_rows
@@ -28,6 +29,23 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 ALL_CLASSES = "all classes"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A further part of the page, between the pictures and the table of cases.
+
+    Attributes:
+        anchor: the `id` of its element, which links lead to.
+        title: what the navigation calls it.
+        template: file under templates/ that draws it; it sees this object as `section`.
+        content: whatever the template shows.
+    """
+
+    anchor: str
+    title: str
+    template: str
+    content: Any
 
 
 @dataclass(frozen=True)
@@ -44,19 +62,20 @@ def render(
     curves: Sequence[PlotFiles],
     distributions: Sequence[PlotFiles],
     pictures: Sequence[tuple[CasePicture, Overlay]],
+    sections: Sequence[Section] = (),
+    no_pictures: str = "",
 ) -> str:
-    """Return the page's HTML; everything that comes from the run is escaped."""
-    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    """Return the page's HTML; everything that comes from the run is escaped.
+
+    Args:
+        no_pictures: why there are none, in a sentence.
+    """
     scores = score_rows(record.summary)
     overall = overall_scores(scores)
     context = {
         "record": record,
         "summary": record.summary,
         "environment": record.environment,
-        "disclaimer": DISCLAIMER,
-        "style": (TEMPLATES / "report.css").read_text(encoding="utf-8"),
-        "script": script,
-        "script_hash": base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii"),
         "headline": next((row for row in overall if row.metric == record.main_metric), None),
         "scores": overall,
         "class_scores": class_scores(scores, overall),
@@ -65,19 +84,25 @@ def render(
         "curves": curves,
         "distributions": distributions,
         "pictures": pictures,
-        "legend": list(dict.fromkeys(entry for _, overlay in pictures for entry in overlay.legend)),
-        "reference_colour": OUTLINE["reference"]["color"],
-        "prediction_colour": OUTLINE["prediction"]["color"],
+        "no_pictures": without_paths(no_pictures),
+        "sections": sections,
+        "legend": agreement_legend([overlay for _, overlay in pictures]),
         "cases": worst_first(record),
         "case_metrics": list(record.cases[0].values) if record.cases else [],
         "statuses": sorted({row.status for row in record.cases}),
         "requirements": requirements(record),
         "repeatability": repeatability(record),
     }
-    return _environment().get_template("report.html.j2").render(context)
+    return page_environment().get_template("report.html.j2").render(context)
 
 
-def _environment() -> Environment:
+def agreement_legend(overlays: Sequence[Overlay]) -> list[tuple[str, tuple[int, int, int]]]:
+    """Names and colours of all that occurs in the agreement maps."""
+    return list(dict.fromkeys(entry for overlay in overlays for entry in overlay.legend))
+
+
+def page_environment() -> Environment:
+    """Return the environment that all pages are rendered in: style, script, filters."""
     from jinja2 import Environment, FileSystemLoader
 
     environment = Environment(
@@ -97,7 +122,16 @@ def _environment() -> Environment:
         "sort_key": sort_key,
         "web_link": web_link,
     }
-    environment.globals["interval"] = text.interval
+    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    environment.globals |= {
+        "interval": text.interval,
+        "disclaimer": DISCLAIMER,
+        "style": (TEMPLATES / "report.css").read_text(encoding="utf-8"),
+        "script": script,
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii"),
+        "reference_colour": OUTLINE["reference"]["color"],
+        "prediction_colour": OUTLINE["prediction"]["color"],
+    }
     return environment
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from segkit.files import write_text, write_whole
 from segkit.report.curves import curve_plots
 from segkit.report.distribution import distribution_plots
-from segkit.report.html import PlotFiles, render
+from segkit.report.html import PlotFiles, Section, render
 from segkit.report.overlays import case_png, make_overlay
 from segkit.report.pictures import CasePicture
 from segkit.report.record import read_record
@@ -18,12 +18,21 @@ from segkit.report.style import DARK, LIGHT, Plot
 CASE_FIGURE = "case-{number:02d}-{label}.png"
 
 
-def write_report(run_folder: Path, pictures: Sequence[CasePicture], *, anonymous: bool = False) -> Path:
+def write_report(
+    run_folder: Path,
+    pictures: Sequence[CasePicture],
+    *,
+    anonymous: bool = False,
+    sections: Sequence[Section] = (),
+    no_pictures: str = "",
+) -> Path:
     """Write figures/*.png and report.html from a run directory's data files; returns the page's path.
 
     Args:
         pictures: the cases to show, the worst first.
         anonymous: show numbers in the place of case ids and groups.
+        sections: further parts of the page.
+        no_pictures: why there are none, in a sentence.
 
     Raises:
         SegkitError: a file of the run is missing or cannot be understood, or the disk is full.
@@ -43,7 +52,8 @@ def write_report(run_folder: Path, pictures: Sequence[CasePicture], *, anonymous
         _write_bytes(figures / name, case_png(record, picture, overlay, LIGHT))
 
     page = run_folder / "report.html"
-    write_text(page, render(record, curves, distributions, list(zip(pictures, overlays, strict=True))))
+    shown = list(zip(pictures, overlays, strict=True))
+    write_text(page, render(record, curves, distributions, shown, sections, no_pictures))
     return page
 
 

@@ -1,0 +1,111 @@
+"""A finished run looked at again: its data where they still are, and pictures of its cases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from segkit.case_pictures import can_be_shown, case_picture
+from segkit.config import Layer, read_file
+from segkit.data.case import Case
+from segkit.data.dataset import DatasetReader
+from segkit.dataset_choice import about_data, choose_dataset
+from segkit.discovery import Registry
+from segkit.errors import SegkitError
+from segkit.report import CasePicture, choose_cases
+from segkit.report.record import CaseRow, RunRecord, read_record
+from segkit.resume import CONFIG
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ScoredData:
+    """What a run was scored on, found again.
+
+    Attributes:
+        cases: of the scored split, by id.
+        rows: cases.csv, by case id.
+        predictions: folder of the predicted label maps.
+    """
+
+    reader: DatasetReader
+    cases: Mapping[str, Case]
+    rows: Mapping[str, Sequence[CaseRow]]
+    predictions: Path
+
+    def picture(self, label: str, case_id: str, score: float, score_name: str) -> CasePicture:
+        """Read one case and its prediction.
+
+        Raises:
+            SegkitError: a file is gone or broken, or the mask is another one than was scored.
+        """
+        if case_id not in self.cases:
+            raise SegkitError(f"case {case_id} is not among the data found", "give the folder that was scored")
+        picture = case_picture(self.reader, self.cases[case_id], self.predictions, label, score, score_name)
+        classes = {name: index for index, name in enumerate(self.reader.task.classes, start=1)}
+        for row in self.rows[case_id]:
+            shown = picture.reference.shape == picture.prediction.shape and row.class_name in classes
+            if shown and np.count_nonzero(picture.reference == classes[row.class_name]) != row.reference:
+                raise SegkitError(f"case {case_id} has another mask than was scored", "give the folder that was scored")
+        return picture
+
+
+def open_scored_data(
+    folder: Path, registry: Registry, data_root: str | None = None, tell: Tell | None = None
+) -> ScoredData:
+    """Find the data of a finished run where its config says, or in `data_root`.
+
+    Raises:
+        SegkitError: they are not there, the dataset's plugin is not installed, no predictions were kept, or this
+            kind of data cannot be shown.
+    """
+    predictions = folder / "predictions"
+    if not predictions.is_dir() or not any(predictions.iterdir()):
+        raise SegkitError("no predictions were kept", "run with evaluate.save_predictions=true")
+    config = read_file(folder / CONFIG)
+    layers = [config]
+    if data_root is not None:
+        layers.append(Layer("--data-root", {"data.root": data_root}))
+    found = registry.find("data", str(config.values.get("components.data")))
+    reader, _ = choose_dataset(found, about_data(layers)).open(tell)
+    if not can_be_shown(reader):
+        raise SegkitError("cases of this dataset are not shown as pictures", "open the predictions in a viewer")
+    record = read_record(folder)
+    rows: dict[str, list[CaseRow]] = {}
+    for row in record.cases:
+        rows.setdefault(row.case, []).append(row)
+    cases = {case.id: case for case in reader.cases(str(record.summary.get("split")))}
+    return ScoredData(reader, cases, rows, predictions)
+
+
+def case_means(record: RunRecord, metric: str) -> dict[str, float]:
+    """Return each case's score: the mean over the classes whose value is a number; NaN where there is none."""
+    values: dict[str, list[float]] = {}
+    for row in record.cases:
+        known = values.setdefault(row.case, [])
+        if not np.isnan(row.values[metric]):
+            known.append(row.values[metric])
+    return {case: float(np.mean(known)) if known else float("nan") for case, known in values.items()}
+
+
+def pictures_again(
+    folder: Path, registry: Registry, data_root: str | None = None, tell: Tell | None = None
+) -> tuple[list[CasePicture], str]:
+    """Read the worst, the median and the best case of a finished run.
+
+    Returns:
+        The pictures and, where there are none, the reason in a sentence.
+    """
+    record = read_record(folder)
+    main = record.main_metric
+    means = case_means(record, main) if record.cases else {}
+    try:
+        data = open_scored_data(folder, registry, data_root, tell)
+        chosen = choose_cases(means, higher_is_better=record.higher_is_better(main))
+        return [data.picture(label, case, means[case], main) for label, case in chosen], ""
+    except SegkitError as problem:
+        return [], problem.message
