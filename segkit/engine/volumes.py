@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -189,8 +189,8 @@ class VolumePredictor:
         yield from restore(cropped(blended, working, before), working, turned_own, coarse)
 
     def _normaliser(self, image: np.ndarray) -> Callable[[np.ndarray], torch.Tensor]:
-        """Return what normalises a part of the image (n, C * slices, ...), by statistics of the whole."""
-        normalization = per_case(self.normalization, image, self.task.in_channels // len(image))
+        """Return what normalises parts of the image (n, slices * C, ...), by statistics of the whole."""
+        normalization = self.normalization.of_case(image)
 
         def normalise(values: np.ndarray) -> torch.Tensor:
             return normalization.apply(to_float(torch.from_numpy(np.ascontiguousarray(values)).to(self.device)))
@@ -243,23 +243,6 @@ def decode_planes(scores: torch.Tensor) -> torch.Tensor:
     if len(scores) == 1:
         return (scores[0] > 0).to(torch.uint8)
     return scores.max(dim=0).indices.to(torch.uint8)
-
-
-def per_case(normalization: Normalization, image: np.ndarray, repeats: int) -> Normalization:
-    """Return a normalization whose numbers are fixed for one case, by statistics of its whole volume.
-
-    Args:
-        repeats: slices that a network is shown side by side, each channel's numbers then `repeats` times.
-    """
-    if normalization.kind == "unit":
-        return normalization
-    if normalization.kind == "image":
-        # Channel by channel: a whole volume in float64 is not held.
-        parts = [to_float(torch.from_numpy(np.ascontiguousarray(channel))) for channel in image]
-        mean = [float(part.mean(dtype=torch.float64)) for part in parts]
-        std = [max(float(part.std(correction=0)), 1e-3) for part in parts]
-        normalization = replace(normalization, kind="fixed", mean=tuple(mean), std=tuple(std))
-    return replace(normalization, mean=normalization.mean * repeats, std=normalization.std * repeats)
 
 
 def make_predictor(

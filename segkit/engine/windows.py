@@ -95,17 +95,19 @@ def blend_windows(
     depth, (height, width) = first.size, [axis.length for axis in rest]
     # Channels last, as networks hand them out on every device: the sum then runs along memory.
     total = torch.zeros(depth, height, width, channels, device=device).permute(3, 0, 1, 2)
-    read = planes(0, depth)
+    read = planes(0, depth).clone()
     for index, start in enumerate(first.starts):
         if index:
             moved = start - first.starts[index - 1]
-            read = torch.cat([read[:, moved:], planes(start + depth - moved, start + depth)], dim=1)
+            _shift(read, moved)
+            read[:, depth - moved :] = planes(start + depth - moved, start + depth)
         _add_layer(total, read, start, axes, index, forward, at_once)
         last = index + 1 == len(first.starts)
         done = depth if last else first.starts[index + 1] - start
         yield start, total[:, :done]
         if not last:
             _shift(total, done)
+            total[:, depth - done :] = 0
 
 
 def _add_layer(
@@ -138,9 +140,7 @@ def _add_layer(
             total[:, :, place[1], place[2]].addcmul_(value.to(total.dtype), along_depth * in_plane)
 
 
-def _shift(total: torch.Tensor, done: int) -> None:
-    """Drop the first planes of the sum and make room for as many behind, plane by plane: no second copy is made."""
-    depth = total.shape[1]
-    for plane in range(depth - done):
-        total[:, plane] = total[:, plane + done]
-    total[:, depth - done :] = 0
+def _shift(planes: torch.Tensor, count: int) -> None:
+    """Move planes (C, n, H, W) to the front by `count`, one by one: no second copy is made."""
+    for index in range(planes.shape[1] - count):
+        planes[:, index] = planes[:, index + count]
