@@ -47,10 +47,11 @@ def read_image(paths: Sequence[Path], names: Sequence[str], channels: int | None
             files[found.index(max(found))].name, "has four dimensions, and is one of several channels", "give one form"
         )
     if sum(found) != wanted:
+        more = sum(found) > wanted
         raise UnusableFileError(
             first.name,
-            f"has {_counted(sum(found))}, the dataset's images have {wanted}",
-            "a time series? choose one volume of it" if len(files) == 1 else "give one file per channel",
+            f"has {_counted(sum(found), 'volume')}, the dataset's images have {_counted(wanted, 'channel')}",
+            "a time series? choose one volume of it" if more else "give every channel, in one file or one file each",
         )
     values = [image_values(file) for file in files]
     volumes = [
@@ -184,5 +185,5 @@ def _describe(header: Nifti1Header | Nifti2Header, shape: tuple[int, ...]) -> No
         header[text] = b""
 
 
-def _counted(volumes: int) -> str:
-    return "1 volume" if volumes == 1 else f"{volumes} volumes"
+def _counted(number: int, what: str) -> str:
+    return f"1 {what}" if number == 1 else f"{number} {what}s"

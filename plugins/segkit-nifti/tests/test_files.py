@@ -101,7 +101,7 @@ def test_fourth_dimension(tmp_path):
     assert image_of(save(tmp_path / "a.nii", VALUES[..., None])).shape == (1, 6, 5, 4)
     two = save(tmp_path / "b.nii", np.stack([VALUES, VALUES + 1], -1))
     assert np.array_equal(image_of(two, 2)[1], image_of(two, 2)[0] + 1)
-    assert "has 2 volumes, the dataset's images have 1 volume" in refused(two).message + " volume"
+    assert "has 2 volumes, the dataset's images have 1 channel" in refused(two).message
     five = save(tmp_path / "c.nii", np.zeros((2, 2, 2, 3, 2), np.int16))
     assert "5 dimensions (2x2x2x3x2)" in refused(five).message
 

@@ -1,0 +1,168 @@
+"""dataset.json, in the Decathlon's dialect and in nnU-Net's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from segkit import SegkitError
+from segkit.files import parse_json
+
+FILE = "dataset.json"
+BACKGROUND = 0
+ENDINGS = (".nii.gz", ".nii")
+LISTS = {"train": "training", "val": "validation", "test": "test"}
+EXAMPLE = (
+    'it needs "labels" {"0": "background", "1": "liver"} and "modality" {"0": "CT"}, or nnU-Net\'s '
+    '{"background": 0, "liver": 1} and "channel_names"'
+)
+
+
+@dataclass(frozen=True)
+class Description:
+    """What dataset.json says.
+
+    Attributes:
+        channels: their names, such as ("CT",).
+        classes: the foreground names in label order.
+        ignore: the label of voxels that count for nothing, None where there is none.
+        suffixed: whether it is of nnU-Net's dialect, in which image files end in _0000, _0001 and so on.
+        listed: the images that it lists by split, as it writes them; empty where it lists none.
+    """
+
+    channels: tuple[str, ...]
+    classes: tuple[str, ...]
+    ignore: int | None
+    suffixed: bool
+    listed: Mapping[str, tuple[str, ...]]
+
+
+def read_description(root: Path) -> Description:
+    """Read `root`/dataset.json.
+
+    Raises:
+        SegkitError: it is missing, no JSON, or does not say which labels and channels there are.
+    """
+    content = read_object(root)
+    labels, ignore = read_labels(content.get("labels"))
+    ending = content.get("file_ending", ENDINGS[0])
+    if ending not in ENDINGS:
+        raise SegkitError(f"{FILE} says that files end in {ending!r}", "convert them to .nii.gz")
+    listed = {split: read_list(content.get(key), key) for split, key in LISTS.items()}
+    return Description(
+        read_channels(content),
+        tuple(labels),
+        ignore,
+        "channel_names" in content,
+        {k: v for k, v in listed.items() if v},
+    )
+
+
+def read_object(root: Path) -> Mapping[str, Any]:
+    """Return the JSON object in `root`/dataset.json, a byte order mark before it or not; raises SegkitError."""
+    path = root / FILE
+    try:
+        content = parse_json(path.read_bytes().decode("utf-8-sig"))
+    except FileNotFoundError:
+        raise SegkitError(f"{root} holds no {FILE}", way_out(root)) from None
+    except OSError as error:
+        raise SegkitError(f"{FILE} cannot be read: {error.strerror}", "check its permissions") from None
+    except json.JSONDecodeError as error:
+        raise SegkitError(f"{FILE} is no JSON: {error.msg} in line {error.lineno}", "mend that line") from None
+    except ValueError as error:
+        raise SegkitError(f"{FILE} is no JSON: {error}", "write it in UTF-8") from None
+    if not isinstance(content, dict):
+        raise SegkitError(f"{FILE} holds no JSON object", EXAMPLE)
+    return content
+
+
+def way_out(root: Path) -> str:
+    """Say where the data may be, where they are not in `root`."""
+    try:
+        below = sorted(path.parent.name for path in root.glob(f"*/{FILE}"))
+    except OSError:
+        below = []
+    if below:
+        return f"did you mean {root / below[0]}?"
+    if (root.parent / FILE).is_file():
+        return f"did you mean the folder above it, {root.absolute().parent}?"
+    return EXAMPLE
+
+
+def read_labels(labels: Any) -> tuple[list[str], int | None]:
+    """Return the foreground names in label order, and the ignored label.
+
+    `labels` gives names by label ("1": "liver", the Decathlon) or labels by name ("liver": 1, nnU-Net).
+
+    Raises:
+        SegkitError: there are none, or they leave gaps, occur twice or overlap.
+    """
+    if not isinstance(labels, dict) or not labels:
+        raise SegkitError(f'{FILE} has no "labels"', EXAMPLE)
+    names: dict[int, str] = {}
+    for key, value in labels.items():
+        if isinstance(value, list):
+            raise SegkitError(
+                f"{FILE}: {key!r} is made of several labels: classes that overlap cannot be learnt",
+                "give every label a name of its own",
+            )
+        label, name = (key, value) if _is_label(key) else (value, key)
+        if not _is_label(label) or not isinstance(name, str) or not name.strip():
+            raise SegkitError(f"{FILE}: the label {key!r}: {value!r} is no number with a name", EXAMPLE)
+        if int(label) in names:
+            raise SegkitError(f"{FILE} names label {int(label)} twice", "give every label one name")
+        names[int(label)] = name.strip()
+    names.pop(BACKGROUND, None)
+    ignore = next((label for label, name in names.items() if name.casefold() == "ignore"), None)
+    found = sorted(label for label in names if label != ignore)
+    if found != list(range(1, len(found) + 1)) or not found:
+        wanted = next((label for label in range(1, len(found) + 2) if label not in names), 1)
+        raise SegkitError(
+            f"{FILE} names the labels {', '.join(map(str, sorted(names))) or 'of background only'}, and not {wanted}",
+            "labels go from 1 without gaps: write them so, in the files too",
+        )
+    listed = [names[label] for label in found]
+    twice = next((name for name in listed if listed.count(name) > 1), None)
+    if twice is not None:
+        raise SegkitError(f"{FILE} gives the name {twice!r} to two labels", "give every label a name of its own")
+    return listed, ignore
+
+
+def read_channels(content: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the channels' names in order; raises SegkitError where there are none."""
+    channels = content.get("channel_names", content.get("modality"))
+    if isinstance(channels, str):
+        return (channels,)
+    if isinstance(channels, list):
+        channels = dict(enumerate(channels))
+    if not isinstance(channels, dict) or not channels:
+        raise SegkitError(f'{FILE} has neither "modality" nor "channel_names"', EXAMPLE)
+    if sorted(map(str, channels)) != sorted(map(str, range(len(channels)))):
+        raise SegkitError(f"{FILE} numbers the channels {', '.join(map(str, channels))}", "they go from 0 without gaps")
+    by_number = {int(number): str(name) for number, name in channels.items()}
+    return tuple(by_number[number] for number in sorted(by_number))
+
+
+def read_list(entries: Any, key: str) -> tuple[str, ...]:
+    """Return the images of a split as dataset.json lists them: names, or objects with an "image"."""
+    if entries is None:
+        return ()
+    if not isinstance(entries, list):
+        raise SegkitError(f'{FILE}: "{key}" is no list', 'it lists {"image": ..., "label": ...}')
+    images = []
+    for entry in entries:
+        image = entry.get("image") if isinstance(entry, dict) else entry
+        image = image[0] if isinstance(image, list) and image else image
+        if not isinstance(image, str) or not image:
+            raise SegkitError(f'{FILE}: "{key}" has the entry {entry!r}', 'it lists {"image": ..., "label": ...}')
+        images.append(image)
+    return tuple(images)
+
+
+def _is_label(value: Any) -> bool:
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, int) or (isinstance(value, str) and value.strip().isdecimal())

@@ -1,0 +1,67 @@
+"""Deal training cases out to cross-validation folds, patients kept together."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from segkit import Case, SegkitError, UsageError
+
+
+def with_patients(cases: Sequence[Case], pattern: str | None) -> list[Case]:
+    """Give every case the patient that a regular expression's first group finds in its id.
+
+    Raises:
+        UsageError: the expression is none or has no group.
+        SegkitError: it does not fit an id.
+    """
+    if pattern is None:
+        return list(cases)
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise UsageError(f"data.patient={pattern} is no regular expression: {error}", "such as '(\\w+)_scan'") from None
+    if compiled.groups < 1:
+        raise UsageError(f"data.patient={pattern} has no group", "put what names the patient in (): '(\\w+)_scan'")
+    found = []
+    for case in cases:
+        match = compiled.match(case.id)
+        if match is None or not match[1]:
+            raise SegkitError(f"data.patient={pattern} does not fit the case {case.id}", "change the expression")
+        found.append(replace(case, group=match[1]))
+    return found
+
+
+def deal(cases: Sequence[Case], fold: int, folds: int, seed: int) -> tuple[list[Case], list[Case]]:
+    """Split cases into those to train on and those of one fold, patients kept together.
+
+    The folds of a seed do not overlap, cover all cases, and hold as many cases each as the patients allow.
+
+    Raises:
+        SegkitError: there are fewer patients than folds, or no such fold.
+    """
+    if fold >= folds:
+        raise UsageError(f"data.fold={fold} is none of the {folds} folds", f"they are 0 to {folds - 1}")
+    groups: dict[str, list[Case]] = {}
+    for case in sorted(cases, key=lambda case: case.id):
+        groups.setdefault(case.group or case.id, []).append(case)
+    if len(groups) < folds:
+        raise SegkitError(
+            f"{len(groups)} patients cannot be dealt out to {folds} folds",
+            "put cases into imagesVa and labelsVa, or ask for fewer folds with --set data.folds=N",
+        )
+    order = sorted(groups)
+    random.Random(seed).shuffle(order)
+    # The largest patients first, each to the emptiest fold: folds then differ by one patient at most.
+    order.sort(key=lambda group: -len(groups[group]))
+    dealt: list[list[str]] = [[] for _ in range(folds)]
+    for group in order:
+        min(dealt, key=lambda names: sum(len(groups[name]) for name in names)).append(group)
+    held = set(dealt[fold])
+    train: list[Case] = []
+    validation: list[Case] = []
+    for name, members in groups.items():
+        (validation if name in held else train).extend(members)
+    return train, validation

@@ -1,0 +1,143 @@
+"""Pair images with labels by their names in imagesTr and labelsTr, and find what the listing shows to be wrong."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from pathlib import Path, PurePosixPath
+
+from segkit import Case, SegkitError
+from segkit_msd.description import Description
+from segkit_nifti import problems
+from segkit_nifti.files import stem_of
+from segkit_nifti.problems import Faults, add
+
+FOLDERS = {"train": ("imagesTr", "labelsTr"), "val": ("imagesVa", "labelsVa"), "test": ("imagesTs", "labelsTs")}
+CHANNEL = re.compile(r"_(\d{4})\Z")
+
+
+def list_cases(root: Path, description: Description) -> tuple[dict[str, list[Case]], Faults]:
+    """List the labelled cases of every split, sorted by id, without reading a file.
+
+    A split without a label folder (test images, as a rule) is left out. Where dataset.json lists a split's images, only
+    these are cases.
+
+    Raises:
+        SegkitError: there is no imagesTr or labelsTr, or a folder cannot be listed.
+    """
+    for folder in FOLDERS["train"]:
+        if not (root / folder).is_dir():
+            raise SegkitError(f"{root} holds no folder {folder}", "images are in imagesTr, their labels in labelsTr")
+    faults: Faults = {}
+    found = {
+        split: list_split(root, split, description, faults)
+        for split, folders in FOLDERS.items()
+        if all((root / folder).is_dir() for folder in folders)
+    }
+    check_ids(found, faults)
+    return found, faults
+
+
+def list_split(root: Path, split: str, description: Description, faults: Faults) -> list[Case]:
+    """Pair the files of one split; what cannot be paired is added to `faults`."""
+    images_folder, labels_folder = FOLDERS[split]
+    image_files = stems(root, images_folder, faults)
+    label_files = stems(root, labels_folder, faults)
+    if not image_files and not label_files and split != "train":
+        return []
+    add(faults, problems.EMPTY, *([] if image_files else [images_folder]), *([] if label_files else [labels_folder]))
+    suffixed = has_channel_suffixes(list(image_files), set(label_files), preferred=description.suffixed)
+    images = by_case(image_files, suffixed)
+    wanted = listed_ids(description.listed.get(split, ()), images, label_files, suffixed, faults)
+    cases = []
+    for id in sorted(images.keys() | label_files.keys()):
+        if wanted is not None and id not in wanted:
+            continue
+        if id not in label_files:
+            add(faults, problems.NO_LABEL, f"{images_folder}/{images[id][0]}")
+        elif id not in images:
+            add(faults, problems.NO_IMAGE, f"{labels_folder}/{label_files[id]}")
+        else:
+            if suffixed and not is_complete(images[id], len(description.channels)):
+                add(faults, problems.NO_CHANNEL, f"{images_folder}/{images[id][0]}")
+            files = [root / images_folder / name for name in images[id]] + [root / labels_folder / label_files[id]]
+            cases.append(Case(id=id, files=tuple(files), meta={"images": len(images[id])}))
+    return cases
+
+
+def stems(root: Path, folder: str, faults: Faults) -> dict[str, str]:
+    """The names of a folder's NIfTI files by stem; hidden files, such as macOS leaves beside others, are left alone."""
+    found: dict[str, str] = {}
+    try:
+        with os.scandir(root / folder) as entries:
+            listed = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise SegkitError(f"{folder} cannot be listed: {error.strerror}", "check its permissions") from None
+    for entry in listed:
+        stem = None if entry.name.startswith(".") else stem_of(entry.name)
+        if stem is None or entry.is_dir():
+            continue
+        if entry.is_symlink() and not entry.is_file():
+            add(faults, problems.BROKEN_LINK, f"{folder}/{entry.name}")
+        if stem in found:
+            add(faults, problems.TWICE, f"{folder}/{entry.name}")
+        else:
+            found[stem] = entry.name
+    return found
+
+
+def has_channel_suffixes(images: Sequence[str], labels: set[str], *, preferred: bool) -> bool:
+    """Whether _0000 at an image's end is a channel, or part of its id as in amos_0001: told by the labels' names."""
+    whole = sum(stem in labels for stem in images)
+    cut = sum(CHANNEL.sub("", stem) in labels for stem in images if CHANNEL.search(stem))
+    return preferred if whole == cut else cut > whole
+
+
+def by_case(files: Mapping[str, str], suffixed: bool) -> dict[str, list[str]]:
+    """Gather an image's files by case id, channels in order."""
+    found: dict[str, list[str]] = {}
+    for stem in sorted(files):
+        found.setdefault(CHANNEL.sub("", stem) if suffixed else stem, []).append(files[stem])
+    return found
+
+
+def is_complete(names: Sequence[str], channels: int) -> bool:
+    """Whether an image's files are its channels from 0 on; one file alone may hold them all."""
+    numbers = [CHANNEL.search(stem_of(name) or "") for name in names]
+    found = [int(number[1]) for number in numbers if number is not None]
+    return found in (list(range(channels)), [0])
+
+
+def listed_ids(
+    listed: Sequence[str],
+    images: Mapping[str, Sequence[str]],
+    labels: Mapping[str, str],
+    suffixed: bool,
+    faults: Faults,
+) -> set[str] | None:
+    """The ids that dataset.json lists, None where it lists none; by their names alone: its folders are often wrong."""
+    if not listed:
+        return None
+    wanted = set()
+    for entry in listed:
+        name = PurePosixPath(entry.replace("\\", "/")).name
+        stem = stem_of(name) or name
+        id = stem if stem in images or not suffixed else CHANNEL.sub("", stem)
+        if id not in images and id not in labels:
+            add(faults, problems.NOT_LISTED, entry)
+        wanted.add(id)
+    return wanted
+
+
+def check_ids(found: Mapping[str, Sequence[Case]], faults: Faults) -> None:
+    """Add ids that are in two splits, or that differ in capitals only."""
+    for first, second in combinations(found.values(), 2):
+        shared = {case.id.casefold() for case in first} & {case.id.casefold() for case in second}
+        add(faults, problems.LEAK, *sorted(case.id for case in second if case.id.casefold() in shared))
+    for cases in found.values():
+        seen: dict[str, str] = {}
+        for case in cases:
+            other = seen.setdefault(case.id.casefold(), case.id)
+            add(faults, problems.CAPITALS, *([] if other == case.id else [case.id]))

@@ -1,0 +1,92 @@
+"""Read a dataset in the layout of the Medical Segmentation Decathlon or of nnU-Net's raw data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segkit import IGNORE, SegkitError, Task, UsageError
+from segkit.data.archives import unfinished
+from segkit_msd import MsdParams
+from segkit_msd.description import FILE, Description, read_description
+from segkit_msd.folds import deal, with_patients
+from segkit_msd.listing import FOLDERS, list_cases
+from segkit_msd.recipe import RECIPE, recipe_of
+from segkit_nifti.reader import VolumeReader
+
+
+class MsdReader(VolumeReader):
+    """A folder with dataset.json, imagesTr and labelsTr; imagesVa and labelsVa, imagesTs and labelsTs where present.
+
+    Without a validation split one fold of the training cases is it.
+
+    Raises:
+        SegkitError: the root is not in this layout.
+    """
+
+    recipe: Mapping[str, Any] = RECIPE
+    reader_version = 1
+    label_hint = f'name every label in "labels" of {FILE}, or mend the file'
+
+    def __init__(self, root: Path, params: MsdParams) -> None:
+        super().__init__(Path(root))
+        check_root(self.root)
+        self.description = self.describe_data()
+        self.task = Task(len(self.description.channels), self.description.classes, spatial_dims=3)
+        self.listed, self.faults = list_cases(self.root, self.description)
+        self.listed = {split: with_patients(cases, params.patient) for split, cases in self.listed.items()}
+        self._note_listing()
+        self._make_folds(params)
+        self.recipe = recipe_of(self.description.channels)
+
+    def describe_data(self) -> Description:
+        """Return what dataset.json says."""
+        return read_description(self.root)
+
+    def to_classes(self, labels: np.ndarray, name: str) -> np.ndarray:
+        """Turn a file's labels into those of the task; raises UnusableFileError where one is of no class."""
+        ignore = self.description.ignore
+        if ignore is None or not (ignored := labels == ignore).any():
+            return super().to_classes(labels, name)
+        classes = super().to_classes(np.where(ignored, 0, labels).astype(labels.dtype), name)
+        classes[ignored] = IGNORE
+        return classes
+
+    def _note_listing(self) -> None:
+        described = self.description
+        self.notes.append(("channels", ", ".join(described.channels)))
+        self.notes.append(("classes", ", ".join(f"{n} {name}" for n, name in enumerate(described.classes, 1))))
+        if described.ignore is not None:
+            self.notes.append(("ignored", f"label {described.ignore}"))
+        unlabelled = [images for images, labels in FOLDERS.values() if self._is_there(images) > self._is_there(labels)]
+        self.notes += [("left out", f"{folder}: it has no labels") for folder in unlabelled]
+
+    def _is_there(self, folder: str) -> bool:
+        return (self.root / folder).is_dir()
+
+    def _make_folds(self, params: MsdParams) -> None:
+        if self.listed.get("val"):
+            if params.fold is not None:
+                raise UsageError(
+                    f"data.fold={params.fold}, but the data have a validation split of their own",
+                    "leave out data.fold, or move imagesVa and labelsVa away",
+                )
+            return
+        if self.faults:
+            return  # `cases` tells them, `verify` reads every case that could be paired
+        fold = params.fold or 0
+        train, validation = deal(self.listed["train"], fold, params.folds, params.fold_seed)
+        self.listed = {**self.listed, "train": train, "val": validation}
+        self.notes.append(("validation", f"fold {fold} of {params.folds} (seed {params.fold_seed})"))
+
+
+def check_root(root: Path) -> None:
+    """Raise SegkitError unless the root is a folder, whole."""
+    if not root.is_dir():
+        wrong = "is not a folder" if root.exists() else "does not exist"
+        raise SegkitError(f"data root {root} {wrong}", "check the path given to --data-root")
+    if unfinished(root):
+        raise SegkitError(f"the download into {root} is not finished", "go on with it: segkit data download")
