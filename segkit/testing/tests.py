@@ -42,6 +42,7 @@ def plugin_checks(
         if outcome.status == "xfailed":
             pytest.xfail(outcome.reason)
         if outcome.failure is not None:
-            raise outcome.failure
+            # The kit's own lines say nothing that the message does not; the plugin's stay, as its cause.
+            raise outcome.failure.with_traceback(None) from outcome.failure.__cause__
 
     return test_plugin

@@ -26,3 +26,14 @@ def build(task: segkit.Task, params: Any) -> Any:
 def broken(task: segkit.Task, params: Any) -> Any:
     """Build what is no module."""
     return "a network"
+
+
+@dataclass(frozen=True)
+class OddParams:
+    words: tuple[str, ...] = segkit.param(("a,b",), "Words of which one holds a comma.")
+    fault: str = segkit.param("none", "What is wrong with it.")
+
+
+@dataclass(frozen=True)
+class TerseParams:
+    fault: str = segkit.param("none", "Fault")

@@ -1,0 +1,5 @@
+"""Declares nothing wrong, but imports torch to do so."""
+
+import torch
+
+VERSION = torch.__version__

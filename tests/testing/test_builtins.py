@@ -1,0 +1,45 @@
+"""The slow checks of every built-in plugin: before a release."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from segkit.discovery import Registry
+from segkit.testing.suite import Suite
+
+FOLDER = Path(__file__).parents[2] / "plugins"
+PLUGINS = sorted(path.parent.name for path in FOLDER.glob("*/pyproject.toml"))
+
+
+@pytest.fixture(scope="module")
+def registry():
+    """The installed plugins."""
+    return Registry.discover()
+
+
+def skip_unless_installed(distribution, registry):
+    """Skip what is outside the default install, or provides no component."""
+    if distribution not in {plugin.name for plugin in registry.plugins}:
+        pytest.skip(f"{distribution} is not installed, or declares nothing")
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("distribution", PLUGINS)
+def test_slow_checks(distribution, registry):
+    """Inductor compiles every network, and samples are drawn twice."""
+    skip_unless_installed(distribution, registry)
+    suite = Suite.of(distribution, registry, full=True)
+    outcomes = [suite.outcome(item) for item in suite.items() if item.check.full]
+    assert not [str(outcome.failure) for outcome in outcomes if outcome.status == "failed"]
+
+
+@pytest.mark.parametrize("distribution", PLUGINS)
+def test_every_plugin_is_held_against_the_kit(distribution, registry):
+    """Each has a test file that says so."""
+    skip_unless_installed(distribution, registry)
+    folder = FOLDER / distribution / "tests"
+    assert any(f'plugin_checks("{distribution}"' in file.read_text() for file in folder.glob("test_*.py")), (
+        f"write {distribution}/tests/test_contract.py: test_plugin = plugin_checks({distribution!r})"
+    )

@@ -1,0 +1,158 @@
+"""Checks of losses, metrics, datasets and explainers: right ones pass, wrong ones fail their own check alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from segkit.declarations import Dataset, Explainer, Loss, Metric
+from segkit.testing.check import checks_of
+
+LOSS_FAULTS = ("shape", "finite", "ignore", "half-precision", "permutation", "ordering", "inputs-kept")
+METRIC_FAULTS = ("counts", "range", "empties", "symmetry", "poolable", "inputs-kept")
+DATA_FAULTS = ("sample", "splits", "read", "labels", "recipe", "wrong-root", "verify", "missing-file", "broken-file")
+EXPLAINER_FAULTS = ("shape", "range", "deterministic", "independent", "empty-target", "several", "no-trace")
+COMMON = {"resolves", "params"}
+
+
+def loss(fault="none", scope="sample", **changes):
+    """Declare the sample loss with a fault."""
+    from kit_losses import Params
+
+    factory = "kit_losses:build" if scope == "sample" else "kit_losses:build_batch"
+    fields = {"factory": factory, "summary": "Cross entropy.", "params": Params, "scope": scope, **changes}
+    return Loss(name="loss", **fields), {"params": {"loss": {"fault": fault}}}
+
+
+def metric(fault="none", **changes):
+    """Declare the sample overlap with a fault."""
+    from kit_metrics import Params
+
+    fields = {"factory": "kit_metrics:build", "measure": "kit_metrics:measure", "summary": "Overlap.", "params": Params}
+    poolable = fault != "symmetry"
+    return Metric(name="metric", **{**fields, "poolable": poolable, **changes}), {
+        "params": {"metric": {"fault": fault}}
+    }
+
+
+EXTENT = {"factory": "kit_metrics:build_extent", "unit": "mm", "range": (0, float("inf")), "higher_is_better": False}
+
+
+def data(fault="none", reader="Reader"):
+    """Declare the sample dataset with a fault."""
+    from kit_data import Params
+
+    component = Dataset(name="data", factory=f"kit_data:{reader}", summary="Boxes.", params=Params)
+    return component, {"params": {"data": {"fault": fault}}}
+
+
+def explainer(fault="none"):
+    """Declare the sample explainer with a fault."""
+    from kit_explainers import Params
+
+    fields = {"factory": "kit_explainers:build", "summary": "Gradient times activation.", "several": True}
+    component = Explainer(name="explainer", params=Params, **fields)
+    return component, {"params": {"explainer": {"fault": fault}}}
+
+
+@pytest.fixture
+def failing(suite_of, failures):
+    """Return the checks that fail of a component, declared when the samples can be imported."""
+
+    def run(make, *args, **options):
+        component, settings = make(*args, **options)
+        return failures(suite_of(component.factory.partition(":")[0], component, full=True, **settings))
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("kind", "own"),
+    [
+        ("loss", {*LOSS_FAULTS}),
+        ("metric", {*METRIC_FAULTS, "perfect", "spacing"}),
+        ("data", {*DATA_FAULTS, "interface", "sample-repeats", "read-resized"}),
+        ("explainer", {*EXPLAINER_FAULTS}),
+    ],
+)
+def test_every_check_has_a_wrong_component(kind, own):
+    """No check is left without a test that it fails."""
+    assert {check.name for check in checks_of(kind)} == own | COMMON
+
+
+@pytest.mark.parametrize(
+    ("make", "options"),
+    [
+        (loss, {}),
+        (loss, {"scope": "batch"}),
+        (metric, {}),
+        (metric, {**EXTENT, "poolable": False}),
+        (data, {}),
+        (data, {"reader": "ResizingReader"}),
+        (explainer, {}),
+    ],
+)
+def test_right_components_pass_every_check(make, options, failing):
+    """What keeps to the contract is let through."""
+    assert failing(make, **options) == {}
+
+
+@pytest.mark.parametrize("fault", LOSS_FAULTS)
+def test_a_wrong_loss_fails_its_own_check_alone(fault, failing):
+    """Each fault is told by one check."""
+    assert list(failing(loss, fault)) == [fault]
+
+
+@pytest.mark.parametrize("fault", METRIC_FAULTS)
+def test_a_wrong_metric_fails_its_own_check_alone(fault, failing):
+    """Each fault is told by one check."""
+    assert list(failing(metric, fault)) == [fault]
+
+
+def test_a_metric_that_is_best_the_wrong_way_round(failing):
+    """The direction is compared with what a perfect prediction scores."""
+    assert list(failing(metric, higher_is_better=False)) == ["perfect"]
+
+
+def test_a_distance_in_pixels_that_says_mm(failing):
+    """A distance has to grow with the spacing; turned anisotropic cases pass where all axes count alike."""
+    assert list(failing(metric, "spacing", **{**EXTENT, "poolable": False})) == ["spacing"]
+
+
+@pytest.mark.parametrize("fault", DATA_FAULTS)
+def test_a_wrong_dataset_fails_its_own_check_alone(fault, failing):
+    """Each fault is told by one check."""
+    assert list(failing(data, fault)) == [fault]
+
+
+def test_a_sample_that_is_drawn_anew_each_time(failing):
+    """Equal params have to write equal files."""
+    assert list(failing(data, "sample-repeats")) == ["sample-repeats"]
+
+
+def test_a_resized_mask(failing):
+    """The mask is never put on the working grid."""
+    assert list(failing(data, "read-resized", reader="ResizingReader")) == ["read-resized"]
+
+
+def test_a_class_that_is_no_reader(failing):
+    """What it lacks is named."""
+    found = failing(data, reader="NoReader")
+    assert list(found) == ["interface"]
+    assert "download, make_sample, cases, read, verify" in found["interface"].found
+
+
+@pytest.mark.parametrize("fault", EXPLAINER_FAULTS)
+def test_a_wrong_explainer_fails_its_own_check_alone(fault, failing):
+    """Each fault is told by one check."""
+    assert list(failing(explainer, fault)) == [fault]
+
+
+@pytest.mark.parametrize("make", [loss, metric, data, explainer])
+def test_a_factory_that_is_not_there_stops_the_other_checks(make, suite_of, failures):
+    """Nothing else is said of a component that does not resolve."""
+    from dataclasses import replace
+
+    suite = suite_of("kit_losses")
+    component, _ = make()
+    suite.plugins[0].components = [replace(component, factory="kit_losses:absent")]
+    assert list(failures(suite)) == ["resolves"]

@@ -1,0 +1,214 @@
+"""Checks of distributions and params, known gaps, and the pytest function."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from segkit.declarations import Architecture
+from segkit.discovery import Plugin, Registry
+from segkit.errors import UsageError
+from segkit.testing import plugin_checks
+from segkit.testing.check import checks_of
+from segkit.testing.suite import Suite
+
+SAMPLES = Path(__file__).parent / "samples"
+
+
+def net(params="Params", **changes):
+    """Declare the sample network with other params."""
+    import kit_nets
+
+    fields = {"factory": "kit_nets:build", "summary": "Two convolutions.", "params": getattr(kit_nets, params)}
+    return Architecture(name="net", **{**fields, **changes})
+
+
+def first_checks(suite):
+    """Return how the checks of the plugin and of every component came out, without building anything."""
+    names = {check.name for check in checks_of("plugin")} | {"params", "resolves"}
+    return {item.check.name: suite.outcome(item) for item in suite.items() if item.check.name in names}
+
+
+def failed(suite):
+    """Return the names of those that fail."""
+    return [name for name, outcome in first_checks(suite).items() if outcome.status == "failed"]
+
+
+def test_a_plugin_as_it_should_be(suite_of):
+    """It passes what every plugin has to pass."""
+    assert failed(suite_of("kit_nets", net())) == []
+    assert {check.name for check in checks_of("plugin")} == {"loads", "core-range", "declares-lightly"}
+
+
+def test_a_plugin_that_declares_nothing(suite_of):
+    """The checks that need components are skipped."""
+    outcomes = first_checks(suite_of("kit_nets"))
+    assert {name: outcome.status for name, outcome in outcomes.items()} == {
+        "loads": "failed",
+        "core-range": "skipped",
+        "declares-lightly": "skipped",
+    }
+    assert "@segkit.hookimpl" in str(outcomes["loads"].failure)
+
+
+def test_a_plugin_that_does_not_load(suite_of):
+    """Its own reason is told."""
+    suite = suite_of("kit_nets")
+    suite.plugins[0].error = ImportError("No module named 'absent'")
+    assert "No module named 'absent'" in str(first_checks(suite)["loads"].failure)
+
+
+@pytest.mark.parametrize("requires", [(), ("segkit-core",), ("segkit-core>=99",)])
+def test_a_plugin_without_a_range_of_cores(requires, suite_of):
+    """No range, or one that excludes this core, fails one check."""
+    suite = suite_of("kit_nets", net())
+    suite.plugins[0].requires = requires
+    assert failed(suite) == ["core-range"]
+
+
+def test_a_plugin_that_imports_torch_to_declare(suite_of):
+    """The library is named."""
+    suite = suite_of("kit_heavy", net())
+    assert failed(suite) == ["declares-lightly"]
+    assert "torch" in str(first_checks(suite)["declares-lightly"].failure)
+
+
+@pytest.mark.parametrize(("params", "word"), [("OddParams", "words"), ("TerseParams", "help")])
+def test_params_that_cannot_be_typed_or_understood(params, word, suite_of):
+    """A default has to survive --set, and a help text has to say something."""
+    suite = suite_of("kit_nets", net(params))
+    assert failed(suite) == ["params"]
+    assert word in str(first_checks(suite)["params"].failure)
+
+
+@pytest.mark.parametrize("name", ["layers", "net:layers", "net 2D:layers"])
+def test_a_known_gap_is_no_failure(name, suite_of):
+    """It is named by check, by component and check, or more exactly."""
+    suite = suite_of("kit_nets", net(layers={"last": "absent"}), xfail={name: "it has no layers"})
+    (outcome,) = [suite.outcome(item) for item in suite.items() if item.check.name == "layers"]
+    assert (outcome.status, outcome.reason) == ("xfailed", "it has no layers")
+
+
+def test_a_gap_that_is_closed_is_a_failure(suite_of):
+    """Otherwise nobody would take it out."""
+    suite = suite_of("kit_nets", net(), xfail={"params": "they are odd"})
+    assert "take it out of xfail" in str(first_checks(suite)["params"].failure)
+
+
+@pytest.mark.parametrize("options", [{"xfail": {"onx": "why"}}, {"params": {"nett": {}}}])
+def test_options_that_name_nothing_are_usage_errors(options, suite_of):
+    """A slip of the finger is not taken for a gap."""
+    with pytest.raises(UsageError, match="did you mean"):
+        suite_of("kit_nets", net(), **options).check_options()
+
+
+def test_a_distribution_that_is_not_installed():
+    """The nearest name is offered."""
+    registry = Registry()
+    registry.plugins = [Plugin("segkit-mynet", "1.0", EntryPoint("mynet", "kit_nets", "segkit"))]
+    with pytest.raises(UsageError, match="did you mean 'segkit-mynet'"):
+        Suite.of("segkit-mynett", registry)
+    assert Suite.of("Segkit_MyNet", registry).plugins == registry.plugins
+
+
+def test_an_exception_is_told_with_its_place(suite_of, failures):
+    """What a plugin raises becomes a failure that names file and line."""
+    suite = suite_of("kit_nets", net(small={"width": 1}), params={"net": {"width": 0}})
+    failure = failures(suite, leave_out=["compile", "torch-export", "onnx"])["builds"]
+    assert "width=0 is out of range" in failure.found
+
+
+PLUGIN = """
+import segkit
+from kit_nets import Params
+
+
+@segkit.hookimpl
+def segkit_architectures():
+    return [
+        segkit.Architecture(
+            name="net", factory="kit_nets:build", summary="Two.", params=Params, layers={"last": "absent"}
+        )
+    ]
+"""
+METADATA = "Metadata-Version: 2.1\nName: segkit-kit\nVersion: 1.0\nRequires-Dist: segkit-core>=0.1,<1\n"
+
+
+@pytest.fixture
+def installed(tmp_path):
+    """Install the sample network, its layer misnamed, as segkit-kit where only a new process sees it."""
+    info = tmp_path / "segkit_kit-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(METADATA)
+    (info / "entry_points.txt").write_text("[segkit]\nkit = kit_plugin\n")
+    (tmp_path / "kit_plugin.py").write_text(PLUGIN)
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(SAMPLES)])}
+
+
+def test_the_pytest_function_has_one_test_per_check(installed, tmp_path):
+    """A third party's test file is two lines; failures say expected, found, to mend."""
+    (tmp_path / "test_kit.py").write_text(
+        "from segkit.testing import plugin_checks\n\ntest_plugin = plugin_checks('segkit-kit')\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "loads or params or layers"]
+    done = subprocess.run(command, capture_output=True, text=True, env=installed, cwd=tmp_path, check=False)
+    assert "1 failed, 2 passed" in done.stdout, done.stdout + done.stderr
+    assert "test_plugin[net-2d-layers]" in done.stdout
+    assert "expected: The layers declared for explanations exist" in done.stdout
+    assert "to mend:  take a name from model.named_modules()" in done.stdout
+    assert "suite.py" not in done.stdout
+
+
+def test_the_command_runs_the_same_checks(installed):
+    """`segkit check` prints a line per check, the failures in full, and exits with 1; as JSON it is one list."""
+    command = [sys.executable, "-m", "segkit", "check", "segkit-kit", "--only", "loads", "--only", "layers"]
+    done = subprocess.run(command, capture_output=True, text=True, env=installed, check=False)
+    lines = done.stdout.splitlines()
+    assert done.returncode == 1
+    assert [line.split("\t")[:3] for line in lines[:2]] == [
+        ["passed", "segkit-kit", "loads"],
+        ["failed", "segkit-kit:net (2D)", "layers"],
+    ]
+    assert "  found:    layers['last'] = 'absent' is no module of the network" in lines
+    assert lines[-1].startswith("checks: 1 passed, 1 failed, in ")
+    gap = ["--xfail", "layers=it has none", "--json"]
+    done = subprocess.run([*command, *gap], capture_output=True, text=True, env=installed, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [(one["check"], one["status"], one["reason"]) for one in json.loads(done.stdout)] == [
+        ("loads", "passed", ""),
+        ("layers", "xfailed", "it has none"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["segkit-kitt"], "did you mean 'segkit-kit'"),
+        (["segkit-kit", "--xfail", "onnx"], "gives no reason"),
+        (["segkit-kit", "--only", "nothing"], "no check is named nothing"),
+    ],
+)
+def test_the_command_refuses_in_words(arguments, message, installed):
+    """Usage errors exit with 2."""
+    command = [sys.executable, "-m", "segkit", "check", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, env=installed, check=False)
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
+def test_full_adds_what_takes_long(suite_of):
+    """Compiling with inductor is left out unless it is asked for."""
+    names = [[item.check.name for item in suite_of("kit_nets", net(), full=full).items()] for full in (False, True)]
+    assert set(names[1]) - set(names[0]) == {"compile-inductor"}
+
+
+def test_plugin_checks_refuses_an_unknown_distribution():
+    """At collection, where the name is written."""
+    with pytest.raises(UsageError, match="no installed distribution"):
+        plugin_checks("segkit-nobody-has-this")
