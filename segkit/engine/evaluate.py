@@ -12,11 +12,9 @@ from segkit.data.batches import Batches
 from segkit.data.case import Case, Sample
 from segkit.data.check import check_sample
 from segkit.data.dataset import DatasetReader
-from segkit.data.intensities import PER_CASE
 from segkit.data.prefetch import prefetch
 from segkit.data.reading import read_at
 from segkit.data.store import Store
-from segkit.data.volume_store import VolumeStore
 from segkit.engine.infer import Predictor, decode
 from segkit.engine.measure import CaseScores, ChosenMetric, reference_digest, score_case
 from segkit.engine.predictions import read_labels as read_labels
@@ -107,37 +105,6 @@ def validate(batches: Batches, predictor: Predictor, metrics: Sequence[ChosenMet
         labels = decode(predictor.scores(batch.images, store.size)[0], predictor.task)
         mask = batch.masks[0].cpu().numpy()
         rows.append(score_case(Case(case.id, case.group), labels, mask, None, predictor.task, metrics))
-    return store_means(rows, metrics)
-
-
-def validate_volumes(
-    store: VolumeStore, predictor: VolumePredictor, metrics: Sequence[ChosenMetric], limit: int | None = None
-) -> dict[str, float]:
-    """Score a model on volumes on their working grids, each as a whole, for curves and selection only.
-
-    Args:
-        limit: score no more cases than this, evenly spread over the store; None: all.
-
-    Returns:
-        As `validate`; distances are in the mm of the working grid where its spacing is known.
-    """
-    count = len(store) if limit is None else min(limit, len(store))
-    task = replace(predictor.task, in_channels=store.channels, spatial_dims=3)
-    normalization = predictor.normalization
-    rows = []
-    for index in sorted({number * len(store) // count for number in range(count)}):
-        case = store.cases[index]
-        # Each case's own numbers are those of its own grid, as in training.
-        own = normalization.bound(*store.moments(index, normalization.kind)) if normalization.kind in PER_CASE else None
-        bound = predictor if own is None else predictor.with_normalization(own)
-        labels = bound.labels(store.values(index), spacing=case.working_spacing)
-        found = score_case(Case(case.id, case.group), labels, store.mask(index), case.working_spacing, task, metrics)
-        rows.append(found)
-    return store_means(rows, metrics)
-
-
-def store_means(rows: Sequence[CaseScores], metrics: Sequence[ChosenMetric]) -> dict[str, float]:
-    """Return the mean over cases and classes of each metric's finite values."""
     means = {}
     for metric in metrics:
         values = np.stack([row.values[metric.name] for row in rows])

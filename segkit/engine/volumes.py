@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -50,10 +50,6 @@ class VolumePredictor:
     def normalization(self) -> Normalization:
         """How values are normalised."""
         return self.preprocessing.normalization
-
-    def with_normalization(self, normalization: Normalization) -> VolumePredictor:
-        """Return the same that normalises otherwise, such as by numbers of one case that are known already."""
-        return replace(self, preprocessing=replace(self.preprocessing, normalization=normalization))
 
     @property
     def mirror(self) -> bool:

@@ -9,10 +9,8 @@ from torch import nn
 
 from segkit import Case, Metric, Sample, SegkitError, Task
 from segkit.data.normalize import Normalization
-from segkit.data.volume_layout import VolumeLayout
-from segkit.data.volume_store import VolumeStore, open_volume_store
 from segkit.discovery import Registry
-from segkit.engine.evaluate import evaluate, validate_volumes
+from segkit.engine.evaluate import evaluate
 from segkit.engine.measure import ChosenMetric
 from segkit.engine.predictions import read_prediction
 from segkit.engine.preprocessing import Preprocessing
@@ -121,24 +119,3 @@ def test_masks_on_another_grid_are_refused(overlap) -> None:
     """A reference that is one plane short is never cropped to fit."""
     with pytest.raises(SegkitError, match="differs from the image's"):
         score(Volumes(mask_shape=(5, 10, 8)), overlap, None)
-
-
-def open_store(cases, tmp_path: Path, layout: VolumeLayout) -> VolumeStore:
-    """A store of volumes whose files are there in name only."""
-    for case in cases:
-        (tmp_path / case.files[0].name).write_bytes(case.id.encode())
-    placed = [Case(case.id, files=(tmp_path / case.files[0].name,)) for case in cases]
-    return open_volume_store(Volumes(), "segkit-toy:volumes", placed, layout, folder=tmp_path / "stores", workers=0)
-
-
-@pytest.mark.parametrize("mode", ["slices", "patches"])
-@pytest.mark.parametrize("kind", ["unit", "image"])
-def test_volumes_are_validated_whole_on_their_working_grid(overlap, tmp_path: Path, mode: str, kind: str) -> None:
-    """The score is that of whole volumes, not a mean over slices, whatever grid the store keeps them on."""
-    patches = mode == "patches"
-    layout = VolumeLayout(spacing=(2.5, 1.0, 1.0)) if patches else VolumeLayout(size=(20, 16))
-    size, spacing = ((4, 5, 5), layout.spacing) if patches else ((20, 16), None)
-    settings = Preprocessing(mode, size, Normalization(kind), spacing)
-    predictor = make_predictor(Copy(), Task(1, ("bright",), 3 if patches else 2), settings, torch.device("cpu"))
-    found = validate_volumes(open_store(CASES, tmp_path, layout), predictor, [overlap], limit=1)
-    assert found == {"overlap@store": pytest.approx(2 / 3)}
