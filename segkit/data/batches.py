@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -65,6 +65,7 @@ class Batches:
         workers: threads that gather ahead; 0: none.
         part: (rank, ranks) of several processes: with `augment` each has its own samples of every step, possibly none
             of the last one; without, its own steps.
+        clock: told what each part of preparing a batch is, such as `segkit.engine.clock.Clock`.
 
     Attributes:
         samples: of one epoch.
@@ -83,6 +84,7 @@ class Batches:
         device: torch.device,
         workers: int,
         part: tuple[int, int] = (0, 1),
+        clock: Callable[[str], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self.store = store
         self.parts = parts
@@ -93,6 +95,7 @@ class Batches:
         self.device = device
         self.workers = workers
         self.part = part
+        self.clock = clock
         self.samples = len(store) if parts is None else parts.count
         self.steps = math.ceil(self.samples / batch_size)
 
@@ -144,8 +147,16 @@ class Batches:
 
     def _finish(self, raw: _Gathered, epoch: int, total: int) -> Batch:
         # uint8 crosses to the device: a quarter of the bytes of float32.
-        stored = raw.images.to(self.device, non_blocking=True)
-        masks = raw.masks.to(self.device, non_blocking=True)
+        with self.clock("copy"):
+            stored = raw.images.to(self.device, non_blocking=True)
+            masks = raw.masks.to(self.device, non_blocking=True)
+        with self.clock("augmentation"):
+            images, masks = self._change(stored, masks, raw, epoch)
+        return Batch(images, masks, raw.indices, total)
+
+    def _change(
+        self, stored: torch.Tensor, masks: torch.Tensor, raw: _Gathered, epoch: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         images = to_float(stored)
         natural = stored.dtype == torch.uint8
         if not natural:
@@ -168,7 +179,7 @@ class Batches:
                 spacing=None if self.parts is None else self.parts.spacing,
             )
         layout = torch.channels_last if images.ndim == 4 else torch.channels_last_3d
-        return Batch(images.contiguous(memory_format=layout), masks, raw.indices, total)
+        return images.contiguous(memory_format=layout), masks
 
 
 def _rows(pairs: Sequence[tuple[Any, Any]]) -> tuple[torch.Tensor, torch.Tensor]:

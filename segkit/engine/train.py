@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch import nn
 from segkit.contracts import Outputs
 from segkit.data.batches import Batch, Batches
 from segkit.engine.average import WeightAverage
+from segkit.engine.clock import OFF, Clock
 from segkit.engine.device import autocast
 from segkit.engine.distributed import ALONE, Ranks
 from segkit.engine.objective import Objective
@@ -46,6 +47,7 @@ class Trainer:
             None where the last epoch's weights are taken.
         after_step: called between steps and after every epoch; may save the state and stop the run.
         ranks: the processes that share each step's samples; every one of them takes the same step.
+        clock: told what each part of a step is.
 
     Attributes:
         step: steps taken in all.
@@ -68,6 +70,7 @@ class Trainer:
         progress: Progress,
         after_step: Callable[[Trainer], None] = lambda trainer: None,
         ranks: Ranks = ALONE,
+        clock: Clock = OFF,
     ) -> None:
         self.model = model
         self.objective = objective
@@ -80,6 +83,7 @@ class Trainer:
         self.progress = progress
         self.after_step = after_step
         self.ranks = ranks
+        self.clock = clock
         self.optimizer = make_optimizer(model, settings, device)
         self.average = WeightAverage(model, settings.average) if settings.average else None
         self.total_steps = settings.epochs * batches.steps
@@ -120,13 +124,14 @@ class Trainer:
         batches = self.batches.epoch(self.epoch - 1, self.steps_in_epoch)
         start = time.perf_counter()
         try:
-            for batch in batches:
+            for batch in self.timed(batches):
                 value, parts = self.take_step(batch)
                 self.total += value
                 for label, part in parts.items():
                     self.terms[label] = self.terms.get(label, torch.zeros((), device=self.device)) + part
                 self.steps_in_epoch += 1
                 self.show_step(value, parts, batch.samples)
+                self.clock.step()
                 now = time.perf_counter()
                 self.seconds, start = self.seconds + now - start, now
                 if self.steps_in_epoch < self.batches.steps:
@@ -134,6 +139,15 @@ class Trainer:
         finally:
             batches.close()
             self.progress.finish()
+
+    def timed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """Pass batches on; the clock is told how long they are waited for."""
+        while True:
+            with self.clock("waiting for data"):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
 
     def end_epoch(self) -> Record:
         """Validate and return the epoch's record."""
@@ -149,7 +163,8 @@ class Trainer:
             "terms": terms,
         }
         if self.validate is not None:
-            record["val"] = self.validate(self.current_model())
+            with self.clock("validation"):
+                record["val"] = self.validate(self.current_model())
             self.note_best(self.epoch, record["val"])
         return record
 
@@ -178,13 +193,14 @@ class Trainer:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
         total, terms = self.find_gradients(batch)
-        if self.settings.gradient_clip is not None:
-            self.scaler.unscale_(self.optimizer)
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.gradient_clip)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        if self.average is not None:
-            self.average.update(self.model, self.step)
+        with self.clock("optimizer"):
+            if self.settings.gradient_clip is not None:
+                self.scaler.unscale_(self.optimizer)
+                nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.gradient_clip)
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+            if self.average is not None:
+                self.average.update(self.model, self.step)
         self.step += 1
         return total, terms
 
@@ -200,13 +216,16 @@ class Trainer:
         sums = torch.zeros(1 + len(labels), device=self.device)
         for start in range(0, own, part_size):
             masks = batch.masks[start : start + part_size]
-            with autocast(self.device, self.run.autocast):
+            with self.clock("forward"), autocast(self.device, self.run.autocast):
                 outputs: torch.Tensor | Outputs = self.model(batch.images[start : start + part_size])
-            values, parts = self.objective(outputs, masks)
-            self.scaler.scale(values.sum() / batch.samples).backward()
+            with self.clock("loss"):
+                values, parts = self.objective(outputs, masks)
+            with self.clock("backward"):
+                self.scaler.scale(values.sum() / batch.samples).backward()
             sums += torch.stack([values.detach().sum(), *(parts[label].sum() for label in labels)]).float()
-        self.ranks.add_gradients(self.model)
-        total, *terms = self.ranks.add(sums)
+        with self.clock("other ranks"):
+            self.ranks.add_gradients(self.model)
+            total, *terms = self.ranks.add(sums)
         return total, dict(zip(labels, terms, strict=True))
 
     def current_model(self) -> nn.Module:
