@@ -1,0 +1,106 @@
+"""One image with its masks, explained by several explainers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from segkit.data.case import Case
+from segkit.data.dataset import DatasetReader
+from segkit.data.reading import read_at
+from segkit.declarations import Task
+from segkit.engine.infer import Predictor
+from segkit.errors import SegkitError, UsageError
+from segkit.explain.case import BuiltExplainer
+from segkit.explain.evidence import EvidenceSettings
+from segkit.explain.explanation import Explanation
+from segkit.explain.images import Wish, explain_image
+from segkit.explain.targets import parse_target
+from segkit.settings import Explain
+
+Postprocess = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is explained.
+
+    Attributes:
+        name: of its files: a case's id, or a file's name without ending.
+        image: (C, *S) on its own grid, of the file's type.
+        shown: what the network is given where that was decoded at working size, else the image.
+        reference: mask (*S), None where there is none.
+        label: why it is explained: "worst", "median", "best"; "" for a file.
+        score, score_name: None where it was not scored.
+    """
+
+    name: str
+    image: np.ndarray
+    shown: np.ndarray
+    reference: np.ndarray | None = None
+    spacing: tuple[float, ...] | None = None
+    label: str = ""
+    score: float | None = None
+    score_name: str = ""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The own grid."""
+        return self.image.shape[1:]
+
+
+def make_wish(settings: Explain, task: Task, declared: Mapping[str, str]) -> Wish:
+    """Read the settings of section `explain`; raises UsageError where the target cannot be meant."""
+    evidence = EvidenceSettings(settings.steps, settings.baseline, settings.seeds) if settings.evidence else None
+    return Wish(parse_target(settings.target, task), settings.classes, settings.layer, declared, evidence)
+
+
+def case_subject(reader: DatasetReader, dataset_name: str, case: Case, predictor: Predictor) -> Subject:
+    """Read a case as scoring reads it, and once more at its own resolution to be shown."""
+    shown = read_at(reader, case, predictor.size, dataset_name)
+    full = reader.read(case)
+    return Subject(case.id, full.image, shown.image, full.mask, full.spacing)
+
+
+def explain_subject(
+    subject: Subject,
+    predictor: Predictor,
+    explainers: Sequence[BuiltExplainer],
+    wish: Wish,
+    postprocess: Postprocess | None,
+    tell: Callable[[str], None],
+) -> tuple[list[Explanation], np.ndarray]:
+    """Explain one image; what one explainer cannot do is told and does not keep the others from it.
+
+    Returns:
+        The explanations, by explainer, then by class; and the prediction (*S) on the own grid.
+
+    Raises:
+        UsageError: the target cannot be meant here, such as a pixel that is not on the image.
+    """
+    prediction = predictor.labels(subject.shown, subject.shape, subject.spacing)
+    prediction = prediction if postprocess is None else postprocess(prediction)
+    found: list[Explanation] = []
+    for explainer in explainers:
+        try:
+            found += explain_image(
+                predictor,
+                subject.shown,
+                [explainer],
+                wish,
+                shape=subject.shape,
+                reference=subject.reference,
+                prediction=prediction,
+            )
+        except UsageError:
+            raise
+        except SegkitError as error:
+            tell(f"{subject.name}: {explainer.name}: {error}")
+    return found, prediction
+
+
+def scored(subject: Subject, label: str, score: float, score_name: str) -> Subject:
+    """Return the subject with the reason why it is explained."""
+    return replace(subject, label=label, score=None if np.isnan(score) else score, score_name=score_name)
