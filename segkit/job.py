@@ -1,4 +1,4 @@
-"""The whole job, composed: data, training, evaluation, report."""
+"""The whole job, composed: data, training, evaluation, explanations, report."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from segkit.engine.progress import Progress
 from segkit.engine.stop import StopRequest
 from segkit.engine.summary import write_cases
 from segkit.errors import SegkitError
+from segkit.explaining import check_run_layers, explain_run
 from segkit.files import write_json, write_text
 from segkit.params import plain
 from segkit.plan import Plan
@@ -53,7 +54,7 @@ class RunResult:
 
 
 def run_job(plan: Plan, folder: Path, progress: Progress, resume: Resume | None = None) -> RunResult:
-    """Carry out a plan: train, score, report.
+    """Carry out a plan: train, score, explain, report.
 
     Args:
         folder: the run's directory, as `segkit.plan.run_folder` chooses it.
@@ -102,6 +103,7 @@ def start_job(plan: Plan, folder: Path, progress: Progress, stop: StopRequest, r
         set_determinism(device)
     workers = default_workers() if run.workers is None else run.workers
     job = Job(plan, assemble(plan), folder, device, workers, progress, stop, resume)
+    check_run_layers(plan, job.parts.model)
     if resume is not None:
         resume.check(plan.config, environment(job))
     return job

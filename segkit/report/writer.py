@@ -9,6 +9,7 @@ from pathlib import Path
 from segkit.files import write_text, write_whole
 from segkit.report.curves import curve_plots
 from segkit.report.distribution import distribution_plots
+from segkit.report.explanations import explanations_section
 from segkit.report.html import PlotFiles, Section, render
 from segkit.report.overlays import case_png, make_overlay
 from segkit.report.pictures import CasePicture
@@ -53,7 +54,9 @@ def write_report(
 
     page = run_folder / "report.html"
     shown = list(zip(pictures, overlays, strict=True))
-    write_text(page, render(record, curves, distributions, shown, sections, no_pictures))
+    explained = explanations_section(run_folder, record)
+    further = [*([explained] if explained else []), *sections]
+    write_text(page, render(record, curves, distributions, shown, further, no_pictures))
     return page
 
 
