@@ -12,6 +12,7 @@ import click
 from segkit.cli import output
 from segkit.cli.completion import ComponentName
 from segkit.cli.registry import load_registry
+from segkit.errors import UsageError
 
 if TYPE_CHECKING:
     from segkit.discovery import Found
@@ -22,20 +23,52 @@ SHOWN_APART = ("name", "summary", "params", "defaults")
 
 @click.command("info")
 @click.argument("name", type=ComponentName())
+@click.option(
+    "--data", type=ComponentName("data"), help="Of an architecture: also count what it costs on this dataset."
+)
+@click.option("--data-root", metavar="DIR", help="Folder of the data.")
+@click.option("--set", "assignments", metavar="KIND.PARAM=VALUE", multiple=True, help="Count with other settings.")
 @output.json_option
-def info(name: str, as_json: bool) -> None:
+def info(name: str, data: str | None, data_root: str | None, assignments: tuple[str, ...], as_json: bool) -> None:
     """Describe the component NAME and its params.
 
     NAME is as `segkit list` shows it, or in full: DISTRIBUTION:NAME. All kinds that know the name are described.
+
+    \b
+    segkit info unet
+    segkit info unet --data isic --set arch.width=64
     """
-    found = load_registry().find_any(name)
+    registry = load_registry()
+    found = registry.find_any(name)
+    costs: list[dict[str, Any]] = [{} for _ in found]
+    if data is not None:
+        from segkit.cli.cost import measure
+
+        costs = [measure(item, registry, data, data_root, assignments) for item in found]
+    elif assignments or data_root:
+        raise UsageError("--set and --data-root go with --data", "name a dataset, as in --data NAME")
     if as_json:
-        output.print_json([as_object(item) for item in found])
+        listed = [as_object(item) for item in found]
+        output.print_json([one | ({"cost": cost} if cost else {}) for one, cost in zip(listed, costs, strict=True)])
         return
-    for number, item in enumerate(found):
+    for number, (item, cost) in enumerate(zip(found, costs, strict=True)):
         if number:
             click.echo()
         describe(item)
+        if cost:
+            show_cost(cost)
+
+
+def show_cost(cost: dict[str, Any]) -> None:
+    """Print what an architecture costs."""
+    from segkit.cli.cost import rows
+
+    if not output.for_people():
+        for name, value in rows(cost):
+            output.print_line("cost", name, value)
+        return
+    click.echo()
+    output.print_table(("cost", ""), rows(cost))
 
 
 def describe(item: Found) -> None:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from click.testing import CliRunner
+
+from segkit.cli.main import main
+from segkit.discovery import Registry
 
 NET = """\
 arch\tnet\tA net.
@@ -78,3 +82,41 @@ def test_unknown_names(invoke, name, code, message):
     result = invoke("info", name)
     assert result.exit_code == code
     assert result.stderr.startswith(message)
+
+
+@pytest.fixture
+def toy_info(toy_registry, monkeypatch):
+    """Call `segkit info ARGS` in this process with the toy plugin alone."""
+    monkeypatch.setattr(Registry, "discover", classmethod(lambda cls, **_: toy_registry))
+    return lambda *args: CliRunner().invoke(main, ["info", *args])
+
+
+def test_cost_on_a_dataset(toy_info):
+    """The dataset's task and size, and what the settings change."""
+    result = toy_info("net", "--data", "squares", "--set", "arch.width=5", "--set", "data.size=16x24")
+    assert result.exit_code == 0, result.output
+    costs = dict(line.split("\t")[1:] for line in result.stdout.splitlines() if line.startswith("cost\t"))
+    assert costs["on"] == "segkit-toy:squares, 16x24, 3 -> 1 channels"
+    assert costs["parameters"] == f"{3 * 5 * 9 + 5 + 5 + 1:,}"
+    assert costs["receptive field"] == "3x3"
+    (listed,) = json.loads(
+        toy_info("net", "--data", "squares", "--set", "arch.width=5", "--set", "data.size=16x24", "--json").stdout
+    )
+    assert listed["cost"]["flops"] == 2 * 16 * 24 * (3 * 5 * 9 + 5)
+    assert listed["cost"]["receptive_field"] == [3, 3]
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("overlap", "--data", "squares"), "error: segkit-toy:overlap is no architecture; leave out --data"),
+        (("net", "--set", "arch.width=5"), "error: --set and --data-root go with --data"),
+        (("net", "--data", "cubes"), "error: arch net is built for 2D"),
+        (("net", "--data", "squares", "--set", "arch.widht=5"), "error: --set: arch (net) has no 'widht' (did you"),
+    ],
+)
+def test_cost_that_cannot_be_counted(toy_info, args, message):
+    """What cannot be meant is a usage error of one line."""
+    result = toy_info(*args)
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1].startswith(message)

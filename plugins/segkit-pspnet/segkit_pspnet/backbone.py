@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,8 @@ def build_backbone(params: PSPNetParams, in_channels: int) -> nn.Module:
     config = get_pretrained_cfg(params.backbone)
     if config is None or not config.has_weights:
         raise UsageError(f"timm has no pretrained weights for {params.backbone}", "leave out arch.pretrained")
+    # The hub's client tells of every retry; what there is to know is in the error.
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     try:
         return create(params.backbone, params.output_stride, in_channels, pretrained=True)
     except Exception as error:  # what a download can raise depends on timm's and the hub's version
