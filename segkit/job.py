@@ -77,6 +77,8 @@ def run_job(plan: Plan, folder: Path, progress: Progress, resume: Resume | None 
             keep_model(job, predictor, stores, weights)
         with job.timed("evaluate"):
             scores = score(job, predictor)
+        with job.timed("explain"):
+            explain_run(job, predictor, scores)
         summary = summary_record(
             plan,
             scores,
