@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from segkit import __version__
-from segkit.data.normalize import Normalization
 from segkit.data.store import Store
+from segkit.data.volume_store import VolumeStore
 from segkit.declarations import Dataset
 from segkit.engine.measure import CaseScores, ChosenMetric
 from segkit.engine.postprocess import postprocess_record
+from segkit.engine.preprocessing import Preprocessing
 from segkit.engine.summary import score_rows
 from segkit.params import plain
 from segkit.plan import Plan
@@ -39,8 +40,8 @@ def task_record(plan: Plan) -> dict[str, Any]:
 
 def model_header(
     plan: Plan,
-    normalization: Normalization,
-    stores: Mapping[str, Store],
+    preprocessing: Preprocessing,
+    stores: Mapping[str, Store | VolumeStore],
     weights: str,
     scores: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
@@ -58,12 +59,7 @@ def model_header(
         "components": components,
         "loss": plan.config.components.loss,
         "task": task_record(plan),
-        "preprocessing": {
-            "mode": plan.config.data.mode,
-            "size": list(plan.size),
-            "normalization": normalization.to_dict(),
-            "mirror": plan.config.evaluate.mirror,
-        },
+        "preprocessing": preprocessing.to_dict(),
         "postprocess": postprocess_record(plan.config.evaluate),
         "training": {**plain(plan.config.train), "augment": plain(plan.config.augment), "seed": plan.config.run.seed},
         "weights": weights,
@@ -110,6 +106,7 @@ def summary_record(
         "weights": weights,
         "task": task_record(plan),
         "parameters": parameters,
+        "mode": plan.config.data.mode,
         "working_size": list(plan.size),
         "main_metric": metrics[0].name,
         "higher_is_better": {metric.name: metric.declaration.higher_is_better for metric in metrics},

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,61 +13,61 @@ from torch import nn
 
 from segkit.data.batches import Batches
 from segkit.data.normalize import make_normalization
+from segkit.data.parts import Parts, patch_parts, slice_parts
 from segkit.data.store import Store
+from segkit.data.volume_store import VolumeStore
 from segkit.engine.checkpoint import save_model
 from segkit.engine.evaluate import validate
 from segkit.engine.infer import Predictor
 from segkit.engine.measure import ChosenMetric
+from segkit.engine.preprocessing import Preprocessing
 from segkit.engine.state import load_state, save_state
 from segkit.engine.train import Trainer
+from segkit.engine.validate import validate_volumes
+from segkit.engine.volumes import VolumePredictor, make_predictor
 from segkit.errors import UsageError
 from segkit.files import write_text
 from segkit.plan import Plan
+from segkit.prepare import Stores
 from segkit.record import history_line, model_header
 from segkit.resume import STATE_FOLDER
 from segkit.settings import Augment
 from segkit.stage import Job
 
 
-def train(job: Job, stores: Mapping[str, Store]) -> tuple[Predictor, str]:
+@dataclass(frozen=True)
+class Trained:
+    """What training ends with.
+
+    Attributes:
+        predictor: the model to score.
+        preprocessing: how it is given images.
+        weights: which weights it has, in words.
+    """
+
+    predictor: Predictor | VolumePredictor
+    preprocessing: Preprocessing
+    weights: str
+
+
+def train(job: Job, stores: Stores) -> Trained:
     """Train; write history.jsonl as it goes.
 
     A resumed run goes on at its last saved step.
-
-    Returns:
-        The predictor to score, and which weights it has, in words.
     """
     plan, config = job.plan, job.plan.config
-    normalization = make_normalization(config.data, stores["train"])
+    preprocessing = make_preprocessing(plan, stores["train"])
     layout = torch.channels_last if plan.task.spatial_dims == 2 else torch.channels_last_3d
     model: nn.Module = job.parts.model.to(job.device).to(memory_format=layout)
-
-    def batches(split: str, batch_size: int, augment: Augment | None) -> Batches:
-        return Batches(
-            stores[split],
-            batch_size=batch_size,
-            seed=config.run.seed,
-            augment=augment,
-            normalization=normalization,
-            device=job.device,
-            workers=job.workers,
-        )
-
-    def predictor(model: nn.Module, *, mirror: bool) -> Predictor:
-        return Predictor(model.eval(), plan.task, plan.size, normalization, job.device, config.run.autocast, mirror)
-
-    def validate_store(model: nn.Module) -> dict[str, float]:
-        return validate(batches("val", 1, None), predictor(model, mirror=False), job.parts.metrics)
-
     keeper = Keeper(job, {f"data of split {split}": store.fingerprint for split, store in stores.items()})
     trainer = Trainer(
         model,
         job.parts.objective,
-        batches("train", config.train.batch_size, config.augment),
+        make_batches(job, stores["train"], preprocessing, config.train.batch_size, config.augment),
         config.train,
         config.run,
         job.device,
-        validate=validate_store if "val" in stores else None,
+        validate=partial(validate_on, job, stores["val"], preprocessing) if "val" in stores else None,
         select=selection(plan, job.parts.metrics),
         progress=job.progress,
         after_step=keeper,
@@ -74,19 +76,75 @@ def train(job: Job, stores: Mapping[str, Store]) -> tuple[Predictor, str]:
     with job.stop.finishing_steps():
         trainer.train()
     best, weights = trainer.finish()
-    return predictor(best, mirror=config.evaluate.mirror), weights
+    predictor = make_predictor(best.eval(), plan.task, preprocessing, job.device, config.run.autocast)
+    return Trained(predictor, preprocessing, weights)
 
 
-def keep_model(
+def make_preprocessing(plan: Plan, store: Store | VolumeStore) -> Preprocessing:
+    """Say how images are given to the network; the training split's store has the numbers that follow from data."""
+    config = plan.config
+    return Preprocessing(
+        mode=str(config.data.mode),
+        size=plan.size,
+        normalization=make_normalization(config.data, store),
+        spacing=store.layout.spacing if isinstance(store, VolumeStore) else None,
+        slab=plan.slab,
+        overlap=config.evaluate.overlap,
+        mirror=config.evaluate.mirror,
+    )
+
+
+def make_batches(
     job: Job,
-    predictor: Predictor,
-    stores: Mapping[str, Store],
-    weights: str,
-    scores: Sequence[Mapping[str, Any]] = (),
-) -> None:
+    store: Store | VolumeStore,
+    preprocessing: Preprocessing,
+    batch_size: int,
+    augment: Augment | None,
+) -> Batches:
+    """Return the batches of a store: its photographs, or parts of its volumes."""
+    return Batches(
+        store,
+        parts=volume_parts(job.plan, store) if isinstance(store, VolumeStore) else None,
+        batch_size=batch_size,
+        seed=job.plan.config.run.seed,
+        augment=augment,
+        normalization=preprocessing.normalization,
+        device=job.device,
+        workers=job.workers,
+    )
+
+
+def volume_parts(plan: Plan, store: VolumeStore) -> Parts:
+    """Choose which parts of volumes an epoch consists of."""
+    settings = plan.config.data
+    if settings.mode == "patches":
+        return patch_parts(
+            store,
+            plan.size,
+            per_case=settings.patches,
+            foreground=settings.foreground,
+            spacing=store.layout.spacing,
+        )
+    return slice_parts(store, slab=plan.slab, per_case=settings.patches, foreground=settings.foreground)
+
+
+def validate_on(
+    job: Job, store: Store | VolumeStore, preprocessing: Preprocessing, model: nn.Module
+) -> dict[str, float]:
+    """Score a model on the validation split's working grid."""
+    plan, config, metrics = job.plan, job.plan.config, job.parts.metrics
+    plain = replace(preprocessing, mirror=False)
+    predictor = make_predictor(model.eval(), plan.task, plain, job.device, config.run.autocast)
+    if isinstance(predictor, VolumePredictor):
+        assert isinstance(store, VolumeStore)
+        return validate_volumes(store, predictor, metrics, config.evaluate.validation_cases)
+    return validate(make_batches(job, store, preprocessing, 1, None), predictor, metrics)
+
+
+def keep_model(job: Job, trained: Trained, stores: Stores, scores: Sequence[Mapping[str, Any]] = ()) -> None:
     """Write model.safetensors: once when it is trained, again when its scores are known."""
-    header = model_header(job.plan, predictor.normalization, stores, weights, scores)
-    save_model(job.folder / "model.safetensors", predictor.model, header)
+    header = model_header(job.plan, trained.preprocessing, stores, trained.weights, scores)
+    save_model(job.folder / "model.safetensors", trained.predictor.model, header)
 
 
 class Keeper:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +47,12 @@ class VolumeLayout:
             "slices": None if self.size is None else list(self.size),
             "spacing": None if self.spacing is None else list(self.spacing),
         }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> VolumeLayout:
+        """Rebuild it from `to_dict`'s result."""
+        size, spacing = values["slices"], values["spacing"]
+        return cls(None if size is None else tuple(size), None if spacing is None else tuple(spacing))
 
 
 def median_spacing(spacings: Iterable[tuple[float, ...] | None]) -> tuple[float, ...] | None:

@@ -47,6 +47,7 @@ class VolumeStore:
 
     Attributes:
         cases: in the order of indices.
+        layout: which grids these are.
         fingerprint: SHA-256 over the ids and the contents of the source files.
         rounding_error: largest difference, in the image's unit, between a resampled image and what is stored.
         was_built: whether this opening built it.
@@ -54,6 +55,7 @@ class VolumeStore:
 
     def __init__(self, folder: Path, index: Mapping[str, Any], *, was_built: bool) -> None:
         self._entries: list[dict[str, Any]] = index["cases"]
+        self.layout = VolumeLayout.from_dict(index["size"])
         self.channels: int = index["channels"]
         self.rounding_error: float = index["rounding_error"]
         self.was_built = was_built

@@ -1,0 +1,49 @@
+"""Score a model on the volumes of a store, for curves and selection only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from segkit.data.case import Case
+from segkit.data.grid import nearest_indices
+from segkit.data.intensities import PER_CASE
+from segkit.data.volume_store import VolumeStore
+from segkit.engine.measure import CaseScores, ChosenMetric, score_case
+from segkit.engine.volumes import VolumePredictor
+
+
+def validate_volumes(
+    store: VolumeStore, predictor: VolumePredictor, metrics: Sequence[ChosenMetric], limit: int
+) -> dict[str, float]:
+    """Score a model on the working grid of whole volumes, by the slices or windows that it is applied by.
+
+    Args:
+        limit: how many volumes are scored at most, evenly spread over the store: always the same ones.
+
+    Returns:
+        The mean over cases and classes of each metric's finite values, such as {"dice@store": 0.71}; distances are in
+        mm where the spacing is known.
+    """
+    kind = predictor.normalization.kind
+    task = replace(predictor.task, in_channels=store.channels, spatial_dims=3)
+    rows = []
+    for index in nearest_indices(len(store), min(limit, len(store))).tolist():
+        found = store.cases[index]
+        # Each case's own numbers are those of the volume on its own grid, as in training.
+        numbers = store.moments(index, kind) if kind in PER_CASE else None
+        normalization = predictor.normalization.bound(*numbers) if numbers else predictor.normalization
+        bound = replace(predictor, preprocessing=replace(predictor.preprocessing, normalization=normalization))
+        labels = bound.labels(store.values(index), spacing=found.working_spacing)
+        case, mask = Case(found.id, found.group), np.array(store.mask(index))
+        rows.append(score_case(case, labels, mask, found.working_spacing, task, metrics))
+    return {f"{metric.name}@store": mean_of(rows, metric.name) for metric in metrics}
+
+
+def mean_of(rows: Sequence[CaseScores], metric: str) -> float:
+    """Return the mean over cases and classes of a metric's finite values; NaN where there is none."""
+    values = np.stack([row.values[metric] for row in rows])
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if finite.size else float("nan")
