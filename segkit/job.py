@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,6 @@ from typing import Any
 from segkit import __version__
 from segkit.assemble import assemble
 from segkit.case_pictures import pictures
-from segkit.data.roots import cache_folder
-from segkit.data.store import Store, open_store
 from segkit.declarations import Dataset
 from segkit.engine.device import choose_device, default_workers, describe_machine, set_determinism, set_threads
 from segkit.engine.evaluate import evaluate
@@ -23,11 +21,12 @@ from segkit.engine.postprocess import postprocessing
 from segkit.engine.progress import Progress
 from segkit.engine.stop import StopRequest
 from segkit.engine.summary import write_cases
+from segkit.engine.volumes import VolumePredictor
 from segkit.errors import SegkitError
 from segkit.explaining import check_run_layers, explain_run
 from segkit.files import write_json, write_text
-from segkit.params import plain
 from segkit.plan import Plan
+from segkit.prepare import open_stores
 from segkit.record import component_versions, summary_record
 from segkit.report import write_report
 from segkit.resume import CONFIG, ENVIRONMENT, STATE_FOLDER, Resume
@@ -73,22 +72,22 @@ def run_job(plan: Plan, folder: Path, progress: Progress, resume: Resume | None 
         with job.timed("data"):
             stores = open_stores(job)
         with job.timed("train"):
-            predictor, weights = train(job, stores)
-            keep_model(job, predictor, stores, weights)
+            trained = train(job, stores)
+            keep_model(job, trained, stores)
         with job.timed("evaluate"):
-            scores = score(job, predictor)
+            scores = score(job, trained.predictor)
         with job.timed("explain"):
-            explain_run(job, predictor, scores)
+            explain_run(job, trained.predictor, scores)
         summary = summary_record(
             plan,
             scores,
             job.parts.metrics,
-            weights=weights,
+            weights=trained.weights,
             parameters=job.parts.parameters,
             seconds=job.seconds,
             peak_memory=peak_memory(job.device),
         )
-        keep_model(job, predictor, stores, weights, summary["scores"])
+        keep_model(job, trained, stores, summary["scores"])
         write_json(job.folder / "summary.json", summary)
         report(job, scores)
         shutil.rmtree(job.folder / STATE_FOLDER)
@@ -129,47 +128,6 @@ def announce(job: Job) -> None:
     tell(f"model: {plan.arch.full_name}, {job.parts.parameters:,} parameters, on {job.device}")
 
 
-def open_stores(job: Job) -> dict[str, Store]:
-    """Open the stores that training needs, building what is not there."""
-    try:
-        return {split: open_split(job, split) for split in ("train", "val") if job.plan.cases[split]}
-    except SegkitError:
-        # Nothing was trained: a directory that holds a config alone would only be in the way of the next try.
-        if job.resume is None:
-            shutil.rmtree(job.folder)
-        raise
-
-
-def open_split(job: Job, split: str) -> Store:
-    """Open the store of one split."""
-    plan = job.plan
-    job.progress.start(f"store {split}", len(plan.cases[split]), "cases")
-    store = open_store(
-        plan.reader,
-        plan.data.full_name,
-        plan.cases[split],
-        plan.size,
-        folder=cache_folder() / "stores",
-        workers=max(1, job.workers),
-        progress=counting(job.progress),
-        settings=plain(plan.config.params_of("data", plan.data.component.name)),
-    )
-    job.progress.finish()
-    return store
-
-
-def counting(progress: Progress) -> Callable[[int, int], None]:
-    """Turn a (done, total) callback into steps."""
-    seen = 0
-
-    def advance(done: int, total: int) -> None:
-        nonlocal seen
-        progress.advance(done - seen)
-        seen = done
-
-    return advance
-
-
 def start_folder(job: Job) -> None:
     """Make the run directory, with the resolved config and the environment in it."""
     folder = job.folder
@@ -189,7 +147,7 @@ def environment(job: Job) -> dict[str, Any]:
     return {"segkit": __version__, **describe_machine(job.device), "components": component_versions(job.plan)}
 
 
-def score(job: Job, predictor: Predictor) -> list[CaseScores]:
+def score(job: Job, predictor: Predictor | VolumePredictor) -> list[CaseScores]:
     """Score the plan's split on each case's own grid and write cases.csv."""
     plan = job.plan
     scores = evaluate(
