@@ -14,7 +14,7 @@ from torch import nn
 from segkit.data.case import Sample
 from segkit.data.check import problem_of
 from segkit.data.opening import Opener
-from segkit.declarations import Task
+from segkit.declarations import Architecture, Task
 from segkit.discovery import Found, Registry
 from segkit.engine.checkpoint import read_model
 from segkit.engine.device import choose_device
@@ -23,6 +23,12 @@ from segkit.engine.postprocess import postprocessing
 from segkit.engine.preprocessing import Preprocessing
 from segkit.engine.volumes import VolumePredictor, make_predictor
 from segkit.errors import SegkitError, UsageError
+from segkit.explain.any_image import explain_any
+from segkit.explain.case import build_explainer
+from segkit.explain.evidence import EvidenceSettings
+from segkit.explain.explanation import Explanation
+from segkit.explain.images import Wish
+from segkit.explain.targets import parse_target
 from segkit.params import build, describe
 from segkit.settings import Evaluate
 
@@ -76,14 +82,65 @@ class Model:
                 one is needed.
             SegkitError: the file cannot be read.
         """
-        if isinstance(image, (str, Path)):
-            size = self.predictor.size if isinstance(self.predictor, Predictor) else None
-            sample = self.opener.open(Path(image), self.image_task, size)
-        else:
-            sample = Sample(image, spacing=None if spacing is None else tuple(spacing))
-            self.check(sample)
+        return self.labels(self.sample(image, spacing))
+
+    def labels(self, sample: Sample) -> np.ndarray:
+        """Return the label map of what `sample` gave, changed as the run's predictions were before they were scored."""
         labels = self.predictor.labels(sample.image, sample.shape, sample.spacing)
         return labels if self.postprocess is None else self.postprocess(labels)
+
+    def sample(self, image: np.ndarray | str | Path, spacing: Sequence[float] | None = None) -> Sample:
+        """Read or check an image, as `predict` describes it."""
+        if isinstance(image, (str, Path)):
+            size = self.predictor.size if isinstance(self.predictor, Predictor) else None
+            return self.opener.open(Path(image), self.image_task, size)
+        sample = Sample(image, spacing=None if spacing is None else tuple(spacing))
+        self.check(sample)
+        return sample
+
+    @property
+    def layers(self) -> Mapping[str, str]:
+        """The layers that the architecture names, such as "last" and "middle", by dotted module name."""
+        name = next(item["name"] for item in self.header["components"] if item["kind"] == "arch")
+        component = self.opener.registry.find("arch", name).component
+        assert isinstance(component, Architecture)
+        return component.layers
+
+    def explain(
+        self,
+        image: np.ndarray | str | Path,
+        explainer: str,
+        target: str = "predicted",
+        *,
+        layer: str | None = None,
+        reference: np.ndarray | None = None,
+        params: Mapping[str, Any] | None = None,
+        evidence: bool = False,
+        spacing: Sequence[float] | None = None,
+    ) -> Explanation:
+        """Explain why the model gives some pixels of an image a class.
+
+        Args:
+            image, spacing: as of `predict`.
+            explainer: name of an installed one (`segkit list`).
+            target: `[margin:]SET[:NUMBER][:CLASS]`, such as "fp:lesion" or "pixel:120,80"; without a class that with
+                the most predicted pixels.
+            layer: dotted name, "last", "middle" or "auto"; "middle" or else "auto" where not given.
+            reference: mask (*S) on the image's own grid, needed for some targets and part of the evidence.
+            params: of the explainer.
+            evidence: also measure whether to believe the map.
+
+        Raises:
+            UsageError: an unknown explainer, param, set, class or layer, or what `predict` raises.
+            SegkitError: the model's logits or the map are not finite, or the file cannot be read.
+        """
+        found = self.opener.registry.find("explainer", explainer)
+        built = build_explainer(found, build(found.component.params, params or {}, f"explainer {found.component.name}"))
+        settings = EvidenceSettings() if evidence else None
+        wish = Wish(parse_target(target, self.task), 1, layer, self.layers, settings)
+        sample = self.sample(image, spacing)
+        (explanation,) = explain_any(self.predictor, sample, [built], wish, reference, self.labels(sample))
+        return explanation
 
     def check(self, sample: Sample) -> None:
         """Raise UsageError where an array is not an image as the model takes them."""

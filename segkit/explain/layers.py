@@ -110,8 +110,9 @@ def not_spatial(path: LayerPath, what: str, candidates: Sequence[str]) -> UsageE
 
 
 def names_of(model: nn.Module) -> list[str]:
-    """Dotted names of all modules but the model itself."""
-    return [name for name, _ in model.named_modules() if name]
+    """Dotted names of all modules but the model itself and lists, which are never called."""
+    lists = (nn.ModuleList, nn.ModuleDict)
+    return [name for name, module in model.named_modules() if name and not isinstance(module, lists)]
 
 
 def shown(names: Sequence[str]) -> str:

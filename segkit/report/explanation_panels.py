@@ -64,8 +64,8 @@ def _figure(
     first = 2 if reference is None else 3
     columns = first + max(len(row) for row in rows)
     height, width = picture.shape[:2]
-    row_inches = PANEL_INCHES * min(1.3, height / width) + 0.55
-    size = (PANEL_INCHES * columns + 0.4, row_inches * len(rows) + 0.25)
+    shape = min(1.3, height / width)
+    size = (PANEL_INCHES * columns + 0.45, (0.82 * PANEL_INCHES * shape + 0.5) * len(rows) + 0.2)
     footer = 0.25 / size[1]
     layout = ConstrainedLayoutEngine(rect=(0, footer, 1, 1 - footer), w_pad=0.04, h_pad=0.05)
     figure = Figure(figsize=size, dpi=DOTS_PER_INCH, layout=layout)
@@ -111,7 +111,7 @@ def heat(figure: Figure, axes: Axes, explanation: Explanation, inside: np.ndarra
     axes.set_ylim(height - 0.5, -0.5)
     axes.set_title(title_of(explanation), fontsize=8.5, weight="normal")
     axes.set_axis_off()
-    bar = figure.colorbar(shown, ax=axes, fraction=0.045, pad=0.02, ticks=[0, 0.5, 1])
+    bar = figure.colorbar(shown, cax=axes.inset_axes((1.025, 0, 0.045, 1)), ticks=[0, 0.5, 1])
     bar.ax.tick_params(labelsize=6.5, length=2)
     bar.outline.set_visible(False)
 
