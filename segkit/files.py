@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -31,6 +33,29 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
         raise SegkitError(
             f"cannot write {path.name}: {reason}", "free some space or choose another --output"
         ) from error
+
+
+@contextmanager
+def whole_folder(final: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `final` that gets its name when the block ends well and vanishes when it does not.
+
+    Raises:
+        SegkitError: `final` is there already, or the disk is full or refuses.
+    """
+    part = final.with_name(f".{final.name}.part-{os.getpid()}")
+    try:
+        part.mkdir(parents=True)
+        yield part
+        for path in (*part.rglob("*"), part):
+            sync_folder(path)
+        # Not onto a folder that holds something: another process may have been quicker.
+        part.rename(final)
+        sync_folder(final.parent)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SegkitError(f"cannot write folder {final}: {reason}", "choose another --output") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -155,14 +155,20 @@ class Model:
         if problem is not None:
             raise UsageError(problem, "convert it, for instance with image.astype(numpy.float32)")
 
-    def mirrored(self, mirror: bool) -> Model:
-        """Return the model with or without averaging over mirrored copies."""
+    def adjusted(self, *, mirror: bool | None = None, overlap: float | None = None) -> Model:
+        """Return the model with other settings of inference.
+
+        Args:
+            mirror: average over mirrored copies or not; as it is where not given.
+            overlap: share of a window that its neighbours cover too; means nothing where images are shown whole.
+        """
         predictor = self.predictor
+        mirror = predictor.mirror if mirror is None else mirror
         if isinstance(predictor, Predictor):
             return replace(self, predictor=replace(predictor, mirror=mirror))
-        return replace(
-            self, predictor=replace(predictor, preprocessing=replace(predictor.preprocessing, mirror=mirror))
-        )
+        settings = predictor.preprocessing
+        settings = replace(settings, mirror=mirror, overlap=settings.overlap if overlap is None else overlap)
+        return replace(self, predictor=replace(predictor, preprocessing=settings))
 
 
 def checkpoint_of(path: Path) -> Path:

@@ -32,7 +32,7 @@ FLOORS = (
     ("dataset_choice", "splits"),
     ("plan",),
     ("assemble", "record", "resume", "model", "runs", "doctor"),
-    ("predicting",),
+    ("predicting", "scoring"),
     ("stage",),
     ("prepare",),
     ("training", "case_pictures", "explaining"),

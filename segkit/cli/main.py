@@ -15,6 +15,7 @@ from segkit.cli.groups import Group
         "check": "segkit.cli.check:check",
         "data": "segkit.cli.data:data",
         "doctor": "segkit.cli.doctor:doctor",
+        "evaluate": "segkit.cli.evaluate:evaluate",
         "info": "segkit.cli.info:info",
         "list": "segkit.cli.list_:list_components",
         "plugins": "segkit.cli.plugins:plugins",

@@ -1,0 +1,82 @@
+"""`segkit evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from segkit.cli import output
+from segkit.cli.completion import ComponentName
+
+
+@click.command()
+@click.argument("run", metavar="RUN")
+@click.option("--split", type=click.Choice(["auto", "train", "val", "test"]), default="auto", help="Which cases.")
+@click.option("--data", type=ComponentName("data"), help="Another dataset with the same classes.")
+@click.option("--data-root", metavar="DIR", help="Folder of the data.")
+@click.option("--metric", type=ComponentName("metric"), multiple=True, help="Metric, repeatable; else the run's own.")
+@click.option("--tta/--no-tta", default=None, help="Average over mirrored copies or not; else as the run did.")
+@click.option("--set", "assignments", metavar="SECTION.FIELD=VALUE", multiple=True, help="Set a field or param.")
+@click.option("--output", "folder", metavar="DIR", help="The new folder; else in the run, or beside the checkpoint.")
+@click.option("--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")
+@click.option("--workers", type=click.IntRange(0, 256), metavar="N", help="Threads that read cases.")
+@output.json_option
+def evaluate(
+    run: str,
+    split: str,
+    data: str | None,
+    data_root: str | None,
+    metric: tuple[str, ...],
+    tta: bool | None,
+    assignments: tuple[str, ...],
+    folder: str | None,
+    device: str,
+    workers: int | None,
+    as_json: bool,
+) -> None:
+    """Score a trained model again: on another split, in another way, or on another dataset with the same classes.
+
+    RUN is a run directory or a model.safetensors. The scores, each on the case's own grid, go to a new folder; the
+    run's own are left as they are. The note beside them says what the scored cases were to the model.
+
+    \b
+    segkit evaluate runs/unet-isic --split val
+    segkit evaluate runs/unet-isic --data isic --data-root OTHER --metric dice
+    """
+    from segkit.cli.progress import make_progress
+    from segkit.cli.registry import load_registry
+    from segkit.config import Layer, read_assignments
+    from segkit.errors import SegkitError
+    from segkit.model import checkpoint_of, load_model
+    from segkit.report.tables import print_scores
+    from segkit.scoring import Request, plan_scoring, score_model, scores_folder
+
+    registry, progress = load_registry(), make_progress()
+    checkpoint = checkpoint_of(Path(run))
+    model = load_model(checkpoint, device, registry)
+    config = checkpoint.with_name("config.toml")
+    said = [Layer("--split", {"evaluate.split": split}), read_assignments(assignments)]
+    said += [Layer("--tta", {"evaluate.mirror": tta})] if tta is not None else []
+    said += [Layer("--data-root", {"data.root": data_root})] if data_root is not None else []
+    request = Request(checkpoint, model, config if config.is_file() else None, data, metric, said)
+    plan = plan_scoring(request, registry, progress.message)
+    name = plan.data.component.name
+    target = Path(folder) if folder else scores_folder(checkpoint, request.config is not None, name, plan.split)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise SegkitError(f"--output {target} already holds something", "name another folder")
+    progress.message(f"data: {plan.root.path} ({plan.root.source}): {plan.split} {len(plan.cases[plan.split])}")
+    progress.message(f"scores: {plan.split} split ({plan.split_note})")
+    try:
+        scored = score_model(plan, request, target, workers, progress)
+    finally:
+        progress.close()
+    if scored.summary["generated_sample"]:
+        progress.message(
+            "GENERATED SAMPLE: drawn images were trained on or scored, these numbers say nothing of patients"
+        )
+    if as_json:
+        output.print_json(scored.summary)
+        return
+    print_scores(scored.summary, output.console())
+    click.echo(f"scores: {scored.folder}")
