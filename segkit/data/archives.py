@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -19,26 +20,36 @@ from segkit.files import write_json
 FOLDER = ".segkit-download"
 """In the data root: what is under way, and one record per archive."""
 FORMAT = 1
+logger = logging.getLogger("segkit")
 ROOM = 2.1
 """An archive of pictures and what comes out of it."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """What an archive was when it was first fetched whole, and what came out of it by path relative to the root."""
+    """What an archive was when it was first fetched whole, and what came out of it by path relative to the root.
+
+    Attributes:
+        damaged: entries of the archive that could not be unpacked, where these are left out.
+    """
 
     archive: str
     url: str
     bytes: int
     sha256: str
     files: dict[str, Unpacked]
+    damaged: tuple[str, ...] = ()
 
 
-def download_archives(urls: Sequence[str], root: Path, progress: Progress) -> None:
+def download_archives(urls: Sequence[str], root: Path, progress: Progress, *, leave_damaged: bool = False) -> None:
     """Fetch zip archives and unpack each into `root`; safe to kill at any moment and to call again.
 
     SHA-256 of the archives and of their files are recorded at the first download, and a later download of an archive
     is compared. An archive whose files are all there is not fetched again. Archives are removed once unpacked.
+
+    Args:
+        leave_damaged: leave out files whose content is damaged within an archive, name them in a warning and in the
+            record; otherwise they are an error.
 
     Raises:
         SegkitError: the network, the disk, an archive that is unsafe, damaged or another than recorded, or a folder in
@@ -54,7 +65,7 @@ def download_archives(urls: Sequence[str], root: Path, progress: Progress) -> No
             for url in urls:
                 _refuse_what_is_in_the_way(root, [Path(file_name(url)).stem], records.get(file_name(url)))
             for url in urls:
-                _download_one(url, root, records.get(file_name(url)), progress)
+                _download_one(url, root, records.get(file_name(url)), progress, leave_damaged)
     except OSError as error:
         raise SegkitError(
             f"nothing can be downloaded into {root}: {error.strerror or error}",
@@ -62,7 +73,7 @@ def download_archives(urls: Sequence[str], root: Path, progress: Progress) -> No
         ) from error
 
 
-def _download_one(url: str, root: Path, record: Record | None, progress: Progress) -> None:
+def _download_one(url: str, root: Path, record: Record | None, progress: Progress, leave_damaged: bool) -> None:
     name = file_name(url)
     archive, unpacked = root / FOLDER / name, root / FOLDER / f"{name}.unpacking"
     shutil.rmtree(unpacked, ignore_errors=True)
@@ -76,13 +87,17 @@ def _download_one(url: str, root: Path, record: Record | None, progress: Progres
             f"{name} is not what it was at the first download: SHA-256 {fetched.sha256}, recorded {record.sha256}",
             f"if its publisher changed it, remove {FOLDER}/{name}.json and what was unpacked, and download again",
         )
+    damaged: list[str] = []
     try:
-        files = unpack(archive, unpacked, progress)
+        files = unpack(archive, unpacked, progress, damaged=damaged if leave_damaged else None)
     except BadArchiveError:
         archive.unlink()  # what was fetched is of no use: the next download begins anew
         raise
     _refuse_what_is_in_the_way(root, [path.name for path in unpacked.iterdir()], record)
-    write_record(root, url, fetched, files)
+    if damaged:
+        count = "1 file is" if len(damaged) == 1 else f"{len(damaged)} files are"
+        logger.warning("%s: %s damaged and left out: %s", name, count, ", ".join(damaged))
+    write_record(root, url, fetched, files, damaged)
     place(unpacked, root)
     archive.unlink()
 
@@ -97,9 +112,11 @@ def _refuse_what_is_in_the_way(root: Path, names: Sequence[str], record: Record 
             )
 
 
-def write_record(root: Path, url: str, fetched: Fetched, files: dict[str, Unpacked]) -> None:
+def write_record(
+    root: Path, url: str, fetched: Fetched, files: dict[str, Unpacked], damaged: Sequence[str] = ()
+) -> None:
     """Record an archive and its files."""
-    record = Record(fetched.path.name, url, fetched.bytes, fetched.sha256, files)
+    record = Record(fetched.path.name, url, fetched.bytes, fetched.sha256, files, tuple(damaged))
     write_json(root / FOLDER / f"{record.archive}.json", {"format": FORMAT, **asdict(record)})
 
 
@@ -123,7 +140,8 @@ def _record(found: dict[str, Any]) -> Record:
     if found["format"] != FORMAT:
         raise ValueError(f"it has format {found['format']!r}, this segkit reads {FORMAT}")
     files = {str(path): Unpacked(int(file["bytes"]), str(file["sha256"])) for path, file in found["files"].items()}
-    return Record(str(found["archive"]), str(found["url"]), int(found["bytes"]), str(found["sha256"]), files)
+    damaged = tuple(str(path) for path in found.get("damaged", ()))
+    return Record(str(found["archive"]), str(found["url"]), int(found["bytes"]), str(found["sha256"]), files, damaged)
 
 
 def missing_files(root: Path, record: Record) -> list[str]:

@@ -47,8 +47,11 @@ class BadArchiveError(SegkitError):
     """An archive that is damaged or that asks for what is not safe."""
 
 
-def unpack(archive: Path, folder: Path, progress: Progress) -> dict[str, Unpacked]:
+def unpack(archive: Path, folder: Path, progress: Progress, *, damaged: list[str] | None = None) -> dict[str, Unpacked]:
     """Unpack a zip archive into the new folder `folder`, checking each file against the archive's checksum.
+
+    Args:
+        damaged: takes the entries whose content is damaged, which are then left out; None: they are an error.
 
     Returns:
         What was written, by path relative to `folder` with "/" between the parts.
@@ -68,7 +71,7 @@ def unpack(archive: Path, folder: Path, progress: Progress) -> dict[str, Unpacke
             entries = checked_entries(opened.infolist(), name, archive.stat().st_size)
             total = sum(entry.file_size for entry in entries)
             check_room(total, folder, f"unpacking {name}")
-            return _write(opened, entries, folder, lambda done: progress(f"unpacking {name}", done, total))
+            return _write(opened, entries, folder, lambda done: progress(f"unpacking {name}", done, total), damaged)
     except (*BROKEN_ARCHIVE, NotImplementedError, RuntimeError) as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise BadArchiveError(f"{name} {_what_is_wrong(archive, error)}", DAMAGED) from error
@@ -148,27 +151,45 @@ def _names_met_twice(files: Sequence[zipfile.ZipInfo]) -> Iterator[str]:
 
 
 def _write(
-    opened: zipfile.ZipFile, entries: Sequence[zipfile.ZipInfo], folder: Path, tell: Callable[[int], None]
+    opened: zipfile.ZipFile,
+    entries: Sequence[zipfile.ZipInfo],
+    folder: Path,
+    tell: Callable[[int], None],
+    damaged: list[str] | None,
 ) -> dict[str, Unpacked]:
     written: dict[str, Unpacked] = {}
     done = 0
     for entry in entries:
         path = folder.joinpath(*entry.orig_filename.split("/"))
         path.parent.mkdir(parents=True, exist_ok=True)
-        digest, size = hashlib.sha256(), 0
-        with opened.open(entry) as source, path.open("xb") as target:
-            while block := source.read(BLOCK):
-                size += len(block)
-                if size > entry.file_size:
-                    raise zipfile.BadZipFile(f"{entry.orig_filename} is longer than the archive says")
-                target.write(block)
-                digest.update(block)
-                tell(done + size)
-        if size != entry.file_size:
-            raise zipfile.BadZipFile(f"{entry.orig_filename} is shorter than the archive says")
-        done += size
-        written[entry.orig_filename] = Unpacked(size, digest.hexdigest())
+        try:
+            written[entry.orig_filename] = _write_one(opened, entry, path, _after(done, tell))
+        except BROKEN_ARCHIVE:
+            if damaged is None:
+                raise
+            path.unlink(missing_ok=True)
+            damaged.append(entry.orig_filename)
+        done += entry.file_size
     return written
+
+
+def _after(done: int, tell: Callable[[int], None]) -> Callable[[int], None]:
+    return lambda size: tell(done + size)
+
+
+def _write_one(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, tell: Callable[[int], None]) -> Unpacked:
+    digest, size = hashlib.sha256(), 0
+    with opened.open(entry) as source, path.open("xb") as target:
+        while block := source.read(BLOCK):
+            size += len(block)
+            if size > entry.file_size:
+                raise zipfile.BadZipFile(f"{entry.orig_filename} is longer than the archive says")
+            target.write(block)
+            digest.update(block)
+            tell(size)
+    if size != entry.file_size:
+        raise zipfile.BadZipFile(f"{entry.orig_filename} is shorter than the archive says")
+    return Unpacked(size, digest.hexdigest())
 
 
 def _what_is_wrong(archive: Path, error: Exception) -> str:

@@ -76,6 +76,8 @@ def _download_problems(root: Path) -> Iterator[Problem]:
     for archive in unfinished(root):
         yield Problem(f"{FOLDER}/{archive}", "its download is not finished: run segkit data download again")
     for record in read_records(root):
+        for file in record.damaged:
+            yield Problem(file, f"is damaged in {record.archive}, and was left out")
         for file in missing_files(root, record):
             there = (root / file).exists()
             yield Problem(file, f"{'has another length than' if there else 'is missing, it was'} in {record.archive}")

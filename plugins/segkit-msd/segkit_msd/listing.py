@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path, PurePosixPath
 
@@ -18,11 +18,16 @@ FOLDERS = {"train": ("imagesTr", "labelsTr"), "val": ("imagesVa", "labelsVa"), "
 CHANNEL = re.compile(r"_(\d{4})\Z")
 
 
-def list_cases(root: Path, description: Description) -> tuple[dict[str, list[Case]], Faults]:
+def list_cases(
+    root: Path, description: Description, without: Collection[str] = ()
+) -> tuple[dict[str, list[Case]], Faults]:
     """List the labelled cases of every split, sorted by id, without reading a file.
 
     A split without a label folder (test images, as a rule) is left out. Where dataset.json lists a split's images, only
     these are cases.
+
+    Args:
+        without: ids that are left out, files or not.
 
     Raises:
         SegkitError: there is no imagesTr or labelsTr, or a folder cannot be listed.
@@ -32,7 +37,7 @@ def list_cases(root: Path, description: Description) -> tuple[dict[str, list[Cas
             raise SegkitError(f"{root} holds no folder {folder}", "images are in imagesTr, their labels in labelsTr")
     faults: Faults = {}
     found = {
-        split: list_split(root, split, description, faults)
+        split: list_split(root, split, description, without, faults)
         for split, folders in FOLDERS.items()
         if all((root / folder).is_dir() for folder in folders)
     }
@@ -40,7 +45,9 @@ def list_cases(root: Path, description: Description) -> tuple[dict[str, list[Cas
     return found, faults
 
 
-def list_split(root: Path, split: str, description: Description, faults: Faults) -> list[Case]:
+def list_split(
+    root: Path, split: str, description: Description, without: Collection[str], faults: Faults
+) -> list[Case]:
     """Pair the files of one split; what cannot be paired is added to `faults`."""
     images_folder, labels_folder = FOLDERS[split]
     image_files = stems(root, images_folder, faults)
@@ -53,7 +60,7 @@ def list_split(root: Path, split: str, description: Description, faults: Faults)
     wanted = listed_ids(description.listed.get(split, ()), images, label_files, suffixed, faults)
     cases = []
     for id in sorted(images.keys() | label_files.keys()):
-        if wanted is not None and id not in wanted:
+        if id in without or (wanted is not None and id not in wanted):
             continue
         if id not in label_files:
             add(faults, problems.NO_LABEL, f"{images_folder}/{images[id][0]}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from segkit import IGNORE, SegkitError, Task, UsageError
+from segkit import IGNORE, Case, SegkitError, Task, UsageError
 from segkit.data.archives import unfinished
 from segkit_msd import MsdParams
 from segkit_msd.description import FILE, Description, read_description
@@ -36,15 +36,34 @@ class MsdReader(VolumeReader):
         check_root(self.root)
         self.description = self.describe_data()
         self.task = Task(len(self.description.channels), self.description.classes, spatial_dims=3)
-        self.listed, self.faults = list_cases(self.root, self.description)
-        self.listed = {split: with_patients(cases, params.patient) for split, cases in self.listed.items()}
+        self.listed, self.faults = list_cases(self.root, self.description, self.leave_out())
         self._note_listing()
-        self._make_folds(params)
+        if not self.faults:  # `cases` tells them, `verify` reads every case that could be paired
+            self.listed = self.split(self.listed, params)
         self.recipe = recipe_of(self.description.channels)
 
     def describe_data(self) -> Description:
         """Return what dataset.json says."""
         return read_description(self.root)
+
+    def leave_out(self) -> set[str]:
+        """Return the ids of cases that are not to be listed."""
+        return set()
+
+    def split(self, listed: Mapping[str, list[Case]], params: MsdParams) -> dict[str, list[Case]]:
+        """Return the cases by split: a fold of the training cases where there is no validation split."""
+        cases = {split: with_patients(members, params.patient) for split, members in listed.items()}
+        if cases.get("val"):
+            if params.fold is not None:
+                raise UsageError(
+                    f"data.fold={params.fold}, but the data have a validation split of their own",
+                    "leave out data.fold, or move imagesVa and labelsVa away",
+                )
+            return cases
+        fold = params.fold or 0
+        train, validation = deal(cases["train"], fold, params.folds, params.fold_seed)
+        self.notes.append(("validation", f"fold {fold} of {params.folds} (seed {params.fold_seed})"))
+        return {**cases, "train": train, "val": validation}
 
     def to_classes(self, labels: np.ndarray, name: str) -> np.ndarray:
         """Turn a file's labels into those of the task; raises UnusableFileError where one is of no class."""
@@ -66,21 +85,6 @@ class MsdReader(VolumeReader):
 
     def _is_there(self, folder: str) -> bool:
         return (self.root / folder).is_dir()
-
-    def _make_folds(self, params: MsdParams) -> None:
-        if self.listed.get("val"):
-            if params.fold is not None:
-                raise UsageError(
-                    f"data.fold={params.fold}, but the data have a validation split of their own",
-                    "leave out data.fold, or move imagesVa and labelsVa away",
-                )
-            return
-        if self.faults:
-            return  # `cases` tells them, `verify` reads every case that could be paired
-        fold = params.fold or 0
-        train, validation = deal(self.listed["train"], fold, params.folds, params.fold_seed)
-        self.listed = {**self.listed, "train": train, "val": validation}
-        self.notes.append(("validation", f"fold {fold} of {params.folds} (seed {params.fold_seed})"))
 
 
 def check_root(root: Path) -> None:
