@@ -83,11 +83,14 @@ def measure(
         gathered: dict[str, Any] = {
             "reference": agreement(explanation.heat, reference, label),
             "prediction": agreement(explanation.heat, prediction, label),
+            "target": None,
             "curves": None,
             "randomisation": None if random is None else random.to_dict(),
         }
         if explanation.status == OK:
             on_grid = heat_maps(result.maps, x.shape[2:], result.padding, x.shape[2:])[0].cpu().numpy()
+            assert result.target.masks is not None
+            gathered["target"] = agreement(on_grid, result.target.masks[0].cpu().numpy().astype(np.uint8), 1)
             curves = deletion_and_insertion(
                 model, x, result.target, on_grid, steps=settings.steps, baseline=settings.baseline
             )
@@ -149,20 +152,21 @@ def in_words(explanation: Explanation, evidence: Mapping[str, Any]) -> list[str]
         )
     elif everything is not None:
         words.append(f"depends on what was learnt: another map with random weights (Spearman {everything:.2f})")
-    return words + beside_masks(evidence, str(name))
+    pixels = str(explanation.meta.get("target", "")).removeprefix("margin:").partition(":")[0]
+    return words + beside_masks(evidence, str(name), whole=pixels in ("", "predicted", "reference", "all"))
 
 
-def beside_masks(evidence: Mapping[str, Any], name: str) -> list[str]:
-    """Say where the heat lies."""
+def beside_masks(evidence: Mapping[str, Any], name: str, *, whole: bool) -> list[str]:
+    """Say where the heat lies: beside the class in both masks, or where a part of it was asked for beside that part."""
     words = []
-    for mask in ("reference", "prediction"):
-        value = evidence[mask]["auroc"]
-        if value is None:
-            continue
-        if value < 1 - LITTLE_MORE_THAN_CHANCE:
-            words.append(f"inverted beside the {mask}: hot where {name} is not (AUROC {value:.2f})")
-        elif value < LITTLE_MORE_THAN_CHANCE:
-            words.append(f"hardly tells {name} of the {mask} from the rest (AUROC {value:.2f})")
-    if evidence["reference"]["pointing"] == 0:
-        words.append(f"its hottest place lies outside the reference's {name}")
+    places = {"reference": f"{name} of the reference", "prediction": f"{name} of the prediction"}
+    for mask, place in (places if whole else {"target": "the pixels asked for"}).items():
+        figures = evidence[mask] or {}
+        value = figures.get("auroc")
+        if value is not None and value < 1 - LITTLE_MORE_THAN_CHANCE:
+            words.append(f"inverted: coldest in {place} (AUROC {value:.2f})")
+        elif value is not None and value < LITTLE_MORE_THAN_CHANCE:
+            words.append(f"hardly tells {place} from the rest (AUROC {value:.2f})")
+        if figures.get("pointing") == 0 and mask != "prediction":
+            words.append(f"its hottest place lies outside {place}")
     return words

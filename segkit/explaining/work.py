@@ -7,16 +7,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from segkit.data.case import Case
+from segkit.data.case import Case, Sample
 from segkit.data.dataset import DatasetReader
 from segkit.data.reading import read_at
 from segkit.declarations import Task
 from segkit.engine.infer import Predictor
+from segkit.engine.volumes import VolumePredictor
 from segkit.errors import SegkitError, UsageError
+from segkit.explain.any_image import explain_any
 from segkit.explain.case import BuiltExplainer
 from segkit.explain.evidence import EvidenceSettings
 from segkit.explain.explanation import Explanation
-from segkit.explain.images import Wish, explain_image
+from segkit.explain.images import Wish
 from segkit.explain.targets import parse_target
 from segkit.settings import Explain
 
@@ -57,8 +59,13 @@ def make_wish(settings: Explain, task: Task, declared: Mapping[str, str]) -> Wis
     return Wish(parse_target(settings.target, task), settings.classes, settings.layer, declared, evidence)
 
 
-def case_subject(reader: DatasetReader, dataset_name: str, case: Case, predictor: Predictor) -> Subject:
-    """Read a case as scoring reads it, and once more at its own resolution to be shown."""
+def case_subject(
+    reader: DatasetReader, dataset_name: str, case: Case, predictor: Predictor | VolumePredictor
+) -> Subject:
+    """Read a case as scoring reads it, and a photograph once more at its own resolution to be shown."""
+    if isinstance(predictor, VolumePredictor):
+        volume = reader.read(case)
+        return Subject(case.id, volume.image, volume.image, volume.mask, volume.spacing)
     shown = read_at(reader, case, predictor.size, dataset_name)
     full = reader.read(case)
     return Subject(case.id, full.image, shown.image, full.mask, full.spacing)
@@ -66,7 +73,7 @@ def case_subject(reader: DatasetReader, dataset_name: str, case: Case, predictor
 
 def explain_subject(
     subject: Subject,
-    predictor: Predictor,
+    predictor: Predictor | VolumePredictor,
     explainers: Sequence[BuiltExplainer],
     wish: Wish,
     postprocess: Postprocess | None,
@@ -82,18 +89,11 @@ def explain_subject(
     """
     prediction = predictor.labels(subject.shown, subject.shape, subject.spacing)
     prediction = prediction if postprocess is None else postprocess(prediction)
+    sample = Sample(subject.shown, spacing=subject.spacing, grid=subject.shape)
     found: list[Explanation] = []
     for explainer in explainers:
         try:
-            found += explain_image(
-                predictor,
-                subject.shown,
-                [explainer],
-                wish,
-                shape=subject.shape,
-                reference=subject.reference,
-                prediction=prediction,
-            )
+            found += explain_any(predictor, sample, [explainer], wish, subject.reference, prediction)
         except UsageError:
             raise
         except SegkitError as error:

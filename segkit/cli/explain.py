@@ -1,0 +1,144 @@
+"""`segkit explain`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from segkit.cli import output
+from segkit.cli.completion import ComponentName
+from segkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from segkit.config import Layer
+    from segkit.explaining.folder import Explained
+
+FIELDS = {
+    "case": ("--case", "explain.cases"),
+    "target": ("--target", "explain.target"),
+    "layer": ("--layer", "explain.layer"),
+    "evidence": ("--evidence", "explain.evidence"),
+    "baseline": ("--baseline", "explain.baseline"),
+}
+COLUMNS = ("image", "map", "target", "layer", "status", "AUROC", "random decoder", "remarks")
+
+
+@click.command()
+@click.argument("model", metavar="RUN")
+@click.argument("images", nargs=-1, metavar="[IMAGE]...")
+@click.option(
+    "--explainer", type=ComponentName("explainer"), multiple=True, help="Explainer, repeatable; those of the run else."
+)
+@click.option(
+    "--case", multiple=True, metavar="CASE", help="Scored case, repeatable: ID, worst, worst:4, median, best."
+)
+@click.option("--target", metavar="TARGET", help="What is explained: [margin:]SET[:NUMBER][:CLASS], as fp:lesion.")
+@click.option("--layer", metavar="NAME", help="Dotted name, last, middle or auto.")
+@click.option("--evidence/--no-evidence", default=None, help="Measure whether to believe the maps.")
+@click.option("--baseline", metavar="NAME", help="What deleted pixels become: mean, blur or zero.")
+@click.option("--mask", metavar="FILE", help="Reference mask of the one IMAGE.")
+@click.option("--data-root", metavar="DIR", help="Folder of the data, where it is not the one in the run's config.")
+@click.option("--set", "assignments", metavar="KIND.PARAM=VALUE", multiple=True, help="Set any field or param.")
+@click.option(
+    "-o", "--output", "folder", metavar="DIR", help="Folder of the results; RUN/explanations, or explanations."
+)
+@click.option("--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")
+@output.json_option
+def explain(
+    model: str,
+    images: tuple[str, ...],
+    explainer: tuple[str, ...],
+    mask: str | None,
+    data_root: str | None,
+    assignments: tuple[str, ...],
+    folder: str | None,
+    device: str,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Explain scored cases of a finished run, or image files, and say how far to believe the maps.
+
+    RUN is a run directory or, with IMAGE files, also a model.safetensors. TARGET is the set of pixels whose logits are
+    explained: predicted, reference, fp, fn, component:2, boundary:3, all or pixel:ROW,COLUMN, each with a class.
+
+    \b
+    segkit explain runs/unet-isic --explainer cam --case worst:4
+    segkit explain runs/unet-isic --explainer hires --case ISIC_0012159 --layer middle --target fp:lesion
+    segkit explain runs/unet-isic photo.jpg --explainer grad-cam --set explainer.pool=3
+    """
+    run = Path(model)
+    check_arguments(run, images, options["case"], mask)
+
+    from segkit.cli.progress import make_progress
+    from segkit.cli.registry import load_registry
+    from segkit.config import read_assignments
+    from segkit.explaining.finished import explain_files, explain_scored, make_order
+    from segkit.model import checkpoint_of, load_model
+
+    registry = load_registry()
+    loaded = load_model(checkpoint_of(run), device, registry)
+    layers = [*flag_layers(options), read_assignments(assignments)]
+    order = make_order(loaded, layers, registry, explainer, run if run.is_dir() else None)
+    progress = make_progress()
+    try:
+        if images:
+            place = Path(folder or "explanations")
+            files = [Path(image) for image in images]
+            done = explain_files(order, files, Path(mask) if mask else None, place, progress)
+        else:
+            place = Path(folder) if folder else run / "explanations"
+            done = explain_scored(run, order, registry, place, progress, data_root)
+    finally:
+        progress.close()
+    if as_json:
+        output.print_json([one.record for one in done])
+        return
+    show(done)
+    if output.for_people() and not images and folder is None:
+        click.echo(f"to see them in the report: segkit report {run}")
+
+
+def check_arguments(run: Path, images: tuple[str, ...], cases: tuple[str, ...], mask: str | None) -> None:
+    """Raise UsageError where options do not go together."""
+    if images and cases:
+        raise UsageError("--case and IMAGE files were both given", "explain cases of the run, or files")
+    if mask and len(images) != 1:
+        raise UsageError("--mask is the mask of one IMAGE", "give one image with it")
+    if not images and run.exists() and not run.is_dir():
+        raise UsageError(f"{run} is no run directory", "give a run directory, or IMAGE files after the model")
+
+
+def flag_layers(options: dict[str, Any]) -> list[Layer]:
+    """Turn each option that was given into a layer of its own, so that messages name it."""
+    from segkit.config import Layer
+
+    given = [(FIELDS[name], value) for name, value in options.items() if value not in (None, ())]
+    return [Layer(option, {field: value}) for (option, field), value in given]
+
+
+def show(done: list[Explained]) -> None:
+    """Print one line per map, and where the pictures are."""
+    rows = []
+    for one in done:
+        for found in one.record["maps"]:
+            evidence = found["evidence"]
+            auroc = (evidence.get("reference") or {}).get("auroc")
+            random = (evidence.get("randomisation") or {}).get("decoder")
+            figures = ["" if value is None else f"{value:.3f}" for value in (auroc, random)]
+            words = "; ".join(evidence.get("words", ()))
+            rows.append(
+                (
+                    one.record["case"],
+                    found["explainer"],
+                    found["target"],
+                    found["layer"],
+                    found["status"],
+                    *figures,
+                    words,
+                )
+            )
+    output.print_table(COLUMNS, rows, grouped=True)
+    for one in done:
+        click.echo(f"picture: {one.panel}")

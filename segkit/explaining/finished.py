@@ -1,0 +1,153 @@
+"""Explain cases of a finished run, and image files, with its model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from segkit.config import ChosenParams, Config, Layer, read_file, resolve
+from segkit.data.dataset import DatasetReader
+from segkit.dataset_choice import about_data, choose_dataset
+from segkit.discovery import Found, Registry
+from segkit.engine.progress import Progress
+from segkit.errors import SegkitError, UsageError
+from segkit.explain.case import BuiltExplainer, build_explainer
+from segkit.explain.choice import check_explain, choose
+from segkit.explaining.folder import Explained, write_explained
+from segkit.explaining.masks import read_reference
+from segkit.explaining.work import Subject, case_subject, explain_subject, make_wish, scored
+from segkit.finished import case_means
+from segkit.model import Model
+from segkit.plan import find_explainers
+from segkit.record import NOTICE
+from segkit.report.record import read_record
+from segkit.resume import CONFIG
+
+
+@dataclass(frozen=True)
+class Order:
+    """What `segkit explain` was asked for, resolved.
+
+    Attributes:
+        config: its section `explain` and the explainers' params.
+    """
+
+    model: Model
+    config: Config
+    explainers: tuple[BuiltExplainer, ...]
+
+
+def make_order(
+    model: Model, layers: Sequence[Layer], registry: Registry, names: Sequence[str], run: Path | None = None
+) -> Order:
+    """Resolve explainers and settings.
+
+    Args:
+        names: of explainers; without any those of the run are taken.
+        run: its directory, whose settings count where `layers` say nothing else; None for a model alone.
+
+    Raises:
+        UsageError: no explainer is named, or something cannot be meant.
+    """
+    base = read_file(run / CONFIG) if run is not None else Layer("", {})
+    found = find_explainers(registry, tuple(names) or base.values.get("components.explainers"))
+    if not found:
+        installed = ", ".join(item.component.name for item in registry.components("explainer")) or "none"
+        raise UsageError("no explainer was named", f"say --explainer NAME; installed: {installed}")
+    chosen = [ChosenParams("explainer", item.component.name, item.component.params) for item in found]
+    own = ("explain.", *(params.prefix for params in chosen))
+    kept = {name: value for name, value in base.values.items() if name.startswith(own)}
+    config = resolve([Layer(base.source, kept), *layers], chosen)
+    check_explain(replace(config.explain, cases=()), model.task.classes, [])
+    return Order(model, config, tuple(built(item, config) for item in found))
+
+
+def built(found: Found, config: Config) -> BuiltExplainer:
+    """Build an explainer with the config's params."""
+    return build_explainer(found, config.params_of("explainer", found.component.name))
+
+
+def explain_scored(
+    run: Path, order: Order, registry: Registry, folder: Path, progress: Progress, data_root: str | None = None
+) -> list[Explained]:
+    """Explain scored cases of a finished run.
+
+    Raises:
+        UsageError: a case is not among the scored ones.
+        SegkitError: the run is not finished, or its data are not where they were.
+    """
+    record = read_record(run)
+    means = case_means(record, record.main_metric)
+    if not means:
+        raise SegkitError(f"{run} has no scored cases", "give the directory of a finished run")
+    higher = record.higher_is_better(record.main_metric)
+    chosen = choose(order.config.explain.cases, means, higher_is_better=higher)
+    reader, name = open_data(run, registry, data_root, progress)
+    cases = {case.id: case for case in reader.cases(str(record.summary.get("split")))}
+
+    def subjects() -> Iterator[Subject]:
+        for label, case_id in chosen:
+            if case_id not in cases:
+                raise SegkitError(f"case {case_id} is not among the data found", "give the folder that was scored")
+            subject = case_subject(reader, name, cases[case_id], order.model.predictor)
+            yield scored(subject, label, means[case_id], record.main_metric)
+
+    return explain_all(order, subjects(), len(chosen), folder, progress)
+
+
+def open_data(run: Path, registry: Registry, data_root: str | None, progress: Progress) -> tuple[DatasetReader, str]:
+    """Open the dataset of a run; returns its reader and full name."""
+    config = read_file(run / CONFIG)
+    layers = [config] + ([Layer("--data-root", {"data.root": data_root})] if data_root else [])
+    found = registry.find("data", str(config.values.get("components.data")))
+    reader, _ = choose_dataset(found, about_data(layers)).open(progress.message)
+    return reader, found.full_name
+
+
+def explain_files(
+    order: Order, files: Sequence[Path], mask: Path | None, folder: Path, progress: Progress
+) -> list[Explained]:
+    """Explain image files that belong to no dataset.
+
+    Raises:
+        SegkitError: a file cannot be read, or the mask is on another grid.
+    """
+
+    def subjects() -> Iterator[Subject]:
+        for file in files:
+            yield file_subject(order.model, file, mask)
+
+    return explain_all(order, subjects(), len(files), folder, progress)
+
+
+def file_subject(model: Model, file: Path, mask: Path | None) -> Subject:
+    """Read one file as `segkit predict` reads it, and once more at its own resolution to be shown."""
+    shown = model.sample(file)
+    full = model.opener.open(file, model.image_task)
+    reference = None if mask is None else read_reference(mask, model, tuple(shown.shape))
+    return Subject(file.name.partition(".")[0], full.image, shown.image, reference, shown.spacing)
+
+
+def explain_all(
+    order: Order, subjects: Iterable[Subject], count: int, folder: Path, progress: Progress
+) -> list[Explained]:
+    """Explain one image after the other into a folder."""
+    model = order.model
+    wish = make_wish(order.config.explain, model.task, model.layers)
+    written = []
+    progress.start("explain", count, "images")
+    for subject in subjects:
+        found, prediction = explain_subject(
+            subject, model.predictor, order.explainers, wish, model.postprocess, progress.message
+        )
+        if found:
+            notice = NOTICE if model.header.get("generated_sample") else ""
+            written.append(
+                write_explained(folder, subject, prediction, found, classes=model.task.classes, notice=notice)
+            )
+        progress.advance()
+    progress.finish()
+    if not written:
+        raise SegkitError("nothing could be explained", "see the messages above")
+    return written
