@@ -16,6 +16,7 @@ from segkit.cli.groups import Group
         "data": "segkit.cli.data:data",
         "doctor": "segkit.cli.doctor:doctor",
         "evaluate": "segkit.cli.evaluate:evaluate",
+        "explain": "segkit.cli.explain:explain",
         "info": "segkit.cli.info:info",
         "list": "segkit.cli.list_:list_components",
         "plugins": "segkit.cli.plugins:plugins",
