@@ -40,7 +40,7 @@ FLOORS = (
     ("explaining",),
     ("job",),
     ("api",),
-    ("testing",),
+    ("testing", "scaffold"),
     ("cli",),
 )
 LEVEL = {module: level for level, modules in enumerate(FLOORS) for module in modules}

@@ -19,6 +19,7 @@ from segkit.cli.groups import Group
         "explain": "segkit.cli.explain:explain",
         "info": "segkit.cli.info:info",
         "list": "segkit.cli.list_:list_components",
+        "new": "segkit.cli.new:new",
         "plugins": "segkit.cli.plugins:plugins",
         "predict": "segkit.cli.predict:predict",
         "report": "segkit.cli.report:report",

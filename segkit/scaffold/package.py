@@ -1,0 +1,160 @@
+"""A complete small plugin package, from the templates of its kind."""
+
+from __future__ import annotations
+
+import importlib.resources
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from string import Template
+
+from segkit import __version__
+from segkit.declarations import NAME
+from segkit.errors import SegkitError, UsageError
+
+PREFIX = "segkit-"
+LICENSES = {"Apache-2.0": "LICENSE.tmpl"}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What differs between the packages of each kind.
+
+    Attributes:
+        summary: of the component that is written.
+        command: what uses the component, {name} and an {other} component standing for themselves.
+        other: the kind of the component that it is used with.
+        package: the code is a folder of two modules, because it imports torch at its top.
+    """
+
+    summary: str
+    command: str
+    other: str
+    package: bool = False
+
+
+KINDS: Mapping[str, Kind] = {
+    "arch": Kind("Three dilated convolutions.", "segkit run --arch {name} --data {data}", "data", True),
+    "data": Kind(
+        "Discs on noise.",
+        "segkit run --arch {arch} --data {name}",
+        "arch",
+    ),
+    "loss": Kind(
+        "One minus the soft overlap of all classes together.",
+        "segkit run --arch {arch} --data {data} --loss {name}",
+        "arch",
+    ),
+    "metric": Kind(
+        "F-beta score: overlap with a weight for missed pixels.",
+        "segkit run --arch {arch} --data {data} --metric {name}",
+        "arch",
+    ),
+    "explainer": Kind(
+        "Gradient times activation of a layer.",
+        "segkit run --arch {arch} --data {data} --explain {name}",
+        "arch",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package to be written.
+
+    Attributes:
+        files: content by path relative to the package's folder.
+        command: what uses the component once it is installed.
+    """
+
+    distribution: str
+    files: Mapping[str, str]
+    command: str
+
+
+def make_package(kind: str, name: str, installed: Mapping[str, str], license: str | None = None) -> Package:
+    """Fill the templates of a kind.
+
+    Args:
+        name: of the component; the distribution is segkit-NAME.
+        installed: kind -> the name of an installed component, for the commands in the README.
+        license: a key of LICENSES, None where the author will choose.
+
+    Raises:
+        UsageError: `name` cannot be a component's name.
+    """
+    name = name.removeprefix(PREFIX)
+    if not NAME.match(name) or not name[0].isalpha():
+        raise UsageError(
+            f"{name!r} cannot be a component's name", "use a-z, 0-9 and single hyphens between them, a letter first"
+        )
+    described = KINDS[kind]
+    module = "segkit_" + name.replace("-", "_")
+    command = described.command.format(**{**{"arch": "ARCH", "data": "DATA"}, **installed, "name": name})
+    values = {
+        "name": name,
+        "distribution": PREFIX + name,
+        "module": module,
+        "include": module if described.package else f"{module}.py",
+        "camel": "".join(part.capitalize() for part in name.split("-")) or name,
+        "summary": described.summary,
+        "license": f'license = "{license}"\nlicense-files = ["LICENSE"]\n' if license else "",
+        "dependencies": ", ".join(f'"{one}"' for one in (core_range(), *template(kind, "requires.txt").split())),
+        "command": command,
+        "choose": ""
+        if license
+        else "\nChoose a licence before you share it: a LICENSE file, and `license` in pyproject.toml.\n",
+    }
+    own = template(kind, "module.py")
+    files = {
+        "pyproject.toml": template("common", "pyproject.toml"),
+        "README.md": template("common", "README.md"),
+        f"tests/test_{module.removeprefix('segkit_')}.py": template("common", "test.py")
+        + template(kind, "own_test.py"),
+        f"{module}/__init__.py" if described.package else f"{module}.py": own,
+    }
+    if described.package:
+        files[f"{module}/model.py"] = template(kind, "model.py")
+    filled = {path: Template(text).substitute(values).rstrip() + "\n" for path, text in files.items()}
+    if license:
+        filled["LICENSE"] = folder().joinpath("common", LICENSES[license]).read_text(encoding="utf-8")
+    return Package(PREFIX + name, filled, command)
+
+
+def core_range() -> str:
+    """The requirement on cores like this one: "segkit-core>=0.1,<0.2"."""
+    major, minor = (int(part) for part in __version__.split(".")[:2])
+    return f"segkit-core>={major}.{minor},<{major}.{minor + 1}"
+
+
+def folder() -> Traversable:
+    """Where the templates are."""
+    return importlib.resources.files("segkit.scaffold") / "templates"
+
+
+def template(kind: str, name: str) -> str:
+    """Read a template."""
+    return folder().joinpath(kind, f"{name}.tmpl").read_text(encoding="utf-8")
+
+
+def write_package(package: Package, parent: Path) -> Path:
+    """Write the package's folder into `parent`, whole or not at all, and return it.
+
+    Raises:
+        SegkitError: the folder is there already, or cannot be written.
+    """
+    target, part = parent / package.distribution, parent / f".{package.distribution}.part"
+    if target.exists():
+        raise SegkitError(f"{target} is there already", "choose another name, or another folder with --output")
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        for path, text in package.files.items():
+            (part / path).parent.mkdir(parents=True, exist_ok=True)
+            (part / path).write_text(text, encoding="utf-8")
+        part.rename(target)
+    except OSError as error:
+        shutil.rmtree(part, ignore_errors=True)
+        raise SegkitError(f"cannot write {target}: {error.strerror}", "name another folder with --output") from None
+    return target

@@ -1,0 +1,160 @@
+"""`segkit new`: the packages it writes install, pass their own tests, are listed and run."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from segkit.cli import main
+from segkit.scaffold import KINDS
+
+NAMES = {"arch": "tinynet", "data": "discs", "loss": "soft-overlap", "metric": "f-beta", "explainer": "gradact"}
+
+
+def new(*arguments):
+    """Call the command in this process."""
+    return CliRunner().invoke(main, ["new", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory):
+    """One package of each kind."""
+    folder = tmp_path_factory.mktemp("new")
+    for kind, name in NAMES.items():
+        done = new(kind, name, "--output", folder, *(["--license", "Apache-2.0"] if kind == "loss" else []))
+        assert done.exit_code == 0, done.output
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(packages, install_source):
+    """The folder that pip installs all five into."""
+    return install_source(sorted(packages.iterdir()))
+
+
+def test_every_kind_has_a_template():
+    """None is forgotten."""
+    assert set(NAMES) == set(KINDS)
+
+
+def test_what_is_written(packages):
+    """A pyproject, one module (a network's class in a second), a test, a README; a licence where asked for."""
+    written = {
+        folder.name: sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+        for folder in packages.iterdir()
+    }
+    assert written["segkit-discs"] == ["README.md", "pyproject.toml", "segkit_discs.py", "tests/test_discs.py"]
+    assert written["segkit-tinynet"] == [
+        "README.md",
+        "pyproject.toml",
+        "segkit_tinynet/__init__.py",
+        "segkit_tinynet/model.py",
+        "tests/test_tinynet.py",
+    ]
+    assert "LICENSE" in written["segkit-soft-overlap"]
+    assert 'license = "Apache-2.0"' in (packages / "segkit-soft-overlap" / "pyproject.toml").read_text()
+    assert "Choose a licence" in (packages / "segkit-tinynet" / "README.md").read_text()
+
+
+def test_nothing_is_left_to_fill_in(packages):
+    """No placeholder of a template survives, and every comment says what to replace or why."""
+    for file in packages.rglob("*.*"):
+        assert "$" not in file.read_text(), file.name
+    modules = [file.read_text() for file in packages.rglob("segkit_*/*.py")] + [
+        file.read_text() for file in packages.glob("*/segkit_*.py")
+    ]
+    assert len(modules) == 6
+    for text in modules:
+        comments = [line.strip() for line in text.splitlines() if line.strip().startswith("#")]
+        assert any(line.startswith("# Replace") for line in comments) or not comments
+
+
+def test_they_are_listed_with_nothing_to_say_against_them(site, segkit_beside):
+    """After pip install each component is in the list, and its plugin loads without a note."""
+    listed = json.loads(segkit_beside(site, "list", "--json").stdout)
+    found = {item["kind"]: item["full_name"] for item in listed if item["version"] == "0.1.0"}
+    for kind, name in NAMES.items():
+        assert f"segkit-{name}:{name}" in {item["full_name"] for item in listed if item["kind"] == kind}, found
+    report = json.loads(segkit_beside(site, "plugins", "--json").stdout)
+    own = [plugin for plugin in report["plugins"] if plugin["distribution"] in {f"segkit-{n}" for n in NAMES.values()}]
+    assert [(plugin["status"], plugin["notes"]) for plugin in own] == [("ok", [])] * len(NAMES)
+
+
+def run_tests(site, packages, names):
+    """Run the packages' own tests beside the folder they are installed in."""
+    environ = {**os.environ, "PYTHONPATH": str(site)}
+    folders = [str(packages / f"segkit-{name}" / "tests") for name in names]
+    command = [sys.executable, "-m", "pytest", "-q", "--import-mode=importlib", "-p", "no:cacheprovider", *folders]
+    done = subprocess.run(command, capture_output=True, text=True, env=environ, cwd=packages, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_they_pass_their_own_tests(site, packages):
+    """All but the network's, whose graphs take seconds."""
+    assert " failed" not in run_tests(site, packages, [name for kind, name in NAMES.items() if kind != "arch"])
+
+
+@pytest.mark.full
+def test_the_network_passes_its_own_tests(site, packages):
+    """In 2D and 3D, compiled and exported."""
+    assert " failed" not in run_tests(site, packages, [NAMES["arch"]])
+
+
+def test_they_run_together_at_once(site, segkit_beside, tmp_path):
+    """One command trains the new network on the new dataset with the new loss, and scores it with the new metric."""
+    run = ("run", "--arch", "tinynet", "--data", "discs", "--loss", "soft-overlap", "--metric", "f-beta")
+    options = ("--epochs", "1", "--size", "32", "--device", "cpu", "--output", str(tmp_path / "run"), "--json")
+    done = segkit_beside(site, *run, *options, SEGKIT_CACHE=str(tmp_path / "cache"))
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    names = {component["name"] for component in summary["components"]}
+    assert {f"segkit-{name}:{name}" for kind, name in NAMES.items() if kind != "explainer"} <= names
+    assert (tmp_path / "run" / "report.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("arch", "Tiny_Net"), "'Tiny_Net' cannot be a component's name"),
+        (("arch", "3d"), "a letter first"),
+        (("arch", "tinynet", "--license", "MIT"), "--license MIT: unknown; say Apache-2.0"),
+        (("network", "tinynet"), "'network' is none of"),
+    ],
+)
+def test_what_cannot_be_meant_is_a_usage_error(arguments, message, tmp_path):
+    """Nothing is written."""
+    done = new(*arguments, "--output", tmp_path)
+    assert done.exit_code == 2
+    assert message in done.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_that_is_taken(tmp_path):
+    """Two components of one name would have to be told apart by their full names for ever."""
+    done = new("loss", "ce", "--output", tmp_path)
+    assert done.exit_code == 2
+    assert "is provided by segkit-losses:ce" in done.output
+
+
+def test_what_is_there_is_never_overwritten(tmp_path):
+    """A second call is refused, and the author's changes stay."""
+    assert new("loss", "mine", "--output", tmp_path).exit_code == 0
+    module = tmp_path / "segkit-mine" / "segkit_mine.py"
+    module.write_text("# my work\n")
+    done = new("loss", "mine", "--output", tmp_path)
+    assert done.exit_code == 1
+    assert "is there already; choose another name" in done.output
+    assert module.read_text() == "# my work\n"
+
+
+def test_a_distribution_name_is_understood(tmp_path):
+    """segkit-NAME means NAME."""
+    assert new("metric", "segkit-recall-at", "--output", tmp_path).exit_code == 0
+    assert Path(tmp_path, "segkit-recall-at", "segkit_recall_at.py").is_file()
