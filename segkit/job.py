@@ -40,7 +40,7 @@ class RunResult:
 
     Attributes:
         folder: the run directory.
-        summary: what summary.json holds.
+        summary: what summary.json holds; empty where the run was only trained.
     """
 
     folder: Path
@@ -52,12 +52,13 @@ class RunResult:
         return self.folder / "report.html"
 
 
-def run_job(plan: Plan, folder: Path, progress: Progress, resume: Resume | None = None) -> RunResult:
+def run_job(plan: Plan, folder: Path, progress: Progress, resume: Resume | None = None, *, only_train: bool = False) -> RunResult:
     """Carry out a plan: train, score, explain, report.
 
     Args:
         folder: the run's directory, as `segkit.plan.run_folder` chooses it.
         resume: a run that was stopped, to go on with; its plan was made from its own config.
+        only_train: stop when the model is written, with the resume state kept: resumed, the run goes on from there.
 
     Raises:
         SegkitError: a case cannot be read, training diverges, the disk is full, or the
@@ -74,6 +75,8 @@ def run_job(plan: Plan, folder: Path, progress: Progress, resume: Resume | None 
         with job.timed("train"):
             trained = train(job, stores)
             keep_model(job, trained, stores)
+        if only_train:
+            return RunResult(job.folder, {})
         with job.timed("evaluate"):
             scores = score(job, trained.predictor)
         with job.timed("explain"):

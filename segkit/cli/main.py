@@ -25,6 +25,7 @@ from segkit.cli.groups import Group
         "report": "segkit.cli.report:report",
         "run": "segkit.cli.run:run",
         "runs": "segkit.cli.runs:runs",
+        "train": "segkit.cli.train:train_command",
     },
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog='Complete names in the shell: eval "$(_SEGKIT_COMPLETE=bash_source segkit)", or zsh_source, fish_source.',
