@@ -1,10 +1,11 @@
-"""What components hand to the core while a model is trained and scored (no torch, no numpy at import)."""
+"""What components and core hand to each other while a model is trained and scored (no torch, no numpy at import)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,3 +65,22 @@ class Measurement:
         """Pixels of each class in the prediction, int64 (classes,)."""
         total: np.ndarray = self.true_positive + self.false_positive
         return total
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """The run that an event is of.
+
+    Attributes:
+        folder: the run's directory, there already.
+        config: every setting by dotted name, such as {"train.epochs": 20}.
+        parameters: number of the model's parameters.
+        device: what it is trained on, such as "cpu" or "cuda:0".
+        resumed: whether it goes on where it was stopped.
+    """
+
+    folder: Path
+    config: Mapping[str, Any]
+    parameters: int
+    device: str
+    resumed: bool = False

@@ -167,8 +167,13 @@ class Registry:
         heavy = [module for module in HEAVY_MODULES if module in sys.modules and module not in heavy_before]
         if heavy:
             plugin.notes.append(f"imports {', '.join(heavy)} when it is declared: every command starts slower")
-        if plugin.error is None and not plugin.components:
+        if plugin.error is None and not plugin.components and not self.hears(name):
             plugin.notes.append("declares no component: is its hook marked with @segkit.hookimpl?")
+
+    def hears(self, name: str) -> bool:
+        """Whether a plugin, by the name it is registered under, implements an event hook."""
+        callers = self.manager.get_hookcallers(self.manager.get_plugin(name)) or ()
+        return any(caller.name in hookspecs.EVENT_HOOKS for caller in callers)
 
     def register(self, module: Any, name: str) -> None:
         """Register a plugin's module; raises ContractError where it is there already or implements no known hook."""
@@ -178,7 +183,7 @@ class Registry:
         self.manager.register(module, name=name)
         for caller in self.manager.get_hookcallers(module) or ():
             if not caller.has_spec() and not all(hook.optionalhook for hook in caller.get_hookimpls()):
-                known = list(hookspecs.DECLARATION_OF_HOOK)
+                known = [*hookspecs.DECLARATION_OF_HOOK, *hookspecs.EVENT_HOOKS]
                 raise ContractError(
                     f"it implements the unknown hook {caller.name!r}{did_you_mean(caller.name, known)}",
                     f"hooks of this segkit: {', '.join(known)}",

@@ -1,10 +1,16 @@
-"""The hooks a segkit plugin can implement; each returns a list of declarations."""
+"""The hooks a segkit plugin can implement: five return lists of declarations, three hear what happens in a run."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from pluggy import HookimplMarker, HookspecMarker
 
 from segkit.declarations import Architecture, Component, Dataset, Explainer, Loss, Metric
+
+if TYPE_CHECKING:
+    from segkit.contracts import RunInfo
 
 # Raised in its first part when a plugin written for the older one may stop working; docs/plugin-api.md has the rule.
 API_VERSION = "1.0"
@@ -37,6 +43,24 @@ def segkit_metrics() -> list[Metric]:  # type: ignore[empty-body]
 def segkit_explainers() -> list[Explainer]:  # type: ignore[empty-body]
     """Return the explainers this plugin provides."""
 
+
+@hookspec
+def segkit_run_started(run: RunInfo) -> None:
+    """Hear that a run starts; its directory and config.toml are there."""
+
+
+@hookspec
+def segkit_epoch_ended(run: RunInfo, record: Mapping[str, Any]) -> None:
+    """Hear what an epoch gave: a line of history.jsonl."""
+
+
+@hookspec
+def segkit_run_ended(run: RunInfo, status: str, summary: Mapping[str, Any]) -> None:
+    """Hear how a run ended: "finished" with what summary.json holds, "stopped" or "failed"."""
+
+
+EVENT_HOOKS = ("segkit_run_started", "segkit_epoch_ended", "segkit_run_ended")
+"""Hooks that declare nothing; what they raise is reported and never stops a run."""
 
 DECLARATION_OF_HOOK: dict[str, type[Component]] = {
     "segkit_architectures": Architecture,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import re
 import types
 from pathlib import Path
@@ -23,9 +24,10 @@ def test_each_kind_has_one_hook():
     manager = pluggy.PluginManager("segkit")
     manager.add_hookspecs(hookspecs)
     hooks = {name: caller for name, caller in vars(manager.hook).items() if name.startswith("segkit_")}
-    assert set(hooks) == set(hookspecs.DECLARATION_OF_HOOK)
+    assert set(hooks) == {*hookspecs.DECLARATION_OF_HOOK, *hookspecs.EVENT_HOOKS}
     assert set(hookspecs.DECLARATION_OF_HOOK.values()) == set(KINDS.values())
-    assert all(caller.spec.argnames == () for caller in hooks.values())
+    assert all(hooks[name].spec.argnames == () for name in hookspecs.DECLARATION_OF_HOOK)
+    assert all(hooks[name].spec.argnames[0] == "run" for name in hookspecs.EVENT_HOOKS)
 
 
 def test_the_page_names_every_hook_and_declaration():
@@ -34,6 +36,9 @@ def test_the_page_names_every_hook_and_declaration():
     assert f"The plugin API's version is **{segkit.API_VERSION}**" in text
     for hook, declaration in hookspecs.DECLARATION_OF_HOOK.items():
         assert re.search(rf"`{hook}`.*`{declaration.__name__}`", text)
+    for hook in hookspecs.EVENT_HOOKS:
+        arguments = ", ".join(inspect.signature(getattr(hookspecs, hook)).parameters)
+        assert f"`{hook}({arguments})`" in text
 
 
 @pytest.mark.parametrize("declaration", KINDS.values(), ids=list(KINDS))

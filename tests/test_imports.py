@@ -21,7 +21,7 @@ FLOORS = (
     ("params", "files"),
     ("declarations",),
     ("hookspecs",),
-    ("discovery",),
+    ("discovery", "events"),
     ("settings", "terms"),
     ("config",),
     ("statistics",),

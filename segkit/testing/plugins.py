@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 from segkit.discovery import HEAVY_MODULES, ContractError, check_version
+from segkit.hookspecs import EVENT_HOOKS
 from segkit.testing.check import check, fail, listed
 from segkit.testing.subjects import PluginSubject
 
@@ -16,7 +17,8 @@ import importlib, sys
 before = set(sys.modules)
 module = importlib.import_module(sys.argv[1])
 for name in dir(module):
-    if name.startswith("segkit_") and hasattr(getattr(module, name), "segkit_impl"):
+    events = ("segkit_run_started", "segkit_epoch_ended", "segkit_run_ended")
+    if name.startswith("segkit_") and name not in events and hasattr(getattr(module, name), "segkit_impl"):
         getattr(module, name)()
 print("heavy:", *[name for name in sys.argv[2:] if name in sys.modules and name not in before])
 """
@@ -24,14 +26,19 @@ print("heavy:", *[name for name in sys.argv[2:] if name in sys.modules and name 
 
 @check("plugin", "loads")
 def loads(subject: PluginSubject) -> None:
-    """The plugin loads and declares at least one component."""
+    """The plugin loads, and declares a component or hears events."""
     plugin = subject.plugin
     if plugin.disabled:
         fail("it is disabled", "leave out SEGKIT_DISABLE_PLUGINS")
     if plugin.error is not None:
         fail(plugin.reason, plugin.hint or "mend what the message names")
-    if not plugin.components:
+    if not plugin.components and not hears(plugin.entry_point.load()):
         fail("its hooks declare nothing", "mark the function with @segkit.hookimpl and return a list of declarations")
+
+
+def hears(module: object) -> bool:
+    """Whether a module implements an event hook."""
+    return any(hasattr(getattr(module, name, None), "segkit_impl") for name in EVENT_HOOKS)
 
 
 @check("plugin", "core-range", needs=["loads"])
