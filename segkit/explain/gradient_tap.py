@@ -48,9 +48,15 @@ class Tapped:
                 try:
                     (found,) = torch.autograd.grad(scores.sum(), self.activation, retain_graph=True, allow_unused=True)
                 except RuntimeError as error:
+                    found = None
+                    if "inplace operation" in str(error):
+                        raise SegkitError(
+                            f"no gradient at layer {self.layer!r}: after it an operation in place overwrites what "
+                            "another one's gradient needs",
+                            "choose a later layer, or build the network without operations in place",
+                        ) from None
                     if "does not require grad" not in str(error):
                         raise
-                    found = None
                 if found is None:
                     raise SegkitError(
                         f"the logits do not depend on layer {self.layer!r} through anything with a gradient",

@@ -110,19 +110,16 @@ def make_stages(model: nn.Module, x: torch.Tensor, middle: str) -> list[Stage]:
     """
     order, before = called_order(model, x, middle)
     decoder, encoder = order[before:][::-1], order[:before][::-1]
-    plan = [(HEAD, order[-1:])]
-    if len(decoder) > 1:
-        plan += [("half the decoder", decoder[: (len(decoder) + 1) // 2]), (DECODER, decoder)]
-    plan += [
+    plan = [
+        ("half the decoder", decoder[: (len(decoder) + 1) // 2]),
         ("decoder and half the encoder", [*decoder, *encoder[: (len(encoder) + 1) // 2]]),
+        (HEAD, order[-1:]),
+        (DECODER, decoder),
         (EVERYTHING, [*decoder, *encoder]),
     ]
-    stages: list[Stage] = []
-    for name, modules in plan:
-        if stages and len(modules) == len(stages[-1].modules):
-            stages.pop()
-        stages.append(Stage(name, tuple(modules)))
-    return stages
+    # Where two steps are the same the later name is the one that is asked for.
+    by_length = {len(modules): Stage(name, tuple(modules)) for name, modules in plan if modules}
+    return [by_length[length] for length in sorted(by_length)]
 
 
 def called_order(model: nn.Module, x: torch.Tensor, middle: str) -> tuple[list[str], int]:
