@@ -22,7 +22,7 @@ from segkit.files import bytes_text
 OK, NOTE, BROKEN = "ok", "note", "broken"
 OLDEST_PYTHON = (3, 11)
 LITTLE_SPACE, NO_SPACE = 5_000_000_000, 500_000_000
-EXTRAS = {"onnx": "segkit export --to onnx", "onnxruntime": "checking an exported ONNX graph"}
+EXTRAS = dict.fromkeys(("onnx", "onnxruntime", "onnxscript"), "segkit export --to onnx")
 """Distributions that are not required, and what for."""
 
 

@@ -32,7 +32,7 @@ FLOORS = (
     ("dataset_choice", "splits"),
     ("plan",),
     ("assemble", "record", "resume", "model", "runs", "doctor"),
-    ("predicting", "scoring"),
+    ("predicting", "scoring", "exporting"),
     ("stage",),
     ("prepare",),
     ("training", "case_pictures"),

@@ -17,6 +17,7 @@ from segkit.cli.groups import Group
         "doctor": "segkit.cli.doctor:doctor",
         "evaluate": "segkit.cli.evaluate:evaluate",
         "explain": "segkit.cli.explain:explain",
+        "export": "segkit.cli.export:export",
         "info": "segkit.cli.info:info",
         "list": "segkit.cli.list_:list_components",
         "new": "segkit.cli.new:new",

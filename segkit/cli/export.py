@@ -1,0 +1,102 @@
+"""`segkit export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from segkit.cli import output
+from segkit.errors import SegkitError, UsageError
+
+if TYPE_CHECKING:
+    from segkit.data.case import Sample
+    from segkit.discovery import Registry
+    from segkit.model import Model
+
+CHECKED = 4
+"""Images that the graph is compared on."""
+SUFFIXES = {"onnx": ".onnx", "torch-export": ".pt2"}
+
+
+@click.command()
+@click.argument("run", metavar="RUN")
+@click.option("--to", "kind", type=click.Choice(list(SUFFIXES)), required=True, help="Format of the graph.")
+@click.option("-o", "--output", "file", metavar="FILE", help="The graph's file; else model.onnx or .pt2 in the run.")
+@click.option("--images", metavar="FILE", multiple=True, help="Image to check on, repeatable; else cases are read.")
+@click.option("--data-root", metavar="DIR", help="Folder of the dataset whose cases are checked on.")
+@click.option("--force", is_flag=True, help="Replace a file that is there already.")
+@output.json_option
+def export(
+    run: str, kind: str, file: str | None, images: tuple[str, ...], data_root: str | None, force: bool, as_json: bool
+) -> None:
+    """Write a trained network as a graph that runs without segkit.
+
+    RUN is a run directory or a model.safetensors. The graph maps normalised images to logits; it is compared with the
+    network on real images first. FILE.json beside it says all that happens before and after: size, padding,
+    normalisation, decoding.
+
+    \b
+    segkit export runs/unet-isic --to onnx
+    segkit export model.safetensors --to torch-export --images photo.jpg
+    """
+    from segkit.cli.progress import make_progress
+    from segkit.cli.registry import load_registry
+    from segkit.exporting import export_model, level_of
+    from segkit.model import checkpoint_of, load_model
+
+    checkpoint, registry, progress = checkpoint_of(Path(run)), load_registry(), make_progress()
+    path = Path(file) if file else checkpoint.with_suffix(SUFFIXES[kind])
+    if path.suffix != SUFFIXES[kind]:
+        raise UsageError(f"-o {path} does not end in {SUFFIXES[kind]}", f"that is what --to {kind} is called")
+    for written in (path, path.with_name(f"{path.name}.json")):
+        if written.exists() and not force:
+            raise SegkitError(f"{written} exists already", "say --force to replace it, or name another with -o")
+    if not path.parent.is_dir():
+        raise SegkitError(f"folder {path.parent} does not exist", "make it, or name another file with -o")
+    model = load_model(checkpoint, "cpu", registry)
+    if images:
+        samples = [read(model, Path(image)) for image in images]
+    else:
+        samples = cases(model, checkpoint, data_root, registry)
+    level = level_of(registry, model, kind)
+    if level != "dynamic":
+        progress.message(f"the graph takes images of one size only, one at a time ({level})")
+    record = export_model(model, kind, path, samples, level)
+    if as_json:
+        output.print_json(record)
+        return
+    checked = record["checked"]
+    click.echo(f"graph: {path}")
+    click.echo(f"how to use it: {path}.json")
+    click.echo(
+        f"checked on {checked['images']} images with {checked['runtime']}: logits differ by at most "
+        f"{checked['largest_difference']:.2g} (largest logit {checked['largest_logit']:.3g}), labels agree on "
+        f"{checked['labels_equal']:.4%}"
+    )
+
+
+def read(model: Model, path: Path) -> Sample:
+    """Read one image as the model takes it."""
+    from segkit.engine.infer import Predictor
+
+    size = model.predictor.size if isinstance(model.predictor, Predictor) else None
+    return model.opener.open(path, model.image_task, size)
+
+
+def cases(model: Model, checkpoint: Path, data_root: str | None, registry: Registry) -> list[Sample]:
+    """Read some cases of the dataset that the model was trained on."""
+    from segkit.config import Layer
+    from segkit.scoring import Request, plan_scoring
+
+    config = checkpoint.with_name("config.toml")
+    said = [Layer("--data-root", {"data.root": data_root})] if data_root is not None else []
+    request = Request(checkpoint, model, config if config.is_file() else None, None, (), said)
+    try:
+        plan = plan_scoring(request, registry)
+        return [plan.reader.read(case) for case in plan.cases[plan.split][:CHECKED]]
+    except SegkitError as error:
+        raise SegkitError(
+            f"there are no images to check the graph on: {error.message}", "name some with --images, or say --data-root"
+        ) from None
