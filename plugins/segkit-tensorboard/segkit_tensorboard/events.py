@@ -1,0 +1,79 @@
+"""Event files as TensorBoard reads them, written after every epoch and closed again."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+from tensorboard.compat.proto.tensor_pb2 import TensorProto
+from tensorboard.compat.proto.types_pb2 import DT_STRING
+from tensorboard.summary.writer.record_writer import RecordWriter
+
+if TYPE_CHECKING:
+    from segkit.contracts import RunInfo
+
+FILE = Path("tensorboard", "events.out.tfevents.segkit")
+"""Within the run's directory. TensorBoard's own writer would put host name, process and time into the name."""
+VERSION = "brain.Event:2"
+
+
+def begin(run: RunInfo) -> None:
+    """Start the file with the settings; that of a resumed run again, with the epochs that history.jsonl has."""
+    (run.folder / FILE).parent.mkdir(exist_ok=True)
+    (run.folder / FILE).unlink(missing_ok=True)
+    write(run.folder, Event(file_version=VERSION), Event(summary=Summary(value=[config_text(run.config)])))
+    history = run.folder / "history.jsonl"
+    if run.resumed and history.is_file():
+        for line in history.read_text(encoding="utf-8").splitlines():
+            record = json.loads(line)
+            add(run.folder, int(record["epoch"]), epoch_scalars(record))
+
+
+def add(folder: Path, step: int, scalars: Mapping[str, float]) -> None:
+    """Append scalars of one step."""
+    values = [Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
+    write(folder, Event(step=step, summary=Summary(value=values)))
+
+
+def write(folder: Path, *events: Event) -> None:
+    """Append events to the run's file."""
+    with (folder / FILE).open("ab") as stream:
+        writer = RecordWriter(stream)
+        for event in events:
+            event.wall_time = time.time()
+            writer.write(event.SerializeToString())
+
+
+def epoch_scalars(record: Mapping[str, Any]) -> dict[str, float]:
+    """The scalars of one line of history.jsonl."""
+    found = {f"train/{name}": record[name] for name in ("loss", "learning_rate", "images_per_second")}
+    found |= {f"train/{name}": value for name, value in record["terms"].items()}
+    found |= {f"val/{name}": value for name, value in record.get("val", {}).items()}
+    return dict(numbers(found))
+
+
+def score_scalars(summary: Mapping[str, Any]) -> dict[str, float]:
+    """The means over cases in summary.json, by split, metric and class."""
+    rows = [row for row in summary.get("scores", ()) if row["aggregation"] == "case_mean"]
+    return dict(numbers({f"scores/{summary['split']}/{row['metric']}/{row['class']}": row["mean"] for row in rows}))
+
+
+def numbers(values: Mapping[str, float | None]) -> Iterator[tuple[str, float]]:
+    """Yield what is a number; a figure that does not exist has no point in a curve."""
+    for tag, value in values.items():
+        if value is not None:
+            yield tag, float(value)
+
+
+def config_text(config: Mapping[str, Any]) -> Summary.Value:
+    """The settings as a table in Markdown, without the data's folder: curves are shown to others."""
+    rows = [f"| {name} | {value} |" for name, value in config.items() if name != "data.root"]
+    text = "\n".join(["| setting | value |", "| --- | --- |", *rows])
+    metadata = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="text"))
+    tensor = TensorProto(dtype=DT_STRING, string_val=[text.encode()])
+    return Summary.Value(tag="config", metadata=metadata, tensor=tensor)
