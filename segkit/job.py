@@ -51,6 +51,12 @@ class RunResult:
         """The page to open."""
         return self.folder / "report.html"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: scores, and where the report is."""
+        from segkit.report.notebook import run_html
+
+        return run_html(self.folder, self.summary)
+
 
 def run_job(plan: Plan, folder: Path, progress: Progress, resume: Resume | None = None, *, only_train: bool = False) -> RunResult:
     """Carry out a plan: train, score, explain, report.

@@ -47,8 +47,8 @@ class Model:
     """
 
     task: Task
-    header: Mapping[str, Any]
-    predictor: Predictor | VolumePredictor
+    header: Mapping[str, Any] = field(repr=False)
+    predictor: Predictor | VolumePredictor = field(repr=False)
     opener: Opener = field(repr=False)
     postprocess: Callable[[np.ndarray], np.ndarray] | None = field(default=None, repr=False)
 
@@ -142,6 +142,12 @@ class Model:
         (explanation,) = explain_any(self.predictor, sample, [built], wish, reference, self.labels(sample))
         return explanation
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: what the model is, and its scores."""
+        from segkit.report.notebook import model_html
+
+        return model_html(self.header)
+
     def check(self, sample: Sample) -> None:
         """Raise UsageError where an array is not an image as the model takes them."""
         image = sample.image
@@ -153,7 +159,7 @@ class Model:
             )
         problem = problem_of(sample, self.image_task)
         if problem is not None:
-            raise UsageError(problem, "convert it, for instance with image.astype(numpy.float32)")
+            raise UsageError(problem, "give finite values, converted for instance with image.astype(numpy.float32)")
 
     def adjusted(self, *, mirror: bool | None = None, overlap: float | None = None) -> Model:
         """Return the model with other settings of inference.
