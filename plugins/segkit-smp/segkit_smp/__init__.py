@@ -53,6 +53,8 @@ ARCHITECTURES = {
     "dpt": ("dense prediction transformer", "https://arxiv.org/abs/2103.13413"),
 }
 """The library's names, as `segmentation_models_pytorch.create_model` takes them: what they are, and where from."""
+ADAPTIVE = "static: the ONNX form of adaptive average pooling holds the cells of the traced size"
+EXPORT = {"pspnet": {"onnx": ADAPTIVE}, "upernet": {"onnx": ADAPTIVE}}
 PARAMS = {"pspnet": ShallowParams, "dpt": DptParams}
 
 
@@ -74,5 +76,6 @@ def declare(name: str) -> Architecture:
         reference=reference,
         layers={"last": "last"} if transformer else {"last": "last", "middle": "middle"},
         settings="segkit_smp.settings:normalization",
+        export=EXPORT.get(name, {}),
         small={"encoder": "tu-test_vit" if transformer else "tu-test_resnet"},
     )
