@@ -44,6 +44,7 @@ def run(
     from segkit.config import Layer
     from segkit.discovery import Registry
     from segkit.engine.progress import Progress
+    from segkit.events import Events
     from segkit.job import run_job
     from segkit.plan import make_plan, read_config, run_folder
 
@@ -64,7 +65,7 @@ def run(
     layers.append(Layer("segkit.run", {name: value for name, value in given.items() if value is not None}))
     progress = progress or Progress()
     plan = make_plan(layers, registry, tell=progress.message)
-    return run_job(plan, run_folder(plan), progress)
+    return run_job(plan, run_folder(plan), progress, events=Events(registry.manager, progress.message))
 
 
 def load(path: str | Path, *, device: str = "auto") -> Model:

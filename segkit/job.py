@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from segkit import __version__
 from segkit.assemble import assemble
 from segkit.case_pictures import pictures
+from segkit.contracts import RunInfo
 from segkit.declarations import Dataset
 from segkit.engine.device import choose_device, default_workers, describe_machine, set_determinism, set_threads
 from segkit.engine.evaluate import evaluate
@@ -23,6 +25,7 @@ from segkit.engine.stop import StopRequest
 from segkit.engine.summary import write_cases
 from segkit.engine.volumes import VolumePredictor
 from segkit.errors import SegkitError
+from segkit.events import Events
 from segkit.explaining import check_run_layers, explain_run
 from segkit.files import write_json, write_text
 from segkit.plan import Plan
@@ -58,13 +61,22 @@ class RunResult:
         return run_html(self.folder, self.summary)
 
 
-def run_job(plan: Plan, folder: Path, progress: Progress, resume: Resume | None = None, *, only_train: bool = False) -> RunResult:
+def run_job(
+    plan: Plan,
+    folder: Path,
+    progress: Progress,
+    resume: Resume | None = None,
+    *,
+    only_train: bool = False,
+    events: Events | None = None,
+) -> RunResult:
     """Carry out a plan: train, score, explain, report.
 
     Args:
         folder: the run's directory, as `segkit.plan.run_folder` chooses it.
         resume: a run that was stopped, to go on with; its plan was made from its own config.
         only_train: stop when the model is written, with the resume state kept: resumed, the run goes on from there.
+        events: the plugins that hear of the run; nobody where not given.
 
     Raises:
         SegkitError: a case cannot be read, training diverges, the disk is full, or the
@@ -72,10 +84,12 @@ def run_job(plan: Plan, folder: Path, progress: Progress, resume: Resume | None 
         Stopped: by Ctrl-C or SIGTERM; what there was to save is saved.
     """
     stop = StopRequest(progress.message)
-    with stop.listen():
+    with stop.listen(), ExitStack() as told:
         job = start_job(plan, folder, progress, stop, resume)
+        job.events = events or Events()
         announce(job)
         start_folder(job)
+        told.enter_context(job.events.during(run_info(job)))
         with job.timed("data"):
             stores = open_stores(job)
         with job.timed("train"):
@@ -149,6 +163,12 @@ def start_folder(job: Job) -> None:
         ) from None
     write_json(folder / ENVIRONMENT, environment(job))
     write_text(folder / CONFIG, job.plan.config.to_toml())
+
+
+def run_info(job: Job) -> RunInfo:
+    """What plugins that hear of the run are told of it."""
+    resumed = job.resume is not None
+    return RunInfo(job.folder, job.plan.config.flat(), job.parts.parameters, str(job.device), resumed)
 
 
 def environment(job: Job) -> dict[str, Any]:

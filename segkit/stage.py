@@ -13,6 +13,7 @@ import torch
 from segkit.assemble import Parts
 from segkit.engine.progress import Progress
 from segkit.engine.stop import StopRequest
+from segkit.events import Events
 from segkit.plan import Plan
 from segkit.resume import Resume
 
@@ -24,6 +25,7 @@ class Job:
     Attributes:
         workers: threads that prepare data.
         seconds: by stage.
+        events: tells plugins what happens.
     """
 
     plan: Plan
@@ -35,6 +37,7 @@ class Job:
     stop: StopRequest
     resume: Resume | None
     seconds: dict[str, float] = field(default_factory=dict)
+    events: Events = field(default_factory=Events)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -165,6 +166,7 @@ class Keeper:
             self.saved_at = time.monotonic()
         if epoch_ended:
             self.write_history(trainer)
+            self.job.events.epoch_ended(json.loads(history_line(trainer.history[-1])))
         if not trainer.finished:
             self.job.stop.check()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import types
 
 import pluggy
@@ -9,9 +10,13 @@ import pytest
 
 import segkit
 from segkit import hookspecs
+from segkit.config import Layer
 from segkit.contracts import RunInfo
 from segkit.discovery import Plugin, Registry
+from segkit.engine.progress import Progress
 from segkit.events import SILENT, Events
+from segkit.job import run_job
+from segkit.plan import make_plan, run_folder
 
 
 @pytest.fixture
@@ -108,3 +113,26 @@ def test_a_plugin_that_only_listens_loads_without_a_note():
     point = types.SimpleNamespace(name="listening", load=lambda: module)
     registry.add(Plugin("segkit-listening", "1.0", point, ("segkit-core>=0.1,<1",)))
     assert (registry.plugins[0].status, registry.plugins[0].notes) == ("ok", [])
+
+
+def test_a_job_tells_its_events(toy_registry, monkeypatch):
+    """Every epoch is told with its line of history.jsonl, and the end with summary.json; resuming is told too."""
+    monkeypatch.setattr("segkit.job.write_report", lambda *_: None)
+    heard = []
+
+    def segkit_run_started(run):
+        heard.append(("started", (run.folder / "config.toml").is_file(), run.config["train.epochs"], run.resumed))
+
+    def segkit_epoch_ended(run, record):
+        written = (run.folder / "history.jsonl").read_text().splitlines()
+        heard.append(("epoch", json.loads(written[-1]) == record))
+
+    def segkit_run_ended(run, status, summary):
+        heard.append((status, summary == json.loads((run.folder / "summary.json").read_text())))
+
+    functions = (segkit_run_started, segkit_epoch_ended, segkit_run_ended)
+    events = events_of([], good={function.__name__: function for function in functions})
+    values = {"components.arch": "net", "components.data": "squares", "run.device": "cpu", "train.epochs": 2}
+    plan = make_plan([Layer("flag", values)], toy_registry, {})
+    run_job(plan, run_folder(plan), Progress(), events=events)
+    assert heard == [("started", True, 2, False), ("epoch", True), ("epoch", True), ("finished", True)]

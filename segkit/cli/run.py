@@ -111,11 +111,12 @@ def carry_out(layers: list[Layer], registry: Registry, resume: Resume | None) ->
     plan = make_plan(layers, registry, tell=progress.message)
 
     from segkit.engine.stop import Stopped
+    from segkit.events import Events
     from segkit.job import run_job
 
     folder = resume.folder if resume else run_folder(plan)
     try:
-        return run_job(plan, folder, progress, resume)
+        return run_job(plan, folder, progress, resume, events=Events(registry.manager, progress.message))
     except Stopped as stop:
         progress.close()
         click.echo(f"{stop}; go on with: segkit run --resume {folder}", err=True)

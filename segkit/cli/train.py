@@ -41,11 +41,12 @@ def train(config: str | None, assignments: tuple[str, ...], resume: str | None, 
     plan = make_plan([*layers, *flag_layers(options), read_assignments(assignments)], registry, tell=progress.message)
 
     from segkit.engine.stop import Stopped
+    from segkit.events import Events
     from segkit.job import run_job
 
     folder = stopped.folder if stopped else run_folder(plan)
     try:
-        run_job(plan, folder, progress, stopped, only_train=True)
+        run_job(plan, folder, progress, stopped, only_train=True, events=Events(registry.manager, progress.message))
     except Stopped as stop:
         progress.close()
         click.echo(f"{stop}; go on with: segkit train --resume {folder}", err=True)
