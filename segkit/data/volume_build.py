@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -31,13 +31,18 @@ PER_LABEL = 5000
 """Voxels of one label and case that are noted: enough to centre patches on and to take percentiles from."""
 
 
+Noted = tuple[int, np.ndarray, int]
+"""A label, what is noted of some of its voxels, and how many voxels it has."""
+
+
 @dataclass(frozen=True)
 class PreparedVolume:
     """One volume, ready to be written.
 
     Attributes:
         image: (C, *size) int16; value = slopes * image + intercepts.
-        foreground: per label: label, flat places on the working grid, their values (n, C), how many there are.
+        places: per label, where its voxels are on the working grid, and how many there are.
+        samples: per label, values (n, C) of its voxels on the case's own grid, and how many there are.
         moments: by kind, of the volume on its own grid.
         sources: SHA-256 of each of the case's files.
     """
@@ -48,7 +53,8 @@ class PreparedVolume:
     intercepts: np.ndarray
     rounding_error: float
     sample: Sample
-    foreground: list[tuple[int, np.ndarray, np.ndarray, int]]
+    places: list[Noted]
+    samples: list[Noted]
     moments: dict[str, Moments]
     sources: list[str]
 
@@ -76,21 +82,19 @@ def build_volume_store(
         return prepare_volume(reader, case, dataset_name, layout, hash_once)
 
     entries: list[dict[str, Any]] = []
-    rounding_error, noted = 0.0, 0
+    rounding_error = 0.0
     with ExitStack() as stack:
         streams = {name: stack.enter_context((folder / name).open("wb")) for name in FILES}
         prepared = stack.enter_context(closing(prefetch(prepare, cases, min(workers, AT_ONCE))))
         for case, ready in zip(cases, prepared, strict=True):
             streams[IMAGES].write(ready.image.tobytes())
             streams[MASKS].write(ready.mask.tobytes())
-            places = []
-            for label, flat, values, count in ready.foreground:
-                streams[FOREGROUND].write(flat.astype(np.uint32).tobytes())
-                streams[SAMPLES].write(values.astype(np.float32).tobytes())
-                places.append([label, noted, noted + len(flat), count])
-                noted += len(flat)
+            noted = {
+                "foreground": write_noted(streams[FOREGROUND], ready.places),
+                "samples": write_noted(streams[SAMPLES], ready.samples),
+            }
             rounding_error = max(rounding_error, ready.rounding_error)
-            entries.append({**describe(case, ready), "foreground": places})
+            entries.append({**describe(case, ready), **noted})
             if progress is not None:
                 progress(len(entries), len(cases))
     body = {
@@ -103,6 +107,16 @@ def build_volume_store(
     }
     text = json.dumps({"sha256": digest(body), "body": body}, sort_keys=True)
     (folder / INDEX).write_text(text, encoding="utf-8")
+
+
+def write_noted(stream: BinaryIO, noted: Sequence[Noted]) -> list[list[int]]:
+    """Append rows to a stream; returns of each label the first row, the one after the last, and its count of voxels."""
+    found = []
+    for label, rows, count in noted:
+        start = stream.tell() // (rows[:1].nbytes or 1)
+        stream.write(rows.tobytes())
+        found.append([label, start, start + len(rows), count])
+    return found
 
 
 def describe(case: Case, ready: PreparedVolume) -> dict[str, Any]:
@@ -138,13 +152,15 @@ def prepare_volume(
     stored, slopes, intercepts, error = quantize(image)
     if stored.dtype == np.uint8:
         stored, slopes = stored.astype(np.int16), slopes / 255
-    scale = slopes.astype(np.float32), intercepts.astype(np.float32)
-    foreground = [
-        (label, flat, stored.reshape(len(stored), -1)[:, flat].T * scale[0] + scale[1], count)
-        for label, flat, count in foreground_places(mask, case.id)
+    places = [(label, flat.astype(np.uint32), count) for label, flat, count in foreground_places(mask, case.id)]
+    unit = 255 if sample.image.dtype == np.uint8 else 1
+    flat_image = sample.image.reshape(len(sample.image), -1)
+    samples = [
+        (label, flat_image[:, flat].T.astype(np.float32) / np.float32(unit), count)
+        for label, flat, count in foreground_places(sample.mask, case.id)
     ]
     kept = replace(sample, image=sample.image[:, :0], mask=None, grid=sample.shape)
-    return PreparedVolume(stored, mask, slopes, intercepts, error, kept, foreground, moments, sources)
+    return PreparedVolume(stored, mask, slopes, intercepts, error, kept, places, samples, moments, sources)
 
 
 def foreground_places(mask: np.ndarray, case_id: str) -> Iterator[tuple[int, np.ndarray, int]]:
@@ -152,9 +168,9 @@ def foreground_places(mask: np.ndarray, case_id: str) -> Iterator[tuple[int, np.
 
     Of more than PER_LABEL voxels as many are drawn, by a seed from the case's id.
     """
-    flat = mask.reshape(-1)
+    flat = np.ascontiguousarray(mask).reshape(-1)
     seed = int.from_bytes(hashlib.sha256(case_id.encode()).digest()[:8], "big")
-    for label in np.flatnonzero(np.bincount(flat, minlength=256)):
+    for label in np.flatnonzero(np.bincount(flat)):
         if label in (0, IGNORE):
             continue
         places = np.flatnonzero(flat == label)

@@ -11,6 +11,9 @@ import numpy as np
 from segkit.data.resample_labels import resample_labels
 from segkit.data.working_grid import WorkingPlanes, coarse_axis, working_shape
 
+FORMAT = 1
+"""Of the store's files; raise it when they change."""
+
 
 @dataclass(frozen=True)
 class VolumeLayout:
@@ -44,6 +47,7 @@ class VolumeLayout:
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON can hold it: part of a store's key."""
         return {
+            "format": FORMAT,
             "slices": None if self.size is None else list(self.size),
             "spacing": None if self.spacing is None else list(self.spacing),
         }

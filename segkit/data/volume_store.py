@@ -114,8 +114,8 @@ class VolumeStore:
         return self._foreground[start:stop]
 
     def foreground_values(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return values (n, C) of foreground voxels of all cases, and how many voxels each stands for (n,)."""
-        found = [row for entry in self._entries for row in entry["foreground"]]
+        """Return values (n, C) of foreground voxels on the cases' own grids, and how many each stands for (n,)."""
+        found = [row for entry in self._entries for row in entry["samples"]]
         weights = [np.full(stop - start, count / (stop - start)) for _, start, stop, count in found]
         return np.asarray(self._samples), np.concatenate(weights) if weights else np.empty(0)
 

@@ -19,6 +19,13 @@ class DataParams:
 
 
 @dataclass(frozen=True)
+class BlockParams:
+    cases: int = segkit.param(4, "Training cases of the sample.", min=1)
+    coarse: bool = segkit.param(False, "Whether slices are eight times as thick as pixels are wide.")
+    shared: bool = segkit.param(False, "Whether a patient is in two splits.")
+
+
+@dataclass(frozen=True)
 class NetParams:
     width: int = segkit.param(4, "Channels.", min=1, max=64)
     centred: bool = segkit.param(False, "Start with weights that expect images around zero.")
@@ -39,6 +46,13 @@ def segkit_datasets() -> list[segkit.Dataset]:
             params=DataParams,
             configs={"quick": "segkit_toy_configs:quick.toml"},
         ),
+        segkit.Dataset(
+            name="blocks",
+            factory="segkit_toy_volumes:Blocks",
+            summary="Blocks in noise.",
+            params=BlockParams,
+            modes={"slices": 2, "slab": 2, "patches": 3},
+        ),
         segkit.Dataset(name="cubes", factory="segkit_toy:Squares", summary="3D only.", modes={"patches": 3}),
     ]
 
@@ -53,6 +67,9 @@ def segkit_architectures() -> list[segkit.Architecture]:
             params=NetParams,
             settings="segkit_toy:settings_of_net",
             defaults={2: {"train.learning_rate": 0.05, "arch.width": 6}},
+        ),
+        segkit.Architecture(
+            name="solid", factory="segkit_toy_volumes:build_solid", summary="In 2D and 3D.", spatial_dims=(2, 3)
         ),
         segkit.Architecture(name="no-module", factory="segkit_toy:build_nothing", summary="Builds no module."),
         segkit.Architecture(name="supervised", factory="segkit_toy:build_supervised", summary="Several outputs."),
