@@ -14,7 +14,9 @@ from segkit.assemble import assemble
 from segkit.case_pictures import pictures
 from segkit.contracts import RunInfo
 from segkit.declarations import Dataset
+from segkit.engine.clock import OFF, Clock
 from segkit.engine.device import choose_device, default_workers, describe_machine, set_determinism, set_threads
+from segkit.engine.distributed import Ranks
 from segkit.engine.evaluate import evaluate
 from segkit.engine.infer import Predictor
 from segkit.engine.measure import CaseScores
@@ -34,7 +36,7 @@ from segkit.record import component_versions, summary_record
 from segkit.report import write_report
 from segkit.resume import CONFIG, ENVIRONMENT, STATE_FOLDER, Resume
 from segkit.stage import Job
-from segkit.training import keep_model, train
+from segkit.training import keep_model, shared_settings, train
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ def run_job(
 ) -> RunResult:
     """Carry out a plan: train, score, explain, report.
 
+    Started by torchrun, several processes share it: rank 0 writes and returns the result, the others an empty one.
+
     Args:
         folder: the run's directory, as `segkit.plan.run_folder` chooses it.
         resume: a run that was stopped, to go on with; its plan was made from its own config.
@@ -88,17 +92,23 @@ def run_job(
         job = start_job(plan, folder, progress, stop, resume)
         job.events = events or Events()
         announce(job)
-        start_folder(job)
-        told.enter_context(job.events.during(run_info(job)))
+        if job.ranks.leads:
+            start_folder(job)
+            told.enter_context(job.events.during(run_info(job)))
         with job.timed("data"):
             stores = open_stores(job)
-        with job.timed("train"):
-            trained = train(job, stores)
-            keep_model(job, trained, stores)
-        if only_train:
+        with job.ranks.joined(job.device):
+            job.folder = Path(job.ranks.told(str(job.folder)))
+            with job.timed("train"):
+                trained = train(job, stores)
+            if job.ranks.leads:
+                keep_model(job, trained, stores)
+            if only_train:
+                return RunResult(job.folder, {})
+            with job.timed("evaluate"):
+                scores = score(job, trained.predictor)
+        if not job.ranks.leads:
             return RunResult(job.folder, {})
-        with job.timed("evaluate"):
-            scores = score(job, trained.predictor)
         with job.timed("explain"):
             explain_run(job, trained.predictor, scores)
         summary = summary_record(
@@ -112,21 +122,25 @@ def run_job(
         )
         keep_model(job, trained, stores, summary["scores"])
         write_json(job.folder / "summary.json", summary)
-        report(job, scores)
+        with job.clock("report"):
+            report(job, scores)
+        if job.clock.runs:
+            job.clock.write(job.folder)
         shutil.rmtree(job.folder / STATE_FOLDER)
     return RunResult(job.folder, summary)
 
 
 def start_job(plan: Plan, folder: Path, progress: Progress, stop: StopRequest, resume: Resume | None) -> Job:
     """Choose the device and build the components, so that what cannot work ends before the data are touched."""
-    run = plan.config.run
-    device = choose_device(run.device)
+    run, ranks = plan.config.run, Ranks.from_environment()
+    device = ranks.own_device(choose_device(run.device))
     start_peak(device)
     set_threads(run.threads if resume is None or run.threads is not None else resume.threads)
     if run.deterministic:
         set_determinism(device)
     workers = default_workers() if run.workers is None else run.workers
-    job = Job(plan, assemble(plan), folder, device, workers, progress, stop, resume)
+    clock = Clock(device) if run.profile else OFF
+    job = Job(plan, assemble(plan), folder, device, workers, progress, stop, resume, ranks=ranks, clock=clock)
     check_run_layers(plan, job.parts.model)
     if resume is not None:
         resume.check(plan.config, environment(job))
@@ -149,6 +163,12 @@ def announce(job: Job) -> None:
     if batch_wide:
         tell(f"loss: {', '.join(batch_wide)} exists over a batch only: it depends on batch size and accumulation")
     tell(f"model: {plan.arch.full_name}, {job.parts.parameters:,} parameters, on {job.device}")
+    if job.ranks.several:
+        settings = shared_settings(plan.config.train, job.ranks)
+        tell(
+            f"processes: {job.ranks.count} share each step of {settings.batch_size} samples; "
+            f"highest learning rate {settings.learning_rate:g}"
+        )
 
 
 def start_folder(job: Job) -> None:
@@ -173,7 +193,9 @@ def run_info(job: Job) -> RunInfo:
 
 def environment(job: Job) -> dict[str, Any]:
     """What environment.json holds."""
-    return {"segkit": __version__, **describe_machine(job.device), "components": component_versions(job.plan)}
+    shared = {"processes": job.ranks.count} if job.ranks.several else {}
+    described = describe_machine(job.device)
+    return {"segkit": __version__, **described, **shared, "components": component_versions(job.plan)}
 
 
 def score(job: Job, predictor: Predictor | VolumePredictor) -> list[CaseScores]:
@@ -190,8 +212,11 @@ def score(job: Job, predictor: Predictor | VolumePredictor) -> list[CaseScores]:
         progress=job.progress,
         background=plan.config.evaluate.background,
         postprocess=postprocessing(plan.config.evaluate, plan.task),
+        ranks=job.ranks,
+        clock=job.clock,
     )
-    write_cases(job.folder / "cases.csv", scores, plan.scored_task, job.parts.metrics)
+    if job.ranks.leads:
+        write_cases(job.folder / "cases.csv", scores, plan.scored_task, job.parts.metrics)
     return scores
 
 

@@ -30,7 +30,7 @@ def open_stores(job: Job) -> Stores:
         return {split: open_split(job, split, layout) for split in ("train", "val") if job.plan.cases[split]}
     except SegkitError:
         # Nothing was trained: a directory that holds a config alone would only be in the way of the next try.
-        if job.resume is None:
+        if job.resume is None and job.ranks.leads:
             shutil.rmtree(job.folder)
         raise
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ ENVIRONMENT = "environment.json"
 STATE_FOLDER = "last"
 MAY_DIFFER = ("run.workers", "run.output", "run.save_minutes")
 """Settings that change neither weights nor scores."""
-MUST_AGREE = ("segkit", "torch", "device", "components")
+MUST_AGREE = ("segkit", "torch", "device", "processes", "components")
 """Parts of environment.json that weights depend on; threads are restored."""
 
 
@@ -51,8 +52,8 @@ class Resume:
         ]
         before = self.environment or {}
         for name in MUST_AGREE:
-            if name in before and before[name] != environment[name]:
-                differences.append(f"{name} was {describe(before[name])}, is {describe(environment[name])}")
+            if before and before.get(name) != environment.get(name):
+                differences.append(f"{name} was {describe(before.get(name))}, is {describe(environment.get(name))}")
         if differences and not self.forced:
             raise SegkitError(
                 f"{self.folder} cannot be resumed as it was: {'; '.join(differences[:5])}",
@@ -61,10 +62,10 @@ class Resume:
 
 
 def describe(value: Any) -> str:
-    """A version or a list of components, as a sentence can hold it."""
+    """A version, a number of processes or a list of components, as a sentence can hold it."""
     if isinstance(value, list):
         return ", ".join(f"{item.get('name')} {item.get('version')}" for item in value if isinstance(item, dict))
-    return str(value)
+    return "not said" if value is None else str(value)
 
 
 def open_run(folder: Path, *, forced: bool) -> Resume:
@@ -86,6 +87,30 @@ def open_run(folder: Path, *, forced: bool) -> Resume:
         if not isinstance(environment, dict):
             raise SegkitError(f"{path} is damaged: it holds no table", "delete it to go on without its checks")
     return Resume(folder, read_file(folder / CONFIG), environment, forced)
+
+
+def restarted(output: str | None, config: Config, environ: Mapping[str, str]) -> Resume | None:
+    """Return the run that this same command began before torchrun started its processes again; None where it has not.
+
+    Args:
+        output: the run directory that was asked for; runs/<name> is looked through where none was.
+    """
+    if int(environ.get("TORCHELASTIC_RESTART_COUNT", "0")) == 0:
+        return None
+    base = Path("runs") / str(config.run.name)
+    folders = [Path(output)] if output is not None else sorted(base.parent.glob(f"{glob.escape(base.name)}*"))
+    now = config.flat()
+    for folder in sorted((folder for folder in folders if (folder / CONFIG).is_file()), key=last_changed, reverse=True):
+        found = open_run(folder, forced=False)
+        same = all(now.get(name) == value for name, value in found.config.values.items() if name not in MAY_DIFFER)
+        if same and not is_finished(folder):
+            return found
+    return None
+
+
+def last_changed(folder: Path) -> float:
+    """When a run's config was written, in seconds."""
+    return (folder / CONFIG).stat().st_mtime
 
 
 def is_finished(folder: Path) -> bool:

@@ -32,6 +32,7 @@ class Run:
     autocast: Literal["auto", "none", "bfloat16", "float16"] = param("auto", "Reduced precision.")
     save_minutes: float = param(5.0, "Save the resume state this often, besides after every epoch.", min=0)
     deterministic: bool = param(False, "On CUDA: bit-reproducible operators only.")
+    profile: bool = param(False, "Write where the time goes: profile.json, and trace.json for the browser.")
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,10 @@ class Train:
         0.0, "Decay per step of the average of the weights that is validated and saved; 0: off.", min=0, max=0.99999
     )
     selection: str | None = param(None, "Metric that picks the best epoch; the first where not given.")
+    scale_with_ranks: bool = param(
+        False, "With several processes: batch size and learning rate times their number (Goyal et al. 2017)."
+    )
+    sync_batch_norm: bool = param(False, "With several processes on CUDA: batch normalisation over all of them.")
 
 
 @dataclass(frozen=True)

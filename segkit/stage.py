@@ -11,6 +11,8 @@ from pathlib import Path
 import torch
 
 from segkit.assemble import Parts
+from segkit.engine.clock import OFF, Clock
+from segkit.engine.distributed import ALONE, Ranks
 from segkit.engine.progress import Progress
 from segkit.engine.stop import StopRequest
 from segkit.events import Events
@@ -26,6 +28,8 @@ class Job:
         workers: threads that prepare data.
         seconds: by stage.
         events: tells plugins what happens.
+        ranks: this process among those that share the run.
+        clock: where time goes in detail, where that was asked for.
     """
 
     plan: Plan
@@ -38,10 +42,13 @@ class Job:
     resume: Resume | None
     seconds: dict[str, float] = field(default_factory=dict)
     events: Events = field(default_factory=Events)
+    ranks: Ranks = ALONE
+    clock: Clock = OFF
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
         """Note how long a stage takes."""
         start = time.perf_counter()
-        yield
+        with self.clock(stage):
+            yield
         self.seconds[stage] = time.perf_counter() - start

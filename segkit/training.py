@@ -18,13 +18,13 @@ from segkit.data.parts import Parts, patch_parts, slice_parts
 from segkit.data.store import Store
 from segkit.data.volume_store import VolumeStore
 from segkit.engine.checkpoint import save_model
-from segkit.engine.evaluate import validate
+from segkit.engine.distributed import Ranks
 from segkit.engine.infer import Predictor
 from segkit.engine.measure import ChosenMetric
 from segkit.engine.preprocessing import Preprocessing
 from segkit.engine.state import load_state, save_state
 from segkit.engine.train import Trainer
-from segkit.engine.validate import validate_volumes
+from segkit.engine.validate import validate_images, validate_volumes
 from segkit.engine.volumes import VolumePredictor, make_predictor
 from segkit.errors import UsageError
 from segkit.files import write_text
@@ -32,7 +32,7 @@ from segkit.plan import Plan
 from segkit.prepare import Stores
 from segkit.record import history_line, model_header
 from segkit.resume import STATE_FOLDER
-from segkit.settings import Augment
+from segkit.settings import Augment, Train
 from segkit.stage import Job
 
 
@@ -60,18 +60,23 @@ def train(job: Job, stores: Stores) -> Trained:
     preprocessing = make_preprocessing(plan, stores["train"])
     layout = torch.channels_last if plan.task.spatial_dims == 2 else torch.channels_last_3d
     model: nn.Module = job.parts.model.to(job.device).to(memory_format=layout)
+    settings = shared_settings(config.train, job.ranks)
+    if settings.sync_batch_norm and job.ranks.several:
+        model = synchronised(model, job, len(plan.cases["train"]), settings.batch_size)
     keeper = Keeper(job, {f"data of split {split}": store.fingerprint for split, store in stores.items()})
     trainer = Trainer(
         model,
         job.parts.objective,
-        make_batches(job, stores["train"], preprocessing, config.train.batch_size, config.augment),
-        config.train,
+        make_batches(job, stores["train"], preprocessing, settings.batch_size, config.augment),
+        settings,
         config.run,
         job.device,
         validate=partial(validate_on, job, stores["val"], preprocessing) if "val" in stores else None,
         select=selection(plan, job.parts.metrics),
         progress=job.progress,
         after_step=keeper,
+        ranks=job.ranks,
+        clock=job.clock,
     )
     keeper.restore(trainer)
     with job.stop.finishing_steps():
@@ -79,6 +84,31 @@ def train(job: Job, stores: Stores) -> Trained:
     best, weights = trainer.finish()
     predictor = make_predictor(best.eval(), plan.task, preprocessing, job.device, config.run.autocast)
     return Trained(predictor, preprocessing, weights)
+
+
+def shared_settings(settings: Train, ranks: Ranks) -> Train:
+    """Return the settings of a step that several processes share; its size changes only where that was asked for."""
+    if not settings.scale_with_ranks:
+        return settings
+    return replace(
+        settings, batch_size=settings.batch_size * ranks.count, learning_rate=settings.learning_rate * ranks.count
+    )
+
+
+def synchronised(model: nn.Module, job: Job, samples: int, batch_size: int) -> nn.Module:
+    """Make batch normalisation see the samples of every process; raises UsageError where one would have none."""
+    if job.device.type != "cuda":
+        raise UsageError(
+            "train.sync_batch_norm: PyTorch has it on CUDA only", "leave it out, or take another normalisation"
+        )
+    last = samples % batch_size or batch_size
+    if min(last, batch_size) < job.ranks.count:
+        raise UsageError(
+            f"train.sync_batch_norm: the last step of an epoch has {last} samples for {job.ranks.count} processes",
+            "choose another --batch-size",
+        )
+    converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    return converted
 
 
 def make_preprocessing(plan: Plan, store: Store | VolumeStore) -> Preprocessing:
@@ -112,6 +142,8 @@ def make_batches(
         normalization=preprocessing.normalization,
         device=job.device,
         workers=job.workers,
+        part=(job.ranks.rank, job.ranks.count),
+        clock=job.clock,
     )
 
 
@@ -138,8 +170,8 @@ def validate_on(
     predictor = make_predictor(model.eval(), plan.task, plain, job.device, config.run.autocast)
     if isinstance(predictor, VolumePredictor):
         assert isinstance(store, VolumeStore)
-        return validate_volumes(store, predictor, metrics, config.evaluate.validation_cases)
-    return validate(make_batches(job, store, preprocessing, 1, None), predictor, metrics)
+        return validate_volumes(store, predictor, metrics, config.evaluate.validation_cases, job.ranks)
+    return validate_images(make_batches(job, store, preprocessing, 1, None), predictor, metrics, job.ranks)
 
 
 def keep_model(job: Job, trained: Trained, stores: Stores, scores: Sequence[Mapping[str, Any]] = ()) -> None:
@@ -159,16 +191,20 @@ class Keeper:
 
     def __call__(self, trainer: Trainer) -> None:
         """Save where it is time to, and stop where that was asked for."""
+        ranks, stop = self.job.ranks, self.job.stop
         minutes = (time.monotonic() - self.saved_at) / 60
         epoch_ended = trainer.steps_in_epoch == 0
-        if epoch_ended or self.job.stop.requested or minutes >= self.job.plan.config.run.save_minutes:
-            save_state(self.folder, trainer, self.identity)
+        due = ranks.any(stop.requested or minutes >= self.job.plan.config.run.save_minutes)
+        if epoch_ended or due:
+            trainer.align()
+            if ranks.leads:
+                save_state(self.folder, trainer, self.identity)
             self.saved_at = time.monotonic()
         if epoch_ended:
             self.write_history(trainer)
             self.job.events.epoch_ended(json.loads(history_line(trainer.history[-1])))
-        if not trainer.finished:
-            self.job.stop.check()
+        if due and not trainer.finished:
+            stop.check(elsewhere=ranks.any(stop.requested))
 
     def restore(self, trainer: Trainer) -> None:
         """Bring the trainer to the saved state of a run that is resumed, and say where it goes on."""
@@ -183,6 +219,8 @@ class Keeper:
 
     def write_history(self, trainer: Trainer) -> None:
         """Write history.jsonl as the state has it."""
+        if not self.job.ranks.leads:
+            return
         write_text(self.job.folder / "history.jsonl", "".join(map(history_line, trainer.history)))
 
 

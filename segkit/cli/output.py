@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
+def leads() -> bool:
+    """Whether this process is the one that talks to the user: of several that torchrun started, the first."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def for_people() -> bool:
     """Whether stdout is a terminal, or FORCE_COLOR says to write as if it were one."""
     return _colour_forced() or sys.stdout.isatty()

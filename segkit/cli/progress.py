@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from segkit.cli.output import leads
 from segkit.engine.progress import Progress
 
 if TYPE_CHECKING:
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
 
 
 def make_progress() -> Progress:
-    """Return the watcher that suits stderr."""
+    """Return the watcher that suits stderr; one that shows nothing where another process talks to the user."""
+    if not leads():
+        return Progress()
     return LiveProgress() if sys.stderr.isatty() else PlainProgress()
 
 

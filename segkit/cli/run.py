@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from segkit.cli.completion import ComponentName
+from segkit.cli.output import leads
 from segkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ FLAG_FIELDS = {
     "workers": "run.workers",
     "output": "run.output",
     "name": "run.name",
+    "deterministic": "run.deterministic",
+    "profile": "run.profile",
 }
 """Option -> config field; types and limits are the field's, checked in one place."""
 OPTION_NAMES = {"learning_rate": "--lr"}
@@ -67,6 +71,10 @@ OPTION_NAMES = {"learning_rate": "--lr"}
 @click.option("--name", metavar="TEXT", help="Name of the run.")
 @click.option("--config", metavar="FILE", help="Config file, or DATASET:NAME for one shipped with a dataset.")
 @click.option("--set", "assignments", metavar="KIND.PARAM=VALUE", multiple=True, help="Set any config field or param.")
+@click.option(
+    "--deterministic", is_flag=True, default=None, help="On CUDA: bit-reproducible operators only, or a refusal."
+)
+@click.option("--profile", is_flag=True, default=None, help="Write where the time goes: profile.json, trace.json.")
 @click.option("--resume", metavar="RUN", help="Go on with a run that was stopped, in its directory.")
 @click.option("--force", is_flag=True, help="Resume though settings, data or versions differ.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
@@ -84,6 +92,7 @@ def run(
     segkit run --arch unet --data isic
     segkit run --config runs/unet-isic/config.toml --seed 1
     segkit run --resume runs/unet-isic
+    torchrun --nproc-per-node 4 -m segkit run --arch unet --data isic
     """
     from segkit.cli.registry import load_registry
     from segkit.config import read_assignments
@@ -99,13 +108,16 @@ def run(
     registry = load_registry()
     layers = [stopped.config] if stopped else [read_config(config, registry)] if config else []
     layers += [*flag_layers(options), read_assignments(assignments)]
-    show_result(carry_out(layers, registry, stopped), as_json=as_json)
+    result = carry_out(layers, registry, stopped)
+    if leads():
+        show_result(result, as_json=as_json)
 
 
 def carry_out(layers: list[Layer], registry: Registry, resume: Resume | None) -> RunResult:
     """Plan and run; where the run is stopped, say how to go on and exit with 130 (Ctrl-C) or 143 (SIGTERM)."""
     from segkit.cli.progress import make_progress
     from segkit.plan import make_plan, run_folder
+    from segkit.resume import restarted
 
     progress = make_progress()
     plan = make_plan(layers, registry, tell=progress.message)
@@ -114,7 +126,9 @@ def carry_out(layers: list[Layer], registry: Registry, resume: Resume | None) ->
     from segkit.events import Events
     from segkit.job import run_job
 
-    folder = resume.folder if resume else run_folder(plan)
+    resume = resume or restarted(plan.output, plan.config, os.environ)
+    # Of several processes the first one chooses the directory and tells the others.
+    folder = resume.folder if resume else run_folder(plan) if leads() else Path("not-chosen-yet")
     try:
         return run_job(plan, folder, progress, resume, events=Events(registry.manager, progress.message))
     except Stopped as stop:

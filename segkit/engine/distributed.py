@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 import torch
 from torch import distributed, nn
 
+from segkit.errors import SegkitError, UsageError
+
 T = TypeVar("T")
 
 PATIENCE = timedelta(hours=1)
@@ -53,6 +55,17 @@ class Ranks:
         """Whether this process writes files and talks to the user."""
         return self.rank == 0
 
+    def own_device(self, device: torch.device) -> torch.device:
+        """Return the device of this process: the CUDA device of its number on its machine where no number was said."""
+        if not self.several or str(device) != "cuda":
+            return device
+        if self.local >= torch.cuda.device_count():
+            raise UsageError(
+                f"process {self.local} of this machine has no CUDA device: there are {torch.cuda.device_count()}",
+                "give torchrun a smaller --nproc-per-node, or say --device cpu",
+            )
+        return torch.device("cuda", self.local)
+
     @contextmanager
     def joined(self, device: torch.device) -> Iterator[None]:
         """Meet the others; until the block ends they can be talked to."""
@@ -60,7 +73,10 @@ class Ranks:
             yield
             return
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-        distributed.init_process_group(backend, timeout=PATIENCE)
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
+        with reachable():
+            distributed.init_process_group(backend, timeout=PATIENCE)
         try:
             yield
         finally:
@@ -75,7 +91,8 @@ class Ranks:
         if not self.several:
             return list(items)
         parts: list[Any] = [None] * self.count
-        distributed.all_gather_object(parts, list(items))
+        with reachable():
+            distributed.all_gather_object(parts, list(items))
         return [item for part in parts for item in part]
 
     def told(self, value: T) -> T:
@@ -83,7 +100,8 @@ class Ranks:
         if not self.several:
             return value
         carried = [value]
-        distributed.broadcast_object_list(carried, src=0)
+        with reachable():
+            distributed.broadcast_object_list(carried, src=0)
         return carried[0]
 
     def any(self, flag: bool) -> bool:
@@ -91,7 +109,8 @@ class Ranks:
         if not self.several:
             return flag
         asked = torch.tensor([flag], dtype=torch.int32)
-        distributed.all_reduce(asked, distributed.ReduceOp.MAX)
+        with reachable():
+            distributed.all_reduce(asked, distributed.ReduceOp.MAX)
         return bool(asked.item())
 
     def add(self, tensor: torch.Tensor) -> torch.Tensor:
@@ -99,7 +118,8 @@ class Ranks:
         if not self.several:
             return tensor
         total = tensor.clone()
-        distributed.all_reduce(total)
+        with reachable():
+            distributed.all_reduce(total)
         return total
 
     def add_gradients(self, model: nn.Module) -> None:
@@ -109,7 +129,8 @@ class Ranks:
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         # A parameter that no rank has used must stay without a gradient, or weight decay would move it.
         used = torch.tensor([parameter.grad is not None for parameter in trained], dtype=torch.int32)
-        distributed.all_reduce(used, distributed.ReduceOp.MAX)
+        with reachable():
+            distributed.all_reduce(used, distributed.ReduceOp.MAX)
         shared = [parameter for parameter, is_used in zip(trained, used.tolist(), strict=True) if is_used]
         for parameter in shared:
             if parameter.grad is None:
@@ -121,7 +142,8 @@ class Ranks:
         for gradients in by_type.values():
             # One message for all of them: a message each would be mostly waiting.
             flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
-            distributed.all_reduce(flat)
+            with reachable():
+                distributed.all_reduce(flat)
             for gradient, total in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
                 gradient.copy_(total.view_as(gradient))
 
@@ -129,11 +151,23 @@ class Ranks:
         """Give every rank the weights and buffers of rank 0: batch normalisation's averages differ between them."""
         if not self.several:
             return
-        with torch.no_grad():
+        with torch.no_grad(), reachable():
             for tensor in model.state_dict().values():
                 carried = tensor.contiguous()
                 distributed.broadcast(carried, src=0)
                 tensor.copy_(carried)
+
+
+@contextmanager
+def reachable() -> Iterator[None]:
+    """Turn the failure to reach another process into a sentence; why that one ended, it says itself."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise SegkitError(
+            f"another process of the run does not answer: {str(error).splitlines()[0][:200]}",
+            "look for its own message; torchrun --max-restarts N goes on from the last saved state",
+        ) from error
 
 
 ALONE = Ranks()

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from segkit.data.batches import Batches
 from segkit.data.case import Case, Sample
 from segkit.data.check import check_sample
 from segkit.data.dataset import DatasetReader
 from segkit.data.prefetch import prefetch
 from segkit.data.reading import read_at
-from segkit.data.store import Store
-from segkit.engine.infer import Predictor, decode
+from segkit.engine.clock import OFF, Clock
+from segkit.engine.distributed import ALONE, Ranks
+from segkit.engine.infer import Predictor
 from segkit.engine.measure import CaseScores, ChosenMetric, reference_digest, score_case
 from segkit.engine.predictions import read_labels as read_labels
 from segkit.engine.predictions import write_prediction
@@ -36,6 +36,8 @@ def evaluate(
     progress: Progress,
     background: bool = False,
     postprocess: Callable[[np.ndarray], np.ndarray] | None = None,
+    ranks: Ranks = ALONE,
+    clock: Clock = OFF,
 ) -> list[CaseScores]:
     """Predict and score every case; returns the scores in the order of the case ids.
 
@@ -43,26 +45,30 @@ def evaluate(
         predictions: folder for the predicted label maps; None to keep none.
         background: score label 0 as a class as well, the first one.
         postprocess: changes a predicted label map (*S) before it is scored and kept.
+        ranks: the processes that share the cases; each returns the scores of all.
+        clock: told what the network and what the metrics take.
 
     Raises:
         SegkitError: a case cannot be read or has no mask.
     """
     scores = []
-    ordered = sorted(cases, key=lambda case: case.id)
+    ordered = ranks.share(sorted(cases, key=lambda case: case.id))
     samples = read_ahead(reader, ordered, predictor, dataset_name, workers)
-    progress.start("evaluate", len(cases), "cases")
+    progress.start("evaluate", len(ordered), "cases")
     for case, sample in zip(ordered, samples, strict=True):
         if sample.mask is None:
             raise SegkitError(f"case {case.id} has no mask", "score a split whose cases all have one")
-        labels = predictor.labels(sample.image, sample.shape, sample.spacing)
-        labels = labels if postprocess is None else postprocess(labels)
-        row = score_case(case, labels, sample.mask, sample.spacing, reader.task, metrics, background=background)
+        with clock("inference"):
+            labels = predictor.labels(sample.image, sample.shape, sample.spacing)
+            labels = labels if postprocess is None else postprocess(labels)
+        with clock("metrics"):
+            row = score_case(case, labels, sample.mask, sample.spacing, reader.task, metrics, background=background)
         scores.append(replace(row, reference_digest=reference_digest(sample.mask, sample.spacing)))
         if predictions is not None:
             write_prediction(reader, predictions, case, labels, sample)
         progress.advance()
     progress.finish()
-    return scores
+    return sorted(ranks.gather(scores), key=lambda row: row.case)
 
 
 def read_ahead(
@@ -86,28 +92,3 @@ def read_whole(reader: DatasetReader, case: Case, dataset_name: str) -> Sample:
     sample = reader.read(case)
     check_sample(sample, case, reader.task, dataset_name)
     return sample
-
-
-def validate(batches: Batches, predictor: Predictor, metrics: Sequence[ChosenMetric]) -> dict[str, float]:
-    """Score a model on a store's working grid, for curves and selection only.
-
-    Args:
-        batches: the validation split, one case a batch, not augmented.
-
-    Returns:
-        The mean over cases and classes of each metric's finite values, such as {"dice@store": 0.71}.
-    """
-    store = batches.store
-    assert isinstance(store, Store)
-    rows = []
-    for batch in batches.epoch(0):
-        case = store.cases[int(batch.indices[0])]
-        labels = decode(predictor.scores(batch.images, store.size)[0], predictor.task)
-        mask = batch.masks[0].cpu().numpy()
-        rows.append(score_case(Case(case.id, case.group), labels, mask, None, predictor.task, metrics))
-    means = {}
-    for metric in metrics:
-        values = np.stack([row.values[metric.name] for row in rows])
-        finite = values[np.isfinite(values)]
-        means[f"{metric.name}@store"] = float(finite.mean()) if finite.size else float("nan")
-    return means

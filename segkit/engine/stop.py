@@ -64,10 +64,10 @@ class StopRequest:
         """Whether the block should save and call `check`."""
         return self._signal is not None
 
-    def check(self) -> None:
-        """Raise Stopped where a stop was requested."""
-        if self._signal is not None:
-            raise Stopped(self._signal)
+    def check(self, *, elsewhere: bool = False) -> None:
+        """Raise Stopped where a stop was requested, of this process or, `elsewhere`, of another one of the run."""
+        if self._signal is not None or elsewhere:
+            raise Stopped(self._signal or signal.SIGTERM)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if not self._finishing or self._signal is not None:

@@ -151,6 +151,7 @@ class Trainer:
 
     def end_epoch(self) -> Record:
         """Validate and return the epoch's record."""
+        self.align()
         samples = self.batches.samples
         loss, terms = self.means(self.total, self.terms, samples)
         record: Record = {
@@ -231,6 +232,12 @@ class Trainer:
     def current_model(self) -> nn.Module:
         """The model that is validated and saved: the running average of the weights where there is one."""
         return self.average.model if self.average is not None else self.model
+
+    def align(self) -> None:
+        """Give every rank the weights and buffers of the first, whose batch normalisation has seen other samples."""
+        self.ranks.copy_from_first(self.model)
+        if self.average is not None:
+            self.ranks.copy_from_first(self.average.model)
 
     def note_best(self, epoch: int, scores: dict[str, float]) -> None:
         """Keep the weights where this epoch is the best so far by the selection metric."""

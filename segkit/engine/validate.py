@@ -1,4 +1,4 @@
-"""Score a model on the volumes of a store, for curves and selection only."""
+"""Score a model on a store's working grid, for curves and selection only."""
 
 from __future__ import annotations
 
@@ -7,16 +7,47 @@ from dataclasses import replace
 
 import numpy as np
 
+from segkit.data.batches import Batches
 from segkit.data.case import Case
 from segkit.data.grid import nearest_indices
 from segkit.data.intensities import PER_CASE
+from segkit.data.store import Store
 from segkit.data.volume_store import VolumeStore
+from segkit.engine.distributed import ALONE, Ranks
+from segkit.engine.infer import Predictor, decode
 from segkit.engine.measure import CaseScores, ChosenMetric, score_case
 from segkit.engine.volumes import VolumePredictor
 
 
+def validate_images(
+    batches: Batches, predictor: Predictor, metrics: Sequence[ChosenMetric], ranks: Ranks = ALONE
+) -> dict[str, float]:
+    """Score a model on the images of a store.
+
+    Args:
+        batches: the validation split, one case a batch, not augmented; of several ranks, this one's.
+
+    Returns:
+        The mean over cases and classes of each metric's finite values, such as {"dice@store": 0.71}.
+    """
+    store = batches.store
+    assert isinstance(store, Store)
+    rows = []
+    for batch in batches.epoch(0):
+        index = int(batch.indices[0])
+        found = store.cases[index]
+        labels = decode(predictor.scores(batch.images, store.size)[0], predictor.task)
+        mask, case = batch.masks[0].cpu().numpy(), Case(found.id, found.group)
+        rows.append((index, score_case(case, labels, mask, None, predictor.task, metrics)))
+    return means(ranks.gather(rows), metrics)
+
+
 def validate_volumes(
-    store: VolumeStore, predictor: VolumePredictor, metrics: Sequence[ChosenMetric], limit: int
+    store: VolumeStore,
+    predictor: VolumePredictor,
+    metrics: Sequence[ChosenMetric],
+    limit: int,
+    ranks: Ranks = ALONE,
 ) -> dict[str, float]:
     """Score a model on the working grid of whole volumes, by the slices or windows that it is applied by.
 
@@ -30,7 +61,7 @@ def validate_volumes(
     kind = predictor.normalization.kind
     task = replace(predictor.task, in_channels=store.channels, spatial_dims=3)
     rows = []
-    for index in nearest_indices(len(store), min(limit, len(store))).tolist():
+    for index in ranks.share(nearest_indices(len(store), min(limit, len(store))).tolist()):
         found = store.cases[index]
         # Each case's own numbers are those of the volume on its own grid, as in training.
         numbers = store.moments(index, kind) if kind in PER_CASE else None
@@ -38,8 +69,14 @@ def validate_volumes(
         bound = replace(predictor, preprocessing=replace(predictor.preprocessing, normalization=normalization))
         labels = bound.labels(store.values(index), spacing=found.working_spacing)
         case, mask = Case(found.id, found.group), np.array(store.mask(index))
-        rows.append(score_case(case, labels, mask, found.working_spacing, task, metrics))
-    return {f"{metric.name}@store": mean_of(rows, metric.name) for metric in metrics}
+        rows.append((index, score_case(case, labels, mask, found.working_spacing, task, metrics)))
+    return means(ranks.gather(rows), metrics)
+
+
+def means(rows: Sequence[tuple[int, CaseScores]], metrics: Sequence[ChosenMetric]) -> dict[str, float]:
+    """Return each metric's mean, the cases in the store's order: a sum's last bits depend on it."""
+    ordered = [row for _, row in sorted(rows, key=lambda item: item[0])]
+    return {f"{metric.name}@store": mean_of(ordered, metric.name) for metric in metrics}
 
 
 def mean_of(rows: Sequence[CaseScores], metric: str) -> float:

@@ -51,7 +51,7 @@ def test_every_option_reaches_its_field(segkit_run) -> None:
     options = {
         "--loss": ("bernoulli", "components.loss", "segkit-toy:bernoulli"),
         "--metric": ("overlap", "components.metrics", ["segkit-toy:overlap"]),
-        "--explain": ("none", "components.explainers", ["none"]),
+        "--explain": ("none", "components.explainers", []),
         "--size": ("16x24", "data.size", [16, 24]),
         "--batch-size": ("3", "train.batch_size", 3),
         "--lr": ("0.01", "train.learning_rate", 0.01),
