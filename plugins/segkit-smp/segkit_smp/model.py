@@ -21,6 +21,9 @@ PER_STAGE = ("unet", "unetplusplus", "manet")
 SMALLEST_MAP = {"pan": 8}
 """Cells a side that a decoder needs of the encoder's last map; two where nothing is said."""
 
+HALVINGS = {"dpt": 1}
+"""How often a decoder halves the encoder's last map once more."""
+
 
 class BatchNorm(nn.BatchNorm2d):
     """Batch normalisation that also trains on a batch with one value per channel, by its running statistics."""
@@ -41,12 +44,12 @@ class Bridged(nn.Module):
         size_minimum: smallest side.
     """
 
-    def __init__(self, network: nn.Module, smallest_map: int = 2) -> None:
+    def __init__(self, network: nn.Module, smallest_map: int = 2, halvings: int = 0) -> None:
         super().__init__()
         self.network = network
         self.middle = nn.Identity()
         self.last = nn.Identity()
-        self.size_multiple = int(network.encoder.output_stride)  # type: ignore[union-attr, arg-type]
+        self.size_multiple = int(network.encoder.output_stride) * 2**halvings  # type: ignore[union-attr, arg-type]
         self.size_minimum = smallest_map * self.size_multiple
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -105,7 +108,7 @@ def build(task: Task, params: Any, *, name: str) -> Bridged:
         if not timms:
             network.encoder.set_in_channels(task.in_channels, pretrained=True)
     use_running_statistics_of_one(network)
-    return Bridged(network, SMALLEST_MAP.get(name, 2))
+    return Bridged(network, SMALLEST_MAP.get(name, 2), HALVINGS.get(name, 0))
 
 
 def attempt(make: Callable[[], Any], encoder: str, name: str) -> Any:
