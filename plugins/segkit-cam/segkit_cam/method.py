@@ -127,18 +127,29 @@ def size_of(convolution: Convolution) -> str:
 
 
 def same(own: torch.Tensor, logits: torch.Tensor) -> bool:
-    """Whether what a head gave, cropped or resized, is the logits."""
-    if all(mine >= wanted for mine, wanted in zip(own.shape[2:], logits.shape[2:], strict=True)):
-        middle = [(mine - wanted) // 2 for mine, wanted in zip(own.shape[2:], logits.shape[2:], strict=True)]
-        if any(close(crop(own, start, logits.shape[2:]), logits) for start in ([0] * len(middle), middle)):
-            return True
-    if own.shape[2:] == logits.shape[2:]:
+    """Whether what a head gave is the logits: as it is, cropped, resized, or enlarged and then cropped."""
+    size = logits.shape[2:]
+    if cropped_alike(own, logits):
+        return True
+    if own.shape[2:] == size:
         return False
     mode = "bilinear" if own.ndim == 4 else "trilinear"
+    times = [-(-wanted // mine) for mine, wanted in zip(own.shape[2:], size, strict=True)]
+    enlarged = [mine * factor for mine, factor in zip(own.shape[2:], times, strict=True)]
     return any(
-        close(functional.interpolate(own, size=logits.shape[2:], mode=mode, align_corners=aligned), logits)
+        cropped_alike(functional.interpolate(own, size=grid, mode=mode, align_corners=aligned), logits)
+        for grid in (list(size), enlarged)
         for aligned in (False, True)
     )
+
+
+def cropped_alike(own: torch.Tensor, logits: torch.Tensor) -> bool:
+    """Whether the logits are a map's start or middle."""
+    size = logits.shape[2:]
+    if any(mine < wanted for mine, wanted in zip(own.shape[2:], size, strict=True)):
+        return False
+    middle = [(mine - wanted) // 2 for mine, wanted in zip(own.shape[2:], size, strict=True)]
+    return any(close(crop(own, start, size), logits) for start in ([0] * len(middle), middle))
 
 
 def close(own: torch.Tensor, logits: torch.Tensor) -> bool:
