@@ -13,6 +13,7 @@ from segkit.cli.groups import Group
     cls=Group,
     modules={
         "check": "segkit.cli.check:check",
+        "compare": "segkit.cli.compare:compare",
         "data": "segkit.cli.data:data",
         "doctor": "segkit.cli.doctor:doctor",
         "evaluate": "segkit.cli.evaluate:evaluate",

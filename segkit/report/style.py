@@ -7,9 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from segkit.report.record import RunRecord
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -22,6 +20,18 @@ PLOT_SIZE = (4.5, 3.2)
 FOOTER_MARGIN, FOOTER_LINE, LEGEND_LINE = 0.06, 0.16, 0.3
 """Inches below the plots."""
 DISCLAIMER = "for research, not for diagnosis"
+
+
+class Titled(Protocol):
+    """What a figure is from: a run, or a comparison of several."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def notice(self) -> str:
+        """The warning that generated data carries everywhere; "" for real data."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +125,7 @@ def figure_style(theme: Theme) -> Iterator[None]:
         yield
 
 
-def new_plot(record: RunRecord, title: str, theme: Theme) -> tuple[Figure, Axes]:
+def new_plot(record: Titled, title: str, theme: Theme) -> tuple[Figure, Axes]:
     """Return a figure of one plot with the run's title, notice and footer."""
     figure = new_figure(record, theme, PLOT_SIZE)
     axes = figure.add_subplot()
@@ -123,7 +133,7 @@ def new_plot(record: RunRecord, title: str, theme: Theme) -> tuple[Figure, Axes]
     return figure, axes
 
 
-def new_figure(record: RunRecord, theme: Theme, size: tuple[float, float], legend: Sequence[Artist] = ()) -> Figure:
+def new_figure(record: Titled, theme: Theme, size: tuple[float, float], legend: Sequence[Artist] = ()) -> Figure:
     """Return an empty figure whose footer says what run it is from and what it is good for.
 
     Args:

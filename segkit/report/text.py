@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 UNDEFINED = "–"
+MINUS = "−"
 
 
 def number(value: float | None, unit: str = "") -> str:
@@ -20,6 +21,35 @@ def number(value: float | None, unit: str = "") -> str:
 def interval(low: float | None, high: float | None) -> str:
     """Write an interval: "0.750 to 0.830"; a dash where undefined."""
     return UNDEFINED if low is None or high is None else f"{number(low)} to {number(high)}"
+
+
+def signed(value: float | None, unit: str = "") -> str:
+    """Write a difference with its sign: "+0.021", "−0.0021"; small ones keep two digits; a dash where undefined."""
+    if value is None or math.isnan(value):
+        return UNDEFINED
+    size = abs(value)
+    written = f"{size:.5f}" if size < 0.001 else f"{size:.4f}" if size < 0.01 else number(size)
+    sign = "" if not float(written.replace("∞", "inf")) else "+" if value > 0 else MINUS
+    return f"{sign}{written if sign else '0.000'}" + (f" {unit}" if unit else "")
+
+
+def signed_interval(low: float | None, high: float | None) -> str:
+    """Write an interval of a difference: "−0.010 to +0.030"; a dash where undefined."""
+    return UNDEFINED if low is None or high is None else f"{signed(low)} to {signed(high)}"
+
+
+def probability(value: float | None) -> str:
+    """Write a p-value: three decimals, "< 0.001" below them."""
+    if value is None:
+        return UNDEFINED
+    return "< 0.001" if value < 0.0005 else f"{value:.3f}"
+
+
+def memory(value: int | None) -> str:
+    """Write an amount of memory: "312 MB", "1.4 GB"; a dash where unknown."""
+    if value is None:
+        return UNDEFINED
+    return f"{value / 1e9:.1f} GB" if value >= 1e9 else f"{value / 1e6:.0f} MB"
 
 
 def count(value: int) -> str:

@@ -44,8 +44,8 @@ def write_report(
     for left_over in figures.glob("case-[0-9]*.png"):
         left_over.unlink()
 
-    curves = [_draw(plot, figures) for plot in curve_plots(record)]
-    distributions = [_draw(plot, figures) for plot in distribution_plots(record)]
+    curves = [draw_plot(plot, figures) for plot in curve_plots(record)]
+    distributions = [draw_plot(plot, figures) for plot in distribution_plots(record)]
     overlays = [make_overlay(picture) for picture in pictures]
     for number, (picture, overlay) in enumerate(zip(pictures, overlays, strict=True), start=1):
         label = re.sub(r"[^a-z0-9]+", "-", picture.label.lower()).strip("-")
@@ -60,7 +60,7 @@ def write_report(
     return page
 
 
-def _draw(plot: Plot, folder: Path) -> PlotFiles:
+def draw_plot(plot: Plot, folder: Path) -> PlotFiles:
     """Draw a plot in both themes; the light one is also kept as a file."""
     files = PlotFiles(plot.alt, light=plot.png(LIGHT), dark=plot.png(DARK))
     _write_bytes(folder / f"{plot.name}.png", files.light)

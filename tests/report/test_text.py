@@ -34,6 +34,31 @@ def test_count_separates_thousands():
     assert text.count(4_400_000).split() == ["4", "400", "000"]
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.0213, "+0.021"),
+        (-0.0213, "−0.021"),
+        (0.00213, "+0.0021"),
+        (-0.000213, "−0.00021"),
+        (0.0, "0.000"),
+        (-1e-9, "0.000"),
+        (-12.345, "−12.35"),
+        (math.inf, "+∞"),
+        (None, "–"),
+    ],
+)
+def test_differences_have_a_sign(value, shown):
+    """A difference says which way it goes, unless it rounds to nothing."""
+    assert text.signed(value) == shown
+
+
+def test_probabilities_and_memory():
+    """A p-value is never written as 0; memory in the unit that fits."""
+    assert [text.probability(value) for value in (0.0321, 0.00049, 1.0, None)] == ["0.032", "< 0.001", "1.000", "–"]
+    assert [text.memory(value) for value in (793_477_120, 2_340_000_000, None)] == ["793 MB", "2.3 GB", "–"]
+
+
 def test_interval_needs_both_ends():
     """An interval with an undefined end is undefined."""
     assert text.interval(0.7, 0.9) == "0.700 to 0.900"

@@ -1,0 +1,228 @@
+"""`segkit compare`: which model is better, by how much, and is it sure."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from segkit.cli import output as out
+from segkit.cli.completion import ComponentName
+from segkit.cli.run import FLAG_FIELDS, flag_layers
+from segkit.cli.run import run as run_command
+from segkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from segkit.comparison.compose import ComparisonResult
+    from segkit.comparison.grid import Axis, Grid
+    from segkit.discovery import Registry
+    from segkit.engine.progress import Progress
+
+AXES = {"arch": "components.arch", "loss": "components.loss"}
+"""Options that may be given several times: models are all combinations of their values."""
+OWN = ("output", "name", *AXES)
+COLUMNS = ("rank", "model", "mean", "ci_low", "ci_high", "n", "seeds", "seed_std")
+COSTS = ("parameters", "train_seconds", "seconds_per_case", "peak_memory")
+
+
+def shared_options() -> list[click.Parameter]:
+    """The options of `segkit run` that all models take alike."""
+    return [option for option in run_command.params if option.name in FLAG_FIELDS and option.name not in OWN]
+
+
+@click.command()
+@click.argument("runs", metavar="[RUN...]", nargs=-1)
+@click.option("--arch", type=ComponentName("arch"), multiple=True, help="Architecture, repeatable.")
+@click.option(
+    "--loss",
+    type=ComponentName("loss", terms=True),
+    multiple=True,
+    metavar="SUM",
+    help="Loss or sum of losses, repeatable.",
+)
+@click.option(
+    "--vary", multiple=True, metavar="KIND.PARAM=VALUE", help="A setting that models differ in, repeatable per value."
+)
+@click.option("--seeds", type=click.IntRange(1, 1000), default=1, help="Train every model with so many seeds.")
+@click.option("--folds", type=click.IntRange(2, 1000), help="Cross-validate, if the dataset deals out folds.")
+@click.option("--config", metavar="FILE", help="Config file of all models, or DATASET:NAME.")
+@click.option(
+    "--set",
+    "assignments",
+    metavar="[NAME:]KIND.PARAM=VALUE",
+    multiple=True,
+    help="Set any config field or param, of all models or of those that NAME is a part of.",
+)
+@click.option("--output", metavar="DIR", help="The comparison's directory; comparisons/NAME where not given.")
+@click.option("--name", metavar="TEXT", help="Name of the comparison.")
+@click.option("--anonymous", is_flag=True, help="Show numbers in the place of case ids and groups.")
+@out.json_option
+def compare(
+    runs: tuple[str, ...],
+    output: str | None,
+    name: str | None,
+    anonymous: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Say which model is better, by how much, and whether that is sure.
+
+    Either trains what is not there yet, and the same command goes on where it was stopped, or takes finished runs.
+
+    \b
+    segkit compare --arch unet --arch unetpp --data isic --seeds 3
+    segkit compare --arch unet --loss dice --loss "bce + dice" --data isic
+    segkit compare --arch unet --vary arch.depth=3 --vary arch.depth=5 --data isic
+    segkit compare runs/unet-isic runs/unetpp-isic
+    """
+    from segkit.cli.progress import make_progress
+    from segkit.cli.registry import load_registry
+    from segkit.comparison.compose import comparison_folder, write_comparison
+    from segkit.comparison.models import group_runs
+    from segkit.comparison.runs import read_runs
+
+    given = [name for name, value in options.items() if value not in (None, (), 1)]
+    grid_options = [name for name in given if name != "data_root"]
+    if runs and grid_options:
+        raise UsageError(
+            f"finished runs and --{grid_options[0].replace('_', '-')} were both given",
+            "compare finished runs, or name what to train",
+        )
+    registry = load_registry()
+    progress = make_progress()
+    try:
+        if runs:
+            models = group_runs(read_runs(map(Path, runs)))
+            folder, title = comparison_folder(name, output, models)
+        else:
+            models, folder, title = trained(options, registry, progress, name, output)
+        result = write_comparison(
+            models,
+            folder,
+            title,
+            registry,
+            data_root=options["data_root"],
+            anonymous=anonymous,
+            tell=progress.message,
+        )
+    finally:
+        progress.close()
+    show(result, as_json=as_json)
+
+
+compare.params.extend(shared_options())
+
+
+def trained(
+    options: dict[str, Any], registry: Registry, progress: Progress, name: str | None, output: str | None
+) -> tuple[Any, Path, str]:
+    """Train what is not there yet; where that is stopped, say how to go on and exit with 130 or 143."""
+    from segkit.comparison.grid import grid_folder, plan_grid, train_missing
+    from segkit.engine.stop import Stopped
+
+    cells = plan_grid(read_grid(options, registry), registry, tell=progress.message)
+    folder, title = grid_folder(cells, name, output)
+    try:
+        return train_missing(cells, folder, progress), folder, title
+    except Stopped as stop:
+        progress.close()
+        click.echo(f"{stop}; the same command goes on where it was", err=True)
+        sys.exit(stop.exit_code)
+
+
+def read_grid(options: dict[str, Any], registry: Registry) -> Grid:
+    """Turn the options into a grid."""
+    from segkit.comparison.grid import Axis, Grid
+    from segkit.config import read_assignments
+    from segkit.plan import read_config
+
+    config, assignments = options["config"], options["assignments"]
+    layers = [read_config(config, registry)] if config else []
+    layers += flag_layers({name: value for name, value in options.items() if name in FLAG_FIELDS and name not in OWN})
+    layers.append(read_assignments(text for text in assignments if not own_name(text)))
+    own: dict[str, list[str]] = {}
+    for text in assignments:
+        if name := own_name(text):
+            own.setdefault(name, []).append(text.partition(":")[2])
+    axes = [Axis(f"--{option}", setting, options[option]) for option, setting in AXES.items() if options[option]]
+    axes += varied(options["vary"])
+    return Grid(
+        layers,
+        axes,
+        seeds=options["seeds"],
+        folds=options["folds"],
+        own={name: read_assignments(texts) for name, texts in own.items()},
+    )
+
+
+def own_name(assignment: str) -> str:
+    """The part before the colon of NAME:KIND.PARAM=VALUE; "" where there is none."""
+    head = assignment.partition("=")[0]
+    return head.partition(":")[0].strip() if ":" in head else ""
+
+
+def varied(texts: Sequence[str]) -> list[Axis]:
+    """One axis per setting named with --vary."""
+    from segkit.comparison.grid import Axis
+
+    values: dict[str, list[str]] = {}
+    for text in texts:
+        setting, equals, value = text.partition("=")
+        if not equals or "." not in setting:
+            raise UsageError(f"--vary {text!r} is not KIND.PARAM=VALUE", "write for instance --vary arch.depth=4")
+        values.setdefault(setting.strip(), []).append(value.strip())
+    return [Axis("--vary", setting, tuple(found)) for setting, found in values.items()]
+
+
+def show(result: ComparisonResult, *, as_json: bool) -> None:
+    """Print the answer, the table of models and where the page is."""
+    record = result.record
+    if as_json:
+        out.print_json(record)
+        return
+    if out.for_people():
+        show_table(record)
+    else:
+        main = main_rows(record)
+        out.print_line(*COLUMNS, *COSTS)
+        for row, model in main:
+            costs = [model[name] for name in COSTS[:-1]] + [model["peak_memory"]["process"]]
+            out.print_line(*("" if value is None else str(value) for value in [*(row[key] for key in COLUMNS), *costs]))
+    click.echo(record["headline"])
+    click.echo(f"report: {result.report}")
+
+
+def main_rows(record: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """The main score of each model with what it costs, the best first."""
+    overall = record["scores"][0]["class"]
+    models = {model["label"]: model for model in record["models"]}
+    rows = [row for row in record["scores"] if (row["metric"], row["class"]) == (record["main_metric"], overall)]
+    return sorted(((row, models[row["model"]]) for row in rows), key=lambda pair: pair[0]["rank"])
+
+
+def show_table(record: dict[str, Any]) -> None:
+    """Print models and differences as people read them."""
+    from segkit.report import text
+
+    rows = [
+        [
+            str(row["rank"]),
+            row["model"],
+            text.number(row["mean"]),
+            text.interval(row["ci_low"], row["ci_high"]),
+            text.number(row["seed_std"]) if row["seeds"] > 1 else "one seed",
+            text.count(model["parameters"]) if model["parameters"] else text.UNDEFINED,
+            text.duration(model["train_seconds"]) if model["train_seconds"] is not None else text.UNDEFINED,
+            text.memory(model["peak_memory"]["process"]),
+        ]
+        for row, model in main_rows(record)
+    ]
+    head = ("", "model", f"mean {record['main_metric']}", "95 % interval", "SD of seeds", "parameters", "training")
+    out.print_table((*head, "memory"), rows)
+    overall = record["scores"][0]["class"]
+    for pair in record["differences"]:
+        if (pair["metric"], pair["class"]) == (record["main_metric"], overall):
+            click.echo(pair["sentence"])

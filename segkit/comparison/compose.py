@@ -1,0 +1,147 @@
+"""A comparison from finished runs to its page: read, checked, compared, written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from segkit.comparison.alike import check_alike
+from segkit.comparison.analysis import Analysis, analyse, anonymised, most_disagreed
+from segkit.comparison.models import ComparedModel, gather
+from segkit.comparison.page import PAGE, write_page
+from segkit.comparison.results import write_results
+from segkit.comparison.runs import FinishedRun
+from segkit.discovery import Registry
+from segkit.errors import SegkitError
+from segkit.finished import ScoredData, Tell, case_means, open_scored_data
+from segkit.report import CasePicture
+from segkit.report.privacy import pseudonyms
+
+SHOWN_CASES = 3
+SHOWN_MODELS = 6
+FOLDER = Path("comparisons")
+NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._+=-]+")
+
+
+@dataclass(frozen=True)
+class ComparisonResult:
+    """A finished comparison.
+
+    Attributes:
+        folder: its directory.
+        record: what comparison.json holds.
+    """
+
+    folder: Path
+    record: dict[str, Any]
+
+    @property
+    def report(self) -> Path:
+        """The page to open."""
+        return self.folder / PAGE
+
+
+def write_comparison(
+    models: Sequence[ComparedModel],
+    folder: Path,
+    name: str,
+    registry: Registry,
+    *,
+    data_root: str | None = None,
+    anonymous: bool = False,
+    tell: Tell | None = None,
+) -> ComparisonResult:
+    """Compare models and write the page, the figures, JSON and CSV into `folder`.
+
+    Args:
+        data_root: where the pictures' images are, if not where the runs' configs say.
+        anonymous: show numbers in the place of case ids and groups.
+        tell: told in a sentence what is missing.
+
+    Raises:
+        SegkitError: the runs were not scored alike, or the disk is full.
+    """
+    metrics = check_alike([run for model in models for run in model.runs])
+    analysis = analyse(models, gather(models, metrics))
+    pictures, no_pictures = disagreements(analysis, registry, data_root)
+    if no_pictures and tell is not None:
+        tell(f"no pictures: {no_pictures}")
+    if anonymous:
+        names = pseudonyms(analysis.data.cases, "case")
+        groups = pseudonyms((group for group in analysis.data.groups if group), "group")
+        pictures = {names[case]: found for case, found in pictures.items()}
+        analysis = anonymised(analysis, names, groups)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SegkitError(f"cannot make {folder}: {error.strerror}", "name another --output") from None
+    write_page(folder, name, analysis, pictures, no_pictures)
+    return ComparisonResult(folder, write_results(folder, name, analysis))
+
+
+def disagreements(
+    analysis: Analysis, registry: Registry, data_root: str | None
+) -> tuple[dict[str, list[CasePicture]], str]:
+    """Read the cases that models disagree on most, with the prediction of each model's first seed.
+
+    Returns:
+        Pictures by case, and where there are none the reason; "" where the models agree on all.
+    """
+    cases = [analysis.data.cases[case] for case in most_disagreed(analysis, SHOWN_CASES)]
+    opened: dict[Path, ScoredData] = {}
+
+    def data_of(run: FinishedRun) -> ScoredData:
+        if run.folder not in opened:
+            opened[run.folder] = open_scored_data(run.folder, registry, data_root)
+        return opened[run.folder]
+
+    try:
+        return {case: pictures_of(analysis, case, data_of) for case in cases}, ""
+    except SegkitError as problem:
+        return {}, problem.message
+
+
+def pictures_of(analysis: Analysis, case: str, data_of: Callable[[FinishedRun], ScoredData]) -> list[CasePicture]:
+    """Read one case as each model predicted it, models by rank."""
+    metric = analysis.main_metric
+    pictures = []
+    for model in analysis.order[:SHOWN_MODELS]:
+        compared = analysis.models[model]
+        run = next(run for run in compared.repeats[0] if any(row.case == case for row in run.record.cases))
+        score = case_means(run.record, metric)[case]
+        pictures.append(data_of(run).picture(compared.label, case, score, metric))
+    return pictures
+
+
+def comparison_folder(name: str | None, output: str | None, models: Sequence[ComparedModel]) -> tuple[Path, str]:
+    """Choose the directory and the name of a comparison of finished runs.
+
+    Raises:
+        SegkitError: the directory asked for already holds something.
+    """
+    name = name or default_name([model.label for model in models])
+    if output is not None:
+        folder = Path(output)
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise SegkitError(f"--output {folder} already holds something", "name another directory")
+        return folder, name
+    base = FOLDER / file_name(name)
+    folder, number = base, 2
+    while folder.exists():
+        folder, number = base.with_name(f"{base.name}-{number}"), number + 1
+    return folder, name
+
+
+def default_name(labels: Sequence[str]) -> str:
+    """Name a comparison after its models; of many the first and their number."""
+    if len(labels) > 4:
+        return f"{labels[0]}-and-{len(labels) - 1}-others"
+    return "-".join(labels)
+
+
+def file_name(name: str) -> str:
+    """Turn a name into one that any file system takes."""
+    return NOT_IN_A_NAME.sub("-", name).strip("-.")[:80] or "comparison"
