@@ -35,6 +35,7 @@ from segkit.explain.choice import check_explain
 from segkit.settings import SECTIONS, Data
 from segkit.splits import choose_split, list_cases
 from segkit.terms import Term, parse_sum
+from segkit.volume_plan import fit_to_volumes, names_size
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,8 @@ def make_plan(
     check_postprocess(config.evaluate, task.classes)
     cases = list_cases(reader, data.component.name)
     split, note = choose_split(config.evaluate.split, cases)
+    if mode in VOLUME_MODES:
+        config = fit_to_volumes(config, reader, cases["train"], names_size(config.sources))
     size = working_size(config.data.size, dims, data)
     output = config.run.output
     if explainers:

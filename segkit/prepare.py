@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any
 
-from segkit.data.case import Case
-from segkit.data.dataset import DatasetReader
 from segkit.data.prefetch import prefetch
 from segkit.data.roots import cache_folder
 from segkit.data.store import Store, open_store
@@ -85,20 +83,16 @@ def volume_layout(job: Job) -> VolumeLayout:
 
 
 def training_spacing(job: Job) -> tuple[float, ...] | None:
-    """Return the median spacing of the training cases; None where the spacing of one is not known."""
+    """Return the median spacing of the training cases, read one by one; None where that of one is not known.
+
+    Where the reader can read headers alone, the plan knows the spacing already (`segkit.volume_plan`).
+    """
     plan, cases = job.plan, job.plan.cases["train"]
     job.progress.start("spacing", len(cases), "cases")
     found = []
-    with closing(prefetch(lambda case: case_spacing(plan.reader, case), cases, max(1, job.workers))) as spacings:
+    with closing(prefetch(lambda case: plan.reader.read(case).spacing, cases, min(2, job.workers))) as spacings:
         for spacing in spacings:
             found.append(spacing)
             job.progress.advance()
     job.progress.finish()
     return median_spacing(found)
-
-
-def case_spacing(reader: DatasetReader, case: Case) -> tuple[float, ...] | None:
-    """Return mm per voxel of one volume, from its header where the reader can."""
-    read_spacing = getattr(reader, "read_spacing", None)
-    spacing: tuple[float, ...] | None = reader.read(case).spacing if read_spacing is None else read_spacing(case)
-    return spacing

@@ -126,6 +126,26 @@ def test_the_first_mode_that_the_architecture_supports_is_taken(toy_registry: Re
     assert plan_of(toy_registry, "slab").task.in_channels == 3
 
 
+def test_the_plan_follows_the_training_volumes(toy_registry: Registry) -> None:
+    """Spacing is their median; the recipe's sizes shrink to the median volume, what people say does not."""
+    plan = plan_of(toy_registry, "patches")
+    assert plan.config.data.spacing == (1.5, 0.5, 0.5)
+    assert plan.config.sources["data.spacing"] == "median of the training cases"
+    blocks = type(plan.reader)
+    large = {**blocks.recipe, "data.size": 64, "patches": {"data.size": (64, 64, 16)}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "recipe", large)
+        fitted = plan_of(toy_registry, "patches")
+        shapes = np.array([plan.reader.read(case).shape for case in plan.cases["train"]])
+        spacings = np.array([plan.reader.read(case).spacing for case in plan.cases["train"]])
+        working = np.median(np.round(shapes * spacings / (1.5, 0.5, 0.5)), axis=0)
+        expected = [min(side, 8 * int(-(-length // 8))) for side, length in zip((64, 64, 16), working, strict=True)]
+        assert list(fitted.size) == expected
+        assert fitted.config.sources["data.size"] == "recipe of blocks, no larger than the median training case"
+        assert plan_of(toy_registry, "slices").size == (24, 24)
+        assert plan_of(toy_registry, "slices", data__size=64).size == (64, 64)
+
+
 @pytest.mark.parametrize(
     ("mode", "values", "said"),
     [

@@ -24,8 +24,9 @@ class DatasetReader(Protocol):
       (`segkit.data.reading`). It is for photographs: volumes are read by `read`.
     - `describe() -> sequence of (label, text)`: how it understood the files, such as where the validation cases come
       from; `segkit data info` shows it before anything is trained.
-    - `read_spacing(case) -> (mm, mm, mm)`, as of `read`'s sample but from a volume's header alone: patches are taken at
-      the median spacing of the training cases, and without it each of them is read once more for that.
+    - `read_geometry(case) -> (shape, spacing)`, as of `read`'s sample but from a volume's header alone: patches are then
+      taken at the median spacing of the training cases without each of them being read once more for that, and the
+      recipe's sizes are shrunk to the volumes.
     - what `LabelFiles` describes, where its files have a format of their own.
 
     A volume is given in RAS orientation, its axes in the order D (inferior to superior), H (posterior to anterior),

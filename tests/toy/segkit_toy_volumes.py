@@ -67,6 +67,10 @@ class Blocks:
             image, mask, spacing = stored["image"], stored["mask"], tuple(stored["spacing"].tolist())
         return segkit.Sample(image, mask, spacing, np.diag([*spacing, 1.0]))
 
+    def read_geometry(self, case: segkit.Case) -> tuple[tuple[int, ...], tuple[float, ...]]:
+        sample = self.read(case)
+        return sample.shape, sample.spacing
+
     def verify(self, progress: Any = None) -> list[segkit.Problem]:
         return []
 

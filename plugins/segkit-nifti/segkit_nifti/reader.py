@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from segkit import Case, Problem, Sample, SegkitError, Task
-from segkit_nifti.files import SUFFIXES
-from segkit_nifti.grid import check_same_grid
+from segkit_nifti.files import SUFFIXES, read_header
+from segkit_nifti.grid import check_same_grid, grid_of
 from segkit_nifti.problems import Faults, UnusableFileError, problems_of, raise_faults
 from segkit_nifti.volumes import check_labels, read_image, read_label, write_label
 
@@ -76,6 +76,12 @@ class VolumeReader:
             check_same_grid(grid, names[0], label_grid, names[count])
             mask = self.to_classes(labels, names[count])
         return Sample(image=image, mask=mask, spacing=grid.spacing, affine=grid.affine)
+
+    def read_geometry(self, case: Case) -> tuple[tuple[int, ...], tuple[float, ...]]:
+        """Return shape (D, H, W) and spacing in mm of a case, from the header of its first file alone."""
+        name = self._name(case.files[0])
+        grid = grid_of(read_header(case.files[0], name), name)
+        return grid.shape, grid.spacing
 
     def to_classes(self, labels: np.ndarray, name: str) -> np.ndarray:
         """Turn a file's labels into those of the task; raises UnusableFileError where one is of no class."""
