@@ -3,35 +3,9 @@
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 from segkit import Case, SegkitError, UsageError
-
-
-def with_patients(cases: Sequence[Case], pattern: str | None) -> list[Case]:
-    """Give every case the patient that a regular expression's first group finds in its id.
-
-    Raises:
-        UsageError: the expression is none or has no group.
-        SegkitError: it does not fit an id.
-    """
-    if pattern is None:
-        return list(cases)
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise UsageError(f"data.patient={pattern} is no regular expression: {error}", "such as '(\\w+)_scan'") from None
-    if compiled.groups < 1:
-        raise UsageError(f"data.patient={pattern} has no group", "put what names the patient in (): '(\\w+)_scan'")
-    found = []
-    for case in cases:
-        match = compiled.match(case.id)
-        if match is None or not match[1]:
-            raise SegkitError(f"data.patient={pattern} does not fit the case {case.id}", "change the expression")
-        found.append(replace(case, group=match[1]))
-    return found
 
 
 def deal(cases: Sequence[Case], fold: int, folds: int, seed: int) -> tuple[list[Case], list[Case]]:

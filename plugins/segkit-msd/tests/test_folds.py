@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segkit import Case, SegkitError, UsageError
-from segkit_msd.folds import deal, with_patients
+from segkit_msd.folds import deal
+from segkit_nifti.patients import with_patients
 
 
 @settings(max_examples=50, deadline=None)

@@ -13,7 +13,7 @@ from segkit import Case, Problem, Sample, SegkitError, Task
 from segkit_nifti.files import SUFFIXES, read_header
 from segkit_nifti.grid import check_same_grid, grid_of
 from segkit_nifti.problems import Faults, UnusableFileError, problems_of, raise_faults
-from segkit_nifti.volumes import check_labels, read_image, read_label, write_label
+from segkit_nifti.volumes import check_labels, read_image, read_label, write_label, write_map
 
 THREADS = 4
 """Volumes that are checked at a time: each is in memory whole."""
@@ -98,6 +98,11 @@ class VolumeReader:
     def write_labels(cls, stem: Path, labels: np.ndarray, like: Path) -> Path:
         """Write a label map on the RAS grid as `stem`.nii.gz, on the grid and with the header codes of `like`."""
         return write_label(stem, labels, like)
+
+    @classmethod
+    def write_map(cls, stem: Path, values: np.ndarray, like: Path) -> Path:
+        """Write numbers (D, H, W) on the RAS grid as `stem`.nii.gz in float32, on the grid of `like`."""
+        return write_map(stem, values, like)
 
     @classmethod
     def read_labels(cls, path: Path) -> np.ndarray:

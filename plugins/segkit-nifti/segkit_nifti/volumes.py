@@ -154,16 +154,25 @@ def write_label(stem: Path, labels: np.ndarray, like: Path) -> Path:
     Raises:
         UnusableFileError: `like` cannot be read, or has another grid.
     """
+    return _write(stem, labels.astype(np.uint8), like)
+
+
+def write_map(stem: Path, values: np.ndarray, like: Path) -> Path:
+    """Write numbers (D, H, W), such as a heat map, as float32 the same way; raises what `write_label` raises."""
+    return _write(stem, values.astype(np.float32), like)
+
+
+def _write(stem: Path, values: np.ndarray, like: Path) -> Path:
     header = read_header(like).copy()
     grid = grid_of(header, like.name)
-    if labels.shape != grid.shape:
+    if values.shape != grid.shape:
         raise UnusableFileError(
             like.name,
-            f"has a grid of {grid.shape} voxels, the labels have {labels.shape}",
-            "give the image they are of",
+            f"has a grid of {grid.shape} voxels, what is written beside it has {values.shape}",
+            "give the image that it is of",
         )
-    voxels = grid.to_file(labels.astype(np.uint8))
-    _describe(header, voxels.shape)
+    voxels = grid.to_file(values)
+    _describe(header, voxels.shape, values.dtype)
     content = bytes(header.binaryblock) + b"\0\0\0\0" + voxels.tobytes(order="F")
     target = stem.with_name(f"{stem.name}.nii.gz")
     packed = gzip.compress(content, COMPRESSION, mtime=0)
@@ -171,12 +180,12 @@ def write_label(stem: Path, labels: np.ndarray, like: Path) -> Path:
     return target
 
 
-def _describe(header: Nifti1Header | Nifti2Header, shape: tuple[int, ...]) -> None:
-    """Make an image's header that of a label map on its grid."""
+def _describe(header: Nifti1Header | Nifti2Header, shape: tuple[int, ...], dtype: Any) -> None:
+    """Make an image's header that of one volume of labels or numbers on its grid."""
     pixdim = header["pixdim"].copy()
     header.set_data_shape(shape)
     header["pixdim"] = pixdim
-    header.set_data_dtype(np.uint8)
+    header.set_data_dtype(dtype)
     header["vox_offset"] = int(header["sizeof_hdr"]) + 4
     header["scl_slope"], header["scl_inter"] = 1, 0
     header["cal_min"], header["cal_max"] = 0, 0

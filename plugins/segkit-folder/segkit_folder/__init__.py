@@ -1,0 +1,41 @@
+"""People's own images and masks: photographs or NIfTI pairs in folders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import segkit
+
+MODES = {"images": 2, "slices": 2, "slab": 2, "patches": 3}
+
+
+@dataclass(frozen=True)
+class FolderParams:
+    """What can be set of a folder of one's own."""
+
+    classes: str | None = segkit.param(
+        None, "TOML file that names the classes; none: classes.toml in the folder, or what the masks hold."
+    )
+    splits: str | None = segkit.param(
+        None, "CSV file with columns id and split, patient or both; none: splits.csv in the folder, where there is one."
+    )
+    patient: str | None = segkit.param(
+        None, "Regular expression whose first group is the patient in a case's id, such as '(\\w+)_image'."
+    )
+    val: float = segkit.param(0.15, "Share of patients to validate on, where nothing says it.", min=0, max=0.9)
+    test: float = segkit.param(0.15, "Share of patients to test on, where nothing says it.", min=0, max=0.9)
+    split_seed: int = segkit.param(0, "Seed of the shares.", min=0, max=2**31 - 1)
+
+
+@segkit.hookimpl
+def segkit_datasets() -> list[segkit.Dataset]:
+    """Return the dataset."""
+    return [
+        segkit.Dataset(
+            name="folder",
+            factory="segkit_folder.reader:FolderReader",
+            summary="Images and masks of one's own, in folders: PNG, JPEG and TIFF, or NIfTI.",
+            params=FolderParams,
+            modes=MODES,
+        )
+    ]
