@@ -107,3 +107,35 @@ def toy_registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Registry:
     registry.add(Plugin("segkit-toy", "1.0", EntryPoint("toy", "segkit_toy", "segkit")))
     assert not registry.failed, registry.failed[0].reason
     return registry
+
+
+@pytest.fixture(scope="session")
+def trained_toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of the toy job, made once; tests copy it before they change it."""
+    from segkit.config import Layer
+    from segkit.engine.progress import Progress
+    from segkit.job import run_job
+    from segkit.plan import make_plan
+
+    place = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(PROJECT / "tests" / "toy"))
+        patch.setenv("SEGKIT_CACHE", str(place / "cache"))
+        patch.delenv("SEGKIT_DATA", raising=False)
+        patch.setattr("segkit.job.write_report", lambda *_, **__: None)
+        registry = Registry()
+        registry.add(Plugin("segkit-toy", "1.0", EntryPoint("toy", "segkit_toy", "segkit")))
+        values = {"components.arch": "net", "components.data": "squares", "run.device": "cpu", "train.epochs": 15}
+        result = run_job(make_plan([Layer("flag", values)], registry, {}), place / "run", Progress())
+    assert result.summary["scores"][0]["mean"] > 0.5, "it is to find something"
+    return place / "run"
+
+
+@pytest.fixture
+def toy_run(trained_toy: Path, toy_registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the finished toy run in the working directory, which commands see beside the toy plugin alone."""
+    import shutil
+
+    monkeypatch.setattr(Registry, "discover", classmethod(lambda cls, **_: toy_registry))
+    shutil.copytree(trained_toy, tmp_path / "run")
+    return Path("run")

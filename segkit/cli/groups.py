@@ -56,16 +56,18 @@ class Group(click.Group):
         except click.ClickException as error:
             error.show()
             sys.exit(error.exit_code)
-        except (click.Abort, KeyboardInterrupt):
-            output.complain("stopped by Ctrl-C", prefix="interrupted")
-            sys.exit(INTERRUPTED)
-        except Exception as error:
+        except (click.Abort, KeyboardInterrupt, Exception) as error:
+            # click takes an EOFError for the end of what somebody types; a cut file raises it too.
+            cause = error.__cause__ if isinstance(error, click.Abort) else error
+            if cause is None or isinstance(cause, KeyboardInterrupt):
+                output.complain("stopped by Ctrl-C", prefix="interrupted")
+                sys.exit(INTERRUPTED)
             if "--traceback" in args:
-                raise
-            if isinstance(error, SegkitError):
-                output.complain(str(error))
-                sys.exit(error.exit_code)
-            reason = f"{type(error).__name__}: {error}".rstrip(": ")
+                raise cause from None
+            if isinstance(cause, SegkitError):
+                output.complain(str(cause))
+                sys.exit(cause.exit_code)
+            reason = f"{type(cause).__name__}: {cause}".rstrip(": ")
             output.complain(f"{reason}; run with --traceback to see where, and report it", prefix="internal error")
             sys.exit(1)
         sys.exit(code if isinstance(code, int) else 0)

@@ -57,6 +57,12 @@ def raising(error):
             1,
             "internal error: ZeroDivisionError: by zero; run with --traceback to see where, and report it\n",
         ),
+        # click ends the line that it thinks somebody was typing.
+        (
+            EOFError("no data left"),
+            1,
+            "\ninternal error: EOFError: no data left; run with --traceback to see where, and report it\n",
+        ),
         (KeyError(), 1, "internal error: KeyError; run with --traceback to see where, and report it\n"),
     ],
 )

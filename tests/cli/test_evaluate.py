@@ -1,0 +1,135 @@
+"""`segkit evaluate`: scores in a new folder, the run's own left alone, and a note that says what the cases were."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from segkit.cli import main
+
+
+def evaluate(*args: str) -> Result:
+    """Call `segkit evaluate ARGS --device cpu` in this process."""
+    return CliRunner().invoke(main, ["evaluate", *args, "--device", "cpu"])
+
+
+def summary(folder: str) -> dict:
+    return json.loads(Path(folder, "summary.json").read_text())
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_the_run_s_own_scores_come_out_again(toy_run, alone: bool) -> None:
+    """On the scored split, from the run and from its checkpoint alone: the same cases.csv and score rows."""
+    model = "alone/moved.safetensors" if alone else "run"
+    if alone:
+        Path("alone").mkdir()
+        shutil.copy("run/model.safetensors", model)
+    before = {path: path.read_bytes() for path in Path("run").rglob("*") if path.is_file()}
+    result = evaluate(model)
+    assert result.exit_code == 0, result.output
+    folder = "alone/moved-scores/squares-test" if alone else "run/scores/squares-test"
+    assert result.stdout.splitlines()[-1] == f"scores: {Path(folder)}"
+    assert Path(folder, "cases.csv").read_bytes() == Path("run/cases.csv").read_bytes()
+    assert summary(folder)["scores"] == summary("run")["scores"]
+    assert summary(folder)["references"] == summary("run")["references"]
+    assert len(list(Path(folder, "predictions").iterdir())) == 3
+    assert all(path.read_bytes() == content for path, content in before.items())
+    assert not list(Path(folder).parent.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("split", "note"),
+    [
+        ("train", "the model was trained on these cases"),
+        ("val", "SELECTED ON THIS SPLIT"),
+        ("test", "neither trained nor selected on these cases"),
+    ],
+)
+def test_the_note_says_what_the_cases_were(toy_run, split: str, note: str) -> None:
+    """A split that was trained or selected on is never scored without saying so."""
+    result = evaluate("run", "--split", split, "--json")
+    assert result.exit_code == 0, result.output
+    said = json.loads(result.stdout)
+    assert said["split"] == split
+    assert said["split_note"].startswith(note)
+    assert f"scores: {split} split ({note}" in result.stderr
+    assert "GENERATED SAMPLE" in result.stderr
+
+
+def other_squares(folder: str, classes: int = 1) -> None:
+    """Write another dataset of the same kind."""
+    from segkit_toy import DataParams, Squares
+
+    Squares.make_sample(Path(folder), DataParams(cases=2, test=False, classes=classes))
+    for file in Path(folder, "val").glob("*.npy"):
+        stacked = np.load(file)
+        np.save(file, stacked[:, ::-1])
+
+
+def test_data_from_another_folder(toy_run) -> None:
+    """Said so, for whether its cases are others is not known; without a test split val is scored."""
+    other_squares("other")
+    result = evaluate("run", "--data-root", "other", "--output", "elsewhere")
+    assert result.exit_code == 0, result.output
+    found = summary("elsewhere")
+    assert found["split"] == "val"
+    assert found["scores"] != summary("run")["scores"]
+    assert found["references"] != summary("run")["references"]
+
+
+def test_metrics_and_mirrored_copies_as_asked(toy_run) -> None:
+    """--metric scores with it alone; --set reaches its params; --tta is recorded and changes scores."""
+    result = evaluate("run", "--metric", "miss", "--set", "metric.miss.offset=5", "--output", "one")
+    assert result.exit_code == 0, result.output
+    rows = summary("one")["scores"]
+    assert {row["metric"] for row in rows} == {"miss"}
+    plain = next(row for row in summary("run")["scores"] if row["metric"] == "miss")
+    assert rows[0]["mean"] == pytest.approx(plain["mean"] + 5)
+    assert evaluate("run", "--tta", "--output", "two").exit_code == 0
+    assert (summary("two")["mirror"], summary("one")["mirror"]) == (True, False)
+    assert Path("two/cases.csv").read_bytes() != Path("run/cases.csv").read_bytes()
+
+
+def test_another_time_another_folder(toy_run) -> None:
+    """Scores that are there are never replaced."""
+    assert evaluate("run").exit_code == 0
+    assert evaluate("run").stdout.splitlines()[-1] == f"scores: {Path('run/scores/squares-test-2')}"
+    taken = evaluate("run", "--output", "run/scores")
+    assert taken.exit_code == 1
+    assert "already holds something" in taken.stderr
+
+
+def test_a_broken_case_leaves_nothing_behind(toy_run) -> None:
+    """The error names it, and there is no folder that looks like scores."""
+    other_squares("other")
+    next(Path("other/val").glob("*.npy")).write_bytes(b"no array")
+    result = evaluate("run", "--data-root", "other")
+    assert result.exit_code == 1
+    assert ".npy cannot be read" in result.stderr
+    assert not list(Path("run/scores").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        (("run", "--split", "tset"), 2, "'tset' is not one of"),
+        (("run", "--data", "sqares"), 2, "did you mean 'squares'"),
+        (("run", "--data", "blocks"), 2, "dataset blocks has classes low, high, the model class-1"),
+        (("run", "--metric", "dice"), 2, "no metric named 'dice'"),
+        (("run", "--data-root", "nowhere"), 1, "nowhere"),
+        (("nowhere",), 1, "nowhere does not exist"),
+        (("empty",), 1, "empty is no run directory"),
+        (("run", "--set", "metric.misss.offset=1"), 2, "misss"),
+    ],
+)
+def test_bad_input_is_one_line(toy_run, args: tuple[str, ...], code: int, said: str) -> None:
+    """Usage errors exit with 2, bad input with 1, and nothing is written."""
+    Path("empty").mkdir()
+    result = evaluate(*args)
+    assert result.exit_code == code, result.output
+    assert said in result.stderr
+    assert "Traceback" not in result.output
+    assert not Path("run/scores").exists()

@@ -1,0 +1,105 @@
+"""The Python interface: models from runs and checkpoints, images as arrays and files, and what a notebook shows."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import segkit
+from segkit.engine.sealed import read_sealed, write_sealed
+from segkit.job import RunResult
+
+RANDOM = np.random.default_rng(0)
+
+
+def test_importing_it_is_light() -> None:
+    """`import segkit` and listing components load neither torch nor numpy."""
+    code = "import sys, segkit; segkit.components(); sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_run_and_its_checkpoint_are_the_same_model(toy_run) -> None:
+    """Loaded either way, it predicts what the run predicted, of arrays and of files, at the image's own size."""
+    models = [segkit.load("run"), segkit.load(Path("run/model.safetensors"), device="cpu")]
+    image = RANDOM.integers(0, 256, (3, 33, 41), dtype=np.uint8)
+    Image.fromarray(image.transpose(1, 2, 0)).save("image.png")
+    first = models[0].predict(image)
+    assert (first.shape, first.dtype) == ((33, 41), np.uint8)
+    for model in models:
+        np.testing.assert_array_equal(model.predict(image), first)
+        np.testing.assert_array_equal(model.predict("image.png"), first)
+        np.testing.assert_array_equal(model.predict(Path("image.png")), first)
+
+
+def test_floats_are_taken_as_shares(toy_run) -> None:
+    """An image in 0 to 1 as float32 gives what it gives as uint8."""
+    model = segkit.load("run")
+    image = RANDOM.integers(0, 256, (3, 24, 32), dtype=np.uint8)
+    np.testing.assert_array_equal(model.predict(image), model.predict((image / 255).astype(np.float32)))
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        (np.zeros((24, 32, 3), np.uint8), "channels first"),
+        (np.zeros((3, 24, 32)), "float64 is none of uint8, int16, float32"),
+        (np.full((3, 24, 32), np.nan, np.float32), "2304 values of the image are NaN or infinite"),
+        (np.zeros((3, 0, 32), np.uint8), "is empty"),
+        ("nowhere.png", "nowhere.png does not exist"),
+    ],
+)
+def test_what_is_no_image_is_a_sentence(toy_run, image, said: str) -> None:
+    """Axes, type, NaN, emptiness and missing files."""
+    with pytest.raises(segkit.SegkitError, match=said):
+        segkit.load("run").predict(image)
+
+
+def test_a_run_s_postprocessing_is_part_of_its_model(toy_run) -> None:
+    """What was done to label maps before they were scored is done to every prediction."""
+    weights, header = read_sealed(Path("run/model.safetensors"), "segkit")
+    image = RANDOM.integers(0, 90, (3, 60, 60), dtype=np.uint8)
+    image[0, 10:30, 20:40] += 140
+    before = segkit.load("run").predict(image)
+    assert before.any()
+    header["postprocess"] = {"minimum_size": 10_000}
+    write_sealed(Path("run/model.safetensors"), "segkit", header, weights)
+    assert not segkit.load("run").predict(image).any()
+
+
+def test_weights_that_are_no_numbers_are_refused(toy_run) -> None:
+    """A network that diverged would predict nothing everywhere, without a word."""
+    weights, header = read_sealed(Path("run/model.safetensors"), "segkit")
+    weights["0.bias"][0] = float("nan")
+    write_sealed(Path("run/model.safetensors"), "segkit", header, weights)
+    with pytest.raises(segkit.SegkitError, match=r"weights that are NaN or infinite: 0\.bias"):
+        segkit.load("run")
+
+
+@pytest.mark.parametrize("postprocess", [{"fill_hole": ["all"]}, {"fill_holes": ["mole"]}, ["all"]])
+def test_a_damaged_header_is_a_sentence(toy_run, postprocess) -> None:
+    """Post-processing that this version or model does not know."""
+    weights, header = read_sealed(Path("run/model.safetensors"), "segkit")
+    header["postprocess"] = postprocess
+    write_sealed(Path("run/model.safetensors"), "segkit", header, weights)
+    with pytest.raises(segkit.SegkitError):
+        segkit.load("run")
+
+
+def test_a_notebook_shows_scores_and_says_what_they_are(toy_run) -> None:
+    """Model and run: scores with intervals, the generated sample marked, names from outside escaped."""
+    import json
+
+    model = segkit.load("run")
+    summary = json.loads(Path("run/summary.json").read_text())
+    summary["name"] = "<script>alert(1)</script>"
+    for page in (model._repr_html_(), RunResult(Path("run"), summary)._repr_html_()):
+        assert f"{summary['scores'][0]['mean']:.3f}" in page
+        assert "Generated sample" in page
+        assert "not for diagnosis" in page
+        assert "<script>" not in page
+    only_trained = RunResult(Path("run"), {})._repr_html_()
+    assert "<td>" not in only_trained
+    assert "header" not in repr(model)
