@@ -116,9 +116,11 @@ def make_plan(
     data = registry.find("data", required(names, "data", registry))
     assert isinstance(arch.component, Architecture)
     assert isinstance(data.component, Dataset)
-    mode = choose_mode(arch.component, data.component, section_values(said, "data").get("mode"), registry)
-    dims = data.component.modes[mode]
+    wanted_mode = section_values(said, "data").get("mode")
+    choose_mode(arch.component, data.component, wanted_mode, registry)  # the impossible is told before data are made
     reader, root = choose_dataset(data, about_data(said)).open(tell)
+    mode = choose_mode(arch.component, with_modes_of(data.component, reader), wanted_mode, registry)
+    dims = data.component.modes[mode]
     recipe = recipe_of(reader, data.component, mode)
     defaults = Layer(f"default of {arch.component.name}", arch.component.defaults.get(dims, {}))
     ordered = [defaults, Layer(f"recipe of {data.component.name}", recipe), *said]
@@ -195,6 +197,12 @@ def choose_mode(arch: Architecture, data: Dataset, wanted: str | None, registry:
             able_architectures(registry, set(data.modes.values())),
         )
     return wanted if wanted in able else able[0]
+
+
+def with_modes_of(data: Dataset, reader: DatasetReader) -> Dataset:
+    """Return the dataset with those of its modes that the files at hand allow, where the reader says which."""
+    modes = getattr(reader, "modes", None)
+    return data if modes is None else replace(data, modes={mode: data.modes[mode] for mode in modes})
 
 
 def able_architectures(registry: Registry, dims: Set[int]) -> str:
