@@ -22,6 +22,7 @@ class DatasetReader(Protocol):
     - `read_resized(case, size) -> Sample`, where a file can be decoded faster at a part of its scale: as `read`, but
       with the image on the grid `size`, resampled linearly with antialiasing, and the sample's `grid` given
       (`segkit.data.reading`). It is for photographs: volumes are read by `read`.
+    - `modes`, names of those that its component declares, where it depends on the files which of them are possible.
     - `describe() -> sequence of (label, text)`: how it understood the files, such as where the validation cases come
       from; `segkit data info` shows it before anything is trained.
     - `read_geometry(case) -> (shape, spacing)`, as of `read`'s sample but from a volume's header alone: patches are then
