@@ -109,6 +109,7 @@ def render(
         "sentence": lambda pair: words.pair_sentence(analysis, pair),
         "verdict": lambda pair: verdict_word(pair, labels),
         "seeds_said": words.SEEDS if several_seeds(analysis) else "",
+        "training_said": words.about_training(analysis),
         "meaning": words.MEANING,
         "rule": words.RULE,
         "cautions": words.cautions(analysis),

@@ -13,7 +13,7 @@ from segkit import __version__
 from segkit.comparison.analysis import Analysis, ModelScore, PairScore, most_disagreed
 from segkit.comparison.costs import cost_of, setting_differences
 from segkit.comparison.runs import RESULT
-from segkit.comparison.words import RULE, cautions, headline, pair_sentence
+from segkit.comparison.words import RULE, about_training, cautions, headline, pair_sentence
 from segkit.files import write_json, write_text
 from segkit.statistics.intervals import RESAMPLES
 
@@ -57,6 +57,7 @@ def result_record(name: str, analysis: Analysis) -> dict[str, Any]:
         "main_metric": analysis.main_metric,
         "higher_is_better": analysis.higher_is_better,
         "headline": headline(analysis),
+        "training": about_training(analysis),
         "rule": RULE,
         "cautions": cautions(analysis),
         "models": [model_record(analysis, model) for model in range(len(analysis.models))],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 from segkit.comparison.analysis import Analysis, PairScore
 from segkit.comparison.costs import environment_differences
@@ -49,14 +50,42 @@ def pair_sentence(analysis: Analysis, pair: PairScore) -> str:
         return f"{first} and {second}: no difference, the same {pair.metric} on every case."
     figures = f"{text.signed(difference.mean)} {pair.metric}"
     if difference.ci_low is not None:
-        figures += f" (95 % interval {text.signed_interval(difference.ci_low, difference.ci_high)})"
-    figures += f", p = {text.probability(pair.p_holm)}"
-    units = unit_word(analysis)
-    counts = f"above in {pair.paired.higher}, below in {pair.paired.lower}, equal in {pair.paired.equal} {units}"
-    if pair.verdict == "unsure":
-        return f"{first} against {second}: not sure. {figures}; {counts}; {pair.reason}."
-    better = (first, second) if pair.verdict == "first" else (second, first)
-    return f"{better[0]} is better than {better[1]}: {first} minus {second} is {figures}; {counts}."
+        figures += f", 95 % interval {text.signed_interval(difference.ci_low, difference.ci_high)}"
+    counts = f"above in {pair.paired.higher}, below in {pair.paired.lower} of {unit_count(pair)} {unit_word(analysis)}"
+    said = {"first": f"{first} is better", "second": f"{second} is better"}
+    verdict = said.get(pair.verdict, f"not sure, {pair.reason}")
+    return f"{first} minus {second}: {figures}, p = {text.probability(pair.p_holm)}, {counts}: {verdict}."
+
+
+def unit_count(pair: PairScore) -> int:
+    """Patients or cases that both have a score of."""
+    return pair.paired.higher + pair.paired.equal + pair.paired.lower
+
+
+def about_training(analysis: Analysis) -> str:
+    """Say how much the order may owe to the chance of training, which no interval over cases shows."""
+    scores = [analysis.score(model, analysis.main_metric, analysis.overall) for model in analysis.order]
+    ranges = {}
+    for row in scores:
+        known = [mean for mean in row.seed_means if mean is not None]
+        if len(known) > 1:
+            ranges[row.model] = (min(known), max(known))
+    if len(ranges) < len(scores):
+        return (
+            "Sure means: on other cases like these. How far another training would move the scores is not known, "
+            "because not every model was trained with several seeds."
+        )
+    overlapping = [
+        f"{analysis.models[one].label} and {analysis.models[other].label}"
+        for one, other in combinations(ranges, 2)
+        if ranges[one][0] <= ranges[other][1] and ranges[other][0] <= ranges[one][1]
+    ]
+    if overlapping:
+        return (
+            f"Sure means: on other cases like these. The scores of single seeds overlap ({'; '.join(overlapping)}): "
+            "another training could turn that order."
+        )
+    return "Sure means: on other cases like these. The order is the same whichever seeds are compared."
 
 
 def unit_word(analysis: Analysis) -> str:
@@ -69,12 +98,7 @@ def cautions(analysis: Analysis) -> list[str]:
     """What to bear in mind when reading this comparison."""
     found = []
     counts = [len(model.repeats) for model in analysis.models]
-    if set(counts) == {1}:
-        found.append(
-            "each model was trained once per fold or split: how far its score moves with the seed is not known "
-            "(say --seeds 3 to see)"
-        )
-    elif len(set(counts)) > 1:
+    if len(set(counts)) > 1:
         pairs = zip(analysis.models, counts, strict=True)
         found.append(f"models were trained another number of times: {', '.join(f'{m.label} {n}' for m, n in pairs)}")
     record = analysis.models[0].runs[0].record

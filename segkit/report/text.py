@@ -53,8 +53,8 @@ def memory(value: int | None) -> str:
 
 
 def count(value: int) -> str:
-    """Write a whole number with thin spaces between the thousands."""
-    return f"{value:,}".replace(",", " ")
+    """Write a whole number with thin spaces, at which no line breaks, between the thousands."""
+    return f"{value:,}".replace(",", "\u202f")
 
 
 def duration(seconds: float) -> str:
