@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import distributed, nn
 
@@ -81,6 +82,14 @@ class Ranks:
             yield
         finally:
             distributed.destroy_process_group()
+
+    def seed_step(self, seed: int, step: int) -> None:
+        """Give each of several ranks its own randomness in a step (dropout), from seed, step and rank alone.
+
+        One process goes on with the stream that it began with, whose state is saved.
+        """
+        if self.several:
+            torch.manual_seed(int(np.random.SeedSequence((seed, step, self.rank)).generate_state(1)[0]))
 
     def share(self, items: Sequence[T]) -> Sequence[T]:
         """Return this rank's part of what all of them do together; every item is in exactly one part."""

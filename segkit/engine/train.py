@@ -193,6 +193,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
+        self.ranks.seed_step(self.run.seed, self.step)
         total, terms = self.find_gradients(batch)
         with self.clock("optimizer"):
             if self.settings.gradient_clip is not None:

@@ -1,0 +1,119 @@
+"""One run over several processes started by torchrun, through the command."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+PROJECT = Path(__file__).resolve().parents[1]
+JOB = ("run", "--arch", "solid", "--data", "squares", "--device", "cpu", "--set", "data.cases=7", "--batch-size", "3")
+
+
+class Launcher:
+    """Starts `segkit` in a folder of its own, alone or under torchrun."""
+
+    def __init__(self, site: Path, folder: Path) -> None:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("SEGKIT_")}
+        self.environ = {**kept, "PYTHONPATH": str(site), "SEGKIT_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
+        self.folder = folder
+
+    def start(self, processes: int, *args: str, restarts: int = 0) -> subprocess.Popen[str]:
+        """Start it; one process without torchrun."""
+        launch = ("-m", "segkit")
+        if processes > 1:
+            spread = ("--standalone", "--nproc-per-node", str(processes), "--max-restarts", str(restarts))
+            launch = ("-m", "torch.distributed.run", *spread, *launch)
+        command = (sys.executable, *launch, *JOB, *args)
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen(command, cwd=self.folder, env=self.environ, **pipes)
+
+    def run(self, processes: int, *args: str) -> Path:
+        """Run to the end; returns the run directory."""
+        out = f"ranks-{processes}"
+        process = self.start(processes, *args, "--output", out)
+        stdout, stderr = process.communicate(timeout=300)
+        assert process.returncode == 0, stderr
+        assert stdout.count("report:") == 1, "one process talks to the user"
+        return self.folder / out
+
+
+@pytest.fixture(scope="module")
+def launcher(install_source, tmp_path_factory: pytest.TempPathFactory) -> Launcher:
+    """The toy plugin installed, and a folder to run in."""
+    return Launcher(install_source([PROJECT / "tests" / "toy"]), tmp_path_factory.mktemp("several"))
+
+
+@pytest.fixture(scope="module")
+def alone(launcher: Launcher) -> Path:
+    """The run of one process."""
+    return launcher.run(1, "--epochs", "2")
+
+
+def assert_same(shared: Path, alone: Path) -> None:
+    """The same weights within 1e-5, the same scores to the last digit, the same cases in the same order."""
+    found, expected = (load_file(run / "model.safetensors") for run in (shared, alone))
+    assert found.keys() == expected.keys()
+    assert all(float((found[name] - value).abs().max()) < 1e-5 for name, value in expected.items())
+    assert (shared / "cases.csv").read_text() == (alone / "cases.csv").read_text()
+    records = [
+        [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()] for run in (shared, alone)
+    ]
+    for one, other in zip(*records, strict=True):
+        assert one["step"] == other["step"]
+        assert one["loss"] == pytest.approx(other["loss"], abs=1e-5)
+        assert one["val"] == pytest.approx(other["val"], abs=1e-5)
+
+
+def test_two_processes_give_the_run_of_one(launcher: Launcher, alone: Path) -> None:
+    """Seven samples in steps of three, the last one with a single sample: weights, scores and files of one process."""
+    shared = launcher.run(2, "--epochs", "2")
+    assert_same(shared, alone)
+    assert json.loads((shared / "environment.json").read_text())["processes"] == 2
+    assert {path.name for path in shared.iterdir()} == {path.name for path in alone.iterdir()}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("processes", [3, 5])
+def test_more_processes_than_cases_give_the_run_of_one(launcher: Launcher, alone: Path, processes: int) -> None:
+    """Some have no sample of a step, or no case to validate: nothing hangs, nothing changes."""
+    assert_same(launcher.run(processes, "--epochs", "2"), alone)
+
+
+@pytest.mark.full
+def test_a_killed_process_ends_the_run_and_a_restart_goes_on(launcher: Launcher) -> None:
+    """kill -9 of one of two processes: torchrun starts both again and they resume, to the undisturbed files."""
+    undisturbed = launcher.folder / "undisturbed"
+    process = launcher.start(2, "--epochs", "40", "--output", "undisturbed")
+    assert process.wait(timeout=300) == 0
+    killed = launcher.start(2, "--epochs", "40", "--output", "killed", restarts=1)
+    state = launcher.folder / "killed" / "last" / "state.safetensors"
+    while not state.exists():
+        assert killed.poll() is None, killed.communicate()[1]
+        time.sleep(0.05)
+    os.kill(worker_of(killed.pid, rank=1), signal.SIGKILL)
+    _, stderr = killed.communicate(timeout=300)
+    assert killed.returncode == 0, stderr
+    assert "resuming in epoch" in stderr
+    for name in ("model.safetensors", "cases.csv"):
+        assert (launcher.folder / "killed" / name).read_bytes() == (undisturbed / name).read_bytes()
+
+
+def worker_of(launcher: int, rank: int) -> int:
+    """Return the process that torchrun started as a rank."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            environ = (folder / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if parent == launcher and f"RANK={rank}".encode() in environ:
+            return int(folder.name)
+    raise AssertionError("no such process")
