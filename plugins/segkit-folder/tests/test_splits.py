@@ -1,0 +1,112 @@
+"""Splits from a table or by seeded shares, patients kept together."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segkit import Case, SegkitError
+from segkit_folder.splits import share_out
+
+
+def ids(reader, split: str) -> list[str]:
+    """The ids of a split."""
+    return [case.id for case in reader.cases(split)]
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    patients=st.lists(st.integers(1, 4), min_size=1, max_size=20),
+    val=st.sampled_from([0.0, 0.1, 0.3, 0.6]),
+    test=st.sampled_from([0.0, 0.15, 0.6]),
+    seed=st.integers(0, 99),
+)
+def test_shares(patients, val, test, seed):
+    """Every case is in one split, no patient in two, each share above 0 has one, and the order changes nothing."""
+    cases = [Case(f"p{n}_{m}", group=f"p{n}") for n, count in enumerate(patients) for m in range(count)]
+    least = {
+        part: max(1, round(share * len(patients))) if share else 0 for part, share in (("val", val), ("test", test))
+    }
+    if sum(least.values()) >= len(patients):
+        with pytest.raises(SegkitError, match="cannot be shared out"):
+            share_out(cases, val, test, seed)
+        return
+    parts = share_out(cases, val, test, seed)
+    assert parts == share_out(cases[::-1], val, test, seed)
+    assert sorted(case.id for part in parts.values() for case in part) == sorted(case.id for case in cases)
+    groups = {split: {case.group for case in part} for split, part in parts.items()}
+    assert sum(len(found) for found in groups.values()) == len(patients)
+    assert groups["train"]
+    assert {part: len(groups[part]) for part in least} == least
+
+
+def test_patients_stay_together(pairs, reader):
+    """`data.patient` names the patient in an id."""
+    pairs(*(f"{patient}_{shot}" for patient in "abcdefgh" for shot in (1, 2, 3)))
+    opened = reader(patient=r"(\w)_")
+    for split in ("train", "val", "test"):
+        assert all(ids(opened, split).count(f"{id[0]}_1") == 1 for id in ids(opened, split))
+    assert ("patients", "8, with up to 3 images") in opened.describe()
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_table(pairs, root, reader, delimiter):
+    """splits.csv gives splits and patients; ids with a suffix, any capitals, a BOM and Excel's separators are read."""
+    pairs("a", "b", "c", "d")
+    rows = [
+        ("Image", "Split", "Patient"),
+        ("a.png", "train", "x"),
+        ("B", "training", "x"),
+        ("c", "valid", "y"),
+        ("d", "test", ""),
+    ]
+    text = "".join(delimiter.join(row) + "\r\n" for row in rows)
+    (root / "splits.csv").write_text(text, encoding="utf-8-sig")
+    opened = reader()
+    assert [ids(opened, split) for split in ("train", "val", "test")] == [["a", "b"], ["c"], ["d"]]
+    assert [case.group for case in opened.cases("train")] == ["x", "x"]
+    assert ("splits", "from splits.csv") in opened.describe()
+
+
+def test_table_of_patients_alone(pairs, root, reader):
+    """Without a column of splits the shares are dealt out by the table's patients."""
+    pairs(*"abcdefgh")
+    (root / "splits.csv").write_text("id,patient\n" + "".join(f"{id},{n // 2}\n" for n, id in enumerate("abcdefgh")))
+    opened = reader(val=0.25, test=0)
+    assert len(opened.cases("val")) == 2
+    assert len({case.group for case in opened.cases("val")}) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name,age\na,3\n", "has the columns name, age"),
+        ("", "has the columns of none"),
+        ("id,split\na,train\nb,val\nz,val\n", "names the case 'z', which is not there"),
+        ("id,split\na,train\nb,val\na,val\n", "names the case a twice"),
+        ("id,split\na,train\n", "does not name 1 of 2 cases, first: b"),
+        ("id,split\na,train\nb,holdout\n", "has the split 'holdout'"),
+    ],
+)
+def test_tables_that_cannot_be_meant(pairs, root, reader, text, said):
+    """One line that names the file, what is wrong and the way out."""
+    pairs("a", "b")
+    (root / "splits.csv").write_text(text)
+    with pytest.raises(SegkitError, match=rf"^splits\.csv {said}") as caught:
+        reader()
+    assert caught.value.hint
+
+
+def test_given_table_must_be_there(pairs, reader, tmp_path):
+    """A file that was asked for and is missing is no reason to go on without."""
+    pairs("a", "b")
+    with pytest.raises(SegkitError, match=r"gone\.csv cannot be read: No such file"):
+        reader(splits=str(tmp_path / "gone.csv"))
+
+
+def test_too_few_patients(pairs, reader):
+    """Two images cannot be trained, validated and tested on."""
+    pairs("a", "b")
+    with pytest.raises(SegkitError, match="2 patients cannot be shared out: 1 to validate on, 1 to test on"):
+        reader()
