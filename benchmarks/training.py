@@ -1,0 +1,267 @@
+"""Training steps beside those of other libraries' networks of the same shape.
+
+    python benchmarks/training.py [--seconds 30] [--threads N] [--device auto] [--only NAME] [--output FILE.md]
+
+A step is forward, loss (binary cross entropy with logits), backward and AdamW. Ours run as segkit's trainer runs them:
+channels-last memory, float32 on a CPU and bfloat16 autocast on CUDA. The others run as their own examples do: default
+memory layout, float32. The pairs have the same widths, depth and input; parameters are printed, because no two
+libraries' networks are the same to the last layer. The second row gives ours in the default layout and precision: what
+of the difference is memory layout, and what the network.
+
+All networks of a pair are measured in turns within one process, a step each, so that whatever else the machine does
+falls on all alike; the median step counts. Peak memory is measured apart, one process per network: the largest
+resident set over that of the process before the first step on a CPU, the allocator's peak on CUDA.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import functools
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from startup import machine
+from torch import nn
+from torch.nn import functional
+
+from segkit import Task, components
+from segkit.contracts import Outputs
+from segkit.engine.device import autocast, choose_device
+from segkit.params import build
+
+GOAL = 1.3
+"""Images per second of the first pair on a CPU, ours over the faster of the others."""
+Make = Callable[[], nn.Module]
+
+
+def ours(name: str, dims: int, channels: int, **params: Any) -> nn.Module:
+    """Build one of the installed architectures."""
+    found = next(item for item in components("arch") if item.component.name == name)
+    network: nn.Module = found.load()(Task(channels, ("a",), dims), build(found.component.params, params, name))
+    return network
+
+
+def monai_unet(dims: int, channels: int, width: int) -> nn.Module:
+    """MONAI's BasicUNet: two convolutions a level, transposed convolutions, four poolings."""
+    from monai.networks.nets import BasicUNet
+
+    features = (width, 2 * width, 4 * width, 8 * width, 16 * width, width)
+    return BasicUNet(dims, channels, 1, features, norm=("instance", {"affine": True}))
+
+
+def monai_dynunet(dims: int, channels: int, width: int, levels: int) -> nn.Module:
+    """MONAI's DynUNet: nnU-Net's network, strided convolutions in place of pooling."""
+    from monai.networks.nets import DynUNet
+
+    strides = [1] + [2] * (levels - 1)
+    filters = [width * 2**level for level in range(levels)]
+    return DynUNet(dims, channels, 1, [3] * levels, strides, strides[1:], filters=filters)
+
+
+def smp(name: str, **options: Any) -> nn.Module:
+    """One of segmentation_models.pytorch's networks without pretrained weights."""
+    import segmentation_models_pytorch
+
+    network: nn.Module = segmentation_models_pytorch.create_model(name, encoder_weights=None, classes=1, **options)
+    return network
+
+
+PAIRS: dict[str, tuple[tuple[int, ...], dict[str, Make]]] = {
+    "U-Net 64..1024, 2D": (
+        (4, 3, 128, 128),
+        {
+            "segkit unet": functools.partial(ours, "unet", 2, 3, norm="instance"),
+            "MONAI BasicUNet": functools.partial(monai_unet, 2, 3, 64),
+            "MONAI DynUNet": functools.partial(monai_dynunet, 2, 3, 64, 5),
+        },
+    ),
+    "U-Net 16..128, 3D": (
+        (1, 1, 64, 64, 64),
+        {
+            "segkit unet": functools.partial(ours, "unet", 3, 1, width=16, depth=3, norm="instance"),
+            "MONAI DynUNet": functools.partial(monai_dynunet, 3, 1, 16, 4),
+        },
+    ),
+    "PSPNet, ResNet-18": (
+        (4, 3, 128, 128),
+        {
+            "segkit pspnet": functools.partial(ours, "pspnet", 2, 3, backbone="resnet18"),
+            "smp DeepLabV3": functools.partial(smp, "deeplabv3", encoder_name="resnet18"),
+        },
+    ),
+    "smp Unet, ResNet-18": (
+        (4, 3, 128, 128),
+        {
+            "segkit smp-unet": functools.partial(ours, "smp-unet", 2, 3, encoder="resnet18"),
+            "smp Unet": functools.partial(smp, "unet", encoder_name="resnet18"),
+        },
+    ),
+}
+"""Input, and the networks by name; the first is ours, the others run in their default way."""
+
+
+class Stepper:
+    """One network that takes training steps.
+
+    Args:
+        as_trainer: run as segkit's trainer does; otherwise in the default layout and precision.
+    """
+
+    def __init__(self, make: Make, shape: tuple[int, ...], device: torch.device, *, as_trainer: bool) -> None:
+        torch.manual_seed(0)
+        self.layout = (torch.channels_last if len(shape) == 4 else torch.channels_last_3d) if as_trainer else None
+        self.precision = "auto" if as_trainer else "none"
+        self.device = device
+        self.network = self.laid(make().to(device)).train()
+        self.images = self.laid(torch.randn(shape, device=device))
+        self.mask = (torch.rand(shape[0], 1, *shape[2:], device=device) > 0.5).float()
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), fused=device.type == "cuda")
+
+    def laid(self, what: Any) -> Any:
+        """Bring a tensor or network into the memory layout."""
+        return what if self.layout is None else what.to(memory_format=self.layout)
+
+    def step(self) -> float:
+        """Take a step; return its seconds."""
+        start = time.perf_counter()
+        self.optimizer.zero_grad(set_to_none=True)
+        with autocast(self.device, self.precision):
+            found = self.network(self.images)
+        listed = zip(found.logits, found.weights, strict=True) if isinstance(found, Outputs) else [(found, 1.0)]
+        loss = sum(
+            weight * functional.binary_cross_entropy_with_logits(logits.float(), self.mask) for logits, weight in listed
+        )
+        loss.backward()
+        self.optimizer.step()
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter() - start
+
+
+def variants(networks: dict[str, Make]) -> dict[str, tuple[Make, bool]]:
+    """Name what is measured: ours as trained, ours in the default layout, the others in theirs."""
+    first, *others = networks
+    measured = {first: (networks[first], True), f"{first}, default layout": (networks[first], False)}
+    return measured | {name: (networks[name], False) for name in others}
+
+
+def interleaved(
+    shape: tuple[int, ...], networks: dict[str, Make], device: torch.device, seconds: float
+) -> dict[str, Any]:
+    """Take steps in turns until the time is over; return median seconds and parameters by name."""
+    steppers = {
+        name: Stepper(make, shape, device, as_trainer=as_trainer)
+        for name, (make, as_trainer) in variants(networks).items()
+    }
+    for stepper in steppers.values():
+        stepper.step()
+    times: dict[str, list[float]] = {name: [] for name in steppers}
+    start = time.perf_counter()
+    while time.perf_counter() - start < seconds or len(times[next(iter(times))]) < 3:
+        for name, stepper in steppers.items():
+            times[name].append(stepper.step())
+    return {
+        name: {
+            "seconds": statistics.median(times[name]),
+            "steps": len(times[name]),
+            "parameters": sum(parameter.numel() for parameter in stepper.network.parameters()),
+        }
+        for name, stepper in steppers.items()
+    }
+
+
+def peak_alone(pair: str, name: str, device: torch.device) -> None:
+    """Print the peak memory of two steps of one network in MiB: what the process's child is for."""
+    shape, networks = PAIRS[pair]
+    make, as_trainer = variants(networks)[name]
+    stepper = Stepper(make, shape, device, as_trainer=as_trainer)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(2):
+        stepper.step()
+    if device.type == "cuda":
+        print(torch.cuda.max_memory_allocated(device) / 2**20)
+    else:
+        print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**10)
+
+
+def peak(pair: str, name: str, args: argparse.Namespace) -> float:
+    """Measure the peak memory of one network in a process of its own, in MiB."""
+    command = [sys.executable, __file__, "--peak", json.dumps([pair, name]), "--device", args.device]
+    command += ["--threads", str(torch.get_num_threads())]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
+
+
+def row(name: str, result: dict[str, Any], samples: int, memory: float, slowest: float) -> str:
+    """Write one network's figures."""
+    cells = [
+        name,
+        f"{result['parameters'] / 1e6:.2f} M",
+        f"{samples / result['seconds']:.2f}",
+        f"{slowest / result['seconds']:.2f}",
+        f"{memory:,.0f}",
+        str(result["steps"]),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def section(pair: str, args: argparse.Namespace, device: torch.device) -> list[str]:
+    """Measure a pair and write its table."""
+    shape, networks = PAIRS[pair]
+    print(f"{pair}: {args.seconds:g} s", file=sys.stderr)
+    results = interleaved(shape, networks, device, args.seconds)
+    others = [name for name in results if name in networks][1:]
+    # Ratios are to the fastest of the others.
+    reference = min(results[name]["seconds"] for name in others)
+    lines = [f"## {pair}, input {'x'.join(map(str, shape))}", ""]
+    lines += ["| network | parameters | images/s | to the fastest other | peak MiB | steps |"]
+    lines += ["| --- | ---: | ---: | ---: | ---: | ---: |"]
+    lines += [row(name, result, shape[0], peak(pair, name, args), reference) for name, result in results.items()]
+    first = next(iter(results))
+    ratio = reference / results[first]["seconds"]
+    if pair == next(iter(PAIRS)) and device.type == "cpu":
+        lines += ["", f"Goal {GOAL}: {'met' if ratio >= GOAL else 'missed'} ({ratio:.2f})."]
+    return [*lines, ""]
+
+
+def main() -> None:
+    """Measure, print, and write a page where asked to."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=30, help="of each pair")
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--only", choices=list(PAIRS))
+    parser.add_argument("--output", type=Path)
+    parser.add_argument("--peak", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    device = choose_device(args.device)
+    if args.peak:
+        pair, name = json.loads(args.peak)
+        peak_alone(pair, name, device)
+        return
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else machine()
+    lines = ["# Training steps", "", *(__doc__ or "").splitlines()[2:], ""]
+    lines += [
+        f"Measured {datetime.date.today()} on {where}, {torch.get_num_threads()} threads, PyTorch {torch.__version__}.",
+        "",
+    ]
+    for pair in [args.only] if args.only else PAIRS:
+        lines += section(pair, args, device)
+    page = "\n".join(lines).rstrip() + "\n"
+    print(page)
+    if args.output:
+        args.output.write_text(page)
+
+
+if __name__ == "__main__":
+    main()
