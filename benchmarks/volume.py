@@ -242,21 +242,17 @@ def large_table() -> list[str]:
     lines = [
         "## 735x512x512, 16 classes",
         "",
-        "| | time by the clock | processor | memory beyond imports and input | |",
-        "| --- | --- | --- | --- | --- |",
+        "| | time by the clock | processor | memory beyond imports and input | under 4 GiB | under ten minutes | |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    found = {}
     for how, name in (("labels", "labels"), ("probabilities", "probabilities, then labels")):
-        found[how] = measure("large", how)
-        row = found[how]
-        lines.append(f"| {name} | {row.wall:.0f} s | {row.processor:.0f} s | {mib(row.memory)} | {row.said} |")
+        row = measure("large", how)
+        goals = f"{met(row.memory < MEMORY_GOAL)} | {met(row.wall < TIME_GOAL)}"
+        lines.append(
+            f"| {name} | {row.wall:.0f} s | {row.processor:.0f} s | {mib(row.memory)} | {goals} | {row.said} |"
+        )
         print(lines[-1], file=sys.stderr)
-    memory, wall = (max(getattr(row, name) for row in found.values()) for name in ("memory", "wall"))
-    return [
-        *lines,
-        "",
-        f"Less than 4 GiB: {met(memory < MEMORY_GOAL)}. Less than ten minutes: {met(wall < TIME_GOAL)}.",
-    ]
+    return [*lines, "", load()]
 
 
 def peer_table(rounds: int) -> list[str]:
@@ -298,7 +294,14 @@ def peer_table(rounds: int) -> list[str]:
         f"At most half the memory: {met(memory['segkit'] <= memory['MONAI'] / 2)} "
         f"({memory['segkit'] / memory['MONAI']:.2f}). Equal on 99.9 %: {met(equal >= 0.999)}. "
         f"Ten classes in both: {met(classes >= 10)}.",
+        "",
+        load(),
     ]
+
+
+def load() -> str:
+    """Say how busy the machine was."""
+    return f"Load average over the last 15 minutes: {os.getloadavg()[2]:.1f} on {os.cpu_count()} cores."
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from safetensors import safe_open
 from segkit import Architecture, Task, param
 from segkit.config import Layer
 from segkit.discovery import Registry
+from segkit.engine.predictions import read_prediction
 from segkit.engine.progress import Progress
 from segkit.engine.sealed import write_sealed
 from segkit.errors import SegkitError, UsageError
@@ -52,6 +53,21 @@ def test_one_file_predicts_what_the_run_predicted(toy_registry: Registry, run: P
         image = np.load(root / "test" / f"{path.stem}.npy")[:3]
         with Image.open(path) as expected:
             assert np.array_equal(model.predict(image), np.asarray(expected))
+
+
+@pytest.mark.parametrize("mode", ["slab", "patches"])
+def test_one_file_predicts_volumes_as_the_run_did(toy_registry: Registry, tmp_path: Path, monkeypatch, mode) -> None:
+    """Mode, slab, spacing, overlap and the case's own normalisation come from the header."""
+    monkeypatch.setattr("segkit.job.write_report", lambda *_, **__: None)
+    values = {"components.arch": "solid", "components.data": "blocks", "run.device": "cpu", "train.epochs": 1}
+    values |= {"data.mode": mode, "data.slab": 3, "evaluate.overlap": 0.7, "evaluate.mirror": True}
+    plan = make_plan([Layer("flag", values)], toy_registry, {})
+    run_job(plan, tmp_path / "run", Progress())
+    model = load_model(tmp_path / "run" / "model.safetensors", "cpu", toy_registry)
+    (case, *_) = plan.cases[plan.split]
+    sample = plan.reader.read(case)
+    found = model.predict(sample.image, sample.spacing)
+    assert np.array_equal(found, read_prediction(plan.reader, tmp_path / "run" / "predictions", case))
 
 
 def test_header_says_what_the_model_is(toy_registry: Registry, run: Path) -> None:

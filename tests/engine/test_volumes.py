@@ -208,3 +208,19 @@ def test_headers_from_before_volumes_mean_whole_images() -> None:
         made = make_predictor(nn.Identity(), Task(1, ("a",), len(size)), Preprocessing.from_dict(header), CPU)
         assert isinstance(made, Predictor)
         assert (made.size, made.mirror) == (size, True)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
+@pytest.mark.parametrize(("mode", "size"), [("slices", (6, 7)), ("slab", (6, 7)), ("patches", (4, 5, 6))])
+def test_any_memory_order_and_type(mode: str, size, dtype) -> None:
+    """A volume turned to RAS is a view with steps backwards; it predicts as its copy does and is not touched."""
+    values = (np.random.default_rng(0).random((2, 9, 8, 7)) * 200).astype(dtype)
+    view = values.transpose(0, 3, 1, 2)[:, ::-1, :, ::-1]
+    slab = 3 if mode == "slab" else 1
+    spacing = (0.7, 1.3, 1.1) if mode == "patches" else None
+    made = predictor(Near(2 * slab, len(size)), mode, size, 2, kind="image", slab=slab, spacing=spacing)
+    before = values.copy()
+    found = made.labels(view, spacing=(1.0, 1.0, 1.0))
+    assert np.array_equal(found, made.labels(np.ascontiguousarray(view), spacing=(1.0, 1.0, 1.0)))
+    assert np.array_equal(values, before)
+    assert len(np.unique(found)) > 1
