@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segkit.case_pictures import can_be_shown, case_picture
+from segkit.case_pictures import shown_case
 from segkit.config import Layer, read_file
 from segkit.data.case import Case
 from segkit.data.dataset import DatasetReader
@@ -45,13 +45,13 @@ class ScoredData:
         """
         if case_id not in self.cases:
             raise SegkitError(f"case {case_id} is not among the data found", "give the folder that was scored")
-        picture = case_picture(self.reader, self.cases[case_id], self.predictions, label, score, score_name)
+        shown = shown_case(self.reader, self.cases[case_id], self.predictions)
         classes = {name: index for index, name in enumerate(self.reader.task.classes, start=1)}
         for row in self.rows[case_id]:
-            shown = picture.reference.shape == picture.prediction.shape and row.class_name in classes
-            if shown and np.count_nonzero(picture.reference == classes[row.class_name]) != row.reference:
+            label_of = classes.get(row.class_name)
+            if label_of is not None and np.count_nonzero(shown.mask == label_of) != row.reference:
                 raise SegkitError(f"case {case_id} has another mask than was scored", "give the folder that was scored")
-        return picture
+        return shown.picture(label, score, score_name)
 
 
 def open_scored_data(
@@ -60,8 +60,7 @@ def open_scored_data(
     """Find the data of a finished run where its config says, or in `data_root`.
 
     Raises:
-        SegkitError: they are not there, the dataset's plugin is not installed, no predictions were kept, or this
-            kind of data cannot be shown.
+        SegkitError: they are not there, the dataset's plugin is not installed, or no predictions were kept.
     """
     predictions = folder / "predictions"
     if not predictions.is_dir() or not any(predictions.iterdir()):
@@ -72,8 +71,6 @@ def open_scored_data(
         layers.append(Layer("--data-root", {"data.root": data_root}))
     found = registry.find("data", str(config.values.get("components.data")))
     reader, _ = choose_dataset(found, about_data(layers)).open(tell)
-    if not can_be_shown(reader):
-        raise SegkitError("cases of this dataset are not shown as pictures", "open the predictions in a viewer")
     record = read_record(folder)
     rows: dict[str, list[CaseRow]] = {}
     for row in record.cases:

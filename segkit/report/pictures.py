@@ -20,6 +20,7 @@ class CasePicture:
         reference, prediction: (H, W) integer labels, 0 background, 255 ignore.
         score: None where undefined.
         score_name: the metric's plain name.
+        where: which part of a volume it is, such as "axial slice 17 of 35"; empty where the whole case is shown.
     """
 
     case: str
@@ -29,6 +30,7 @@ class CasePicture:
     prediction: np.ndarray
     score: float | None
     score_name: str
+    where: str = ""
 
     def __post_init__(self) -> None:
         grid = self.image.shape[:2]
