@@ -13,6 +13,12 @@ from segkit.params import NoParams, check_params_type
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
 PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*\Z")
+VOLUME_MODE_DIMS = {"slices": 2, "slab": 2, "patches": 3}
+"""Modes of volumes that the core carries out, with the spatial dims of what a network is given."""
+CORE_DATA_FIELDS = frozenset(
+    ["root", "mode", "size", "normalization", "mean", "std", "window", "spacing", "slab", "patches", "foreground"]
+)
+"""Settings `data.*` of the core (segkit/settings.py): a dataset's param of that name could not be set."""
 EXPORT_FORMATS = ("torch-export", "onnx")
 EXPORT_LEVEL = re.compile(r"dynamic\Z|static: \S")
 
@@ -151,6 +157,14 @@ class Dataset(Component):
         super().__post_init__()
         if not isinstance(self.modes, Mapping) or not self.modes or not set(self.modes.values()) <= {2, 3}:
             raise ValueError(f"data {self.name}: modes must give 2 or 3 spatial dims by name, not {self.modes!r}")
+        wrong = [mode for mode, dims in self.modes.items() if VOLUME_MODE_DIMS.get(mode, dims) != dims]
+        if wrong:
+            raise ValueError(f"data {self.name}: mode {wrong[0]} has {VOLUME_MODE_DIMS[wrong[0]]} spatial dims")
+        taken = sorted(CORE_DATA_FIELDS & set(self.params.__dataclass_fields__))  # type: ignore[attr-defined]
+        if taken:
+            raise ValueError(
+                f"data {self.name}: {', '.join(taken)} is a setting of the core: give the param another name"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

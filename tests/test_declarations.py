@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
+
 import pytest
 
-from segkit import Architecture, Dataset, Explainer, Loss, Metric, SegkitError, Task
-from segkit.declarations import KINDS, resolve
+from segkit import Architecture, Dataset, Explainer, Loss, Metric, SegkitError, Task, param
+from segkit.declarations import CORE_DATA_FIELDS, KINDS, resolve
+from segkit.settings import Data
 
 
 def make(kind, **fields):
@@ -80,6 +83,29 @@ def test_impossible_tasks_are_refused(fields):
     """A task without channels or classes, or in four dimensions, cannot be made."""
     with pytest.raises((TypeError, ValueError)):
         Task(*fields)
+
+
+@dataclass(frozen=True)
+class ShadowedParams:
+    """A param that the core's own setting would hide."""
+
+    size: int = param(3, "Of something else.")
+
+
+def test_a_dataset_may_not_name_a_param_like_a_setting_of_the_core():
+    """`data.size` is the working size: a param of that name could never be set. The list is that of the settings."""
+    with pytest.raises(ValueError, match="size is a setting of the core"):
+        make(Dataset, params=ShadowedParams)
+    assert make(Loss, params=ShadowedParams).params is ShadowedParams
+    assert {field.name for field in fields(Data)} == CORE_DATA_FIELDS
+
+
+@pytest.mark.parametrize("modes", [{"slices": 3}, {"slab": 3}, {"patches": 2}])
+def test_modes_of_volumes_have_dims_of_their_own(modes):
+    """Slices and slabs are 2D, patches 3D; other names may mean what a plugin likes."""
+    with pytest.raises(ValueError, match="spatial dims"):
+        make(Dataset, modes=modes)
+    assert make(Dataset, modes={"whole": 3, "montage": 2}).modes
 
 
 def test_resolve_follows_attributes():
