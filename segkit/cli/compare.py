@@ -91,6 +91,10 @@ def compare(
             f"finished runs and --{grid_options[0].replace('_', '-')} were both given",
             "compare finished runs, or name what to train",
         )
+    if not runs and not any(options[axis] for axis in (*AXES, "vary")):
+        raise UsageError(
+            "nothing to compare was named", "give finished runs, or --arch, --loss or --vary several times"
+        )
     registry = load_registry()
     progress = make_progress()
     try:

@@ -21,7 +21,8 @@ def check_alike(runs: Sequence[FinishedRun]) -> list[str]:
     """
     first = runs[0]
     for run in runs:
-        if SELECTED in f"{run.record.summary.get('weights', '')} {run.record.summary.get('split_note', '')}":
+        said = f"{run.record.summary.get('weights', '')} {run.record.summary.get('split_note', '')}"
+        if SELECTED in said.lower():
             raise SegkitError(
                 f"{run.folder}: its weights were {SELECTED}, so its scores flatter it", "score it on other cases"
             )

@@ -1,0 +1,103 @@
+"""`segkit compare`: what is printed where, exit codes, and that its options reach the grid."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from segkit.cli import main
+from segkit.discovery import Registry
+from segkit.engine.stop import Stopped
+
+
+@pytest.fixture
+def segkit_compare(toy_registry: Registry, monkeypatch: pytest.MonkeyPatch):
+    """Call `segkit compare ARGS` in this process with the toy plugin alone and without figures."""
+    monkeypatch.setattr(Registry, "discover", classmethod(lambda cls, **_: toy_registry))
+    monkeypatch.setattr("segkit.job.write_report", lambda folder, *_, **__: (folder / "report.html").touch())
+    parts = ("scores", "differences", "ranks", "scatter")
+    monkeypatch.setattr("segkit.comparison.page.comparison_plots", lambda *_: {part: [] for part in parts})
+
+    def call(*args: str) -> Result:
+        return CliRunner().invoke(main, ["compare", *args])
+
+    return call
+
+
+GRID = ("--arch", "net", "--arch", "supervised", "--data", "squares", "--epochs", "1", "--device", "cpu")
+
+
+def test_a_grid_and_then_its_runs(segkit_compare) -> None:
+    """Table and answer on stdout, progress on stderr; the finished runs compare to the same figures."""
+    result = segkit_compare(*GRID, "--set", "data.cases=4", "--set", "net:arch.width=3", "--name", "two")
+    assert result.exit_code == 0, result.output
+    folder = Path("comparisons/two")
+    lines = result.stdout.splitlines()
+    assert lines[0].split("\t")[:3] == ["rank", "model", "mean"]
+    assert {line.split("\t")[1] for line in lines[1:3]} == {"net", "supervised"}
+    assert lines[-1] == f"report: {folder / 'report.html'}"
+    assert "[1/2] net-seed0: training" in result.stderr
+    assert "GENERATED SAMPLE" in result.stderr
+    record = json.loads((folder / "comparison.json").read_text())
+    assert record["notice"] == "generated sample: not real data"
+    assert "Generated sample: not real data" in (folder / "report.html").read_text()
+    assert record["settings"]["components.arch"] == ["segkit-toy:net", "segkit-toy:supervised"]
+    names = ["cases.csv", "comparison.json", "differences.csv", "figures", "report.html", "runs", "scores.csv"]
+    assert sorted(path.name for path in folder.iterdir() if path.name[0] != ".") == names
+
+    runs = sorted(map(str, (folder / "runs").iterdir()))
+    again = segkit_compare(*runs, "--json", "--output", "again", "--anonymous")
+    assert again.exit_code == 0, again.output
+    found = json.loads(again.stdout)
+    assert [row["mean"] for row in found["scores"]] == pytest.approx([row["mean"] for row in record["scores"]])
+    assert found == json.loads(Path("again/comparison.json").read_text())
+    page = Path("again/report.html").read_text()
+    assert "test-0" in (folder / "report.html").read_text()
+    assert "test-0" not in page + Path("again/cases.csv").read_text() + again.stdout
+    assert str(Path.cwd()) not in page + again.stdout
+    whole = segkit_compare(str(folder), "--output", "third")
+    assert whole.exit_code == 0, whole.output
+
+    cases = Path(runs[0], "cases.csv")
+    cases.write_text(cases.read_text().replace("test-0", "other"))
+    refused = segkit_compare(*runs)
+    assert refused.exit_code == 1
+    assert "were not scored alike: 2 cases are scored in one only" in refused.stderr
+
+
+def test_stopped_says_how_to_go_on(segkit_compare, monkeypatch) -> None:
+    """SIGTERM ends with 143 and the way back."""
+
+    def stop(*_):
+        raise Stopped(signal.SIGTERM)
+
+    monkeypatch.setattr("segkit.comparison.grid.train_missing", stop)
+    result = segkit_compare(*GRID)
+    assert result.exit_code == 143
+    assert "the same command goes on where it was" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        ((), 2, "nothing to compare was named"),
+        (("nowhere", "neither"), 1, "does not exist"),
+        (("one", "--arch", "net"), 2, "finished runs and --arch were both given"),
+        (("one", "--seeds", "3"), 2, "finished runs and --seeds were both given"),
+        (("--arch", "net", "--data", "squares"), 2, "one model alone cannot be compared"),
+        ((*GRID, "--vary", "depth"), 2, "--vary 'depth' is not KIND.PARAM=VALUE"),
+        ((*GRID, "--folds", "3"), 2, "dataset squares deals out no folds"),
+        ((*GRID, "--set", "arch.widht=3"), 2, "widht"),
+        ((*GRID, "--epochs", "many"), 2, "--epochs"),
+        ((*GRID, "--explain", "nothing"), 2, "no explainer named"),
+    ],
+)
+def test_bad_input_is_one_line_and_an_exit_code(segkit_compare, args: tuple[str, ...], code: int, said: str) -> None:
+    """Usage errors exit with 2, bad input with 1, each in one line, and nothing is left behind."""
+    result = segkit_compare(*args)
+    assert result.exit_code == code, result.output
+    assert said in result.stderr
+    assert "Traceback" not in result.output
+    assert not Path("comparisons").exists()
