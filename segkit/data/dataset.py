@@ -102,5 +102,9 @@ class LabelFiles(Protocol):
         """
 
     @classmethod
+    def write_map(cls, stem: Path, values: np.ndarray, like: Path) -> Path:
+        """Write numbers (*S) on the oriented grid, such as a heat map, as float32; otherwise as `write_labels`."""
+
+    @classmethod
     def read_labels(cls, path: Path) -> np.ndarray:
         """Read a label map (*S) that `write_labels` or others wrote, on the oriented grid, in an integer type."""

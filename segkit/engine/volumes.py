@@ -67,6 +67,11 @@ class VolumePredictor:
         return 3
 
     @property
+    def score_channels(self) -> int:
+        """Channels of what `window` gives for every voxel."""
+        return self.task.out_channels
+
+    @property
     def window(self) -> Predictor:
         """The model on its working size: what slices and windows go through."""
         return Predictor(self.model, self.task, self.size, self.normalization, self.device, self.precision, self.mirror)
@@ -181,7 +186,7 @@ class VolumePredictor:
             source.read,
             axes,
             forward,
-            channels=self.task.out_channels,
+            channels=self.score_channels,
             device=self.device,
             at_once=WINDOWS_AT_ONCE.get(self.device.type, 4),
         )

@@ -9,10 +9,11 @@ import numpy as np
 from segkit.data.case import Sample
 from segkit.engine.infer import Predictor
 from segkit.engine.volumes import VolumePredictor
-from segkit.errors import SegkitError, UsageError
+from segkit.errors import UsageError
 from segkit.explain.case import BuiltExplainer
 from segkit.explain.explanation import Explanation
 from segkit.explain.images import Wish, explain_image
+from segkit.explain.volumes import explain_volume
 
 
 def explain_any(
@@ -34,7 +35,15 @@ def explain_any(
             "give the mask on the image's own grid",
         )
     if isinstance(predictor, VolumePredictor):
-        raise SegkitError("volumes are not explained yet", "explain a model of photographs")
+        return explain_volume(
+            predictor,
+            sample.image,
+            explainers,
+            wish,
+            spacing=sample.spacing,
+            reference=reference,
+            prediction=prediction,
+        )
     return explain_image(
         predictor,
         sample.image,

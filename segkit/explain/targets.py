@@ -179,9 +179,7 @@ class BoundTarget:
                 f"target: class {target.label} is out of range", f"labels go from 0 to {len(task.classes)}"
             )
         if target.needs_reference and reference is None and masks is None:
-            raise UsageError(
-                f"target {target.text(task)!r} needs a reference mask", "give one, or explain predicted pixels"
-            )
+            raise missing_reference(target, task)
         self.target, self.task, self.reference, self.masks = target, task, reference, masks
         self.label: int = target.label
         self.scores: torch.Tensor | None = None
@@ -194,6 +192,9 @@ class BoundTarget:
         check_logits(logits, self.task)
         if self.masks is None:
             self.masks = find_pixels(self.target, logits.detach(), self.task, self.reference)
+        if self.masks.is_inference():
+            # One that was made in inference mode cannot be kept for a gradient.
+            self.masks = self.masks.clone()
         if self.masks.shape != logits.shape[:1] + logits.shape[2:]:
             raise SegkitError(
                 f"the target is on a grid of {tuple(self.masks.shape)}, the logits on one of "
@@ -268,38 +269,55 @@ def predicted_labels(logits: torch.Tensor) -> torch.Tensor:
 
 
 def find_pixels(target: Target, logits: torch.Tensor, task: Task, reference: torch.Tensor | None) -> torch.Tensor:
-    """Return the pixels (N, *S) of a target, bool; raises SegkitError where the reference is on another grid."""
+    """Return the pixels (N, *S) of a target in logits, bool; raises what `find_in_labels` raises."""
+    return find_in_labels(target, predicted_labels(logits), reference, task)
+
+
+def find_in_labels(target: Target, predicted: torch.Tensor, reference: torch.Tensor | None, task: Task) -> torch.Tensor:
+    """Return the pixels (N, *S) of a target, bool.
+
+    Args:
+        predicted, reference: labels (N, *S).
+
+    Raises:
+        UsageError: the target needs a reference and there is none.
+        SegkitError: the reference is on another grid.
+    """
     import torch
 
-    grid = logits.shape[:1] + logits.shape[2:]
-    if target.needs_reference:
-        assert reference is not None
-        if reference.shape != grid:
-            raise SegkitError(
-                f"the reference mask is on a grid of {tuple(reference.shape)}, the logits on one of {tuple(grid)}",
-                "bring it to the working grid",
-            )
-        reference = reference.to(logits.device)
+    grid, label = predicted.shape, target.label or 0
     if target.pixels == "all":
-        return torch.ones(grid, dtype=torch.bool, device=logits.device)
+        return torch.ones(grid, dtype=torch.bool, device=predicted.device)
     if target.pixels == "pixel":
-        masks = torch.zeros(grid, dtype=torch.bool, device=logits.device)
+        masks = torch.zeros(grid, dtype=torch.bool, device=predicted.device)
         masks.view(len(masks), -1)[:, flat_index(target.place, grid[1:])] = True
         return masks
-    predicted = predicted_labels(logits).eq(target.label or 0)
+    inside = predicted.eq(label)
     if target.pixels == "predicted":
-        return predicted
+        return inside
     if target.pixels in ("component", "boundary"):
         part = component if target.pixels == "component" else band
-        parts = [part(sample, target.number) for sample in predicted.cpu().numpy()]
-        return torch.stack([torch.from_numpy(sample) for sample in parts]).to(logits.device)
-    assert reference is not None
-    is_class = reference.eq(target.label or 0)
+        parts = [part(sample, target.number) for sample in inside.cpu().numpy()]
+        return torch.stack([torch.from_numpy(sample) for sample in parts]).to(predicted.device)
+    if reference is None:
+        raise missing_reference(target, task)
+    if reference.shape != grid:
+        raise SegkitError(
+            f"the reference mask is on a grid of {tuple(reference.shape)}, the logits on one of {tuple(grid)}",
+            "bring it to the working grid",
+        )
+    reference = reference.to(predicted.device)
+    is_class = reference.eq(label)
     if target.pixels == "reference":
         return is_class
     if target.pixels == "fn":
-        return is_class & ~predicted
-    return predicted & ~is_class & reference.ne(IGNORE)
+        return is_class & ~inside
+    return inside & ~is_class & reference.ne(IGNORE)
+
+
+def missing_reference(target: Target, task: Task) -> UsageError:
+    """Say that a set exists only beside a reference."""
+    return UsageError(f"target {target.text(task)!r} needs a reference mask", "give one, or explain predicted pixels")
 
 
 def flat_index(place: Sequence[int], size: Sequence[int]) -> int:

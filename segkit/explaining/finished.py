@@ -126,7 +126,8 @@ def file_subject(model: Model, file: Path, mask: Path | None) -> Subject:
     shown = model.sample(file)
     full = model.opener.open(file, model.image_task)
     reference = None if mask is None else read_reference(mask, model, tuple(shown.shape))
-    return Subject(file.name.partition(".")[0], full.image, shown.image, reference, shown.spacing)
+    own = model.opener.format_of(file)
+    return Subject(file.name.partition(".")[0], full.image, shown.image, reference, shown.spacing, file, own)
 
 
 def explain_all(

@@ -56,6 +56,9 @@ def write_explained(
         stem = stem_of(explanation)
         explanation.save(place / stem)
         maps.append(map_record(explanation, f"{subject.name}/{stem}"))
+        write_map = getattr(subject.format, "write_map", None)
+        if explanation.heat.ndim == 3 and write_map is not None and subject.file is not None:
+            maps[-1]["volume"] = f"{subject.name}/{write_map(place / stem, explanation.heat, subject.file).name}"
     targets = list(dict.fromkeys(slug(explanation.meta["target"].partition(":")[0]) for explanation in found))
     panel = place / f"panel-{'-'.join(targets) or 'none'}.png"
     content = panel_png(subject.image, subject.reference, prediction, found, classes=classes, notice=notice)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +36,7 @@ class Subject:
         image: (C, *S) on its own grid, of the file's type.
         shown: what the network is given where that was decoded at working size, else the image.
         reference: mask (*S), None where there is none.
+        file, format: of a volume, and the reader class that may write a map beside it.
         label: why it is explained: "worst", "median", "best"; "" for a file.
         score, score_name: None where it was not scored.
     """
@@ -43,6 +46,8 @@ class Subject:
     shown: np.ndarray
     reference: np.ndarray | None = None
     spacing: tuple[float, ...] | None = None
+    file: Path | None = None
+    format: Any = None
     label: str = ""
     score: float | None = None
     score_name: str = ""
@@ -65,7 +70,8 @@ def case_subject(
     """Read a case as scoring reads it, and a photograph once more at its own resolution to be shown."""
     if isinstance(predictor, VolumePredictor):
         volume = reader.read(case)
-        return Subject(case.id, volume.image, volume.image, volume.mask, volume.spacing)
+        file = case.files[0] if case.files else None
+        return Subject(case.id, volume.image, volume.image, volume.mask, volume.spacing, file, reader)
     shown = read_at(reader, case, predictor.size, dataset_name)
     full = reader.read(case)
     return Subject(case.id, full.image, shown.image, full.mask, full.spacing)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
+from segkit.contracts import IGNORE
 from segkit.explain.explanation import COLOUR_MAP, Explanation
 from segkit.explain.targets import OK
 from segkit.report.overlays import outlines
@@ -37,16 +39,32 @@ def panel_png(
     """Draw one row per class and target and return the PNG file; the same bytes every time.
 
     Args:
-        image: (C, H, W).
-        reference, prediction: (H, W).
+        image: (C, *S); of a volume one slice is drawn.
+        reference, prediction: (*S).
         found: by explainer, then by class.
         notice: said below: that the data are generated.
     """
     rows: dict[str, list[Explanation]] = {}
     for explanation in found:
         rows.setdefault(str(explanation.meta["target"]), []).append(explanation)
+    if prediction.ndim == 3:
+        image, reference, prediction, rows = one_slice(image, reference, prediction, rows)
     with figure_style(LIGHT):
         return png_bytes(_figure(displayable(image), reference, prediction, list(rows.values()), classes, notice))
+
+
+def one_slice(
+    image: np.ndarray, reference: np.ndarray | None, prediction: np.ndarray, rows: dict[str, list[Explanation]]
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray, dict[str, list[Explanation]]]:
+    """Return the axial slice of a volume with the most foreground, seen with the anterior side up."""
+    shown = prediction if reference is None or not (reference > 0).any() else reference
+    plane = int(((shown > 0) & (shown != IGNORE)).sum(axis=(1, 2)).argmax())
+    return (
+        image[:, plane, ::-1],
+        None if reference is None else reference[plane, ::-1],
+        prediction[plane, ::-1],
+        {target: [replace(one, heat=one.heat[plane, ::-1]) for one in row] for target, row in rows.items()},
+    )
 
 
 def _figure(
@@ -122,6 +140,8 @@ def title_of(explanation: Explanation) -> str:
     name = str(meta["explainer"]).rpartition(":")[2]
     pixels = int(meta["target_pixels"])
     score = f"mean logit {explanation.target_score / pixels:.2f}, {pixels} px" if pixels else "no pixels"
+    if pixels and len(meta["working_size"]) == 3:
+        score = score.replace(" px", " voxels")
     status = "" if explanation.status == OK else f"\n{explanation.status.upper()}"
     return f"{name}, {meta['target']}\n{score}{status}"
 

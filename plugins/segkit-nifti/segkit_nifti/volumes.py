@@ -154,24 +154,24 @@ def write_label(stem: Path, labels: np.ndarray, like: Path) -> Path:
     Raises:
         UnusableFileError: `like` cannot be read, or has another grid.
     """
-    return _write(stem, labels.astype(np.uint8), like)
+    return _write(stem, labels.astype(np.uint8), like, "the labels have")
 
 
 def write_map(stem: Path, values: np.ndarray, like: Path) -> Path:
     """Write numbers (D, H, W), such as a heat map, as float32 the same way; raises what `write_label` raises."""
-    return _write(stem, values.astype(np.float32), like)
+    return _write(stem, values.astype(np.float32), like, "the map has")
 
 
-def _write(stem: Path, values: np.ndarray, like: Path) -> Path:
+def _write(stem: Path, values: np.ndarray, like: Path, what: str) -> Path:
     header = read_header(like).copy()
     grid = grid_of(header, like.name)
     if values.shape != grid.shape:
         raise UnusableFileError(
             like.name,
-            f"has a grid of {grid.shape} voxels, what is written beside it has {values.shape}",
+            f"has a grid of {grid.shape} voxels, {what} {values.shape}",
             "give the image that it is of",
         )
-    voxels = grid.to_file(values)
+    voxels = grid.to_file(values).astype(values.dtype.newbyteorder(header.endianness))
     _describe(header, voxels.shape, values.dtype)
     content = bytes(header.binaryblock) + b"\0\0\0\0" + voxels.tobytes(order="F")
     target = stem.with_name(f"{stem.name}.nii.gz")
@@ -180,7 +180,7 @@ def _write(stem: Path, values: np.ndarray, like: Path) -> Path:
     return target
 
 
-def _describe(header: Nifti1Header | Nifti2Header, shape: tuple[int, ...], dtype: Any) -> None:
+def _describe(header: Nifti1Header | Nifti2Header, shape: tuple[int, ...], dtype: np.dtype) -> None:
     """Make an image's header that of one volume of labels or numbers on its grid."""
     pixdim = header["pixdim"].copy()
     header.set_data_shape(shape)
