@@ -47,11 +47,10 @@ class ClassSize:
 
 def class_sizes(labels: np.ndarray, classes: Sequence[str], spacing: Sequence[float] | None) -> list[ClassSize]:
     """Count a label map (*S); with a spacing in mm also areas (2D) or volumes (3D)."""
-    counts = np.bincount(labels.reshape(-1), minlength=len(classes) + 1)
     unit = None if spacing is None else math.prod(spacing)
     sizes = []
     for label, name in enumerate(classes, start=1):
-        count = int(counts[label])
+        count = int(np.count_nonzero(labels == label))
         area = count * unit if unit is not None and labels.ndim == 2 else None
         volume = count * unit / 1000 if unit is not None and labels.ndim == 3 else None
         sizes.append(ClassSize(name, label, count, count / labels.size, area, volume))

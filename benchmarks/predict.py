@@ -1,0 +1,189 @@
+"""How fast `segkit predict` is against the bare forward pass of its network, and what it does to memory.
+
+    python benchmarks/predict.py [--rounds 5] [--model RUN] [--output docs/benchmarks/predict.md]
+
+Measured on 60 photographs of ../shared/data (the validation images of isic2017-small at a long side of 512 pixels, and
+those of isic2017-original up to 4288x2848), 5 of them spoiled: empty, cut short, a page, a 16-bit picture, a document.
+The network is the default U-Net, shown 256x256, without mirrored copies.
+
+- **speed**: images per second of a whole prediction (finding, reading, predicting, label maps at the files' own size,
+  sizes.csv) against images per second of the network alone on a tensor of one image, both warm; both take turns.
+- **memory**: the largest resident size of a new process that predicts 20, 40 and 60 of the images.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+import segkit
+from segkit.discovery import Registry
+from segkit.engine.device import default_workers
+from segkit.engine.progress import Progress
+from segkit.engine.sealed import read_sealed, write_sealed
+from segkit.model import Model, checkpoint_of, load_model
+from segkit.predicting import Options, find_inputs, predict_files
+
+PROJECT = Path(__file__).resolve().parents[1]
+DATA = PROJECT.parent / "shared" / "data"
+SIZE = 256
+FILES, BROKEN = 60, 5
+
+
+def main() -> None:
+    """Measure and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--model", type=Path, help="run or checkpoint; one is trained where none is given")
+    parser.add_argument("--output", type=Path)
+    options = parser.parse_args()
+    if not DATA.is_dir():
+        sys.exit("../shared/data is not here: nothing is measured")
+    with tempfile.TemporaryDirectory() as temporary:
+        place = Path(temporary)
+        checkpoint = write_model(place / "model.safetensors", options.model)
+        sets = {"512 pixels": small_set(place / "small"), "up to 4288x2848": original_set(place / "original")}
+        lines = speed(checkpoint, sets, place, options.rounds) + memory(checkpoint, place)
+    text = "\n".join([*head(options.rounds), *lines, ""])
+    if options.output is not None:
+        options.output.write_text(text, encoding="utf-8")
+    print(text)
+
+
+def write_model(path: Path, given: Path | None) -> Path:
+    """Write a checkpoint that is shown 256x256: the run's given, or a default U-Net trained for an epoch at 64x64.
+
+    An untrained network's label maps are noise, which takes much longer to write than any real one.
+    """
+    if given is None:
+        given = path.with_name("run")
+        root = DATA / "isic2017-small"
+        settings = {"components.explainers": ("none",), "run.device": "cpu"}
+        segkit.run(arch="unet", data="isic", data_root=root, size=64, epochs=1, output=given, settings=settings)
+    weights, header = read_sealed(checkpoint_of(given), "segkit")
+    header["preprocessing"] |= {"size": [SIZE, SIZE], "mirror": False}
+    write_sealed(path, "segkit", header, weights)
+    return path
+
+
+def photographs(dataset: str, folders: Sequence[str]) -> list[Path]:
+    """List photographs of a dataset."""
+    return [path for folder in folders for path in sorted((DATA / dataset / folder).glob("*.jpg"))]
+
+
+def small_set(folder: Path) -> Path:
+    """Lay out 55 photographs of 512 pixels and 5 spoiled ones."""
+    return lay_out(folder, photographs("isic2017-small", ["ISIC-2017_Validation_Data"]))
+
+
+def original_set(folder: Path) -> Path:
+    """Lay out 55 photographs as they were taken and 5 spoiled ones."""
+    return lay_out(folder, photographs("isic2017-original", ["ISIC-2017_Validation_Data", "ISIC-2017_Training_Data"]))
+
+
+def lay_out(folder: Path, sources: list[Path]) -> Path:
+    """Copy photographs; every twelfth is spoiled."""
+    folder.mkdir()
+    chosen = sources[:FILES]
+    spoil: list[Callable[[Path], object]] = [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(path.read_bytes()[:3000]),
+        lambda path: path.write_bytes(b"<html>not found</html>"),
+        lambda path: Image.fromarray(np.zeros((64, 64), np.uint16)).save(path, "PNG"),
+        lambda path: path.write_bytes(b"%PDF-1.7"),
+    ]
+    for number, source in enumerate(chosen):
+        path = folder / source.name
+        shutil.copy(source, path)
+        if number % (FILES // BROKEN) == 0 and number // (FILES // BROKEN) < BROKEN:
+            spoil[number // (FILES // BROKEN)](path)
+    return folder
+
+
+def speed(checkpoint: Path, sets: dict[str, Path], place: Path, rounds: int) -> list[str]:
+    """Compare whole predictions with the bare forward pass, turn by turn."""
+    model = load_model(checkpoint, "cpu", Registry.discover())
+    forward(model, 5)
+    rows = []
+    for name, folder in sets.items():
+        predict(model, folder, place / "warm")
+        bare, whole = [], []
+        for number in range(rounds):
+            bare.append(forward(model, 20))
+            whole.append(predict(model, folder, place / f"{folder.name}-{number}"))
+        ratio = statistics.median(one / other for one, other in zip(whole, bare, strict=True))
+        rows.append(f"| {name} | {statistics.median(bare):.2f} | {statistics.median(whole):.2f} | {ratio:.2f} |")
+    return [
+        "| photographs | forward pass alone, images/s | `segkit predict`, images/s | share, goal 0.8 |",
+        "| --- | --- | --- | --- |",
+        *rows,
+        "",
+    ]
+
+
+def forward(model: Model, count: int) -> float:
+    """Return images per second of the network alone, one image at a time."""
+    images = torch.rand(1, 3, SIZE, SIZE).contiguous(memory_format=torch.channels_last)
+    start = time.perf_counter()
+    with torch.inference_mode():
+        for _ in range(count):
+            model.predictor.model(images)
+    return count / (time.perf_counter() - start)
+
+
+def predict(model: Model, folder: Path, output: Path) -> float:
+    """Return images per second of a whole prediction, those that can be predicted counted."""
+    shutil.rmtree(output, ignore_errors=True)
+    start = time.perf_counter()
+    items, _ = find_inputs([str(folder)], model.opener.suffixes())
+    outcome = predict_files([model], items, output, Options(workers=default_workers()), Progress())
+    seconds = time.perf_counter() - start
+    assert len(outcome.failed) == BROKEN, [str(error) for _, error in outcome.failed]
+    shutil.rmtree(output)
+    return len(outcome.predicted) / seconds
+
+
+def memory(checkpoint: Path, place: Path) -> list[str]:
+    """Measure new processes that predict more and more images."""
+    rows = []
+    for count in (20, 40, 60):
+        sources = sorted((place / "original").iterdir())[:count]
+        command = [sys.executable, "-m", "segkit", "predict", str(checkpoint), *map(str, sources)]
+        command += ["-o", str(place / f"memory-{count}"), "--device", "cpu"]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _, _, usage = os.wait4(process.pid, 0)
+        rows.append(f"| {count} | {usage.ru_maxrss / 1000:,.0f} MB |")
+    return ["| photographs up to 4288x2848 | peak resident memory of the process |", "| --- | --- |", *rows]
+
+
+def head(rounds: int) -> list[str]:
+    """Title, what was measured, and on what."""
+    assert __doc__ is not None
+    title, _, rest = __doc__.partition("\n")
+    processor = platform.processor() or platform.machine()
+    when = datetime.datetime.now(datetime.UTC).date().isoformat()
+    machine = (
+        f"{when}, {os.cpu_count()} cores, {processor}, Python {platform.python_version()}, PyTorch {torch.__version__}"
+    )
+    threads = (
+        f"{torch.get_num_threads()} threads for an operator, {default_workers()} that read; {rounds} rounds, medians."
+    )
+    return ["# Prediction", "", title, rest.rstrip(), "", f"{machine}, {threads}", ""]
+
+
+if __name__ == "__main__":
+    main()
