@@ -55,13 +55,18 @@ def body_threshold(channel: np.ndarray) -> float:
 
 
 def otsu(counts: np.ndarray) -> int:
-    """Return the bin of a histogram after which its two parts differ most (Otsu 1979, equation 18)."""
+    """Return the bin of a histogram after which its two parts differ most (Otsu 1979, equation 18).
+
+    Cuts through empty bins between two parts are equally good: the middle one is taken.
+    """
     total = counts.sum()
     weight = np.cumsum(counts) / total
     mean = np.cumsum(counts * np.arange(len(counts))) / total
     with np.errstate(divide="ignore", invalid="ignore"):
         between = (mean[-1] * weight - mean) ** 2 / (weight * (1 - weight))
-    return int(np.nanargmax(np.where(np.isfinite(between), between, -1.0)))
+    between = np.where(np.isfinite(between), between, -1.0)
+    best = np.flatnonzero(between >= between.max() * (1 - 1e-9))
+    return int(best[len(best) // 2])
 
 
 def _planes(channel: np.ndarray, floor: float) -> Iterator[np.ndarray]:

@@ -208,3 +208,37 @@ def test_limits_are_for_images_that_have_them(monkeypatch):
     settings = Augment(brightness=0.9)
     assert augment(images, masks, settings, UNIT, keys)[0].max() == 1
     torch.testing.assert_close(augment(images, masks, settings, UNIT, keys, limits=None)[0], images + 0.9)
+
+
+def test_a_volume_is_turned_about_all_axes_in_mm(monkeypatch):
+    """Rotation and both tilts together are scipy's, of a volume whose slices are thicker than its pixels are wide."""
+    fixed_draws(monkeypatch, WARP=0.0, ROTATION=0.75, TILT=(0.8, 0.3))
+    images, masks, keys = batch(count=1, channels=1, shape=(9, 16, 20), labels=(0, 1))
+    spacing = np.array([3.0, 1.0, 1.5])
+    settings = Augment(warp=1, rotation=40, tilt=30)
+    done = augment(images, masks, settings, UNIT, keys, spacing=tuple(spacing))[0]
+
+    def turn(degrees, first, second):
+        angle, matrix = np.deg2rad(degrees), np.eye(3)
+        matrix[[first, second], [first, second]] = np.cos(angle)
+        matrix[first, second], matrix[second, first] = np.sin(angle), -np.sin(angle)
+        return matrix
+
+    in_mm = turn(20, 1, 2) @ turn(18, 0, 1) @ turn(-12, 0, 2)
+    matrix = np.diag(1 / spacing) @ in_mm @ np.diag(spacing)
+    centre = (np.array([9, 16, 20]) - 1) / 2
+    expected = ndimage.affine_transform(
+        images[0, 0].double().numpy(), matrix, centre - matrix @ centre, order=1, mode="grid-constant", cval=0.0
+    )
+    np.testing.assert_allclose(done[0, 0], expected, atol=1e-4)
+
+
+def test_padding_stays_nothing_whatever_changes(monkeypatch):
+    """Brightness of normalised volumes does not reach what lies outside of them."""
+    fixed_draws(monkeypatch, BRIGHTNESS=1.0)
+    images, masks, keys = batch(count=2, channels=1, shape=(4, 6, 6))
+    inside = [(slice(1, 3), slice(0, 6), slice(2, 6)), None]
+    done = augment(images.clone(), masks, Augment(brightness=0.5), UNIT, keys, limits=None, inside=inside)[0]
+    torch.testing.assert_close(done[0, :, 1:3, :, 2:], images[0, :, 1:3, :, 2:] + 0.5)
+    assert done[0].count_nonzero() == 2 * 6 * 4
+    torch.testing.assert_close(done[1], images[1] + 0.5)

@@ -124,3 +124,33 @@ def test_a_damaged_one_is_refused(values):
     """A sentence instead of a KeyError."""
     with pytest.raises(SegkitError, match="checkpoint's normalization"):
         Normalization.from_dict(values)
+
+
+def test_ct_clips_and_scales_each_channel_of_every_slice():
+    """Numbers of one image with two channels, applied to a slab of three slices; a checkpoint keeps them."""
+    ct = Normalization("ct", mean=(10.0, 20.0), std=(2.0, 4.0), low=(0.0, 5.0), high=(30.0, 50.0))
+    images = torch.tensor([-9.0, -9.0, 12.0, 20.0, 99.0, 99.0]).view(1, 6, 1, 1)
+    assert ct.apply(images).ravel().tolist() == [-5.0, -3.75, 1.0, 0.0, 10.0, 7.5]
+    assert Normalization.from_dict(json.loads(json.dumps(ct.to_dict()))) == ct
+
+
+@pytest.mark.parametrize("kind", ["image", "body"])
+def test_a_part_of_a_volume_takes_the_numbers_of_the_whole(kind):
+    """Bound to a case, or given the moments of several: the same, and not those of the part."""
+    volume = np.random.default_rng(0).normal(300, 40, (2, 6, 8, 8)).astype(np.float32)
+    volume[:, :, :3] = -1000
+    bound = Normalization(kind).of_case(volume)
+    part = torch.from_numpy(volume[None, :, 2:4])
+    values = volume[:, :, 3:] if kind == "body" else volume
+    mean, std = (method(values, axis=(1, 2, 3), keepdims=True, dtype=np.float64) for method in (np.mean, np.std))
+    np.testing.assert_allclose(bound.apply(part)[0], (volume[:, 2:4] - mean) / std, rtol=1e-4, atol=1e-4)
+    moments = (torch.tensor([bound.mean]), torch.tensor([bound.std]))
+    torch.testing.assert_close(Normalization(kind).apply(part, moments), bound.apply(part))
+
+
+def test_kinds_for_all_cases_are_not_bound():
+    """Only the kinds with each case's own numbers look at the volume."""
+    fixed = Normalization("fixed", (1.0,), (2.0,))
+    assert fixed.of_case(np.zeros((1, 2, 2, 2))) is fixed
+    with pytest.raises(ValueError, match="of_case"):
+        Normalization("body").apply(torch.zeros(1, 1, 4, 4))
