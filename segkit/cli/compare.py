@@ -196,7 +196,8 @@ def show(result: ComparisonResult, *, as_json: bool) -> None:
             costs = [model[name] for name in COSTS[:-1]] + [model["peak_memory"]["process"]]
             out.print_line(*("" if value is None else str(value) for value in [*(row[key] for key in COLUMNS), *costs]))
     click.echo(record["headline"])
-    click.echo(record["training"])
+    if record["training"]:
+        click.echo(record["training"])
     click.echo(f"report: {result.report}")
 
 

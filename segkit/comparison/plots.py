@@ -150,7 +150,7 @@ def ranks_plot(analysis: Analysis, heading: Heading) -> Plot:
         from matplotlib.patches import Patch
 
         colours = [theme.series[place % len(theme.series)] for place in range(len(labels))]
-        marks = [Patch(color=colours[place], label=f"{place + 1}") for place in range(min(len(labels), 6))]
+        marks = [Patch(color=colours[place], label=f"rank {place + 1}") for place in range(min(len(labels), 5))]
         figure = rows_figure(heading, "Rank when cases are drawn anew", labels, theme, marks)
         axes = figure.axes[0]
         left = np.zeros(len(labels))

@@ -54,7 +54,13 @@ def pair_sentence(analysis: Analysis, pair: PairScore) -> str:
     counts = f"above in {pair.paired.higher}, below in {pair.paired.lower} of {unit_count(pair)} {unit_word(analysis)}"
     said = {"first": f"{first} is better", "second": f"{second} is better"}
     verdict = said.get(pair.verdict, f"not sure, {pair.reason}")
-    return f"{first} minus {second}: {figures}, p = {text.probability(pair.p_holm)}, {counts}: {verdict}."
+    return f"{first} minus {second}: {figures}, {probability(pair.p_holm)}, {counts}: {verdict}."
+
+
+def probability(p_value: float | None) -> str:
+    """Write "p = 0.031" or "p < 0.001"."""
+    written = text.probability(p_value)
+    return f"p {written}" if written.startswith("<") else f"p = {written}"
 
 
 def unit_count(pair: PairScore) -> int:
@@ -63,7 +69,9 @@ def unit_count(pair: PairScore) -> int:
 
 
 def about_training(analysis: Analysis) -> str:
-    """Say how much the order may owe to the chance of training, which no interval over cases shows."""
+    """Say how much the order may owe to the chance of training, which no interval over cases shows; "" without one."""
+    if all(pair.verdict == "equal" for pair in analysis.main_pairs()):
+        return ""
     scores = [analysis.score(model, analysis.main_metric, analysis.overall) for model in analysis.order]
     ranges = {}
     for row in scores:
