@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from segkit.explain.explanation import Explanation, read_explanation
     from segkit.explain.gradient_tap import Tapped, forward, tap
-    from segkit.explain.heat import crop
+    from segkit.explain.heat import Padding, crop, watch_padding
     from segkit.explain.layers import resolve_layer
     from segkit.explain.targets import BoundTarget, Target, parse_target
 
 __all__ = [
     "BoundTarget",
     "Explanation",
+    "Padding",
     "Tapped",
     "Target",
     "crop",
@@ -22,12 +23,14 @@ __all__ = [
     "read_explanation",
     "resolve_layer",
     "tap",
+    "watch_padding",
 ]
 
 # A target's text is checked before torch is imported, which the rest needs.
 _HOMES = {
     "BoundTarget": "targets",
     "Explanation": "explanation",
+    "Padding": "heat",
     "Tapped": "gradient_tap",
     "Target": "targets",
     "crop": "heat",
@@ -36,6 +39,7 @@ _HOMES = {
     "read_explanation": "explanation",
     "resolve_layer": "layers",
     "tap": "gradient_tap",
+    "watch_padding": "heat",
 }
 
 

@@ -203,13 +203,34 @@ def describe(output: Any) -> str:
 
 def run_plain(model: nn.Module, x: torch.Tensor) -> Any:
     """Call a model with its parameters and buffers as constants, in float32 where they are of half precision."""
-    constants = {name: plain(value) for name, value in model.named_parameters()}
-    # A model may count in its buffers, in place: it gets copies of them.
-    constants |= {name: plain(value).clone() for name, value in model.named_buffers()}
     layout = torch.channels_last if x.ndim == 4 else torch.channels_last_3d
-    with torch.autocast(x.device.type, enabled=False):
-        # The values are swapped in for this call alone: nothing of the model itself is set and set back.
-        return torch.func.functional_call(model, constants, (plain(x).contiguous(memory_format=layout),))
+    with torch.autocast(x.device.type, enabled=False), constants(model):
+        return model(plain(x).contiguous(memory_format=layout))
+
+
+@contextmanager
+def constants(model: nn.Module) -> Iterator[None]:
+    """Put constants in the places of a model's parameters and buffers, and its own back.
+
+    Not torch.func.functional_call: where a module is reachable by two names that leaves its constants behind.
+    """
+    replaced: list[tuple[dict[str, Any], str, torch.Tensor]] = []
+    made: dict[int, torch.Tensor] = {}
+    try:
+        for module in model.modules():
+            # A model may count in its buffers, in place: it gets copies of them.
+            places: tuple[tuple[dict[str, Any], bool], ...] = ((module._parameters, False), (module._buffers, True))
+            for place, copied in places:
+                for name, value in list(place.items()):
+                    if value is None:
+                        continue
+                    constant = made.setdefault(id(value), plain(value).clone() if copied else plain(value))
+                    replaced.append((place, name, value))
+                    place[name] = constant
+        yield
+    finally:
+        for place, name, value in replaced:
+            place[name] = value
 
 
 def plain(value: torch.Tensor) -> torch.Tensor:

@@ -270,6 +270,28 @@ def test_a_buffer_counted_in_place_stays(images):
     assert float(model.calls) == 0
 
 
+def test_a_module_reachable_by_two_names_stays_as_it_is(images):
+    """As in networks that keep their blocks in a list and in a chain: flags and weights of both names stay."""
+
+    class Shared(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.blocks = nn.ModuleList([nn.Conv2d(3, 3, 1), nn.Conv2d(3, 1, 1)])
+            self.chain = nn.Sequential(*self.blocks)
+            self.tied = nn.Conv2d(3, 3, 1)
+            self.tied.weight = self.blocks[0].weight
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.chain(self.tied(x))
+
+    model = Shared()
+    before, weight = snapshot(model), model.blocks[0].weight
+    check_exact(model, images, "tied")
+    check_exact(model, images, "blocks.0")
+    assert snapshot(model) == before
+    assert model.tied.weight is weight
+
+
 def test_the_graph_starts_at_the_layer(net, images):
     """Nothing before the layer is part of the graph: walking it back from the logits meets no encoder parameter."""
     tapped = tap(net, images.requires_grad_(True), "decoder")

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from segkit import SegkitError
-from segkit.explain import BoundTarget, crop, forward
+from segkit.explain import BoundTarget, Padding, crop, forward, watch_padding
 
 Convolution = nn.Conv2d | nn.Conv3d
 Result = tuple[torch.Tensor, tuple[str, ...], dict[str, str]]
@@ -50,8 +50,9 @@ def explain(model: nn.Module, x: torch.Tensor, layer: None, targets: Sequence[Bo
     Raises:
         SegkitError: the logits are not what convolutions give, resized or cropped at most.
     """
-    logits, called = run(model, x, targets[0].task.out_channels)
-    heads, weights, how = find_heads(called, logits)
+    with watch_padding(model, x) as padding:
+        logits, called = run(model, x, targets[0].task.out_channels)
+    heads, weights, how = find_heads(called, logits, padding)
     notes = {"layer": ", ".join(f"input of {head.name}" for head in heads), "head": how}
     maps = weighted([class_maps(head) for head in heads], weights)
     own = weighted([head.logits for head in heads], weights)
@@ -83,15 +84,16 @@ def run(model: nn.Module, x: torch.Tensor, channels: int) -> tuple[torch.Tensor,
         return forward(model, x), called
 
 
-def find_heads(called: Sequence[Head], logits: torch.Tensor) -> tuple[list[Head], list[float], str]:
+def find_heads(called: Sequence[Head], logits: torch.Tensor, padding: Padding) -> tuple[list[Head], list[float], str]:
     """Return the convolutions that the logits are a weighted sum of, their weights, and the same in words."""
     for head in reversed(called):
-        if same(head.logits, logits):
+        if same(head.logits, logits, padding):
             return [head], [1.0], size_of(head.convolution)
     alike = [head for head in called if called[-1].logits.shape == head.logits.shape]
     weights = weights_of([head.logits for head in alike], logits)
     summed = [(head, weight) for head, weight in zip(alike, weights, strict=True) if abs(weight) > NO_WEIGHT]
-    if summed and same(weighted([head.logits for head, _ in summed], [weight for _, weight in summed]), logits):
+    total = weighted([head.logits for head, _ in summed], [weight for _, weight in summed]) if summed else None
+    if total is not None and same(total, logits, padding):
         shares = ", ".join(f"{weight:.3g}" for _, weight in summed)
         how = f"{len(summed)} heads, weighted {shares} as their logits are; {size_of(summed[-1][0].convolution)}"
         return [head for head, _ in summed], [weight for _, weight in summed], how
@@ -126,19 +128,17 @@ def size_of(convolution: Convolution) -> str:
     return f"{size}, its middle tap alone: what neighbouring cells give to the logit is left out"
 
 
-def same(own: torch.Tensor, logits: torch.Tensor) -> bool:
-    """Whether what a head gave is the logits: as it is, cropped, resized, or enlarged and then cropped."""
+def same(own: torch.Tensor, logits: torch.Tensor, padding: Padding) -> bool:
+    """Whether what a head gave is the logits: as it is, cropped, resized, or resized to a padded image and cropped."""
     size = logits.shape[2:]
     if cropped_alike(own, logits):
         return True
     if own.shape[2:] == size:
         return False
     mode = "bilinear" if own.ndim == 4 else "trilinear"
-    times = [-(-wanted // mine) for mine, wanted in zip(own.shape[2:], size, strict=True)]
-    enlarged = [mine * factor for mine, factor in zip(own.shape[2:], times, strict=True)]
     return any(
-        cropped_alike(functional.interpolate(own, size=grid, mode=mode, align_corners=aligned), logits)
-        for grid in (list(size), enlarged)
+        cropped_alike(functional.interpolate(own, size=list(grid), mode=mode, align_corners=aligned), logits)
+        for grid in {tuple(size), padding.size or tuple(size)}
         for aligned in (False, True)
     )
 
