@@ -207,6 +207,20 @@ def test_damaged_content(make_zip):
     refused(archive, r"is damaged or cut short")
 
 
+def test_damaged_content_may_be_left_out(make_zip, tmp_path):
+    """Where that is asked for, damaged files are listed and the others written; what is unsafe is refused as ever."""
+    archive = make_zip(("A/x", NOISE), ("A/y", b"sound"))
+    content = bytearray(archive.read_bytes())
+    content[100_000] ^= 4
+    archive.write_bytes(content)
+    damaged: list[str] = []
+    assert set(unpack(archive, tmp_path / "out", silent, damaged=damaged)) == {"A/y"}
+    assert damaged == ["A/x"]
+    assert tree(tmp_path / "out") == {"A", "A/y"}
+    with pytest.raises(BadArchiveError, match="leads outside its folder"):
+        unpack(make_zip(("../x", b""), name="b.zip"), tmp_path / "other", silent, damaged=damaged)
+
+
 def test_page_in_place_of_an_archive(tmp_path):
     """A login page is not called a damaged archive."""
     (tmp_path / "a.zip").write_bytes(b"<!DOCTYPE html><html>Please log in")
