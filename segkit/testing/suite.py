@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from segkit.declarations import Architecture
 from segkit.discovery import Found, Plugin, Registry, canonical
 from segkit.errors import UsageError, did_you_mean
 from segkit.testing.check import Check, CheckFailure, NotChecked, checks_of
-from segkit.testing.subjects import ArchitectureSubject, PluginSubject, Subject, subject_type
+from segkit.testing.subjects import ArchitectureSubject, DatasetSubject, PluginSubject, Subject, subject_type
 
 Status = Literal["passed", "failed", "skipped", "xfailed"]
 OWN_FOLDER = Path(__file__).parent
@@ -38,14 +38,12 @@ class Outcome:
     Attributes:
         reason: why it was skipped, or was expected to fail.
         failure: what is wrong, where it failed.
-        cause: the failed check that it was skipped for.
     """
 
     status: Status
     reason: str = ""
     failure: CheckFailure | None = None
     seconds: float = 0.0
-    cause: str = ""
 
 
 @dataclass
@@ -55,12 +53,14 @@ class Suite:
     Attributes:
         xfail: known gaps, check name or "component:check" -> reason.
         params: component name -> params to check it with, where the declared ones do not serve.
+        samples: dataset name -> function that writes a small data set into an empty folder, where it makes none.
         full: also run what takes long.
     """
 
     plugins: list[Plugin]
     xfail: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    samples: Mapping[str, Callable[[Path], object]] = field(default_factory=dict)
     full: bool = False
     _outcomes: dict[Item, Outcome] = field(default_factory=dict)
 
@@ -90,9 +90,11 @@ class Suite:
                     f"xfail names no check: {name!r}{did_you_mean(name, known)}", "name CHECK or COMPONENT:CHECK"
                 )
         components = {component.name for plugin in self.plugins for component in plugin.components}
-        for name in self.params:
-            if name not in components:
-                raise UsageError(f"params name no component: {name!r}{did_you_mean(name, components)}", "mend the name")
+        for option, names in (("params", self.params), ("samples", self.samples)):
+            for name in names:
+                if name not in components:
+                    guess = did_you_mean(name, components)
+                    raise UsageError(f"{option} name no component: {name!r}{guess}", "mend the name")
 
     @cached_property
     def subjects(self) -> list[Subject]:
@@ -106,6 +108,8 @@ class Suite:
                     found += [ArchitectureSubject(item, settings, dims) for dims in component.spatial_dims]
                 else:
                     found.append(subject_type(component.kind)(item, settings))
+                if isinstance(found[-1], DatasetSubject):
+                    found[-1].write = self.samples.get(component.name)
         return found
 
     def items(self, *, full: bool | None = None) -> Iterator[Item]:
@@ -130,9 +134,10 @@ class Suite:
             if other.name not in item.check.needs:
                 continue
             needed = self.outcome(Item(item.subject, other))
-            cause = other.name if needed.status in ("failed", "xfailed") else needed.cause
-            if cause:
-                return Outcome("skipped", f"it needs {cause}, which failed", cause=cause)
+            if needed.status in ("failed", "xfailed"):
+                return Outcome("skipped", f"it needs {other.name}, which failed")
+            if needed.status == "skipped":
+                return Outcome("skipped", needed.reason)
         known, start = self.reason_to_fail(item), time.perf_counter()
         found: CheckFailure | None
         try:

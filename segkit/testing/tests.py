@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from segkit.testing.suite import Item, Suite
@@ -13,6 +14,7 @@ def plugin_checks(
     *,
     xfail: Mapping[str, str] | None = None,
     params: Mapping[str, Mapping[str, Any]] | None = None,
+    samples: Mapping[str, Callable[[Path], object]] | None = None,
     full: bool = False,
 ) -> Callable[[Item], None]:
     """Return a pytest function with one test per check of an installed distribution.
@@ -23,6 +25,7 @@ def plugin_checks(
         xfail: known gaps, {"onnx": "why"}, or of one component {"mynet:onnx": "why"}, or {"mynet 2D:onnx": "why"}; one
             that passes all the same is a failure.
         params: component name -> params to check it with, where the declared small ones do not serve.
+        samples: dataset name -> function that writes a small data set into an empty folder, where it makes none itself.
         full: also what takes long, such as compiling with inductor.
 
     Raises:
@@ -30,7 +33,7 @@ def plugin_checks(
     """
     import pytest
 
-    suite = Suite.of(distribution, xfail=xfail or {}, params=params or {}, full=full)
+    suite = Suite.of(distribution, xfail=xfail or {}, params=params or {}, samples=samples or {}, full=full)
 
     @pytest.mark.parametrize("item", list(suite.items()), ids=str)
     def test_plugin(item: Item) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,7 @@ def test_every_plugin_is_held_against_the_kit(distribution, registry):
     """Each has a test file that says so."""
     skip_unless_installed(distribution, registry)
     folder = FOLDER / distribution / "tests"
-    assert any(f'plugin_checks("{distribution}"' in file.read_text() for file in folder.glob("test_*.py")), (
+    calls = re.compile(rf'(plugin_checks|Suite\.of)\(\s*"{distribution}"')
+    assert any(calls.search(file.read_text()) for file in folder.glob("test_*.py")), (
         f"write {distribution}/tests/test_contract.py: test_plugin = plugin_checks({distribution!r})"
     )

@@ -134,11 +134,24 @@ def test_a_resized_mask(failing):
     assert list(failing(data, "read-resized", reader="ResizingReader")) == ["read-resized"]
 
 
+def test_a_dataset_without_a_sample(suite_of):
+    """Nothing but its interface is checked, unless the test brings a sample of its own."""
+    from kit_data import Params, Reader
+
+    component = Dataset(name="data", factory="kit_data:SamplelessReader", summary="Boxes.", params=Params)
+    suite = suite_of("kit_data", component)
+    skipped = {item.check.name for item in suite.items() if suite.outcome(item).status == "skipped"}
+    assert {"sample", "splits", "read", "verify", "broken-file"} <= skipped
+    suite = suite_of("kit_data", component, samples={"data": lambda root: Reader.make_sample(root, Params())})
+    statuses = {item.check.name: suite.outcome(item).status for item in suite.items()}
+    assert {name for name, status in statuses.items() if status != "passed"} == {"read-resized"}
+
+
 def test_a_class_that_is_no_reader(failing):
     """What it lacks is named."""
     found = failing(data, reader="NoReader")
     assert list(found) == ["interface"]
-    assert "download, make_sample, cases, read, verify" in found["interface"].found
+    assert "cases, read, verify" in found["interface"].found
 
 
 @pytest.mark.parametrize("fault", EXPLAINER_FAULTS)

@@ -126,3 +126,7 @@ class ResizingReader(Reader):
 
 class NoReader:
     reader_version = 1
+
+
+class SamplelessReader(Reader):
+    make_sample = None
