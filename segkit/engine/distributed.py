@@ -30,12 +30,14 @@ class Ranks:
         count: processes in all.
         local: this process among those of its machine.
         restarts: how often torchrun has started the processes again.
+        machines: how many there are.
     """
 
     rank: int = 0
     count: int = 1
     local: int = 0
     restarts: int = 0
+    machines: int = 1
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Ranks:
@@ -44,7 +46,8 @@ class Ranks:
         names = {"rank": "RANK", "count": "WORLD_SIZE", "local": "LOCAL_RANK", "restarts": "TORCHELASTIC_RESTART_COUNT"}
         if not {"RANK", "WORLD_SIZE"} <= set(said):
             return cls()
-        return cls(**{field: int(said[name]) for field, name in names.items() if name in said})
+        found = {field: int(said[name]) for field, name in names.items() if name in said}
+        return cls(**found, machines=found["count"] // int(said.get("LOCAL_WORLD_SIZE", found["count"])))
 
     @property
     def several(self) -> bool:
@@ -77,11 +80,23 @@ class Ranks:
         if device.type == "cuda":
             torch.cuda.set_device(device)
         with reachable():
-            distributed.init_process_group(backend, timeout=PATIENCE)
+            distributed.init_process_group(backend, timeout=PATIENCE, **self._meeting())
         try:
             yield
         finally:
             distributed.destroy_process_group()
+
+    def _meeting(self) -> dict[str, Any]:
+        """Return where the processes meet: on one machine, a place of its own for every start by torchrun.
+
+        torchrun keeps the store of addresses when it starts the processes again, and those of the dead are still in it
+        (pytorch issue 135712). On several machines the number of restarts is not the same everywhere: docs/scaling.md.
+        """
+        if self.machines > 1:
+            return {}
+        store, _, _ = next(distributed.rendezvous("env://", timeout=PATIENCE))
+        kept_apart = distributed.PrefixStore(f"segkit/{self.restarts}", store)
+        return {"store": kept_apart, "rank": self.rank, "world_size": self.count}
 
     def seed_step(self, seed: int, step: int) -> None:
         """Give each of several ranks its own randomness in a step (dropout), from seed, step and rank alone.
