@@ -76,6 +76,26 @@ def segkit_architectures() -> list[segkit.Architecture]:
     ]
 
 
+@dataclass(frozen=True)
+class GlowParams:
+    power: float = segkit.param(1.0, "Exponent of the activation.", min=1, max=4)
+
+
+@segkit.hookimpl
+def segkit_explainers() -> list[segkit.Explainer]:
+    return [segkit.Explainer(name="glow", factory="segkit_toy:build_glow", summary="Gradient glow.", params=GlowParams)]
+
+
+def build_glow(params: Any) -> Any:
+    def explain(model: Any, x: Any, layer: str, target: Any) -> Any:
+        from segkit.explain import tap
+
+        tapped = tap(model, x, layer)
+        return (tapped.gradient(target) * tapped.activation.detach() ** params.power).sum(dim=1), target.status
+
+    return explain
+
+
 @segkit.hookimpl
 def segkit_losses() -> list[segkit.Loss]:
     return [
