@@ -61,13 +61,14 @@ def train(job: Job, stores: Stores) -> Trained:
     layout = torch.channels_last if plan.task.spatial_dims == 2 else torch.channels_last_3d
     model: nn.Module = job.parts.model.to(job.device).to(memory_format=layout)
     settings = shared_settings(config.train, job.ranks)
+    batches = make_batches(job, stores["train"], preprocessing, settings.batch_size, config.augment)
     if settings.sync_batch_norm and job.ranks.several:
-        model = synchronised(model, job, len(plan.cases["train"]), settings.batch_size)
+        model = synchronised(model, job, batches.samples, settings.batch_size)
     keeper = Keeper(job, {f"data of split {split}": store.fingerprint for split, store in stores.items()})
     trainer = Trainer(
         model,
         job.parts.objective,
-        make_batches(job, stores["train"], preprocessing, settings.batch_size, config.augment),
+        batches,
         settings,
         config.run,
         job.device,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from segkit.data.batches import Batches
 from segkit.data.normalize import Normalization, make_normalization
 from segkit.data.parts import patch_parts, slice_parts
 from segkit.data.store import store_key
+from segkit.data.verify import verify
 from segkit.data.volume_build import PER_LABEL
 from segkit.data.volume_layout import VolumeLayout, median_spacing
 from segkit.data.volume_store import VolumeStore, open_volume_store
@@ -226,3 +229,33 @@ def test_parts_depend_on_seed_epoch_and_index_alone(make_volumes, mode):
     assert torch.equal(samples(1, start=1), reference[4:])
     assert not torch.equal(samples(2), reference)
     assert not torch.equal(samples(1, seed=1), reference)
+
+
+def test_changed_contents_are_found_by_the_store(array_reader, tmp_path):
+    """`data verify --deep` compares files with the hashes of a volume store too: equal length and time, other bytes."""
+    samples = volumes()
+    cases = []
+    for name in samples:
+        path = tmp_path / f"{name}.bin"
+        path.write_bytes(name.encode())
+        cases.append(Case(name, files=(path,)))
+
+    class Reader(array_reader):
+        def cases(self, split):
+            return cases if split == "train" else []
+
+        def verify(self, progress):
+            return []
+
+    reader, stores = Reader(samples, Task(1, ("block", "dot"), 3)), tmp_path / "stores"
+    open_volume_store(reader, "p:arrays", cases, OWN, folder=stores, workers=1)
+
+    def problems():
+        return verify(reader, "p:arrays", tmp_path, lambda *_: None, deep=True, stores=stores)
+
+    assert problems() == []
+    changed = cases[1].files[0]
+    moment = changed.stat().st_mtime_ns
+    changed.write_bytes(b"CASE-1")
+    os.utime(changed, ns=(moment, moment))
+    assert [problem.file for problem in problems()] == ["case-1.bin"]
