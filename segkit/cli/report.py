@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from segkit.cli import output
 from segkit.cli.output import json_option
 from segkit.errors import SegkitError
+
+if TYPE_CHECKING:
+    from segkit.discovery import Registry
 
 
 @click.command()
@@ -26,19 +30,12 @@ def report(runs: tuple[str, ...], data_root: str | None, anonymous: bool, as_jso
     segkit report runs/* --anonymous
     """
     from segkit.cli.registry import load_registry
-    from segkit.finished import pictures_again
-    from segkit.report import write_report
 
     registry = load_registry()
     pages, failed = [], False
     for run in dict.fromkeys(runs):
         try:
-            pictures, reason = pictures_again(
-                Path(run), registry, data_root, tell=lambda text: click.echo(text, err=True)
-            )
-            if reason:
-                output.warn(f"{run}: no pictures: {reason}")
-            page = write_report(Path(run), pictures, anonymous=anonymous, no_pictures=reason)
+            page, pictures = render(Path(run), registry, data_root, anonymous=anonymous)
         except SegkitError as error:
             if len(runs) == 1:
                 raise
@@ -46,10 +43,29 @@ def report(runs: tuple[str, ...], data_root: str | None, anonymous: bool, as_jso
             output.complain(str(error))
             failed = True
             continue
-        pages.append({"run": run, "page": str(page), "pictures": len(pictures)})
+        pages.append({"run": run, "page": str(page), "pictures": pictures})
         if not as_json:
             click.echo(f"report: {page}")
     if as_json:
         output.print_json(pages)
     if failed:
         raise SystemExit(1)
+
+
+def render(folder: Path, registry: Registry, data_root: str | None, *, anonymous: bool) -> tuple[Path, int]:
+    """Write the page of one run or comparison; returns it and how many cases it shows."""
+    from segkit.comparison.compose import compare_again
+    from segkit.comparison.runs import RESULT
+    from segkit.finished import pictures_again
+    from segkit.report import write_report
+
+    def tell(text: str) -> None:
+        output.warn(f"{folder}: {text}")
+
+    if (folder / RESULT).exists():
+        result = compare_again(folder, registry, data_root=data_root, anonymous=anonymous, tell=tell)
+        return result.report, result.shown
+    pictures, reason = pictures_again(folder, registry, data_root)
+    if reason:
+        tell(f"no pictures: {reason}")
+    return write_report(folder, pictures, anonymous=anonymous, no_pictures=reason), len(pictures)

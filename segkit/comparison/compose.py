@@ -10,12 +10,13 @@ from typing import Any
 
 from segkit.comparison.alike import check_alike
 from segkit.comparison.analysis import Analysis, analyse, anonymised, most_disagreed
-from segkit.comparison.models import ComparedModel, gather
+from segkit.comparison.models import ComparedModel, gather, model_of
 from segkit.comparison.page import PAGE, write_page
 from segkit.comparison.results import write_results
-from segkit.comparison.runs import FinishedRun
+from segkit.comparison.runs import RESULT, RUNS, FinishedRun, read_run
 from segkit.discovery import Registry
 from segkit.errors import SegkitError
+from segkit.files import parse_json
 from segkit.finished import ScoredData, Tell, case_means, open_scored_data
 from segkit.report import CasePicture
 from segkit.report.privacy import pseudonyms
@@ -33,10 +34,12 @@ class ComparisonResult:
     Attributes:
         folder: its directory.
         record: what comparison.json holds.
+        shown: how many cases the page shows as pictures.
     """
 
     folder: Path
     record: dict[str, Any]
+    shown: int = 0
 
     @property
     def report(self) -> Path:
@@ -79,7 +82,33 @@ def write_comparison(
     except OSError as error:
         raise SegkitError(f"cannot make {folder}: {error.strerror}", "name another --output") from None
     write_page(folder, name, analysis, pictures, no_pictures)
-    return ComparisonResult(folder, write_results(folder, name, analysis))
+    return ComparisonResult(folder, write_results(folder, name, analysis), len(pictures))
+
+
+def compare_again(
+    folder: Path,
+    registry: Registry,
+    *,
+    data_root: str | None = None,
+    anonymous: bool = False,
+    tell: Tell | None = None,
+) -> ComparisonResult:
+    """Write a comparison's page and tables again from the runs that it trained.
+
+    Raises:
+        SegkitError: it was made of runs that lie elsewhere, or its files are damaged.
+    """
+    path = folder / RESULT
+    try:
+        record = parse_json(path.read_bytes())
+        named = [(str(model["label"]), list(map(str, model["runs"]))) for model in record["models"]]
+        name = str(record["name"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SegkitError(f"{path} is no comparison: {error}", "compare the runs again") from None
+    if not all((folder / RUNS / run).is_dir() for _, runs in named for run in runs):
+        raise SegkitError(f"{folder} does not hold the runs that it compares", "say segkit compare RUN RUN... again")
+    models = [model_of(label, [read_run(folder / RUNS / run) for run in runs]) for label, runs in named]
+    return write_comparison(models, folder, name, registry, data_root=data_root, anonymous=anonymous, tell=tell)
 
 
 def disagreements(

@@ -57,8 +57,12 @@ def test_a_grid_and_then_its_runs(segkit_compare) -> None:
     assert "test-0" in (folder / "report.html").read_text()
     assert "test-0" not in page + Path("again/cases.csv").read_text() + again.stdout
     assert str(Path.cwd()) not in page + again.stdout
-    whole = segkit_compare(str(folder), "--output", "third")
-    assert whole.exit_code == 0, whole.output
+    before = (folder / "report.html").read_bytes()
+    (folder / "report.html").unlink()
+    rendered = CliRunner().invoke(main, ["report", str(folder), "again"])
+    assert (rendered.exit_code, rendered.stdout) == (1, f"report: {folder / 'report.html'}\n")
+    assert "again does not hold the runs that it compares" in rendered.stderr
+    assert (folder / "report.html").read_bytes() == before
 
     cases = Path(runs[0], "cases.csv")
     cases.write_text(cases.read_text().replace("test-0", "other"))
