@@ -106,11 +106,20 @@ def raw_maps(
     Raises:
         SegkitError: what it gave is not what the plugin API says, or not finite; and what it raises itself.
     """
-    with watch_padding(model, x) as padding:
-        if explainer.several:
-            results = explainer.function(model, x, layer, list(targets))
-        else:
-            results = [explainer.function(model, x, layer, target) for target in targets]
+    try:
+        with watch_padding(model, x) as padding:
+            if explainer.several:
+                results = list(explainer.function(model, x, layer, list(targets)))
+            else:
+                results = [explainer.function(model, x, layer, target) for target in targets]
+    except SegkitError:
+        raise
+    except Exception as error:
+        # A stranger's code: a run that is trained and scored is not to be lost for what it cannot do.
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise SegkitError(
+            f"explainer {explainer.full_name or explainer.name} failed: {reason}", "report it to its author"
+        ) from error
     if len(results) != len(targets):
         raise contract_error(explainer, f"gave {len(results)} results for {len(targets)} targets")
     return [

@@ -111,6 +111,10 @@ def not_finite(model, x, layer, target):
     return torch.full((len(x), 4, 4), float("nan")), ("ok",)
 
 
+def failing(model, x, layer, target):
+    raise KeyError("weights")
+
+
 def nothing(model, x, layer, target):
     return None
 
@@ -122,6 +126,7 @@ def nothing(model, x, layer, target):
         (wrong_status, "gave 0 statuses for 1 images"),
         (not_finite, "its map is not finite"),
         (nothing, "gave NoneType"),
+        (failing, "failed: KeyError: 'weights'"),
     ],
 )
 def test_explainers_that_break_the_contract_are_named(predictor, image, function, said):
