@@ -74,12 +74,14 @@ def augment(
 
 
 def blank(images: torch.Tensor, inside: Sequence[Box | None]) -> torch.Tensor:
-    """Return images that are 0 outside of the given boxes; they are changed where they lie."""
-    for image, box in zip(images, inside, strict=False):
-        if box is not None:
-            kept = image[:, *box].clone()
-            image.zero_()[:, *box] = kept
-    return images
+    """Return images that are 0 outside of the given boxes; None: an image that stays as it is."""
+    if all(box is None for box in inside):
+        return images
+    blanked = torch.zeros_like(images)
+    for image, box, place in zip(images, inside, blanked, strict=True):
+        kept = (slice(None), *(box or ()))
+        place[kept] = image[kept]
+    return blanked
 
 
 def draw(keys: Sequence[Key], channels: int) -> np.ndarray:

@@ -238,7 +238,9 @@ def test_padding_stays_nothing_whatever_changes(monkeypatch):
     fixed_draws(monkeypatch, BRIGHTNESS=1.0)
     images, masks, keys = batch(count=2, channels=1, shape=(4, 6, 6))
     inside = [(slice(1, 3), slice(0, 6), slice(2, 6)), None]
-    done = augment(images.clone(), masks, Augment(brightness=0.5), UNIT, keys, limits=None, inside=inside)[0]
+    before = images.clone()
+    done = augment(images, masks, Augment(brightness=0.5), UNIT, keys, limits=None, inside=inside)[0]
+    assert torch.equal(images, before)
     torch.testing.assert_close(done[0, :, 1:3, :, 2:], images[0, :, 1:3, :, 2:] + 0.5)
     assert done[0].count_nonzero() == 2 * 6 * 4
     torch.testing.assert_close(done[1], images[1] + 0.5)
