@@ -25,9 +25,9 @@ class DatasetReader(Protocol):
     - `modes`, names of those that its component declares, where it depends on the files which of them are possible.
     - `describe() -> sequence of (label, text)`: how it understood the files, such as where the validation cases come
       from; `segkit data info` shows it before anything is trained.
-    - `read_geometry(case) -> (shape, spacing)`, as of `read`'s sample but from a volume's header alone: patches are then
-      taken at the median spacing of the training cases without each of them being read once more for that, and the
-      recipe's sizes are shrunk to the volumes.
+    - `read_geometry(case) -> (shape, spacing)`, as of `read`'s sample but from a volume's header alone: patches are
+      then taken at the median spacing of the training cases without each of them being read once more for that, and
+      the recipe's sizes are shrunk to the volumes.
     - what `LabelFiles` describes, where its files have a format of their own.
 
     A volume is given in RAS orientation, its axes in the order D (inferior to superior), H (posterior to anterior),
