@@ -3,10 +3,10 @@
     python benchmarks/training.py [--seconds 30] [--threads N] [--device auto] [--only NAME] [--output FILE.md]
 
 A step is forward, loss (binary cross entropy with logits), backward and AdamW. Ours run as segkit's trainer runs them:
-channels-last memory, float32 on a CPU and bfloat16 autocast on CUDA. The others run as their own examples do: default
-memory layout, float32. The pairs have the same widths, depth and input; parameters are printed, because no two
-libraries' networks are the same to the last layer. The second row gives ours in the default layout and precision: what
-of the difference is memory layout, and what the network.
+channels-last memory, float32 on a CPU and bfloat16 autocast on CUDA, the trainer's own optimizer (fused). The others
+run as their own examples do: default memory layout, float32, `torch.optim.AdamW`. The pairs have the same widths, depth
+and input; parameters are printed, because no two libraries' networks are the same to the last layer. The second row
+gives ours in the default way: what of the difference is the trainer, and what the network.
 
 All networks of a pair are measured in turns within one process, a step each, so that whatever else the machine does
 falls on all alike; the median step counts. Peak memory is measured apart, one process per network: the largest
@@ -36,7 +36,9 @@ from torch.nn import functional
 from segkit import Task, components
 from segkit.contracts import Outputs
 from segkit.engine.device import autocast, choose_device
+from segkit.engine.schedule import make_optimizer
 from segkit.params import build
+from segkit.settings import Train
 
 GOAL = 1.3
 """Images per second of the first pair on a CPU, ours over the faster of the others."""
@@ -113,7 +115,7 @@ class Stepper:
     """One network that takes training steps.
 
     Args:
-        as_trainer: run as segkit's trainer does; otherwise in the default layout and precision.
+        as_trainer: run as segkit's trainer does; otherwise in PyTorch's default way.
     """
 
     def __init__(self, make: Make, shape: tuple[int, ...], device: torch.device, *, as_trainer: bool) -> None:
@@ -124,7 +126,11 @@ class Stepper:
         self.network = self.laid(make().to(device)).train()
         self.images = self.laid(torch.randn(shape, device=device))
         self.mask = (torch.rand(shape[0], 1, *shape[2:], device=device) > 0.5).float()
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), fused=device.type == "cuda")
+        self.optimizer: torch.optim.Optimizer = (
+            make_optimizer(self.network, Train(), device)
+            if as_trainer
+            else torch.optim.AdamW(self.network.parameters())
+        )
 
     def laid(self, what: Any) -> Any:
         """Bring a tensor or network into the memory layout."""
@@ -148,9 +154,9 @@ class Stepper:
 
 
 def variants(networks: dict[str, Make]) -> dict[str, tuple[Make, bool]]:
-    """Name what is measured: ours as trained, ours in the default layout, the others in theirs."""
+    """Name what is measured: ours as trained, ours in the default way, the others in theirs."""
     first, *others = networks
-    measured = {first: (networks[first], True), f"{first}, default layout": (networks[first], False)}
+    measured = {first: (networks[first], True), f"{first}, default way": (networks[first], False)}
     return measured | {name: (networks[name], False) for name in others}
 
 
@@ -179,18 +185,30 @@ def interleaved(
     }
 
 
+def resident() -> float:
+    """Return the largest resident set of this process so far in MiB.
+
+    On Linux `getrusage` gives a child the peak of the process that it was forked from; the kernel's own figure is not.
+    """
+    status = Path("/proc/self/status")
+    if status.is_file():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
 def peak_alone(pair: str, name: str, device: torch.device) -> None:
     """Print the peak memory of two steps of one network in MiB: what the process's child is for."""
     shape, networks = PAIRS[pair]
     make, as_trainer = variants(networks)[name]
     stepper = Stepper(make, shape, device, as_trainer=as_trainer)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = resident()
     for _ in range(2):
         stepper.step()
     if device.type == "cuda":
         print(torch.cuda.max_memory_allocated(device) / 2**20)
     else:
-        print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**10)
+        print(resident() - before)
 
 
 def peak(pair: str, name: str, args: argparse.Namespace) -> float:
