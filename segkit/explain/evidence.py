@@ -135,7 +135,9 @@ def in_words(explanation: Explanation, evidence: Mapping[str, Any]) -> list[str]
     if explanation.status == EMPTY:
         return [f"empty target: there are no such pixels of {name}, so there is nothing to explain"]
     if explanation.status == NOTHING_POSITIVE:
-        return ["nothing in the map speaks for the target: the heat map is empty"]
+        margin = str(explanation.meta.get("target", "")).startswith("margin")
+        more = "" if margin else "; where classes compete, what counts is the difference to the next one: target margin"
+        return [f"nothing in the map speaks for the target: the heat map is empty{more}"]
     if explanation.status == CONSTANT:
         return ["the map is the same everywhere: it says nothing about places, and its figures are undefined"]
     words = []
