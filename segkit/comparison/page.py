@@ -94,7 +94,6 @@ def render(
     environment.filters |= {
         "signed": text.signed,
         "probability": text.probability,
-        "memory": text.memory,
         "average_count": average_count,
     }
     environment.globals |= {"signed_interval": text.signed_interval, "shares": shares}

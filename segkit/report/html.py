@@ -115,6 +115,7 @@ def page_environment() -> Environment:
         "number": text.number,
         "count": text.count,
         "duration": text.duration,
+        "memory": text.memory,
         "jpeg_url": lambda image: data_url("image/jpeg", jpeg_bytes(image)),
         "agreement_url": lambda agreement: data_url("image/png", agreement_png(agreement)),
         "png_url": lambda content: data_url("image/png", content),

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+MORE_OF_THE_WORST = ("second worst", "third worst")
+MANY = 10
+"""From so many cases on, more than one of the worst is shown."""
+
 
 @dataclass(frozen=True)
 class CasePicture:
@@ -45,7 +49,8 @@ def choose_cases(scores: Mapping[str, float], *, higher_is_better: bool = True) 
     """Choose the cases to show as (label, case), the worst first.
 
     Undefined scores (NaN) are left out and ties go by case id, so the choice is the same every time. Of an even
-    number of cases the median is the worse of the middle two; two cases have no median, one is "only".
+    number of cases the median is the worse of the middle two; two cases have no median, one is "only". Of many cases
+    several of the worst are shown.
     """
     sign = 1.0 if higher_is_better else -1.0
     ranked = sorted((sign * score, case) for case, score in scores.items() if not math.isnan(score))
@@ -53,7 +58,8 @@ def choose_cases(scores: Mapping[str, float], *, higher_is_better: bool = True) 
     if len(cases) < 2:
         return [("only", case) for case in cases]
     middle = [("median", cases[(len(cases) - 1) // 2])] if len(cases) > 2 else []
-    return [("worst", cases[0]), *middle, ("best", cases[-1])]
+    bad = zip(MORE_OF_THE_WORST, cases[1:], strict=False) if len(cases) >= MANY else ()
+    return [("worst", cases[0]), *bad, *middle, ("best", cases[-1])]
 
 
 def displayable(image: np.ndarray) -> np.ndarray:

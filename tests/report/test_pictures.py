@@ -15,7 +15,7 @@ def test_worst_median_and_best_are_order_statistics(scores):
     """Worst and best are the extremes, and half of the cases lie on each side of the median."""
     chosen = dict(choose_cases(scores))
     finite = [value for value in scores.values() if not math.isnan(value)]
-    assert len(set(chosen.values())) == len(chosen) == min(3, len(finite))
+    assert len(set(chosen.values())) == len(chosen) == (min(3, len(finite)) if len(finite) < 10 else 5)
     if len(finite) >= 2:
         assert scores[chosen["worst"]] == min(finite)
         assert scores[chosen["best"]] == max(finite)
@@ -29,6 +29,13 @@ def test_worst_median_and_best_are_order_statistics(scores):
 def test_choice_does_not_depend_on_the_order_of_cases(scores):
     """The same scores in another order choose the same cases."""
     assert choose_cases(dict(reversed(scores.items()))) == choose_cases(scores)
+
+
+def test_of_many_cases_the_three_worst_are_shown():
+    """They come first, in their order."""
+    chosen = choose_cases({f"c{number:02d}": number / 10 for number in range(11)})
+    assert chosen[:3] == [("worst", "c00"), ("second worst", "c01"), ("third worst", "c02")]
+    assert chosen[3:] == [("median", "c05"), ("best", "c10")]
 
 
 def test_one_case_is_only():
