@@ -13,7 +13,7 @@ from segkit.data.grid import nearest_indices
 Slab = tuple[int, torch.Tensor]
 """First plane and scores (K, n, H, W)."""
 
-AT_ONCE = 2**23
+AT_ONCE = 2**21
 """Scores that are made at a time, planes of the own grid, unless one plane has more."""
 
 
