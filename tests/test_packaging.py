@@ -36,17 +36,19 @@ def requirements_of(folder: Path) -> dict[str, Requirement]:
 
 
 def test_requirements_install_every_folder():
-    """requirements.txt installs the core and each folder under plugins/ editable, and nothing else."""
-    lines = (PROJECT / "requirements.txt").read_text().split("\n")
-    installed = [line.removeprefix("-e ") for line in lines if line.strip()]
-    assert installed[0] == "."
-    assert sorted(installed[1:]) == [f"./plugins/{folder.name}" for folder in PLUGINS]
+    """requirements.txt and, for bridges, requirements-bridges.txt install each folder under plugins/ editable, once."""
+    default, bridges = (
+        [line.removeprefix("-e ") for line in (PROJECT / name).read_text().splitlines() if line.startswith("-e ")]
+        for name in ("requirements.txt", "requirements-bridges.txt")
+    )
+    assert default[0] == "."
+    assert sorted([*default[1:], *bridges]) == [f"./plugins/{folder.name}" for folder in PLUGINS]
 
 
 def test_development_requirements_build_on_them():
-    """requirements-dev.txt installs all of requirements.txt, and every tool that tests and CI call."""
-    lines = (PROJECT / "requirements-dev.txt").read_text().split()
-    assert lines[:2] == ["-r", "requirements.txt"]
+    """requirements-dev.txt installs all of the two others, and every tool that tests and CI call."""
+    lines = (PROJECT / "requirements-dev.txt").read_text().splitlines()
+    assert lines[:2] == ["-r requirements.txt", "-r requirements-bridges.txt"]
     tools = {Requirement(line).name for line in lines[2:]}
     assert {"pytest", "hypothesis", "hatchling", "ruff", "mypy"} <= tools
 
