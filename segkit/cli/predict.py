@@ -126,3 +126,5 @@ def show(outcome: Outcome) -> None:
         return
     more = len(outcome.predicted) - len(shown)
     click.echo(f"{f'and {more} more; ' if more else ''}all sizes: {outcome.folder / 'sizes.csv'}")
+    if outcome.record["overlays"]:
+        click.echo(f"look at: {outcome.folder / 'overlays'}")

@@ -16,6 +16,8 @@ from segkit.declarations import Task
 from segkit.discovery import Registry
 from segkit.errors import SegkitError
 
+KINDS = {2: "photograph", 3: "volume"}
+"""What an image is called, by its axes."""
 CHANNELS = {1: "grey", 3: "red, green and blue"}
 
 
@@ -56,7 +58,9 @@ class Opener:
             if fits(path, reader.suffixes):
                 return reader
         known = ", ".join(dict.fromkeys(self.suffixes()))
-        raise UnusableFileError(path.name, "has an ending that nothing installed reads", f"what is read: {known}")
+        raise UnusableFileError(
+            path.name, "has an ending that nothing installed reads", f"what is read: {known}; see segkit doctor"
+        )
 
     def suffixes(self) -> Iterator[str]:
         """Yield every ending of files that can be read, in small letters."""
@@ -84,6 +88,10 @@ class Opener:
         except Exception as error:  # a stranger's reader, and a file from anywhere
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise UnusableFileError(path.name, f"cannot be read ({reason})", "check the file") from error
+        dims = sample.image.ndim - 1
+        if dims != task.spatial_dims and dims in KINDS:
+            kinds = KINDS[dims], KINDS[task.spatial_dims]
+            raise UnusableFileError(path.name, f"is a {kinds[0]}, the model takes {kinds[1]}s", "use another model")
         problem = problem_of(sample, task)
         if problem is not None:
             raise UnusableFileError(path.name, f"does not fit the model: {problem}", "give an image as in training")

@@ -110,15 +110,16 @@ def outline(labels: np.ndarray, thickness: int) -> np.ndarray:
     return edge
 
 
-def montage(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def montage(image: np.ndarray, labels: np.ndarray, spacing: Sequence[float] | None) -> np.ndarray:
     """Colour axial slices of a volume (C, D, H, W) side by side, from feet to head where there is foreground.
 
-    Anterior is up and the patient's right is left, as radiologists look at it.
+    A millimetre is as long to the right as down. Anterior is up and the patient's right is left, as radiologists look at it.
     """
     marked = np.flatnonzero(labels.any(axis=(1, 2)))
     first, last = (marked[0], marked[-1]) if marked.size else (0, len(labels) - 1)
     chosen = np.unique(np.linspace(first, last, PANELS + 2)[1:-1].round().astype(int))
-    height, width = overlay_size(labels.shape[1:], PANEL)
+    extent = np.array(labels.shape[1:]) * np.array((1.0, 1.0) if spacing is None else spacing[1:])
+    height, width = (max(1, int(side)) for side in (extent * PANEL / extent.max()).round())
     rows = -(-len(chosen) // COLUMNS)
     columns = min(COLUMNS, len(chosen))
     canvas = np.zeros((rows * height, columns * width, 3), np.uint8)

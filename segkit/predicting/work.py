@@ -117,7 +117,7 @@ def predict_files(
     check_free(folder, items, [possible_names(first, item, options) for item in items], force=options.force)
     make_folder(folder)
     outcome = Outcome(folder)
-    progress.start("predict", len(items), "files")
+    progress.start("predict", len(items), "files" if len(items) != 1 else "file")
     try:
         for result in run(models, items, folder, options):
             if isinstance(result, Predicted):
@@ -215,7 +215,7 @@ def write_overlay(path: Path, model: Model, item: Input, labels: np.ndarray, sam
         shown = model.opener.open(item.path, model.image_task, overlay_size(labels.shape))
         picture = coloured(shown.image, labels)
     else:
-        picture = montage(sample.image, labels)
+        picture = montage(sample.image, labels, sample.spacing)
         caption = "; ".join(part for part in ("right is left", caption) if part)
     data = overlay_jpeg(picture, model.task.classes, caption)
     path.parent.mkdir(exist_ok=True)

@@ -272,3 +272,44 @@ def test_a_format_of_a_dataset_is_read_and_written_by_it(
     found = np.load(Path("out", source.name))
     np.testing.assert_array_equal(found, labels(f"run/predictions/{source.stem}.png"))
     assert record["files"][0]["classes"][0]["mm2"] == pytest.approx(np.count_nonzero(found))
+
+
+def test_volumes_are_predicted_and_shown(toy_run, toy_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Label maps on the volume's own grid as .npz, sizes in ml, slices with square pixels, probabilities that sum to 1."""
+    from segkit_toy import BlockParams
+    from segkit_toy_volumes import Blocks
+
+    from segkit.config import Layer
+    from segkit.engine.progress import Progress
+    from segkit.job import run_job
+    from segkit.plan import make_plan
+
+    monkeypatch.setattr("segkit.job.write_report", lambda *_, **__: None)
+    values = {"components.arch": "solid", "components.data": "blocks", "run.device": "cpu", "train.epochs": 6}
+    run_job(make_plan([Layer("flag", values)], toy_registry, {}), Path("volumes"), Progress())
+    Path("blocks").mkdir()
+    Blocks.make_sample(Path("blocks"), BlockParams())
+
+    def open_file(path: Path) -> Sample:
+        with np.load(path) as stored:
+            return Sample(stored["image"], spacing=tuple(stored["spacing"].tolist()))
+
+    monkeypatch.setattr(Blocks, "suffixes", (".npz",), raising=False)
+    monkeypatch.setattr(Blocks, "open_file", staticmethod(open_file), raising=False)
+    save("photo.png", np.zeros((9, 9, 3), np.uint8))
+    result = predict("volumes", "blocks/val", "photo.png", "-o", "out", "--overlays", "--probabilities", "--json")
+    assert result.exit_code == 1
+    assert "photo.png is a photograph, the model takes volumes" in result.stderr
+    for part in json.loads(result.stdout)["files"]:
+        with np.load(Path("blocks/val", part["input"])) as stored, np.load(Path("out", part["mask"])) as written:
+            assert written["labels"].shape == stored["image"].shape[1:]
+            for label, size in enumerate(part["classes"], start=1):
+                count = np.count_nonzero(written["labels"] == label)
+                assert size["ml"] == pytest.approx(count * np.prod(stored["spacing"]) / 1000)
+            probabilities = np.load(Path("out/probabilities", part["mask"]).with_suffix(".npy"))
+            np.testing.assert_allclose(probabilities.sum(axis=0, dtype=float), 1, atol=3e-3)
+            _, height, width = written["labels"].shape
+        with Image.open(Path("out/overlays", part["mask"]).with_suffix(".jpg")) as image:
+            assert image.size[0] == 3 * round(360 * width / max(height, width))
+    wrong = predict("run", "blocks/val/val-0.npz", "-o", "wrong")
+    assert "val-0.npz is a volume, the model takes photographs" in wrong.stderr
