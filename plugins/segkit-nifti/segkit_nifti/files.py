@@ -117,8 +117,12 @@ def _header(stream: BinaryIO, path: Path, name: str) -> Any:
         if not MAGIC[length].startswith(magic.rstrip(b"\0")) or not magic.strip(b"\0"):
             raise UnusableFileError(name, "is Analyze 7.5, whose orientation nobody knows", "convert it to NIfTI")
         header.get_data_dtype()
-    except (HeaderDataError, WrapStructError) as error:
-        raise UnusableFileError(name, f"has a damaged header ({_words(error)})", AGAIN) from error
+        known = np.isfinite(header["vox_offset"])
+    except (HeaderDataError, WrapStructError, KeyError) as error:
+        reason = f"its data type {error} is unknown" if isinstance(error, KeyError) else _words(error)
+        raise UnusableFileError(name, f"has a damaged header ({reason})", AGAIN) from error
+    if not known:
+        raise UnusableFileError(name, "has a damaged header (nothing says where its voxels begin)", AGAIN)
     return header
 
 

@@ -18,6 +18,7 @@ from segkit_nifti.problems import UnusableFileError
 
 WHOLE = 1e-3
 """How far a label stored as a float may be from a whole number."""
+LARGEST_LABEL = 2**31
 COMPRESSION = 6
 TEXTS = ("descrip", "aux_file", "db_name", "intent_name")
 """Free texts of a header, which may say who was scanned, when and where."""
@@ -120,7 +121,7 @@ def read_label(path: Path, name: str | None = None) -> tuple[np.ndarray, Grid]:
 def _whole(values: np.ndarray, name: str) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         rounded: np.ndarray = np.rint(values)
-        odd = ~(np.abs(values - rounded) <= WHOLE)
+        odd = ~((np.abs(values - rounded) <= WHOLE) & (np.abs(values) <= LARGEST_LABEL))
     if odd.any():
         found = ", ".join(f"{value:.4g}" for value in np.unique(values[odd])[:3])
         raise UnusableFileError(

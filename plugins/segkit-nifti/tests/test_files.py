@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from segkit_nifti.files import open_nifti, stem_of
 from segkit_nifti.problems import UnusableFileError
-from segkit_nifti.volumes import read_image, read_label
+from segkit_nifti.volumes import read_image, read_label, write_label
 
 VALUES = np.random.default_rng(0).integers(-1000, 2000, (4, 5, 6)).astype(np.int16)
 
@@ -142,6 +145,29 @@ def test_header_that_promises_too_much(tmp_path):
     content[42:48] = np.array([32000, 32000, 32000], "<i2").tobytes()
     (tmp_path / "a.nii").write_bytes(content)
     assert "32000x32000x32000" in refused(tmp_path / "a.nii").message
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=st.lists(st.tuples(st.integers(0, 347), st.integers(0, 255)), min_size=1, max_size=4))
+def test_any_header_is_read_or_refused_in_words(tmp_path, changes):
+    """Whatever bytes a header has: a volume, or an error that names the file."""
+    path = save(tmp_path / "a.nii")
+    content = bytearray(path.read_bytes())
+    for place, value in changes:
+        content[place] = value
+    path.write_bytes(content)
+    for read in (image_of, read_label, lambda path: write_label(tmp_path / "b", np.zeros((6, 5, 4), np.uint8), path)):
+        with contextlib.suppress(UnusableFileError):
+            read(path)
+
+
+@pytest.mark.parametrize(("place", "value"), [(70, 6), (108, np.float32(np.nan)), (112, np.float32(1e30))])
+def test_headers_that_once_failed(tmp_path, place, value):
+    """An unknown data type, no place where voxels begin, a scale that takes labels beyond all numbers."""
+    content = bytearray(save(tmp_path / "a.nii").read_bytes())
+    content[place : place + 2 + 2 * (place != 70)] = np.array(value, "<i2" if place == 70 else "<f4").tobytes()
+    (tmp_path / "a.nii").write_bytes(content)
+    refused(tmp_path / "a.nii", read_label)
 
 
 def test_dicom_names_a_converter(tmp_path):
