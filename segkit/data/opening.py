@@ -58,9 +58,8 @@ class Opener:
             if fits(path, reader.suffixes):
                 return reader
         known = ", ".join(dict.fromkeys(self.suffixes()))
-        raise UnusableFileError(
-            path.name, "has an ending that nothing installed reads", f"what is read: {known}; see segkit doctor"
-        )
+        reason = "has an ending that nothing installed reads"
+        raise UnusableFileError(path.name, reason, f"what is read: {known}; see segkit doctor")
 
     def suffixes(self) -> Iterator[str]:
         """Yield every ending of files that can be read, in small letters."""

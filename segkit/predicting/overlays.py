@@ -113,7 +113,7 @@ def outline(labels: np.ndarray, thickness: int) -> np.ndarray:
 def montage(image: np.ndarray, labels: np.ndarray, spacing: Sequence[float] | None) -> np.ndarray:
     """Colour axial slices of a volume (C, D, H, W) side by side, from feet to head where there is foreground.
 
-    A millimetre is as long to the right as down. Anterior is up and the patient's right is left, as radiologists look at it.
+    A millimetre is as long to the right as down. Anterior is up and the patient's right is left, as radiologists look.
     """
     marked = np.flatnonzero(labels.any(axis=(1, 2)))
     first, last = (marked[0], marked[-1]) if marked.size else (0, len(labels) - 1)

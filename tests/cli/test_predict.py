@@ -275,7 +275,7 @@ def test_a_format_of_a_dataset_is_read_and_written_by_it(
 
 
 def test_volumes_are_predicted_and_shown(toy_run, toy_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Label maps on the volume's own grid as .npz, sizes in ml, slices with square pixels, probabilities that sum to 1."""
+    """Label maps on the volume's own grid, sizes in ml, slices with square pixels, probabilities that sum to 1."""
     from segkit_toy import BlockParams
     from segkit_toy_volumes import Blocks
 
