@@ -74,7 +74,7 @@ def test_header_says_what_the_model_is(toy_registry: Registry, run: Path) -> Non
     """Components with version and params, task, preprocessing, data, scores."""
     header = load_model(run / "model.safetensors", "cpu", toy_registry).header
     arch = header["components"][0]
-    assert (arch["name"], arch["version"], arch["params"]) == ("segkit-toy:net", "1.0", {"width": 6})
+    assert (arch["name"], arch["version"], arch["params"]["width"]) == ("segkit-toy:net", "1.0", 6)
     assert set(header["data"]) == {"train", "val"}
     assert header["scores"]["split"] == "test"
     summary = json.loads((run / "summary.json").read_text())
