@@ -40,11 +40,11 @@ class ShownCase:
     mask: np.ndarray
     prediction: np.ndarray
 
-    def picture(self, label: str, score: float, score_name: str) -> CasePicture:
-        """Make it into a picture: a photograph as it is, of a volume the slice that tells most."""
+    def picture(self, label: str, score: float, score_name: str, level: int | None = None) -> CasePicture:
+        """Make it into a picture: a photograph as it is, of a volume the slice `level`, or the one that tells most."""
         where = ""
         if self.mask.ndim == 3:
-            found = volume_slice(self.sample.image, self.mask, self.prediction, self.sample.spacing)
+            found = volume_slice(self.sample.image, self.mask, self.prediction, self.sample.spacing, level)
             image, mask, prediction, where = found.image, found.reference, found.prediction, found.where
         else:
             image, mask, prediction = displayable(self.sample.image), self.mask, self.prediction

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segkit.case_pictures import shown_case
+from segkit.case_pictures import ShownCase, shown_case
 from segkit.config import Layer, read_file
 from segkit.data.case import Case
 from segkit.data.dataset import DatasetReader
@@ -37,7 +37,7 @@ class ScoredData:
     rows: Mapping[str, Sequence[CaseRow]]
     predictions: Path
 
-    def picture(self, label: str, case_id: str, score: float, score_name: str) -> CasePicture:
+    def read(self, case_id: str) -> ShownCase:
         """Read one case and its prediction.
 
         Raises:
@@ -51,7 +51,7 @@ class ScoredData:
             label_of = classes.get(row.class_name)
             if label_of is not None and np.count_nonzero(shown.mask == label_of) != row.reference:
                 raise SegkitError(f"case {case_id} has another mask than was scored", "give the folder that was scored")
-        return shown.picture(label, score, score_name)
+        return shown
 
 
 def open_scored_data(
@@ -103,6 +103,6 @@ def pictures_again(
     try:
         data = open_scored_data(folder, registry, data_root, tell)
         chosen = choose_cases(means, higher_is_better=record.higher_is_better(main))
-        return [data.picture(label, case, means[case], main) for label, case in chosen], ""
+        return [data.read(case).picture(label, means[case], main) for label, case in chosen], ""
     except SegkitError as problem:
         return [], problem.message

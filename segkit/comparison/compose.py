@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from segkit.case_pictures import ShownCase
 from segkit.comparison.alike import check_alike
 from segkit.comparison.analysis import Analysis, analyse, anonymised, most_disagreed
 from segkit.comparison.models import ComparedModel, gather, model_of
@@ -20,6 +23,7 @@ from segkit.files import parse_json
 from segkit.finished import ScoredData, Tell, case_means, open_scored_data
 from segkit.report import CasePicture
 from segkit.report.privacy import pseudonyms
+from segkit.report.volume_pictures import telling_level
 
 SHOWN_CASES = 3
 SHOWN_MODELS = 6
@@ -134,15 +138,29 @@ def disagreements(
 
 
 def pictures_of(analysis: Analysis, case: str, data_of: Callable[[FinishedRun], ScoredData]) -> list[CasePicture]:
-    """Read one case as each model predicted it, models by rank."""
+    """Read one case as each model predicted it, models by rank; of a volume the same slice for all."""
     metric = analysis.main_metric
-    pictures = []
+    shown: list[tuple[str, float, ShownCase]] = []
     for model in analysis.order[:SHOWN_MODELS]:
         compared = analysis.models[model]
         run = next(run for run in compared.repeats[0] if any(row.case == case for row in run.record.cases))
-        score = case_means(run.record, metric)[case]
-        pictures.append(data_of(run).picture(compared.label, case, score, metric))
-    return pictures
+        found = data_of(run).read(case)
+        if shown:
+            # The case is the same for all: it is held once.
+            found = replace(found, sample=shown[0][2].sample, mask=shown[0][2].mask)
+        shown.append((compared.label, case_means(run.record, metric)[case], found))
+    level = differing_level([found.prediction for _, _, found in shown])
+    return [found.picture(label, score, metric, level) for label, score, found in shown]
+
+
+def differing_level(predictions: Sequence[np.ndarray]) -> int | None:
+    """Return the slice of volumes (D, H, W) on which predictions differ most; None for photographs."""
+    if predictions[0].ndim != 3:
+        return None
+    differing = np.zeros(predictions[0].shape, bool)
+    for prediction in predictions[1:]:
+        differing |= prediction != predictions[0]
+    return telling_level(np.zeros(differing.shape, bool), differing)
 
 
 def comparison_folder(name: str | None, output: str | None, models: Sequence[ComparedModel]) -> tuple[Path, str]:

@@ -124,6 +124,7 @@ def render(
         "other_pairs": pairs,
         "seed_rows": seed_rows(analysis),
         "several_seeds": several_seeds(analysis),
+        "folds": folds if (folds := len(analysis.models[0].repeats[0])) > 1 else 0,
         "stability": analysis.stability,
         "resamples": RESAMPLES,
         "plots": plots,

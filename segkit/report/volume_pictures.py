@@ -33,15 +33,20 @@ class VolumeSlice:
 
 
 def volume_slice(
-    image: np.ndarray, reference: np.ndarray, prediction: np.ndarray, spacing: tuple[float, ...] | None
+    image: np.ndarray,
+    reference: np.ndarray,
+    prediction: np.ndarray,
+    spacing: tuple[float, ...] | None,
+    level: int | None = None,
 ) -> VolumeSlice:
-    """Take the slice that tells most of a volume (C, D, H, W) in RAS orientation.
+    """Take a slice of a volume (C, D, H, W) in RAS orientation.
 
     Args:
         reference, prediction: label maps (D, H, W).
         spacing: mm per voxel (D, H, W); None: square pixels.
+        level: which slice, from 0; None for the one that tells most.
     """
-    level = telling_level(reference, prediction)
+    level = telling_level(reference, prediction) if level is None else level
     size = display_size(reference.shape[1:], spacing)
     rows, columns = (nearest_indices(length, wanted) for length, wanted in zip(reference.shape[1:], size, strict=True))
     # Row 0 is posterior and column 0 left: both are turned round.

@@ -56,3 +56,10 @@ def test_greys_span_what_matters() -> None:
     assert grey[25:].max() == 0
     assert grey[:25].min() > 100
     assert grey[:25].max() < 200
+
+
+def test_a_slice_can_be_asked_for() -> None:
+    """Several predictions of one volume are compared on the same slice."""
+    reference, prediction = masks()
+    prediction[4, 0] = 1
+    assert volume_slice(np.zeros((1, 6, 8, 10)), reference, prediction, None, level=1).where == "axial slice 2 of 6"
