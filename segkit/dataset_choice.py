@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from segkit.config import ChosenParams, Layer, resolve
+from segkit.config import NAMED_SECTIONS, ChosenParams, Layer, resolve
 from segkit.data.dataset import DatasetReader
 from segkit.data.roots import Root, find_root
 from segkit.declarations import Dataset
@@ -74,3 +74,15 @@ def recipe_of(reader: DatasetReader, dataset: Dataset, mode: str) -> dict[str, A
             "report it to the dataset's author",
         )
     return common | dict(parts.get(mode, {}))
+
+
+def meant_for(recipe: Mapping[str, Any], chosen: Iterable[ChosenParams]) -> dict[str, Any]:
+    """Leave out of a recipe the params of losses, metrics and explainers in whose place others were chosen."""
+    named = {(component.section, component.name) for component in chosen}
+    kept = {}
+    for dotted, value in recipe.items():
+        section, _, rest = dotted.partition(".")
+        name = rest.partition(".")[0] if "." in rest else None
+        if section not in NAMED_SECTIONS or name is None or (section, name) in named:
+            kept[dotted] = value
+    return kept

@@ -24,7 +24,7 @@ from segkit.data.case import Case
 from segkit.data.dataset import DatasetReader
 from segkit.data.roots import Root
 from segkit.data.working_grid import VOLUME_MODES
-from segkit.dataset_choice import about_data, choose_dataset, recipe_of
+from segkit.dataset_choice import about_data, choose_dataset, meant_for, recipe_of
 from segkit.declarations import Architecture, Dataset, Metric, Task
 from segkit.discovery import Found, Registry
 from segkit.engine.measure import scored_task
@@ -129,6 +129,7 @@ def make_plan(
     metrics = find_metrics(registry, names.get("metrics"))
     explainers = find_explainers(registry, names.get("explainers"))
     chosen = chosen_params(arch, data, [found for _, found in losses], metrics, explainers)
+    ordered[1] = Layer(ordered[1].source, meant_for(recipe, chosen))
     config = resolve(ordered, chosen)
     task = network_task(reader, data.component, mode, config.data)
     following = settings_of_params(arch, task, config)

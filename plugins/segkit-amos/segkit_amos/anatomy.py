@@ -33,11 +33,11 @@ ORGANS = (
     Ellipsoid("pancreas", (-14, 8, 26), (50, 15, 16), 92, 350),
     Ellipsoid("duodenum", (42, 6, 2), (18, 18, 28), 48, 185),
     Ellipsoid("gallbladder", (44, 54, 20), (18, 20, 24), 10, 165),
-    Ellipsoid("esophagus", (-8, -24, 112), (12, 11, 30), 44, 195),
+    Ellipsoid("esophagus", (-8, -20, 112), (13, 12, 32), 44, 195),
     Ellipsoid("aorta", (-15, -38, 16), (12, 12, 150), 214, 390),
     Ellipsoid("inferior vena cava", (19, -32, 16), (14, 12, 150), 152, 330),
-    Ellipsoid("right adrenal gland", (38, -36, 62), (10, 13, 15), 70, 235),
-    Ellipsoid("left adrenal gland", (-40, -36, 68), (10, 13, 15), 70, 235),
+    Ellipsoid("right adrenal gland", (40, -36, 62), (12, 14, 18), 70, 235),
+    Ellipsoid("left adrenal gland", (-42, -36, 68), (12, 14, 18), 70, 235),
 )
 BODY = (168.0, 116.0)
 """Half the width and half the depth of the body, in mm."""

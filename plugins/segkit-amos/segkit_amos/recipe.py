@@ -6,6 +6,18 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+SLICES: Mapping[str, Any] = MappingProxyType(
+    {
+        # A slice shows a few of the 15 organs: only these count in its Dice, while the cross entropy sees all of them.
+        # As many slices are drawn for an adrenal gland as for the liver. Without both, small organs of the generated
+        # sample were not found at all in as many steps.
+        "loss.dice.absent": "skip",
+        "data.patches": 48,
+        "data.foreground": 0.75,
+    }
+)
+"""What 2D networks on slices take."""
+
 RECIPE: Mapping[str, Any] = MappingProxyType(
     {
         "components.loss": "dice + ce",
@@ -24,8 +36,8 @@ RECIPE: Mapping[str, Any] = MappingProxyType(
         "augment.shift": 0.05,
         "augment.brightness": 0.1,
         "augment.contrast": 0.2,
-        "slices": {"data.size": (256, 256), "train.batch_size": 16},
-        "slab": {"data.size": (256, 256), "train.batch_size": 16},
+        "slices": {**SLICES, "data.size": (256, 256), "train.batch_size": 16},
+        "slab": {**SLICES, "data.size": (256, 256), "train.batch_size": 16},
         "patches": {"data.size": (64, 160, 160), "train.batch_size": 2, "train.epochs": 200},
     }
 )
@@ -33,9 +45,10 @@ RECIPE: Mapping[str, Any] = MappingProxyType(
 
 SAMPLE: Mapping[str, Any] = MappingProxyType(
     {
-        "train.epochs": 12,
-        "slices": {"data.size": (96, 96), "train.batch_size": 8},
-        "slab": {"data.size": (96, 96), "train.batch_size": 8},
+        "train.epochs": 10,
+        "evaluate.validation_cases": 2,
+        "slices": {**SLICES, "data.size": (80, 80), "data.patches": 40, "train.batch_size": 8},
+        "slab": {**SLICES, "data.size": (80, 80), "data.patches": 40, "train.batch_size": 8},
         "patches": {"data.size": (24, 64, 64), "train.batch_size": 2, "train.epochs": 20},
     }
 )
