@@ -10,6 +10,7 @@ RECIPE: Mapping[str, Any] = MappingProxyType(
     {
         "components.loss": "bce + dice",
         "components.metrics": ("dice", "iou"),
+        "components.explainers": ("cam", "grad-cam"),
         # Stretched: photographs of a challenge year have many aspect ratios, and a square can be transposed.
         "data.size": (128, 128),
         "data.normalization": "dataset",
