@@ -15,7 +15,7 @@ from pathlib import Path
 
 from segkit import __version__
 from segkit.data.roots import cache_folder
-from segkit.discovery import CORE, Registry, canonical
+from segkit.discovery import CORE, Found, Registry, canonical
 from segkit.errors import SegkitError
 from segkit.files import bytes_text
 
@@ -66,7 +66,7 @@ def versions(registry: Registry) -> Iterator[Finding]:
         yield requirement(name, wanted, by)
     for name, purpose in EXTRAS.items():
         version = installed_version(name)
-        mend = "" if version else f"pip install {name}"
+        mend = "" if version else f"pip install '{CORE}[onnx]'"
         yield Finding(
             "versions", name, OK if version else NOTE, version or f"not installed; needed for {purpose}", mend
         )
@@ -201,8 +201,19 @@ def data_roots(registry: Registry, environ: Mapping[str, str]) -> Iterator[Findi
         if there is not None:
             yield Finding("data", name, OK, str(there))
         else:
-            mend = f"say --data-root DIR, set SEGKIT_DATA, or: segkit data download {name}"
-            yield Finding("data", name, NOTE, "not found; without --data-root a generated sample is used", mend)
+            yield Finding("data", name, NOTE, *without_data(item))
+
+
+def without_data(item: Found) -> tuple[str, str]:
+    """Say what happens where a dataset's files are not found, and what to do."""
+    try:
+        reader = item.load()
+    except SegkitError:
+        reader = None  # told among the plugins
+    sample = hasattr(reader, "make_sample")
+    text = f"not found; without --data-root {'a generated sample is used' if sample else 'there is nothing to read'}"
+    download = f", or: segkit data download {item.component.name}" if hasattr(reader, "download") else ""
+    return text, f"say --data-root DIR, or set SEGKIT_DATA{download}"
 
 
 def disk() -> Iterator[Finding]:
