@@ -22,7 +22,7 @@ from segkit.errors import SegkitError
 from segkit.files import parse_json
 from segkit.finished import ScoredData, Tell, case_means, open_scored_data
 from segkit.report import CasePicture
-from segkit.report.privacy import pseudonyms
+from segkit.report.privacy import pseudonyms, renamed
 from segkit.report.volume_pictures import telling_level
 
 SHOWN_CASES = 3
@@ -80,6 +80,7 @@ def write_comparison(
         names = pseudonyms(analysis.data.cases, "case")
         groups = pseudonyms((group for group in analysis.data.groups if group), "group")
         pictures = {names[case]: found for case, found in pictures.items()}
+        no_pictures = renamed(no_pictures, names)
         analysis = anonymised(analysis, names, groups)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ from segkit.report.overlays import (
     svg_path,
 )
 from segkit.report.pictures import CasePicture
-from segkit.report.privacy import without_paths
+from segkit.report.privacy import renamed, without_paths
 from segkit.report.record import CaseRow, RunRecord
 from segkit.report.style import DISCLAIMER
 from segkit.report.tables import ScoreRow, score_rows
@@ -84,7 +84,7 @@ def render(
         "curves": curves,
         "distributions": distributions,
         "pictures": pictures,
-        "no_pictures": without_paths(no_pictures),
+        "no_pictures": renamed(without_paths(no_pictures), record.case_names),
         "sections": sections,
         "legend": agreement_legend([overlay for _, overlay in pictures]),
         "cases": worst_first(record),

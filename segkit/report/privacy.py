@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -35,3 +35,12 @@ def pseudonyms(names: Iterable[str], word: str) -> dict[str, str]:
     distinct = list(dict.fromkeys(names))
     width = max(3, len(str(len(distinct))))
     return {name: f"{word} {number:0{width}d}" for number, name in enumerate(distinct, start=1)}
+
+
+def renamed(text: str, names: Mapping[str, str]) -> str:
+    """Return a sentence in which every known name is replaced by what is shown for it."""
+    if not names:
+        return text
+    # Longer names first: "case-10" is not "case-1" with a 0 behind it.
+    known = sorted(names, key=len, reverse=True)
+    return re.sub("|".join(map(re.escape, known)), lambda found: names[found.group()], text)

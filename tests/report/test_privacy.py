@@ -1,6 +1,6 @@
 import pytest
 
-from segkit.report.privacy import pseudonyms, without_paths
+from segkit.report.privacy import pseudonyms, renamed, without_paths
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,10 @@ def test_only_the_last_name_of_a_path_is_shown(value, shown):
 def test_pseudonyms_number_distinct_names_in_order():
     """Equal names get one number."""
     assert pseudonyms(["x", "a", "x"], "case") == {"x": "case 001", "a": "case 002"}
+
+
+def test_names_in_sentences_are_replaced():
+    """Each name as a whole, the longer one first where one begins like another."""
+    names = {"c-1": "case 001", "c-10": "case 002"}
+    assert renamed("case c-10 differs, c-1 too", names) == "case case 002 differs, case 001 too"
+    assert renamed("nothing known", {}) == "nothing known"
