@@ -174,14 +174,10 @@ def head(rounds: int) -> list[str]:
     """Title, what was measured, and on what."""
     assert __doc__ is not None
     title, _, rest = __doc__.partition("\n")
-    processor = platform.processor() or platform.machine()
     when = datetime.datetime.now(datetime.UTC).date().isoformat()
-    machine = (
-        f"{when}, {os.cpu_count()} cores, {processor}, Python {platform.python_version()}, PyTorch {torch.__version__}"
-    )
-    threads = (
-        f"{torch.get_num_threads()} threads for an operator, {default_workers()} that read; {rounds} rounds, medians."
-    )
+    load = f", load average {os.getloadavg()[1]:.1f}" if hasattr(os, "getloadavg") else ""
+    machine = f"{when}, {os.cpu_count()} cores{load}, Python {platform.python_version()}, PyTorch {torch.__version__}"
+    threads = f"{torch.get_num_threads()} threads per operator, {default_workers()} reading; {rounds} rounds, medians."
     return ["# Prediction", "", title, rest.rstrip(), "", f"{machine}, {threads}", ""]
 
 
