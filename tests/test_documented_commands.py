@@ -22,7 +22,7 @@ PAGES = sorted(
         *PROJECT.glob("plugins/*/README.md"),
     ]
 )
-INVENTED = re.compile(r"tinynet|mynet|softshape|segkit-my|my[-_]|\bNAME\b|\b[A-Z]+\b|smp-|monai-")
+INVENTED = re.compile(r"\$|tinynet|mynet|softshape|segkit-my|my[-_]|\bNAME\b|\b[A-Z]+\b|smp-|monai-")
 """Components that a page invents, or that stand for any; bridges need not be installed."""
 
 

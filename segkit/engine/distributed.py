@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from torch import distributed, nn
+from torch.distributed.rendezvous import rendezvous
 
 from segkit.errors import SegkitError, UsageError
 
@@ -94,8 +95,8 @@ class Ranks:
         """
         if self.machines > 1:
             return {}
-        store, _, _ = next(distributed.rendezvous("env://", timeout=PATIENCE))
-        kept_apart = distributed.PrefixStore(f"segkit/{self.restarts}", store)
+        store, _, _ = next(rendezvous("env://", timeout=PATIENCE))
+        kept_apart = distributed.distributed_c10d.PrefixStore(f"segkit/{self.restarts}", store)
         return {"store": kept_apart, "rank": self.rank, "world_size": self.count}
 
     def seed_step(self, seed: int, step: int) -> None:

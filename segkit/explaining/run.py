@@ -11,6 +11,7 @@ from segkit.declarations import Architecture
 from segkit.engine.infer import Predictor
 from segkit.engine.measure import CaseScores
 from segkit.engine.postprocess import postprocessing
+from segkit.engine.volumes import VolumePredictor
 from segkit.errors import UsageError
 from segkit.explain.case import BuiltExplainer, build_explainer
 from segkit.explain.choice import choose
@@ -48,7 +49,7 @@ def declared_layers(plan: Plan) -> dict[str, str]:
     return dict(plan.arch.component.layers)
 
 
-def explain_run(job: Job, predictor: Predictor, scores: Sequence[CaseScores]) -> None:
+def explain_run(job: Job, predictor: Predictor | VolumePredictor, scores: Sequence[CaseScores]) -> None:
     """Explain chosen cases of a scored split into explanations/; does nothing where no explainer was asked for."""
     plan = job.plan
     if not plan.explainers:
@@ -60,7 +61,11 @@ def explain_run(job: Job, predictor: Predictor, scores: Sequence[CaseScores]) ->
 
 
 def explain_cases(
-    job: Job, predictor: Predictor, chosen: Sequence[tuple[str, str]], values: dict[str, float], score_name: str
+    job: Job,
+    predictor: Predictor | VolumePredictor,
+    chosen: Sequence[tuple[str, str]],
+    values: dict[str, float],
+    score_name: str,
 ) -> None:
     """Explain cases, one after the other."""
     plan, progress = job.plan, job.progress
