@@ -98,7 +98,7 @@ def commands() -> str:
     """Return the reference of every command, as `--help` prints it."""
     lines = ["# The command line", "", "What `--help` prints, of every command.", ""]
     for path, subcommand in walk("segkit", command):
-        context = click.Context(subcommand, info_name=path, max_content_width=100)
+        context = click.Context(subcommand, info_name=path, max_content_width=100, **command.context_settings)
         lines += [f"## {path}", "", "```text", subcommand.get_help(context), "```", ""]
     return "\n".join(lines)
 
@@ -107,7 +107,7 @@ def walk(path: str, group: click.Command) -> Iterator[tuple[str, click.Command]]
     """Yield a command and all below it with their full names."""
     yield path, group
     if isinstance(group, click.Group):
-        context = click.Context(group, info_name=path)
+        context = click.Context(group, info_name=path, **command.context_settings)
         for name in group.list_commands(context):
             found = group.get_command(context, name)
             if found is not None:

@@ -62,7 +62,8 @@ def test_a_command_that_is_shown_exists(text: str, registry: Registry) -> None:
     """Subcommand and options are there, and components named by --arch and the like are installed."""
     words = shlex.split(text, comments=True)[1:]
     command: click.Command = main
-    context = click.Context(main, info_name="segkit")
+    # A command keeps the help option of the first context that asks for it: this one has to be like the real one.
+    context = click.Context(main, info_name="segkit", **main.context_settings)
     while isinstance(command, click.Group):
         words = behind_options(command, context, words)
         assert words, f"{text}: it names no command"

@@ -236,7 +236,7 @@ def test_names_are_completed(segkit_data):
     command = main.get_command(None, "data").get_command(None, "info")
     [name] = [param for param in command.params if param.name == "name"]
     offered = [item.value for item in name.type.shell_complete(click.Context(command), name, "")]
-    assert offered == ["cubes", "squares"]
+    assert offered == ["blocks", "cubes", "squares"]
 
 
 def test_help_is_light():
