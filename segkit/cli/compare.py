@@ -126,11 +126,12 @@ def trained(
     """Train what is not there yet; where that is stopped, say how to go on and exit with 130 or 143."""
     from segkit.comparison.grid import grid_folder, plan_grid, train_missing
     from segkit.engine.stop import Stopped
+    from segkit.events import Events
 
     cells = plan_grid(read_grid(options, registry), registry, tell=progress.message)
     folder, title = grid_folder(cells, name, output)
     try:
-        return train_missing(cells, folder, progress), folder, title
+        return train_missing(cells, folder, progress, Events(registry.manager, progress.message)), folder, title
     except Stopped as stop:
         progress.close()
         click.echo(f"{stop}; the same command goes on where it was", err=True)

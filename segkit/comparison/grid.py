@@ -18,6 +18,7 @@ from segkit.declarations import Dataset
 from segkit.discovery import Registry
 from segkit.engine.progress import Progress
 from segkit.errors import SegkitError, UsageError
+from segkit.events import Events
 from segkit.finished import Tell
 from segkit.job import run_job
 from segkit.params import describe
@@ -169,8 +170,13 @@ def check_folds(grid: Grid, registry: Registry) -> None:
             )
 
 
-def train_missing(cells: Sequence[Cell], folder: Path, progress: Progress) -> list[ComparedModel]:
+def train_missing(
+    cells: Sequence[Cell], folder: Path, progress: Progress, events: Events | None = None
+) -> list[ComparedModel]:
     """Train every run that is not there yet, going on with those that were stopped; returns the models.
+
+    Args:
+        events: the plugins that hear of each run.
 
     Raises:
         SegkitError: a finished run was made with other settings, the disk is full, or a training went wrong.
@@ -186,7 +192,8 @@ def train_missing(cells: Sequence[Cell], folder: Path, progress: Progress) -> li
                 continue
             stopped = (place / CONFIG).exists()
             progress.message(f"{heading}: {'going on' if stopped else 'training'}")
-            run_job(cell.plan, place, progress, open_run(place, forced=False) if stopped else None)
+            resume = open_run(place, forced=False) if stopped else None
+            run_job(cell.plan, place, progress, resume, events=events)
         # What one run leaves behind must not count as memory of the next.
         gc.collect()
     labels = dict.fromkeys(cell.label for cell in cells)

@@ -124,8 +124,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as place:
         os.environ["SEGKIT_CACHE"] = str(Path(place, "cache"))
         from targets import all_targets
+        from volume_targets import volume_targets
 
-        targets = [target for target in all_targets(Path(place)) if not options.only or target.name in options.only]
+        known = [*all_targets(Path(place)), *volume_targets(Path(place))]
+        targets = [target for target in known if not options.only or target.name in options.only]
         results = {target.name: fuzz(target, -(-options.count // len(targets)), options.seed) for target in targets}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     text = f"{table(results)}\n\nPeak memory of the process, torch included: {peak / 2**20:.0f} MiB."

@@ -10,6 +10,7 @@ import pytest
 HERE = Path(__file__).parent
 COUNT = os.environ.get("SEGKIT_FUZZ_COUNT", "240")
 DATA = ("photographs", "masks", "store indices", "sample markers")
+VOLUMES = ("dataset.json", "NIfTI images")
 JOB = ("config files", "checkpoints", "resume states", "environments")
 
 
@@ -17,9 +18,10 @@ JOB = ("config files", "checkpoints", "resume states", "environments")
     "kinds",
     [
         DATA,
+        VOLUMES,
         JOB,
     ],
-    ids=["data", "job"],
+    ids=["data", "volumes", "job"],
 )
 def test_spoiled_files_are_read_right_or_refused(tmp_path, kinds):
     """A right result or a SegkitError: no traceback, no wrong result, no hang, no memory over 2 GiB."""

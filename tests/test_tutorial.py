@@ -1,0 +1,32 @@
+"""The ten-minute tutorial, run as it is written."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "tutorial.md"
+
+
+@pytest.mark.full
+def test_every_command_of_the_tutorial_works(tmp_path: Path) -> None:
+    """One after the other in an empty folder; what the page says is there afterwards is there."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("SEGKIT_")}
+    environ |= {"SEGKIT_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "2"}
+    commands = [line.strip() for line in PAGE.read_text().splitlines() if line.startswith("    segkit ")]
+    assert len(commands) >= 8
+    work = tmp_path / "work"
+    work.mkdir()
+    for command in commands:
+        words = [sys.executable, "-m", *shlex.split(command)]
+        done = subprocess.run(words, cwd=work, env=environ, capture_output=True, text=True, timeout=900, check=False)
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    for expected in ("first/report.html", "first/model.safetensors", "predicted/sizes.csv"):
+        assert (work / expected).is_file(), expected
+    assert list(work.glob("comparisons/*/report.html"))
+    assert list((work / "first" / "explanations").glob("*.png"))
