@@ -44,9 +44,12 @@ def restore(
         coarse: the axis that is not interpolated: its nearest plane is taken, as it was on the way here.
 
     Yields:
-        Which planes of the own grid, and their scores (K, n, *own[1:]) float32.
+        Which planes of the own grid, and their scores (K, n, *own[1:]) float32; they last until the next are asked for.
     """
-    if coarse == 0 or size[0] == own[0]:
+    if size[0] == own[0]:
+        yield from _restore_in_plane(slabs, own, coarse)
+        return
+    if coarse == 0:
         lower = nearest_indices(size[0], own[0])
         upper, fraction = lower, np.zeros(own[0], np.float32)
     else:
@@ -56,7 +59,7 @@ def restore(
     for start, scores in slabs:
         present = {**kept, **{start + index: scores[:, index] for index in range(scores.shape[1])}}
         ready = int(np.searchsorted(upper, start + scores.shape[1]))
-        chunk = max(1, AT_ONCE // (len(scores) * own[1] * own[2]))
+        chunk = planes_at_once(len(scores), own)
         for first in range(done, ready, chunk):
             planes = range(first, min(first + chunk, ready))
             mixed = [_between(present[lower[i]], present[upper[i]], float(fraction[i])) for i in planes]
@@ -65,6 +68,23 @@ def restore(
         needed = int(lower[done]) if done < own[0] else size[0]
         # What is kept is copied: slabs are written over.
         kept = {index: plane.clone() for index, plane in present.items() if index >= needed}
+
+
+def _restore_in_plane(
+    slabs: Iterable[Slab], own: Sequence[int], coarse: int | None
+) -> Iterator[tuple[slice, torch.Tensor]]:
+    """As `restore`, where the planes themselves are those of the own grid: none is copied."""
+    for start, scores in slabs:
+        chunk = planes_at_once(len(scores), own)
+        for first in range(0, scores.shape[1], chunk):
+            planes = scores[:, first : first + chunk]
+            restored = resize_planes(planes.transpose(0, 1), own[1:], coarse).transpose(0, 1)
+            yield slice(start + first, start + first + planes.shape[1]), restored
+
+
+def planes_at_once(channels: int, own: Sequence[int]) -> int:
+    """Return how many planes of the own grid are made at a time."""
+    return max(1, AT_ONCE // (channels * own[1] * own[2]))
 
 
 def _between(lower: torch.Tensor, upper: torch.Tensor, fraction: float) -> torch.Tensor:

@@ -138,7 +138,8 @@ def _add_layer(
             )
             for row, column in part
         ]
-        windows = torch.stack([read[:, :, place[1], place[2]] for place in places])
+        cut = [read[:, :, place[1], place[2]] for place in places]
+        windows = cut[0][None] if len(cut) == 1 else torch.stack(cut)
         values = forward(windows, places)
         for (row, column), place, value in zip(part, places, values, strict=True):
             in_plane = torch.outer(rows.weights[row], columns.weights[column]).to(total.device)
