@@ -272,7 +272,7 @@ def table(rates: dict[str, list[float]], goals: dict[str, float]) -> str:
     lines.append(f"| {first} | {statistics.median(own):.0f} | | | |")
     for name, values in others:
         ratios = [mine / other for mine, other in zip(own, values, strict=True)]
-        figures = f"{statistics.median(values):.0f} | {statistics.median(ratios):.1f} | {min(ratios):.1f}"
+        figures = f"{statistics.median(values):.0f} | {statistics.median(ratios):.2f} | {min(ratios):.2f}"
         lines.append(f"| {name} | {figures} | {goals[name]} |")
     return "\n".join(lines)
 

@@ -71,8 +71,8 @@ def read_pair_resized(
     return channels_first(resized(photograph, method, size)), binary(mask)
 
 
-def read_mask(root: Path, file: str) -> Image.Image:
-    """Read a mask as 8-bit greyscale; raises UnusableFileError where it is not black and white."""
+def read_mask(root: Path, file: str) -> np.ndarray:
+    """Read a mask as 8-bit greyscale (H, W); raises UnusableFileError where it is not black and white."""
     mask = decode(root, file).picture
     if mask.mode != "L":
         mask = mask.convert("L")
@@ -92,7 +92,7 @@ def read_mask(root: Path, file: str) -> Image.Image:
             f"is not a black and white mask: {grey:.0%} of its pixels are grey",
             "check that it is a mask and not a photograph or a probability map",
         )
-    return mask
+    return values
 
 
 def decode(root: Path, file: str, at_least: int | None = None) -> Decoded:
@@ -104,7 +104,7 @@ def decode(root: Path, file: str, at_least: int | None = None) -> Decoded:
     return photographs.decode(root, file, at_least, FORMATS)
 
 
-def turning(photograph: Decoded, mask: Image.Image, image_file: str, mask_file: str) -> Image.Transpose | None:
+def turning(photograph: Decoded, mask: np.ndarray, image_file: str, mask_file: str) -> Image.Transpose | None:
     """Return what turns a photograph so that it lies as its mask: what its EXIF orientation says, or nothing.
 
     Raises:
@@ -112,18 +112,19 @@ def turning(photograph: Decoded, mask: Image.Image, image_file: str, mask_file: 
     """
     method = upright(photograph.picture)
     turned = photograph.size[::-1] if method in SWAPPING else photograph.size
-    if turned == mask.size:
+    size = mask.shape[::-1]
+    if turned == size:
         return method
-    if photograph.size == mask.size:
+    if photograph.size == size:
         return None
     raise UnusableFileError(
         image_file,
-        f"is {size_text(turned)} but its mask {Path(mask_file).name} is {size_text(mask.size)}",
+        f"is {size_text(turned)} but its mask {Path(mask_file).name} is {size_text(size)}",
         "replace the one that was resized or turned by the original",
     )
 
 
-def binary(mask: Image.Image) -> np.ndarray:
+def binary(mask: np.ndarray) -> np.ndarray:
     """Return a grey mask as uint8 (H, W) of 0 and 1."""
-    marked = np.asarray(mask) > THRESHOLD
+    marked = mask > THRESHOLD
     return marked.view(np.uint8)
