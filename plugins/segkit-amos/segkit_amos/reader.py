@@ -42,7 +42,7 @@ class AmosReader(MsdReader):
     """
 
     recipe: Mapping[str, Any] = RECIPE
-    reader_version = 1
+    reader_version = 2  # the phantom's organs were enlarged
     label_hint = "AMOS has 15 organs: mend the file, or read other labels with --data msd"
 
     def __init__(self, root: Path, params: AmosParams) -> None:
