@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import io
-import logging
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +19,7 @@ from segkit.data.case import Sample
 from segkit.declarations import Architecture
 from segkit.discovery import Registry
 from segkit.engine.infer import Predictor
+from segkit.engine.quiet import quiet
 from segkit.errors import SegkitError
 from segkit.files import write_json, write_whole
 from segkit.model import Model
@@ -208,19 +206,6 @@ def require(*names: str) -> None:
                 f"--to onnx needs {name}, which is not installed",
                 "pip install 'segkit-core[onnx]', or use --to torch-export",
             ) from None
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep what the exporters print and warn of to themselves."""
-    level = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(level)
 
 
 class Compared(nn.Module):

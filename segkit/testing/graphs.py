@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from segkit.engine.quiet import quiet
 from segkit.testing.check import NotChecked, check, fail
 from segkit.testing.subjects import ArchitectureSubject
 from segkit.testing.tensors import difference, times
@@ -19,19 +16,6 @@ if TYPE_CHECKING:
 GRAPH = 1e-3
 """Largest difference as a share of the largest logit."""
 Call = Callable[["torch.Tensor"], "torch.Tensor"]
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep what the exporters print and warn of to themselves."""
-    level = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(level)
 
 
 def compare(subject: ArchitectureSubject, graph: Call, images: torch.Tensor, level: str) -> None:
