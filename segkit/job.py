@@ -15,7 +15,14 @@ from segkit.case_pictures import pictures
 from segkit.contracts import RunInfo
 from segkit.declarations import Dataset
 from segkit.engine.clock import OFF, Clock
-from segkit.engine.device import choose_device, default_workers, describe_machine, set_determinism, set_threads
+from segkit.engine.device import (
+    choose_device,
+    choose_precision,
+    default_workers,
+    describe_machine,
+    set_determinism,
+    set_threads,
+)
 from segkit.engine.distributed import Ranks
 from segkit.engine.evaluate import evaluate
 from segkit.engine.infer import Predictor
@@ -126,6 +133,8 @@ def run_job(
             report(job, scores)
         if job.clock.runs:
             job.clock.write(job.folder)
+            # Once more, because only now it is known what the report itself took.
+            report(job, scores)
         shutil.rmtree(job.folder / STATE_FOLDER)
     return RunResult(job.folder, summary)
 
@@ -162,7 +171,9 @@ def announce(job: Job) -> None:
     batch_wide = [term.label for term in job.parts.objective.terms if term.scope == "batch"]
     if batch_wide:
         tell(f"loss: {', '.join(batch_wide)} exists over a batch only: it depends on batch size and accumulation")
-    tell(f"model: {plan.arch.full_name}, {job.parts.parameters:,} parameters, on {job.device}")
+    precision = choose_precision(job.device, plan.config.run.autocast)
+    reduced = "" if precision == "none" else f" in {precision}"
+    tell(f"model: {plan.arch.full_name}, {job.parts.parameters:,} parameters, on {job.device}{reduced}")
     if job.ranks.several:
         settings = shared_settings(plan.config.train, job.ranks)
         tell(
@@ -194,7 +205,7 @@ def run_info(job: Job) -> RunInfo:
 def environment(job: Job) -> dict[str, Any]:
     """What environment.json holds."""
     shared = {"processes": job.ranks.count} if job.ranks.several else {}
-    described = describe_machine(job.device)
+    described = describe_machine(job.device, job.plan.config.run.autocast)
     return {"segkit": __version__, **described, **shared, "components": component_versions(job.plan)}
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from segkit.errors import SegkitError
 from segkit.report.privacy import last_part, pseudonyms, without_paths
+from segkit.report.profile import FILE as PROFILE
+from segkit.report.profile import Profile, read_profile
 
 CASE_COLUMNS = ("case", "group", "class", "reference", "predicted", "status")
 FOLDER_SETTINGS = ("data.root", "run.output")
@@ -57,6 +59,7 @@ class RunRecord:
         cases: rows of cases.csv; empty where nothing was scored.
         settings: the resolved config.
         case_names: case id -> what is shown for it.
+        profile: where the time went; None where that was not measured.
     """
 
     summary: Mapping[str, Any]
@@ -65,6 +68,7 @@ class RunRecord:
     cases: Sequence[CaseRow]
     settings: Sequence[Setting]
     case_names: Mapping[str, str]
+    profile: Profile | None = None
 
     @property
     def name(self) -> str:
@@ -118,6 +122,7 @@ def read_record(run_folder: Path, *, anonymous: bool = False) -> RunRecord:
         cases=cases,
         settings=read_settings(run_folder / "config.toml"),
         case_names=case_names,
+        profile=read_profile(run_folder / PROFILE),
     )
 
 
