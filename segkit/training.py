@@ -199,7 +199,8 @@ class Keeper:
         if epoch_ended or due:
             trainer.align()
             if ranks.leads:
-                save_state(self.folder, trainer, self.identity)
+                with self.job.clock("saving the state"):
+                    save_state(self.folder, trainer, self.identity)
             self.saved_at = time.monotonic()
         if epoch_ended:
             self.write_history(trainer)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 from segkit.files import write_text
+
+Item = TypeVar("Item")
 
 TRACED = 12
 """Steps in the trace: enough to see a pattern, and a file that a browser opens."""
@@ -21,6 +24,8 @@ UNTRACED = 3
 
 class Clock:
     """Adds up seconds by part; a part inside another counts for itself alone.
+
+    It is told what the main thread does: what others do beside it counts where it is waited for.
 
     Args:
         device: what is waited for at the end of a part, so that its work counts where it was asked for; None: the clock
@@ -61,16 +66,31 @@ class Clock:
                 if self._inner:
                     self._inner[-1] += taken
 
+    def over(self, items: Iterable[Item], part: str) -> Iterator[Item]:
+        """Pass items on; the time that each takes to come counts for `part`."""
+        iterator = iter(items)
+        while True:
+            with self(part):
+                try:
+                    item = next(iterator)
+                except StopIteration:
+                    return
+            yield item
+
     def step(self) -> None:
         """Note that a training step ended; the trace covers some of them."""
         if self.device is None:
             return
         self.steps += 1
         if self.steps == UNTRACED:
-            self._trace = torch.profiler.profile(record_shapes=True)
-            self._trace.start()
+            # Read when the recorder first starts; its messages, such as that there is no GPU, are not for the user.
+            os.environ.setdefault("KINETO_LOG_LEVEL", "6")
+            with self("recording the trace"):
+                self._trace = torch.profiler.profile(record_shapes=True)
+                self._trace.start()
         elif self.steps == UNTRACED + TRACED:
-            self._trace.stop()
+            with self("recording the trace"):
+                self._trace.stop()
 
     def write(self, folder: Path) -> None:
         """Write profile.json (seconds by part) and trace.json (for chrome://tracing or ui.perfetto.dev)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -124,7 +124,7 @@ class Trainer:
         batches = self.batches.epoch(self.epoch - 1, self.steps_in_epoch)
         start = time.perf_counter()
         try:
-            for batch in self.timed(batches):
+            for batch in self.clock.over(batches, "waiting for data"):
                 value, parts = self.take_step(batch)
                 self.total += value
                 for label, part in parts.items():
@@ -139,15 +139,6 @@ class Trainer:
         finally:
             batches.close()
             self.progress.finish()
-
-    def timed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """Pass batches on; the clock is told how long they are waited for."""
-        while True:
-            with self.clock("waiting for data"):
-                batch = next(batches, None)
-            if batch is None:
-                return
-            yield batch
 
     def end_epoch(self) -> Record:
         """Validate and return the epoch's record."""

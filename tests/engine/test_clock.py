@@ -21,6 +21,15 @@ def test_a_part_inside_another_counts_for_itself_alone(monkeypatch: pytest.Monke
     assert clock.seconds == {"outer": 6.0, "inner": 4.0}
 
 
+def test_waiting_for_items_counts_and_using_them_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two items of one second each are used for five: two seconds of waiting, and the end costs one more."""
+    now = iter([0.0, 1.0, 6.0, 7.0, 12.0, 13.0])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(now))
+    clock = Clock(CPU)
+    assert list(clock.over("ab", "waiting")) == ["a", "b"]
+    assert clock.seconds == {"waiting": 3.0}
+
+
 def test_a_block_that_fails_is_counted_and_closed() -> None:
     """After an exception the clock goes on as if nothing were open."""
     clock = Clock(CPU)
