@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -41,8 +43,12 @@ def evaluate(
 ) -> list[CaseScores]:
     """Predict and score every case; returns the scores in the order of the case ids.
 
+    Threads read the next cases and score the ones before while this one predicts; how many there are changes no score.
+    No more cases are held than there are threads, twice.
+
     Args:
         predictions: folder for the predicted label maps; None to keep none.
+        workers: threads that read, and as many that score; 0: none.
         background: score label 0 as a class as well, the first one.
         postprocess: changes a predicted label map (*S) before it is scored and kept.
         ranks: the processes that share the cases; each returns the scores of all.
@@ -51,24 +57,61 @@ def evaluate(
     Raises:
         SegkitError: a case cannot be read or has no mask.
     """
-    scores = []
     ordered = ranks.share(sorted(cases, key=lambda case: case.id))
-    samples = read_ahead(reader, ordered, predictor, dataset_name, workers)
-    progress.start("evaluate", len(ordered), "cases")
-    for case, sample in zip(ordered, samples, strict=True):
-        if sample.mask is None:
-            raise SegkitError(f"case {case.id} has no mask", "score a split whose cases all have one")
-        with clock("inference"):
-            labels = predictor.labels(sample.image, sample.shape, sample.spacing)
-            labels = labels if postprocess is None else postprocess(labels)
-        with clock("metrics"):
-            row = score_case(case, labels, sample.mask, sample.spacing, reader.task, metrics, background=background)
-        scores.append(replace(row, reference_digest=reference_digest(sample.mask, sample.spacing)))
+
+    def predicted(samples: Iterable[Sample]) -> Iterator[Predicted]:
+        for case, sample in zip(ordered, clock.over(samples, "waiting for data"), strict=True):
+            with clock("inference"):
+                found = predict(predictor, case, sample)
+            yield found
+
+    def score(found: Predicted) -> CaseScores:
+        case, sample, mask, labels = found
+        labels = labels if postprocess is None else postprocess(labels)
+        row = score_case(case, labels, mask, sample.spacing, reader.task, metrics, background=background)
         if predictions is not None:
             write_prediction(reader, predictions, case, labels, sample)
-        progress.advance()
+        return replace(row, reference_digest=reference_digest(mask, sample.spacing))
+
+    scores = []
+    progress.start("evaluate", len(ordered), "cases")
+    at_once = few(predictor, workers)
+    with (
+        closing(read_ahead(reader, ordered, predictor, dataset_name, at_once)) as samples,
+        closing(prefetch(score, predicted(samples), at_once)) as scored,
+    ):
+        for row in clock.over(scored, "metrics"):
+            scores.append(row)
+            progress.advance()
     progress.finish()
     return sorted(ranks.gather(scores), key=lambda row: row.case)
+
+
+class Predicted(NamedTuple):
+    """A case between its prediction and its scores.
+
+    Attributes:
+        sample: without its image, which may be large.
+        mask, labels: label maps (*S) on the case's own grid.
+    """
+
+    case: Case
+    sample: Sample
+    mask: np.ndarray
+    labels: np.ndarray
+
+
+def predict(predictor: Predictor | VolumePredictor, case: Case, sample: Sample) -> Predicted:
+    """Predict one case; raises SegkitError where it has no mask to be scored against."""
+    if sample.mask is None:
+        raise SegkitError(f"case {case.id} has no mask", "score a split whose cases all have one")
+    labels = predictor.labels(sample.image, sample.shape, sample.spacing)
+    return Predicted(case, replace(sample, image=sample.image[:0].copy(), grid=sample.shape), sample.mask, labels)
+
+
+def few(predictor: Predictor | VolumePredictor, workers: int) -> int:
+    """Return how many threads may hold cases at once: of volumes one, since each may be large."""
+    return min(1, workers) if isinstance(predictor, VolumePredictor) else workers
 
 
 def read_ahead(
@@ -78,12 +121,9 @@ def read_ahead(
     dataset_name: str,
     workers: int,
 ) -> Generator[Sample, None, None]:
-    """Read cases in order, as the predictor takes them: photographs at its size, volumes as they are.
-
-    Of volumes no more than two are read while another is predicted: each may be large.
-    """
+    """Read cases in order, as the predictor takes them: photographs at its size, volumes as they are."""
     if isinstance(predictor, VolumePredictor):
-        return prefetch(lambda case: read_whole(reader, case, dataset_name), cases, min(1, workers))
+        return prefetch(lambda case: read_whole(reader, case, dataset_name), cases, workers)
     return prefetch(lambda case: read_at(reader, case, predictor.size, dataset_name), cases, workers)
 
 

@@ -120,11 +120,13 @@ def score_case(
     if background:
         prediction, mask, task = count_from_one(prediction), count_from_one(mask), scored_task(task, background)
     measured: dict[tuple[Any, ...], Measurement] = {}
+    kept: dict[tuple[Any, ...], Measurement] = {}
     values, counts = {}, {}
     for metric in metrics:
         key = (metric.declaration.measure, *sorted(metric.options.items()))
         if key not in measured:
             measured[key] = metric.measure(prediction, mask, spacing, task, metric.options)
+            kept[key] = counts_alone(measured[key])
         scores = np.asarray(metric.score(measured[key]), dtype=np.float64)
         if scores.shape != (len(task.classes),):
             raise SegkitError(
@@ -132,9 +134,21 @@ def score_case(
                 "report it to its author",
             )
         values[metric.name] = scores
-        counts[metric.name] = replace(measured[key], distances={})
+        counts[metric.name] = kept[key]
     first = next(iter(measured.values()))
     return CaseScores(case.id, case.group, first.reference, first.predicted, values, counts)
+
+
+def counts_alone(measured: Measurement) -> Measurement:
+    """Return a measurement without its distances, its counts copied: a view would keep alive what it is a view of."""
+    return replace(
+        measured,
+        true_positive=np.array(measured.true_positive),
+        false_positive=np.array(measured.false_positive),
+        false_negative=np.array(measured.false_negative),
+        true_negative=np.array(measured.true_negative),
+        distances={},
+    )
 
 
 def reference_digest(mask: np.ndarray, spacing: tuple[float, ...] | None) -> str:

@@ -1,5 +1,7 @@
-"""Scoring and keeping predictions of volumes, whatever part of them the network is shown."""
+"""Scoring and keeping predictions of volumes, whatever part of them the network is shown; threads that score."""
 
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from segkit import Case, Metric, Sample, SegkitError, Task
 from segkit.data.normalize import Normalization
 from segkit.discovery import Registry
 from segkit.engine.evaluate import evaluate
+from segkit.engine.infer import Predictor
 from segkit.engine.measure import ChosenMetric
 from segkit.engine.predictions import read_prediction
 from segkit.engine.preprocessing import Preprocessing
@@ -119,3 +122,85 @@ def test_masks_on_another_grid_are_refused(overlap) -> None:
     """A reference that is one plane short is never cropped to fit."""
     with pytest.raises(SegkitError, match="differs from the image's"):
         score(Volumes(mask_shape=(5, 10, 8)), overlap, None)
+
+
+class Photographs:
+    """Thirty noisy photographs with a bright part each; knows how many were read."""
+
+    task = Task(1, ("bright",))
+    cases = tuple(Case(f"{number:02d}") for number in range(30))
+
+    def __init__(self) -> None:
+        self.read_so_far = 0
+
+    def read(self, case: Case) -> Sample:
+        self.read_so_far += 1
+        values = np.random.default_rng(int(case.id)).normal(size=(1, 9, 11)).astype(np.float32)
+        return Sample(values, (values[0] > 0.3).astype(np.uint8))
+
+
+def score_photographs(reader, metric, folder: Path | None = None, workers: int = 0, progress=None, **more):
+    predictor = Predictor(Copy().eval(), reader.task, (9, 11), Normalization("unit"), torch.device("cpu"))
+    more |= {"predictions": folder, "workers": workers, "progress": progress or Progress()}
+    return evaluate(reader, "photographs", reader.cases, predictor, [metric], **more)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_threads_change_no_score_and_no_file(overlap, tmp_path: Path, workers: int) -> None:
+    """Scores to the last bit, digests and prediction files are those of one thread; so is the order."""
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "threads").mkdir()
+    inverted = {"postprocess": lambda labels: 1 - labels}
+    alone = score_photographs(Photographs(), overlap, tmp_path / "alone", **inverted)
+    shared = score_photographs(Photographs(), overlap, tmp_path / "threads", workers, **inverted)
+    assert [row.case for row in shared] == [row.case for row in alone] == [f"{number:02d}" for number in range(30)]
+    for one, other in zip(alone, shared, strict=True):
+        assert one.values["overlap"].tobytes() == other.values["overlap"].tobytes()
+        assert one.reference_digest == other.reference_digest != ""
+    assert files(tmp_path / "alone") == files(tmp_path / "threads")
+
+
+def test_what_a_metric_raises_in_a_thread_is_what_is_raised(overlap) -> None:
+    """The very exception arrives, and no thread is left."""
+    cause = ZeroDivisionError("the metric's own mistake")
+
+    def measure(*_: object) -> None:
+        raise cause
+
+    with pytest.raises(ZeroDivisionError) as raised:
+        score_photographs(Photographs(), replace(overlap, measure=measure), workers=3)
+    assert raised.value is cause
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("segkit-data")]
+
+
+def test_a_stop_while_threads_score_leaves_none(overlap) -> None:
+    """Ctrl-C in the middle ends reading and scoring; not every case is read any more."""
+
+    class Interrupting(Progress):
+        def advance(self, count=1, details=None) -> None:
+            raise KeyboardInterrupt
+
+    reader = Photographs()
+    with pytest.raises(KeyboardInterrupt):
+        score_photographs(reader, overlap, workers=2, progress=Interrupting())
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("segkit-data")]
+    assert reader.read_so_far < 30
+
+
+def test_few_cases_are_held_at_once(overlap) -> None:
+    """However many there are, reading is never further ahead of the scores than two cases per thread on both sides."""
+    reader, ahead = Photographs(), []
+
+    class Watching(Progress):
+        done = 0
+
+        def advance(self, count=1, details=None) -> None:
+            self.done += count
+            ahead.append(reader.read_so_far - self.done)
+
+    score_photographs(reader, overlap, workers=2, progress=Watching())
+    assert max(ahead) <= 2 * 2 + 2 * 2

@@ -70,3 +70,14 @@ def test_status_names_what_is_there() -> None:
     """Both empty, missed, spurious and ok."""
     scores = CaseScores("c", None, np.array([0, 3, 0, 3]), np.array([0, 0, 2, 2]), {})
     assert [scores.status(label) for label in range(4)] == ["empty", "missed", "spurious", "ok"]
+
+
+def test_rows_keep_no_more_than_their_counts() -> None:
+    """What is kept of a case is a few numbers, not the table that a metric's counts are views of, and no distances."""
+    table = np.zeros((4, 1000), np.int64)
+    measured = Measurement(*table[:, :2], shape=(2, 2), distances={"far": [np.zeros(9)]})
+    mask = np.zeros((2, 2), np.uint8)
+    chosen = [metric(name, lambda *_: measured, NoParams()) for name in ("one", "two")]
+    kept = score_case(Case("c"), mask, mask, None, TASK, chosen).counts
+    assert kept["one"].true_positive.base is None
+    assert kept["one"].distances == {}
