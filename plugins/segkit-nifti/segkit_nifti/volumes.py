@@ -80,7 +80,7 @@ def image_values(file: Nifti) -> np.ndarray:
     if bad:
         raise UnusableFileError(
             file.name,
-            f"has {bad:,} voxels that are NaN or infinite",
+            f"has {'1 voxel that is' if bad == 1 else f'{bad:,} voxels that are'} NaN or infinite",
             "replace them, such as by the value of air, and write the file anew",
         )
     return values
