@@ -119,7 +119,7 @@ def test_not_finite(tmp_path, value):
 
 def test_float_too_large_for_float32(tmp_path):
     """A double that overflows is told as infinite, not read as such."""
-    assert "1 voxels" in refused(save(tmp_path / "a.nii", np.array([[[1e300, 0.0]]]))).message
+    assert "1 voxel that is" in refused(save(tmp_path / "a.nii", np.array([[[1e300, 0.0]]]))).message
 
 
 @pytest.mark.parametrize("keep", [0, 1, 40, 200, 0.5, -1, -9])
