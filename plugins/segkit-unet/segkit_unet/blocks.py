@@ -7,31 +7,15 @@ import math
 import torch
 from torch import nn
 
+from segkit_unet.normalization import normalization
+
 CONVOLUTION: dict[int, type[nn.Conv2d] | type[nn.Conv3d]] = {2: nn.Conv2d, 3: nn.Conv3d}
 TRANSPOSED: dict[int, type[nn.ConvTranspose2d] | type[nn.ConvTranspose3d]] = {
     2: nn.ConvTranspose2d,
     3: nn.ConvTranspose3d,
 }
 POOLING: dict[int, type[nn.MaxPool2d] | type[nn.MaxPool3d]] = {2: nn.MaxPool2d, 3: nn.MaxPool3d}
-BATCH_NORM: dict[int, type[nn.BatchNorm2d] | type[nn.BatchNorm3d]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 LINEAR = {2: "bilinear", 3: "trilinear"}
-
-LARGEST_GROUPS = 8
-
-
-def normalization(norm: str, dims: int, channels: int) -> nn.Module:
-    """Return the normalisation layer of a name; identity for "none".
-
-    "group" has 8 groups, or the largest divisor of 8 that divides the channels.
-    """
-    if norm == "batch":
-        return BATCH_NORM[dims](channels)
-    if norm == "instance":
-        # One group per channel is instance normalisation; nn.InstanceNorm2d would copy channels-last tensors.
-        return nn.GroupNorm(channels, channels)
-    if norm == "group":
-        return nn.GroupNorm(math.gcd(LARGEST_GROUPS, channels), channels)
-    return nn.Identity()
 
 
 class DoubleConvolution(nn.Sequential):

@@ -158,7 +158,7 @@ def test_initial_weights_have_the_published_deviation():
 @pytest.mark.parametrize("norm", ["instance", "group"])
 def test_normalisation_is_what_its_name_says(norm):
     """Instance normalisation equals torch's own; group normalisation has eight groups where they fit."""
-    from segkit_unet.blocks import normalization
+    from segkit_unet.normalization import normalization
 
     x = image(2, 24, 5, 7)
     expected = functional.instance_norm(x) if norm == "instance" else functional.group_norm(x, 8)
