@@ -29,7 +29,9 @@ class Run:
     device: str = param("auto", "auto, cpu, cuda, cuda:1 or mps.")
     workers: int | None = param(None, "Threads that prepare data; none: as suits the machine.", min=0, max=256)
     threads: int | None = param(None, "Threads of one CPU operator; none: one per core.", min=1)
-    autocast: Literal["auto", "none", "bfloat16", "float16"] = param("auto", "Reduced precision.")
+    autocast: Literal["auto", "none", "bfloat16", "float16"] = param(
+        "auto", "Reduced precision; auto: bfloat16 on CUDA and on processors with matrix units (AMX)."
+    )
     save_minutes: float = param(5.0, "Save the resume state this often, besides after every epoch.", min=0)
     deterministic: bool = param(False, "On CUDA: bit-reproducible operators only.")
     profile: bool = param(False, "Write where the time goes: profile.json, and trace.json for the browser.")

@@ -31,13 +31,25 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+def choose_precision(device: torch.device, wanted: str) -> str:
+    """Return the precision that "auto" stands for: bfloat16 where the device has matrix units for it, else none."""
+    if wanted != "auto":
+        return wanted
+    return "bfloat16" if device.type == "cuda" or (device.type == "cpu" and has_matrix_unit()) else "none"
+
+
+def has_matrix_unit() -> bool:
+    """Whether the processor multiplies bfloat16 matrices in hardware (AMX); without it float32 is faster."""
+    # Private in PyTorch, and there since 2.5; nothing public tells.
+    return bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())
+
+
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    """Return the reduced-precision context; "auto" is bfloat16 on CUDA and none elsewhere, where it is slower."""
-    if precision == "auto":
-        precision = "bfloat16" if device.type == "cuda" else "none"
-    if precision == "none":
+    """Return the reduced-precision context; "auto" as `choose_precision` says."""
+    chosen = choose_precision(device, precision)
+    if chosen == "none":
         return contextlib.nullcontext()
-    return torch.autocast(device.type, dtype=getattr(torch, precision))
+    return torch.autocast(device.type, dtype=getattr(torch, chosen))
 
 
 def set_threads(threads: int | None) -> int:
@@ -62,12 +74,13 @@ def default_workers() -> int:
     return min(4, max(1, (os.cpu_count() or 2) // 2))
 
 
-def describe_machine(device: torch.device) -> dict[str, object]:
-    """What environment.json says of the machine; no host or user name."""
+def describe_machine(device: torch.device, precision: str) -> dict[str, object]:
+    """What environment.json says of the machine, and the precision that was asked of it; no host or user name."""
     return {
         "python": platform.python_version(),
         "torch": torch.__version__,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "precision": choose_precision(device, precision),
         "threads": torch.get_num_threads(),
         "platform": f"{platform.system()} {platform.machine()}",
     }
