@@ -3,10 +3,11 @@
     python benchmarks/training.py [--seconds 30] [--threads N] [--device auto] [--only NAME] [--output FILE.md]
 
 A step is forward, loss (binary cross entropy with logits), backward and AdamW. Ours run as segkit's trainer runs them:
-channels-last memory, float32 on a CPU and bfloat16 autocast on CUDA, the trainer's own optimizer (fused). The others
-run as their own examples do: default memory layout, float32, `torch.optim.AdamW`. The pairs have the same widths, depth
-and input; parameters are printed, because no two libraries' networks are the same to the last layer. The second row
-gives ours in the default way: what of the difference is the trainer, and what the network.
+channels-last memory, the precision that `run.autocast=auto` stands for (bfloat16 on CUDA and on processors with matrix
+units, else float32), the trainer's own optimizer (fused). The others run as their own examples do: default memory
+layout, float32, `torch.optim.AdamW`. The pairs have the same widths, depth and input; parameters are printed, because
+no two libraries' networks are the same to the last layer. Further rows give ours in float32 where the trainer's
+precision is reduced, and in the default way: what of the difference is precision, trainer and network.
 
 All networks of a pair are measured in turns within one process, a step each, so that whatever else the machine does
 falls on all alike; the median step counts. Peak memory is measured apart, one process per network: the largest
@@ -35,7 +36,7 @@ from torch.nn import functional
 
 from segkit import Task, components
 from segkit.contracts import Outputs
-from segkit.engine.device import autocast, choose_device
+from segkit.engine.device import autocast, choose_device, choose_precision
 from segkit.engine.schedule import make_optimizer
 from segkit.params import build
 from segkit.settings import Train
@@ -77,6 +78,9 @@ def smp(name: str, **options: Any) -> nn.Module:
     return network
 
 
+TRAINER, TRAINER_FLOAT32, DEFAULT = "as trained", "as trained, float32", "default way"
+"""Ways of running a network: layout and optimizer of segkit's trainer or PyTorch's defaults, and the precision."""
+
 PAIRS: dict[str, tuple[tuple[int, ...], dict[str, Make]]] = {
     "U-Net 64..1024, 2D": (
         (4, 3, 128, 128),
@@ -115,13 +119,14 @@ class Stepper:
     """One network that takes training steps.
 
     Args:
-        as_trainer: run as segkit's trainer does; otherwise in PyTorch's default way.
+        way: one of the ways of running a network.
     """
 
-    def __init__(self, make: Make, shape: tuple[int, ...], device: torch.device, *, as_trainer: bool) -> None:
+    def __init__(self, make: Make, shape: tuple[int, ...], device: torch.device, way: str) -> None:
         torch.manual_seed(0)
+        as_trainer = way != DEFAULT
         self.layout = (torch.channels_last if len(shape) == 4 else torch.channels_last_3d) if as_trainer else None
-        self.precision = "auto" if as_trainer else "none"
+        self.precision = "auto" if way == TRAINER else "none"
         self.device = device
         self.network = self.laid(make().to(device)).train()
         self.images = self.laid(torch.randn(shape, device=device))
@@ -153,21 +158,23 @@ class Stepper:
         return time.perf_counter() - start
 
 
-def variants(networks: dict[str, Make]) -> dict[str, tuple[Make, bool]]:
-    """Name what is measured: ours as trained, ours in the default way, the others in theirs."""
+def variants(networks: dict[str, Make], device: torch.device) -> dict[str, tuple[Make, str]]:
+    """Name what is measured: ours as trained and in the default way, the others in theirs."""
     first, *others = networks
-    measured = {first: (networks[first], True), f"{first}, default way": (networks[first], False)}
-    return measured | {name: (networks[name], False) for name in others}
+    precision = choose_precision(device, "auto")
+    name = first if precision == "none" else f"{first}, {precision}"
+    measured = {name: (networks[first], TRAINER)}
+    if precision != "none":
+        measured[f"{first}, float32"] = (networks[first], TRAINER_FLOAT32)
+    measured[f"{first}, {DEFAULT}"] = (networks[first], DEFAULT)
+    return measured | {name: (networks[name], DEFAULT) for name in others}
 
 
 def interleaved(
     shape: tuple[int, ...], networks: dict[str, Make], device: torch.device, seconds: float
 ) -> dict[str, Any]:
     """Take steps in turns until the time is over; return median seconds and parameters by name."""
-    steppers = {
-        name: Stepper(make, shape, device, as_trainer=as_trainer)
-        for name, (make, as_trainer) in variants(networks).items()
-    }
+    steppers = {name: Stepper(make, shape, device, way) for name, (make, way) in variants(networks, device).items()}
     for stepper in steppers.values():
         stepper.step()
     times: dict[str, list[float]] = {name: [] for name in steppers}
@@ -200,8 +207,8 @@ def resident() -> float:
 def peak_alone(pair: str, name: str, device: torch.device) -> None:
     """Print the peak memory of two steps of one network in MiB: what the process's child is for."""
     shape, networks = PAIRS[pair]
-    make, as_trainer = variants(networks)[name]
-    stepper = Stepper(make, shape, device, as_trainer=as_trainer)
+    make, way = variants(networks, device)[name]
+    stepper = Stepper(make, shape, device, way)
     before = resident()
     for _ in range(2):
         stepper.step()
@@ -236,7 +243,7 @@ def section(pair: str, args: argparse.Namespace, device: torch.device) -> list[s
     shape, networks = PAIRS[pair]
     print(f"{pair}: {args.seconds:g} s", file=sys.stderr)
     results = interleaved(shape, networks, device, args.seconds)
-    others = [name for name in results if name in networks][1:]
+    others = list(networks)[1:]
     # Ratios are to the fastest of the others.
     reference = min(results[name]["seconds"] for name in others)
     lines = [f"## {pair}, input {'x'.join(map(str, shape))}", ""]
