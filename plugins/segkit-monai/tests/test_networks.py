@@ -1,4 +1,4 @@
-"""MONAI's networks in the bridge: its own logits, several heads, sizes, and equal weights in segkit's U-Net."""
+"""MONAI's networks in the bridge: its own logits, several heads, sizes, and segkit's weights in MONAI's networks."""
 
 import pytest
 import torch
@@ -75,36 +75,71 @@ def test_widths_that_do_not_divide_are_named(name, width, factor):
         small(name, width=width)
 
 
-@pytest.mark.parametrize("dims", [2, 3])
-def test_segkits_unet_with_monais_weights(dims):
-    """BasicUNet's weights, copied layer by layer into segkit-unet, give equal maps on every level but the finest.
+def copy_into(theirs, ours):
+    """Copy a tensor into the first entries of a larger one, whose others become 0."""
+    theirs.zero_()
+    theirs[tuple(slice(0, length) for length in ours.shape)] = ours
 
-    There MONAI's up-sampling keeps the channels, as no other network does.
+
+def copy_block(theirs, ours):
+    """Copy two convolutions with their normalisations."""
+    for position, convolution in ((0, theirs.conv_0), (3, theirs.conv_1)):
+        copy_into(convolution.conv.weight, ours[position].weight)
+        for name, parameter in convolution.adn.N.named_parameters():
+            copy_into(parameter, getattr(ours[position + 1], name))
+
+
+def copy_up(theirs, ours):
+    """Copy an up-sampling and the convolutions after it.
+
+    On the finest level MONAI's up-sampling keeps the channels, as no other network does: those too many are 0
+    there, and the convolution after it takes nothing from them.
     """
+    for name, parameter in theirs.upsample.deconv.named_parameters():
+        copy_into(parameter, getattr(ours.up, name))
+    copy_block(theirs.convs, ours.convolutions)
+
+
+MONAIS = {"act": "relu", "norm": ("instance", {"affine": True}), "bias": False, "features": (4, 8, 16, 32, 64, 4)}
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_segkits_unet_in_monais(dims):
+    """With segkit-unet's weights copied layer by layer MONAI's BasicUNet gives its logits."""
     unet = pytest.importorskip("segkit_unet.model")
     torch.manual_seed(0)
-    options = {"act": "relu", "norm": ("instance", {"affine": True}), "bias": False}
-    theirs = nets.BasicUNet(dims, 3, 2, (4, 8, 16, 32, 64, 4), **options).eval()
+    theirs = nets.BasicUNet(dims, 3, 2, **MONAIS).eval()
     ours = unet.UNet(3, 2, dims, width=4, depth=4, norm="instance").eval()
     with torch.no_grad():
         blocks = [theirs.conv_0, *(getattr(theirs, f"down_{level}").convs for level in (1, 2, 3, 4))]
-        pairs = list(zip([*ours.encoder, ours.bottleneck], blocks, strict=True))
-        for level in (1, 2, 3):
-            other = getattr(theirs, f"upcat_{level + 1}")
-            pairs.append((ours.decoder[level].convolutions, other.convs))
-            ours.decoder[level].up.load_state_dict(other.upsample.deconv.state_dict())
-        for block, other in pairs:
-            for position, convolution in ((0, other.conv_0), (3, other.conv_1)):
-                block[position].load_state_dict(convolution.conv.state_dict())
-                block[position + 1].load_state_dict(convolution.adn.N.state_dict())
+        for other, block in zip(blocks, [*ours.encoder, ours.bottleneck], strict=True):
+            copy_block(other, block)
+        for level, block in enumerate(ours.decoder, 1):
+            copy_up(getattr(theirs, f"upcat_{level}"), block)
+        theirs.final_conv.load_state_dict(ours.head.state_dict())
         x = image(2, 3, *[32] * dims)
-        skips = [theirs.conv_0(x)]
-        for level in (1, 2, 3, 4):
-            skips.append(getattr(theirs, f"down_{level}")(skips[-1]))
-        expected = skips.pop()
-        for level, found in zip((4, 3, 2), ours.decoded(x)[:0:-1], strict=True):
-            expected = getattr(theirs, f"upcat_{level}")(expected, skips[level - 1])
+        torch.testing.assert_close(ours(x), theirs(x), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_segkits_unetpp_in_monais(dims):
+    """With segkit-unetpp's weights copied layer by layer MONAI's BasicUNetPlusPlus gives the logits of all heads."""
+    unetpp = pytest.importorskip("segkit_unetpp.model")
+    torch.manual_seed(0)
+    theirs = nets.BasicUNetPlusPlus(dims, 3, 2, **MONAIS, deep_supervision=True).eval()
+    ours = unetpp.UNetPlusPlus(3, 2, dims, width=4, depth=4, norm="instance").train()
+    with torch.no_grad():
+        for level, block in enumerate(ours.columns[0]):
+            other = getattr(theirs, f"conv_{level}_0")
+            copy_block(other.convs if level else other, block)
+        for column in (1, 2, 3, 4):
+            for level, block in enumerate(ours.columns[column]):
+                copy_up(getattr(theirs, f"upcat_{level}_{column}"), block)
+            getattr(theirs, f"final_conv_0_{column}").load_state_dict(ours.heads[str(column)].state_dict())
+        x = image(2, 3, *[32] * dims)
+        for found, expected in zip(ours(x).logits, theirs(x)[::-1], strict=True):
             torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(ours.eval()(x), torch.stack(theirs(x)).mean(dim=0), rtol=1e-3, atol=1e-4)
 
 
 def test_segkits_residual_block_with_monais_weights():
