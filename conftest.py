@@ -3,8 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+
+import pytest
 
 # Tests run side by side, one process a core; two threads in each of them would wait for one another. torch reads it
 # when it is imported, which no test has done yet.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def float32_on_every_processor() -> Iterator[None]:
+    """Tests compare with references in float32, also where a processor would train in bfloat16 by itself.
+
+    Commands in processes of their own keep the precision that a user's would have.
+    """
+    import torch
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False, raising=False)
+        yield

@@ -70,7 +70,7 @@ with ranks.joined(torch.device("cpu")):
     settings = Train(epochs=3, learning_rate=0.01, weight_decay=0.1, accumulate=2)
     objective = Objective([WeightedLoss("bce", 1.0, loss)])
     trainer = Trainer(
-        model, objective, Dealt(), settings, Run(), torch.device("cpu"),
+        model, objective, Dealt(), settings, Run(autocast="none"), torch.device("cpu"),
         validate=None, select=None, progress=Progress(), ranks=ranks,
     )
     trainer.train()
