@@ -16,11 +16,11 @@ from segkit.contracts import RunInfo
 from segkit.declarations import Dataset
 from segkit.engine.clock import OFF, Clock
 from segkit.engine.device import (
+    choose_algorithms,
     choose_device,
     choose_precision,
     default_workers,
     describe_machine,
-    set_determinism,
     set_threads,
 )
 from segkit.engine.distributed import Ranks
@@ -145,8 +145,7 @@ def start_job(plan: Plan, folder: Path, progress: Progress, stop: StopRequest, r
     device = ranks.own_device(choose_device(run.device))
     start_peak(device)
     set_threads(run.threads if resume is None or run.threads is not None else resume.threads)
-    if run.deterministic:
-        set_determinism(device)
+    choose_algorithms(device, deterministic=run.deterministic)
     workers = default_workers() if run.workers is None else run.workers
     clock = Clock(device) if run.profile else OFF
     job = Job(plan, assemble(plan), folder, device, workers, progress, stop, resume, ranks=ranks, clock=clock)

@@ -34,6 +34,9 @@ class Run:
     )
     save_minutes: float = param(5.0, "Save the resume state this often, besides after every epoch.", min=0)
     deterministic: bool = param(False, "On CUDA: bit-reproducible operators only.")
+    compile: Literal["none", "inductor", "aot_eager"] = param(
+        "none", "Backend of torch.compile that training steps go through; aot_eager finds out whether a network can be."
+    )
     profile: bool = param(False, "Write where the time goes: profile.json, and trace.json for the browser.")
 
 

@@ -37,6 +37,7 @@ FLAG_FIELDS = {
     "output": "run.output",
     "name": "run.name",
     "deterministic": "run.deterministic",
+    "compile": "run.compile",
     "profile": "run.profile",
 }
 """Option -> config field; types and limits are the field's, checked in one place."""
@@ -74,6 +75,7 @@ OPTION_NAMES = {"learning_rate": "--lr"}
 @click.option(
     "--deterministic", is_flag=True, default=None, help="On CUDA: bit-reproducible operators only, or a refusal."
 )
+@click.option("--compile", flag_value="inductor", help="Training steps through torch.compile: slow to start.")
 @click.option("--profile", is_flag=True, default=None, help="Write where the time goes: profile.json, trace.json.")
 @click.option("--resume", metavar="RUN", help="Go on with a run that was stopped, in its directory.")
 @click.option("--force", is_flag=True, help="Resume though settings, data or versions differ.")

@@ -16,6 +16,7 @@ from segkit.data.intensities import PER_CASE
 from segkit.data.normalize import Normalization, spread, to_float
 from segkit.data.parts import Part, Parts
 from segkit.data.prefetch import prefetch
+from segkit.data.side_stream import one_ahead
 from segkit.data.store import Store
 from segkit.data.volume_store import VolumeStore
 from segkit.settings import Augment
@@ -114,8 +115,11 @@ class Batches:
         steps = steps if self.augment is not None else steps[rank::ranks]
         own = [step[rank::ranks] for step in steps] if self.augment is not None else steps
         with closing(prefetch(lambda part: self._gather(part, epoch), own, self.workers)) as gathered:
-            for raw, step in zip(gathered, steps, strict=True):
-                yield self._nothing(len(step)) if raw is None else self._finish(raw, epoch, len(step))
+            finished = (
+                self._nothing(len(step)) if raw is None else self._finish(raw, epoch, len(step))
+                for raw, step in zip(gathered, steps, strict=True)
+            )
+            yield from one_ahead(finished, self.device) if self.device.type == "cuda" else finished
 
     def _nothing(self, total: int) -> Batch:
         empty = torch.empty(0, device=self.device)

@@ -59,13 +59,20 @@ def set_threads(threads: int | None) -> int:
     return torch.get_num_threads()
 
 
-def set_determinism(device: torch.device) -> None:
-    """Allow only bit-reproducible operators on CUDA; PyTorch refuses the others by name at their first use."""
+def choose_algorithms(device: torch.device, *, deterministic: bool) -> None:
+    """On CUDA, let cuDNN try which convolutions are the fastest for the run's few shapes, which may change last bits.
+
+    Args:
+        deterministic: instead allow only bit-reproducible operators; PyTorch refuses the others by name at their first
+            use.
+    """
     if device.type != "cuda":
+        return
+    torch.backends.cudnn.benchmark = not deterministic
+    if not deterministic:
         return
     # cuBLAS reads it when it is first used, which is later than this.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.backends.cudnn.benchmark = False
     torch.use_deterministic_algorithms(True)
 
 

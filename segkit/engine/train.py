@@ -15,6 +15,7 @@ from segkit.contracts import Outputs
 from segkit.data.batches import Batch, Batches
 from segkit.engine.average import WeightAverage
 from segkit.engine.clock import OFF, Clock
+from segkit.engine.compiled import compiled
 from segkit.engine.device import autocast
 from segkit.engine.distributed import ALONE, Ranks
 from segkit.engine.objective import Objective
@@ -84,6 +85,7 @@ class Trainer:
         self.after_step = after_step
         self.ranks = ranks
         self.clock = clock
+        self.forward = compiled(model, run.compile)
         self.optimizer = make_optimizer(model, settings, device)
         self.average = WeightAverage(model, settings.average) if settings.average else None
         self.total_steps = settings.epochs * batches.steps
@@ -210,7 +212,7 @@ class Trainer:
         for start in range(0, own, part_size):
             masks = batch.masks[start : start + part_size]
             with self.clock("forward"), autocast(self.device, self.run.autocast):
-                outputs: torch.Tensor | Outputs = self.model(batch.images[start : start + part_size])
+                outputs: torch.Tensor | Outputs = self.forward(batch.images[start : start + part_size])
             with self.clock("loss"):
                 values, parts = self.objective(outputs, masks)
             with self.clock("backward"):
