@@ -42,7 +42,8 @@ class Fixed:
 
 def trainer(model: nn.Module, settings: Train, **options: object) -> Trainer:
     chosen = {"validate": None, "select": None, "progress": Progress(), **options}
-    return Trainer(model, Objective([WeightedLoss("bce", 1.0, loss)]), Fixed(), settings, Run(), CPU, **chosen)
+    run = Run(autocast="none")  # the loops written out have float32 everywhere
+    return Trainer(model, Objective([WeightedLoss("bce", 1.0, loss)]), Fixed(), settings, run, CPU, **chosen)
 
 
 def make_model() -> nn.Module:
