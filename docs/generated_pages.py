@@ -5,7 +5,9 @@ MkDocs runs it (`hooks` in mkdocs.yml); nothing it makes is committed, so nothin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,7 +17,7 @@ from mkdocs.structure.files import File, Files
 import segkit
 from segkit.cli import main as command
 from segkit.discovery import Found, Registry
-from segkit.params import describe
+from segkit.params import describe, show
 
 KINDS = {
     "arch": "Architectures",
@@ -24,6 +26,11 @@ KINDS = {
     "metric": "Metrics",
     "explainer": "Explainers",
 }
+PICTURES = Path(__file__).parent / "images" / "gallery"
+"""Made by docs/gallery_pictures.py, KIND-NAME.jpg, all of generated samples; they say so."""
+ABOUT_PICTURES = """Pictures are of generated samples, drawn by a program: they show what a component does, and say
+nothing about patients. Each network was trained for about a minute, so there is no ranking in them; explainers explain
+the U-Net of these. `docs/gallery_pictures.py` makes them."""
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -39,10 +46,28 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def gallery(registry: Registry) -> str:
     """Return the page that leads to the components of each kind."""
     lines = ["# Gallery", "", "Everything that is installed where this site was built, from its own declarations.", ""]
+    lines += [ABOUT_PICTURES, ""]
     for kind, title in KINDS.items():
-        listed = ", ".join(f"`{found.component.name}`" for found in registry.components(kind))
-        lines += [f"## [{title}]({kind}.md)", "", listed or "none", ""]
+        found = [one.component.name for one in registry.components(kind)]
+        lines += [f"## [{title}]({kind}.md)", "", *cards(kind, [name for name in found if picture(kind, name)])]
+        lines += [", ".join(f"[`{name}`]({kind}.md#{name})" for name in found) or "none", ""]
     return "\n".join(lines)
+
+
+def picture(kind: str, name: str) -> str:
+    """Return the Markdown of a component's picture; empty where it has none."""
+    file = PICTURES / f"{kind}-{name}.jpg"
+    return f"![Example of {name} on a generated sample](../images/gallery/{file.name})" if file.is_file() else ""
+
+
+def cards(kind: str, names: list[str]) -> Iterator[str]:
+    """Yield a grid of pictures that lead to their components."""
+    if names:
+        yield '<div class="grid cards" markdown>'
+        yield ""
+        for name in names:
+            yield f"- [{picture(kind, name)}]({kind}.md#{name}) [**{name}**]({kind}.md#{name})"
+        yield from ("", "</div>", "")
 
 
 def components(registry: Registry, kind: str) -> str:
@@ -56,22 +81,31 @@ def components(registry: Registry, kind: str) -> str:
 def component(kind: str, found: Found) -> Iterator[str]:
     """Yield the lines about one component."""
     declared = found.component
-    yield from (f"## {declared.name}", "", declared.summary, "")
+    yield from (f"## {declared.name}", "", declared.summary, "", picture(kind, declared.name), "")
     yield f"From `{found.plugin.name}` {found.plugin.version}; full name `{found.full_name}`."
     yield ""
     if declared.reference:
-        yield from (f"Source: {declared.reference}", "")
+        yield from (f"Source: {linked(declared.reference)}", "")
     if kind in ("loss", "metric") and found.plugin.name == f"segkit-{KINDS[kind].lower()}":
         folder = KINDS[kind].lower()
         yield from (f"[Formula, conventions and other libraries' answers](../{folder}/{declared.name}.md)", "")
     yield from facts(declared)
     known = describe(declared.params)
     if known:
-        yield from ("| param | type | default | limits | |", "| --- | --- | --- | --- | --- |")
+        yield from ("| param | |", "| --- | --- |")
     for name, info in known.items():
-        cells = (f"`{name}`", info.type, f"`{info.default}`", info.limits or "", info.help)
+        limits = f", {info.limits}" if info.limits else ""
+        default = f"`{show(info.default)}`" if show(info.default) else "none"
+        cells = (f"`{name}`", f"{info.help}<br>{info.type}{limits}; default {default}")
         yield "| " + " | ".join(cell.replace("|", "or") for cell in cells) + " |"
     yield ""
+
+
+def linked(text: str) -> str:
+    """Return a reference with its addresses as links."""
+    text = re.sub(r"https?://[^\s,;]+", r"<\g<0>>", text)
+    text = re.sub(r"arXiv:(\d{4}\.\d+)", r"[arXiv:\1](https://arxiv.org/abs/\1)", text)
+    return re.sub(r"doi:(10\.[^\s,;]+)", r"[doi:\1](https://doi.org/\1)", text)
 
 
 def facts(declared: Any) -> Iterator[str]:
@@ -79,7 +113,7 @@ def facts(declared: Any) -> Iterator[str]:
     for label, attribute in (
         ("Spatial dims", "spatial_dims"),
         ("Layers that explain it", "layers"),
-        ("Modes", "modes"),
+        ("Modes, with their spatial dims", "modes"),
         ("Unit", "unit"),
         ("Range", "range"),
         ("Scope", "scope"),
@@ -91,7 +125,7 @@ def facts(declared: Any) -> Iterator[str]:
         shown = ", ".join(map(str, value)) if isinstance(value, tuple) else value
         if hasattr(value, "items"):
             shown = ", ".join(f"{name} = {what}" for name, what in value.items())
-        yield from (f"{label}: {shown}", "")
+        yield from (f"{label}: {linked(str(shown))}", "")
 
 
 def commands() -> str:
@@ -124,4 +158,5 @@ def names() -> str:
             lines += [f"::: {module}.{value.__name__}", ""]
         else:
             lines += [f"## {name}", "", f"`{value!r}`", ""]
+    lines += ["What a plugin's tests use:", "", "::: segkit.testing.tests.plugin_checks", ""]
     return "\n".join(lines)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from segkit.declarations import Component, Loss, Metric, Task, resolve
-from segkit.params import describe, show
+from segkit.params import ParamInfo, describe, show
 
 DOCS = Path(__file__).parent
 PROJECT = DOCS.parent
@@ -106,22 +106,19 @@ def page(component: Component, text: Mapping[str, Any], answers: LossAnswers | M
     """Return the page of one component."""
     parts = [f"# {component.name}", component.summary, f"```text\n{text['formula'].strip()}\n```"]
     parts += [text["notes"].strip(), table(("", ""), facts(component, text)).strip()]
-    rows = [
-        (
-            f"`{info.name}`",
-            info.type,
-            f"`{show(info.default)}`" if show(info.default) else "none",
-            info.limits,
-            info.help,
-        )
-        for info in describe(component.params).values()
-    ]
+    rows = [(f"`{info.name}`", about_param(info)) for info in describe(component.params).values()]
     if rows:
-        parts += ["## Params", table(("param", "type", "default", "limits", ""), rows).strip()]
+        parts += ["## Params", table(("param", ""), rows).strip()]
         prefix = f"{component.kind}.{component.name}"
         parts.append(f"Set with `--set {prefix}.{rows[0][0].strip('`')}=VALUE`.")
     parts += ["## What other libraries answer", answers.of(component, text).strip()]
     return "\n\n".join(parts) + "\n"
+
+
+def about_param(info: ParamInfo) -> str:
+    """Return what a param does, its type, limits and default: one cell, which a telephone shows whole."""
+    default = f"`{show(info.default)}`" if show(info.default) else "none"
+    return f"{info.help}<br>{', '.join(filter(None, (info.type, info.limits)))}; default {default}"
 
 
 def facts(component: Component, text: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -68,11 +68,10 @@ class ParamInfo:
         """The limits as text, empty where there are none."""
         if self.min is None and self.max is None:
             return ""
+        low, high = (str(limit) if isinstance(limit, int) else f"{limit or 0:g}" for limit in (self.min, self.max))
         if self.max is None:
-            return f">= {self.min:g}"
-        if self.min is None:
-            return f"<= {self.max:g}"
-        return f"{self.min:g} to {self.max:g}"
+            return f">= {low}"
+        return f"<= {high}" if self.min is None else f"{low} to {high}"
 
 
 @functools.cache

@@ -24,7 +24,7 @@ def overlay_size(shape: Sequence[int], longest: int = LONGEST) -> tuple[int, int
     return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
 
 
-def overlay_jpeg(picture: np.ndarray, classes: Sequence[str], caption: str) -> bytes:
+def overlay_jpeg(picture: np.ndarray, classes: Sequence[str], caption: str, quality: int = 90) -> bytes:
     """Write a coloured picture (H, W, 3) with its legend as a JPEG file.
 
     Args:
@@ -49,7 +49,7 @@ def overlay_jpeg(picture: np.ndarray, classes: Sequence[str], caption: str) -> b
             draw.text((left, top - 1), text, fill=(235, 235, 235), font=font)
             left += font.getlength(text) + size
     stream = io.BytesIO()
-    canvas.save(stream, "JPEG", quality=90)
+    canvas.save(stream, "JPEG", quality=quality)
     return stream.getvalue()
 
 
