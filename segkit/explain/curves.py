@@ -44,7 +44,7 @@ class Curves:
 
 def area(shares: Sequence[float], values: Sequence[float]) -> float:
     """Return the area under a curve by the trapezoidal rule."""
-    return float(np.trapezoid(values, shares))
+    return float(np.sum(np.diff(shares) * (np.add(values[1:], values[:-1]) / 2)))
 
 
 def deletion_and_insertion(
