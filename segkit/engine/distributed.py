@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -80,6 +81,10 @@ class Ranks:
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         if device.type == "cuda":
             torch.cuda.set_device(device)
+        # Its functions have the group of the moment as a default argument. Imported later (the first step of an optimizer
+        # does so) they would keep the group and its threads alive while Python ends, which can abort the process
+        # (pytorch issue 190489).
+        importlib.import_module("torch.distributed.nn.functional")
         with reachable():
             distributed.init_process_group(backend, timeout=PATIENCE, **self._meeting())
         try:
