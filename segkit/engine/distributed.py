@@ -81,7 +81,7 @@ class Ranks:
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         if device.type == "cuda":
             torch.cuda.set_device(device)
-        # Its functions have the group of the moment as a default argument. Imported later (the first step of an optimizer
+        # Its functions have the group of the moment as a default argument. Imported later (an optimizer's first step
         # does so) they would keep the group and its threads alive while Python ends, which can abort the process
         # (pytorch issue 190489).
         importlib.import_module("torch.distributed.nn.functional")
