@@ -36,7 +36,7 @@ from torch.nn import functional
 
 from segkit import Task, components
 from segkit.contracts import Outputs
-from segkit.engine.device import autocast, choose_device, choose_precision
+from segkit.engine.device import autocast, choose_device, training_precision
 from segkit.engine.schedule import make_optimizer
 from segkit.params import build
 from segkit.settings import Train
@@ -126,7 +126,7 @@ class Stepper:
         torch.manual_seed(0)
         as_trainer = way != DEFAULT
         self.layout = (torch.channels_last if len(shape) == 4 else torch.channels_last_3d) if as_trainer else None
-        self.precision = "auto" if way == TRAINER else "none"
+        self.precision = training_precision(device, "auto") if way == TRAINER else "none"
         self.device = device
         self.network = self.laid(make().to(device)).train()
         self.images = self.laid(torch.randn(shape, device=device))
@@ -161,7 +161,7 @@ class Stepper:
 def variants(networks: dict[str, Make], device: torch.device) -> dict[str, tuple[Make, str]]:
     """Name what is measured: ours as trained and in the default way, the others in theirs."""
     first, *others = networks
-    precision = choose_precision(device, "auto")
+    precision = training_precision(device, "auto")
     name = first if precision == "none" else f"{first}, {precision}"
     measured = {name: (networks[first], TRAINER)}
     if precision != "none":

@@ -18,10 +18,10 @@ from segkit.engine.clock import OFF, Clock
 from segkit.engine.device import (
     choose_algorithms,
     choose_device,
-    choose_precision,
     default_workers,
     describe_machine,
     set_threads,
+    training_precision,
 )
 from segkit.engine.distributed import Ranks
 from segkit.engine.evaluate import evaluate
@@ -170,8 +170,8 @@ def announce(job: Job) -> None:
     batch_wide = [term.label for term in job.parts.objective.terms if term.scope == "batch"]
     if batch_wide:
         tell(f"loss: {', '.join(batch_wide)} exists over a batch only: it depends on batch size and accumulation")
-    precision = choose_precision(job.device, plan.config.run.autocast)
-    reduced = "" if precision == "none" else f" in {precision}"
+    precision = training_precision(job.device, plan.config.run.autocast)
+    reduced = "" if precision == "none" else f", steps in {precision}"
     tell(f"model: {plan.arch.full_name}, {job.parts.parameters:,} parameters, on {job.device}{reduced}")
     if job.ranks.several:
         settings = shared_settings(plan.config.train, job.ranks)

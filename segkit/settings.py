@@ -30,7 +30,7 @@ class Run:
     workers: int | None = param(None, "Threads that prepare data; none: as suits the machine.", min=0, max=256)
     threads: int | None = param(None, "Threads of one CPU operator; none: one per core.", min=1)
     autocast: Literal["auto", "none", "bfloat16", "float16"] = param(
-        "auto", "Reduced precision; auto: bfloat16 on CUDA and on processors with matrix units (AMX)."
+        "auto", "Reduced precision; auto: bfloat16 on CUDA, and for training on processors with matrix units (AMX)."
     )
     save_minutes: float = param(5.0, "Save the resume state this often, besides after every epoch.", min=0)
     deterministic: bool = param(False, "On CUDA: bit-reproducible operators only.")

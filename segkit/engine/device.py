@@ -31,8 +31,11 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def choose_precision(device: torch.device, wanted: str) -> str:
-    """Return the precision that "auto" stands for: bfloat16 where the device has matrix units for it, else none."""
+def training_precision(device: torch.device, wanted: str) -> str:
+    """Return the precision of training steps: for "auto" bfloat16 where the device has matrix units for it, else none.
+
+    Predictions stay in float32 on every processor (`autocast`), so that they do not depend on which one it is.
+    """
     if wanted != "auto":
         return wanted
     return "bfloat16" if device.type == "cuda" or (device.type == "cpu" and has_matrix_unit()) else "none"
@@ -45,11 +48,12 @@ def has_matrix_unit() -> bool:
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    """Return the reduced-precision context; "auto" as `choose_precision` says."""
-    chosen = choose_precision(device, precision)
-    if chosen == "none":
+    """Return the reduced-precision context; "auto" is bfloat16 on CUDA and none elsewhere."""
+    if precision == "auto":
+        precision = "bfloat16" if device.type == "cuda" else "none"
+    if precision == "none":
         return contextlib.nullcontext()
-    return torch.autocast(device.type, dtype=getattr(torch, chosen))
+    return torch.autocast(device.type, dtype=getattr(torch, precision))
 
 
 def set_threads(threads: int | None) -> int:
@@ -82,12 +86,12 @@ def default_workers() -> int:
 
 
 def describe_machine(device: torch.device, precision: str) -> dict[str, object]:
-    """What environment.json says of the machine, and the precision that was asked of it; no host or user name."""
+    """What environment.json says of the machine, and of the precision that it trains in; no host or user name."""
     return {
         "python": platform.python_version(),
         "torch": torch.__version__,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-        "precision": choose_precision(device, precision),
+        "precision": training_precision(device, precision),
         "threads": torch.get_num_threads(),
         "platform": f"{platform.system()} {platform.machine()}",
     }

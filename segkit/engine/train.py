@@ -16,7 +16,7 @@ from segkit.data.batches import Batch, Batches
 from segkit.engine.average import WeightAverage
 from segkit.engine.clock import OFF, Clock
 from segkit.engine.compiled import compiled
-from segkit.engine.device import autocast
+from segkit.engine.device import autocast, training_precision
 from segkit.engine.distributed import ALONE, Ranks
 from segkit.engine.objective import Objective
 from segkit.engine.progress import Progress
@@ -92,8 +92,9 @@ class Trainer:
         self.best = Best()
         self.history: list[Record] = []
         self.step = 0
+        self.precision = training_precision(device, run.autocast)
         # Loss scaling exists for float16's narrow range; it does nothing in other precisions.
-        self.scaler = torch.amp.GradScaler(device.type, enabled=run.autocast == "float16")
+        self.scaler = torch.amp.GradScaler(device.type, enabled=self.precision == "float16")
         self.begin_epoch(1)
 
     def begin_epoch(self, epoch: int) -> None:
@@ -211,7 +212,7 @@ class Trainer:
         sums = torch.zeros(1 + len(labels), device=self.device)
         for start in range(0, own, part_size):
             masks = batch.masks[start : start + part_size]
-            with self.clock("forward"), autocast(self.device, self.run.autocast):
+            with self.clock("forward"), autocast(self.device, self.precision):
                 outputs: torch.Tensor | Outputs = self.forward(batch.images[start : start + part_size])
             with self.clock("loss"):
                 values, parts = self.objective(outputs, masks)
