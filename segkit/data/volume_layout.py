@@ -11,8 +11,8 @@ import numpy as np
 from segkit.data.resample_labels import resample_labels
 from segkit.data.working_grid import WorkingPlanes, coarse_axis, working_shape
 
-FORMAT = 1
-"""Of the store's files; raise it when they change."""
+FORMAT = 2
+"""Of the store's files and of the numbers in them; raise it when they change."""
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,15 @@ def test_the_body_is_told_from_the_air(dtype):
     assert std == pytest.approx(volume[body].std(dtype=np.float64), rel=1e-9)
 
 
+def test_a_volume_without_air_is_body_altogether():
+    """Bright and dark tissue up to every border, as in a crop: no tissue is taken for air."""
+    random = np.random.default_rng(0)
+    bright = random.random((12, 30, 30)) < 0.4
+    volume = np.where(bright, random.normal(700, 60, bright.shape), random.normal(300, 60, bright.shape))
+    assert body_threshold(volume) == -np.inf
+    assert case_moments(volume[None], "body") == case_moments(volume[None], "image")
+
+
 def test_moments_of_the_whole_are_numpys_per_channel():
     """uint8 counts from 0 to 1, as networks are given it; other types are in their own unit."""
     random = np.random.default_rng(0)
