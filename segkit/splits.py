@@ -9,6 +9,7 @@ from segkit.data.case import Case
 from segkit.data.dataset import SPLITS, DatasetReader
 from segkit.errors import SegkitError, UsageError
 
+ON_TRAINING_CASES = "these scores are on the training cases, and say nothing about others"
 CASE_ID = re.compile(r"[^/\\\x00-\x1f.][^/\\\x00-\x1f]*\Z")
 
 
@@ -50,9 +51,9 @@ def choose_split(wanted: str, cases: Mapping[str, Sequence[Case]]) -> tuple[str,
         if not cases[wanted]:
             present = ", ".join(split for split in SPLITS if cases[split])
             raise UsageError(f"evaluate.split={wanted}: the data have no such split", f"there are: {present}")
-        return wanted, "as asked"
+        return wanted, f"as asked: {ON_TRAINING_CASES}" if wanted == "train" else "as asked"
     if cases["test"]:
         return "test", "the official test split"
     if cases["val"]:
         return "val", "there is no test split: the last epoch's weights are scored, nothing is selected on these cases"
-    return "train", "there is neither a test nor a validation split: these scores are on the training cases"
+    return "train", f"there is neither a test nor a validation split: {ON_TRAINING_CASES}"

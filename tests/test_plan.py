@@ -85,6 +85,8 @@ def test_scored_split_is_never_the_one_that_selects(toy_registry: Registry) -> N
     bare = plan_of(toy_registry, data__test="false", data__val="false")
     assert (bare.split, bare.selects) == ("train", False)
     assert "training cases" in bare.split_note
+    overfitted = plan_of(toy_registry, evaluate__split="train")
+    assert (overfitted.split, overfitted.split_note) == ("train", "as asked: " + bare.split_note.partition(": ")[2])
 
 
 def test_no_torch_is_needed_for_a_plan() -> None:
