@@ -12,7 +12,7 @@ BINS = 256
 LOOKED_AT = 2**20
 """Voxels, evenly spread, that the upper end of a histogram is taken from."""
 AIR_AROUND = 0.75
-"""Least share of the slices' borders that air takes: 0.95 and more in scans of AMOS, 0.4 to 0.63 in crops of a brain."""
+"""Least share of the slices' borders that air takes: 0.95 and more in scans of AMOS, 0.4 to 0.63 in a brain's crops."""
 PER_CASE = ("image", "body")
 """Kinds of normalisation whose numbers are each case's own."""
 
