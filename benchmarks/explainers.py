@@ -1,21 +1,23 @@
-"""Explainers measured: speed and memory beside other libraries, and evidence beside wrong methods and controls.
+"""Explainers: time and memory beside other libraries.
 
-    python benchmarks/explainers.py speed [--batch 8 --size 256 --rounds 5]
-    python benchmarks/explainers.py table RUN [--cases 20 --layer middle]
+    python benchmarks/explainers.py speed [--batch 8 --size 256 --rounds 5] [--output docs/benchmarks/explainers.md]
+    python benchmarks/explainers.py table RUN [RUN ...] [--cases 20 --layer middle] [--output FILE.md]
 
 `speed` explains the deepest layer of a U-Net with a ResNet-34 (segmentation_models.pytorch where it is installed, else
-segkit's U-Net), methods in turn within each round, so that a busy machine slows all of them alike; ratios are of
-medians. Memory is what the process's peak grows by during one call, each in a process of its own. pytorch-grad-cam and
-captum are measured where they are installed.
+segkit's U-Net), methods in turn within each round, so that a busy machine slows all of them alike; ratios are medians
+of each round's own. Memory is what the process's peak grows by during one call, each in a process of its own, the
+median of three. pytorch-grad-cam and captum are measured where they are installed.
 
-`table` prints the evidence of cam, grad-cam and hires for a finished run, of the two methods of the report that segkit
-starts from, re-implemented here, and of controls that are no explanations.
+`table` is explainer_table.py: the evidence of cam, grad-cam and hires for finished runs, of the two methods of the
+report that segkit starts from, and of controls that are no explanations.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import importlib.util
+import os
 import statistics
 import subprocess
 import sys
@@ -23,20 +25,20 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
+import explainer_table
 import torch
+from startup import machine
 from torch import nn
 
 from segkit import Task
 from segkit.discovery import Registry
-from segkit.explain.case import BuiltExplainer, bind, build_explainer, raw_maps
-from segkit.explain.gradient_tap import forward, tap
+from segkit.explain.case import bind, build_explainer, raw_maps
+from segkit.explain.gradient_tap import forward
 from segkit.explain.targets import Target
 
 CLASSES = 6
 TASK = Task(3, tuple("abcdef"))
 METHODS = ("segkit", "autograd", "captum", "pytorch-grad-cam")
-MASK = "the mask itself"
 PACKAGES = {"captum": "captum", "pytorch-grad-cam": "pytorch_grad_cam"}
 
 
@@ -109,8 +111,8 @@ def installed(names: tuple[str, ...]) -> list[str]:
     return [name for name in names if name not in PACKAGES or importlib.util.find_spec(PACKAGES[name]) is not None]
 
 
-def speed(batch: int, size: int, rounds: int) -> None:
-    """Print ratios of time and memory."""
+def speed(batch: int, size: int, rounds: int) -> list[str]:
+    """Measure time and memory and return the lines of a page."""
     model, layer, what = make_network()
     x, masks = inputs(batch, size)
     names = installed(METHODS)
@@ -130,16 +132,21 @@ def speed(batch: int, size: int, rounds: int) -> None:
             call(x)
             if turn:
                 seconds[name].append(time.perf_counter() - start)
-    memory = {name: extra_memory(name, batch, size) for name in names}
-    print(f"{what}, layer {layer}, batch of {batch} at {size}x{size}, {torch.get_num_threads()} threads, ", end="")
-    print(f"torch {torch.__version__}, {rounds} rounds, in turn")
-    own = statistics.median(seconds["segkit"])
-    print("\n| method | median s | spread s | times segkit | extra MB | times segkit |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    memory = {name: statistics.median(extra_memory(name, batch, size) for _ in range(3)) for name in names}
+    lines = [
+        f"{datetime.date.today()}, {machine()}, load average {os.getloadavg()[1]:.1f}, torch {torch.__version__}, "
+        f"{torch.get_num_threads()} thread(s). {what}, layer {layer}, batch of {batch} at {size}x{size}, {rounds} "
+        "rounds, in turn.",
+        "",
+        "| method | median s | spread s | times segkit | extra MB | segkit's share of it |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
     for name, values in seconds.items():
-        median = statistics.median(values)
-        extra = f"{memory[name]:.0f} | {memory[name] / max(memory['segkit'], 1):.2f}" if name in memory else "|"
-        print(f"| {name} | {median:.3f} | {min(values):.3f} to {max(values):.3f} | {median / own:.2f} | {extra} |")
+        ratio = statistics.median(one / own for one, own in zip(values, seconds["segkit"], strict=True))
+        extra = f"{memory[name]:.0f} | {memory['segkit'] / memory[name]:.2f}" if name in memory else "|"
+        spread = f"{min(values):.3f} to {max(values):.3f}"
+        lines.append(f"| {name} | {statistics.median(values):.3f} | {spread} | {ratio:.2f} | {extra} |")
+    return lines
 
 
 def extra_memory(name: str, batch: int, size: int) -> float:
@@ -169,141 +176,32 @@ def resident(field: str) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
 
 
-def report_cam(model, x, layer, target):
-    """The report's "CAM": channels weighted by the mean of the output, which with one channel is one number."""
-    tapped = tap(model, x, layer)
-    target(tapped.logits.detach())
-    mean = tapped.logits.detach().mean(dim=(1, 2, 3)).reshape(-1, 1, 1, 1)
-    return (mean * tapped.activation.detach()).sum(dim=1), target.status
-
-
-def report_grad_cam(model, x, layer, target):
-    """The report's Grad-CAM: one pixel, the centre of the image."""
-    from segkit.explain.targets import BoundTarget
-
-    tapped = tap(model, x, layer)
-    target(tapped.logits.detach())
-    centre = Target("pixel", target.label, place=tuple(side // 2 for side in x.shape[2:]))
-    gradient = tapped.gradient(BoundTarget(centre, target.task))
-    return (gradient.mean(dim=(2, 3), keepdim=True) * tapped.activation.detach()).sum(dim=1), target.status
-
-
-def controls(reference: np.ndarray) -> dict[str, BuiltExplainer]:
-    """Maps that explain nothing."""
-
-    def random(model, x, layer, target):
-        return torch.randn(len(x), *x.shape[2:], generator=torch.Generator().manual_seed(0)), ("ok",)
-
-    def constant(model, x, layer, target):
-        return torch.ones(len(x), *x.shape[2:]), ("ok",)
-
-    def edges(model, x, layer, target):
-        grey = x.mean(dim=1, keepdim=True)
-        down = nn.functional.pad(grey.diff(dim=2), (0, 0, 0, 1))
-        across = nn.functional.pad(grey.diff(dim=3), (0, 1))
-        return (down.square() + across.square()).sqrt()[:, 0], ("ok",)
-
-    def mask(model, x, layer, target):
-        return torch.from_numpy(reference.astype(np.float32))[None], ("ok",)
-
-    made = {"random": random, "constant": constant, "edges of the image": edges, MASK: mask}
-    return {name: BuiltExplainer(name, function, layered=False) for name, function in made.items()}
-
-
-def table(run: Path, cases: int, layer: str) -> None:
-    """Print the mean of every figure over scored cases that are spread evenly over the ranks."""
-    from segkit.engine.progress import Progress
-    from segkit.explain.evidence import EvidenceSettings, agreement
-    from segkit.explain.images import Wish, explain_image
-    from segkit.explaining.finished import open_data
-    from segkit.explaining.work import case_subject
-    from segkit.finished import case_means
-    from segkit.model import load_model
-    from segkit.report.record import read_record
-
-    registry = Registry.discover()
-    model = load_model(run / "model.safetensors", "cpu", registry)
-    record = read_record(run)
-    means = {case: value for case, value in case_means(record, record.main_metric).items() if value == value}
-    ranked = sorted(means, key=means.__getitem__)
-    chosen = [ranked[round(at)] for at in np.linspace(0, len(ranked) - 1, min(cases, len(ranked)))]
-    reader, name = open_data(run, registry, None, Progress())
-    listed = {case.id: case for case in reader.cases(str(record.summary["split"]))}
-    rows: dict[str, list[list[float]]] = {}
-    for case_id in chosen:
-        subject = case_subject(reader, name, listed[case_id], model.predictor)
-        prediction = model.predictor.labels(subject.shown, subject.shape)
-        for label, explainer, place in candidates(registry, subject.reference, layer):
-            wish = Wish(Target("predicted", 1), 1, place, model.layers, EvidenceSettings())
-            (found,) = explain_image(
-                model.predictor, subject.shown, [explainer], wish,
-                shape=subject.shape, reference=subject.reference, prediction=prediction,
-            )  # fmt: skip
-            evidence = dict(found.evidence)
-            if label == MASK:
-                # On its own grid: by way of the working grid it would not be the mask any more.
-                evidence["reference"] = agreement(subject.reference.astype(np.float32), subject.reference, 1)
-            rows.setdefault(label, []).append(figures(evidence))
-    print(
-        f"{run.name}: {len(chosen)} cases of {len(ranked)}, predicted lesion, baseline mean; n in brackets where less"
-    )
-    heads = ("AUROC reference", "AUROC prediction", "pointing", "deletion", "insertion", "random decoder", "all random")
-    print(f"\n| method | {' | '.join(heads)} |\n|{' --- |' * (len(heads) + 1)}")
-    for label, values in rows.items():
-        print(f"| {label} | {' | '.join(mean_text(column) for column in zip(*values, strict=True))} |")
-
-
-def candidates(registry: Registry, reference: np.ndarray, layer: str):
-    """Yield label, explainer and layer of everything in the table."""
-    for name in ("cam", "grad-cam", "hires"):
-        found = registry.find("explainer", name)
-        built = build_explainer(found, found.component.params())
-        yield f"{name} {layer if built.layered else ''}".strip(), built, layer
-        if built.layered:
-            yield f"{name} last", built, "last"
-    yield "report's CAM, last", BuiltExplainer("report-cam", report_cam), "last"
-    yield "report's CAM, head", BuiltExplainer("report-cam", report_cam), "head"
-    yield f"report's Grad-CAM, {layer}", BuiltExplainer("report-grad-cam", report_grad_cam), layer
-    for name, control in controls(reference).items():
-        yield name, control, None
-
-
-def figures(evidence: dict) -> list[float]:
-    """The table's figures, NaN where undefined."""
-    reference, prediction = evidence["reference"], evidence["prediction"]
-    curves, random = evidence["curves"] or {}, evidence["randomisation"] or {}
-    values = [reference["auroc"], prediction["auroc"], reference["pointing"], curves.get("deletion_area")]
-    values += [curves.get("insertion_area"), random.get("decoder"), random.get("everything")]
-    return [float("nan") if value is None else value for value in values]
-
-
-def mean_text(column: tuple[float, ...]) -> str:
-    """A mean, with how many were defined."""
-    known = [value for value in column if value == value]
-    if not known:
-        return "undefined"
-    return f"{statistics.mean(known):.3f}" + (f" ({len(known)})" if len(known) < len(column) else "")
-
-
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("speed", "table", "memory"))
-    parser.add_argument("of", nargs="?", help="RUN of table")
+    parser.add_argument("of", nargs="*", help="runs of table")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--cases", type=int, default=20)
     parser.add_argument("--layer", default="middle")
+    parser.add_argument("--output", type=Path, help="also write a page")
     asked = parser.parse_args()
-    if asked.what == "speed":
-        speed(asked.batch, asked.size, asked.rounds)
-    elif asked.what == "memory":
-        memory(asked.of, asked.batch, asked.size)
-    elif asked.of is None:
+    if asked.what == "memory":
+        memory(asked.of[0], asked.batch, asked.size)
+        return
+    if asked.what == "table" and not asked.of:
         parser.error("table needs a RUN")
+    if asked.what == "speed":
+        about, lines = __doc__ or "", speed(asked.batch, asked.size, asked.rounds)
     else:
-        table(Path(asked.of), asked.cases, asked.layer)
+        about, lines = explainer_table.__doc__ or "", explainer_table.table(list(map(Path, asked.of)), asked)
+    title, _, rest = about.partition("\n\n")
+    text = "\n".join([f"# {title.rstrip('.')}", "", rest.rstrip(), "", *lines, ""])
+    print(text)
+    if asked.output is not None:
+        asked.output.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
