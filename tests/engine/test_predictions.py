@@ -1,0 +1,27 @@
+"""Label maps in files."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from segkit.engine.predictions import PALETTE, read_labels, write_labels
+
+
+@pytest.mark.parametrize("largest", [0, 1, 3, 15, 16, 200])
+def test_every_label_comes_back(tmp_path, largest):
+    """Whatever the number of classes, the file's indices are the labels, and Pillow alone reads them."""
+    labels = np.random.default_rng(0).integers(0, largest, (37, 61), np.uint8, endpoint=True)
+    labels[0, 0] = largest
+    write_labels(tmp_path / "a.png", labels)
+    with Image.open(io.BytesIO((tmp_path / "a.png").read_bytes())) as image:
+        assert image.mode == "P"
+        assert np.array_equal(np.asarray(image), labels)
+        colours = np.asarray(image.convert("RGB"))
+    classes = np.reshape(PALETTE, (-1, 3))[1:]
+    assert np.array_equal(colours[labels > 0], classes[(labels[labels > 0] - 1) % len(classes)])
+    assert not colours[labels == 0].any()
+    assert np.array_equal(read_labels(tmp_path / "a.png"), labels)
