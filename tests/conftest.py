@@ -1,8 +1,12 @@
-"""Real packages, built and installed with pip into a folder of their own, and the command run beside them."""
+"""Real packages, built and installed with pip into a folder of their own, the command run beside them; a browser."""
 
 from __future__ import annotations
 
+import html
+import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -139,3 +143,77 @@ def toy_run(trained_toy: Path, toy_registry: Registry, tmp_path: Path, monkeypat
     monkeypatch.setattr(Registry, "discover", classmethod(lambda cls, **_: toy_registry))
     shutil.copytree(trained_toy, tmp_path / "run")
     return Path("run")
+
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+BROWSER_OPTIONS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--enable-logging=stderr",
+    "--virtual-time-budget=5000",
+    "--dump-dom",
+)
+HARNESS = """<!doctype html><meta name="color-scheme" content="light dark"><body><script>
+const frame = document.createElement("iframe");
+frame.style = "width: 390px; height: 844px; border: 0; color-scheme: light dark";
+frame.srcdoc = PAGE;
+frame.onload = () => {
+  const page = frame.contentDocument, root = page.documentElement, view = frame.contentWindow;
+  const all = (selector) => Array.from(page.querySelectorAll(selector));
+  const shown = () => all("#case-table tbody tr:not([hidden])");
+  const column = (index) => shown().map((row) => row.cells[index].textContent);
+  const button = (name) => all("#case-table thead button").find((one) => one.textContent === name);
+  const visible = (selector) => view.getComputedStyle(page.querySelector(selector)).display !== "none";
+  const input = (id, value) => {
+    page.getElementById(id).value = value;
+    page.getElementById(id).dispatchEvent(new Event("input", {bubbles: true}));
+  };
+  const seen = {available: root.clientWidth, width: root.scrollWidth, rows: shown().length};
+  seen.dark = view.matchMedia("(prefers-color-scheme: dark)").matches;
+  seen.unloaded = all("img").filter((one) => !one.complete || !one.naturalWidth).length;
+  seen.unlabelled = all("input, select").filter((one) => !one.labels.length).length;
+  SCRIPT
+  all("details").forEach((details) => { details.open = true; });
+  seen.widthOpen = root.scrollWidth;
+  const scrolls = (one) => one.scrollWidth > one.clientWidth && view.getComputedStyle(one).overflowX === "auto";
+  seen.unreachable = all("main *").filter((one) => scrolls(one) && one.tabIndex < 0).map((one) => one.className);
+  const result = document.createElement("pre");
+  result.id = "result";
+  result.textContent = JSON.stringify(seen);
+  document.body.append(result);
+};
+document.body.append(frame);
+</script>"""
+
+
+@pytest.fixture
+def in_browser(tmp_path: Path) -> Callable[[str, str, str], dict[str, object]]:
+    """Open a page 390 pixels wide, run a script in it, and return what that put into `seen`.
+
+    What every page has to fulfil is checked here: nothing scrolls sideways, pictures are there, fields have labels,
+    what scrolls can be reached with the keyboard, and the console stays empty.
+    """
+    if BROWSER is None:
+        pytest.skip("no Chromium found; install one to test pages in a browser")
+
+    def look(page: str, script: str, scheme: str) -> dict[str, object]:
+        harness = tmp_path / "harness.html"
+        content = json.dumps(page).replace("</", "<\\/")
+        harness.write_text(HARNESS.replace("SCRIPT", script).replace("PAGE", content), encoding="utf-8")
+        colours = f"--blink-settings=preferredColorScheme={0 if scheme == 'dark' else 1}"
+        command = [BROWSER, *BROWSER_OPTIONS, colours, f"--user-data-dir={tmp_path / 'profile'}", harness.as_uri()]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+        seen = json.loads(html.unescape(re.search(r'<pre id="result">(.*)</pre>', done.stdout)[1]))
+        assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
+        assert 370 <= seen["available"] <= 390
+        assert seen["width"] == seen["widthOpen"] == seen["available"]
+        assert seen["dark"] == (scheme == "dark")
+        assert (seen["unloaded"], seen["unlabelled"], seen["unreachable"]) == (0, 0, [])
+        return seen
+
+    return look

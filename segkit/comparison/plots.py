@@ -10,7 +10,7 @@ import numpy as np
 
 from segkit.comparison.analysis import Analysis, ModelScore, PairScore
 from segkit.report import text
-from segkit.report.style import PLOT_SIZE, Plot, Theme, new_figure, new_plot, shorten
+from segkit.report.style import PLOT_SIZE, Plot, Theme, new_figure, new_plot, set_title, shorten
 from segkit.statistics import Summary
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ def rows_figure(heading: Heading, title: str, labels: Sequence[str], theme: Them
     """Return a figure of one named row per label, the first on top."""
     height = FRAME_INCHES + ROW_INCHES * len(labels)
     figure = new_figure(heading, theme, (PLOT_SIZE[0], height), legend)
+    set_title(figure, heading.title(title))
     axes = figure.add_subplot()
-    axes.set_title(heading.title(title))
     axes.set_yticks(range(len(labels)), [shorten(label, LABEL_LENGTH) for label in labels])
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
@@ -151,7 +151,7 @@ def ranks_plot(analysis: Analysis, heading: Heading) -> Plot:
 
         colours = [theme.series[place % len(theme.series)] for place in range(len(labels))]
         marks = [Patch(color=colours[place], label=f"rank {place + 1}") for place in range(min(len(labels), 5))]
-        figure = rows_figure(heading, "Rank when cases are drawn anew", labels, theme, marks)
+        figure = rows_figure(heading, "Ranks when cases are redrawn", labels, theme, marks)
         axes = figure.axes[0]
         left = np.zeros(len(labels))
         for place in range(len(labels)):

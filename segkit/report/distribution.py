@@ -11,7 +11,7 @@ import numpy as np
 
 from segkit.report import text
 from segkit.report.record import CaseRow, RunRecord
-from segkit.report.style import PLOT_SIZE, Plot, Theme, new_figure, shorten
+from segkit.report.style import PLOT_SIZE, Plot, Theme, new_figure, set_title, shorten
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -46,7 +46,7 @@ def distribution_plot(record: RunRecord, metric: str) -> Plot | None:
         height = max(2.5, 1.5 + ROW_INCHES * len(rows))
         figure = new_figure(record, theme, (PLOT_SIZE[0], height), legend_marks(theme))
         axes = figure.add_subplot()
-        axes.set_title(f"{metric} of each case" + (" (generated sample)" if record.notice else ""))
+        set_title(figure, f"{metric} of each case" + (" (generated sample)" if record.notice else ""))
         draw_rows(axes, rows, metric, theme)
         axes.set_xlabel(metric + note)
         return figure

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,11 +115,13 @@ def page_environment() -> Environment:
     environment.filters |= {
         "number": text.number,
         "count": text.count,
+        "plural": text.plural,
         "duration": text.duration,
         "memory": text.memory,
         "jpeg_url": lambda image: data_url("image/jpeg", jpeg_bytes(image)),
         "agreement_url": lambda agreement: data_url("image/png", agreement_png(agreement)),
         "png_url": lambda content: data_url("image/png", content),
+        "png_size": png_size,
         "svg_path": svg_path,
         "sort_key": sort_key,
         "web_link": web_link,
@@ -139,6 +142,12 @@ def page_environment() -> Environment:
 def data_url(kind: str, content: bytes) -> str:
     """Write a file into the page itself."""
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def png_size(content: bytes) -> tuple[int, int]:
+    """Return width and height of a PNG file, so that the page keeps its place before it is decoded."""
+    width, height = struct.unpack(">II", content[16:24])
+    return width, height
 
 
 def web_link(address: str) -> str:
@@ -192,8 +201,8 @@ def repeatability(record: RunRecord) -> str:
     device = str(record.environment.get("device", ""))
     deterministic = any(entry.name == "run.deterministic" and entry.value == "true" for entry in record.settings)
     if device == "cpu":
-        threads = record.environment.get("threads")
-        return f"On a CPU with {threads} threads the same seed gives the same weights, bit for bit."
+        threads = text.plural(record.environment["threads"], "thread")
+        return f"On a CPU with {threads} the same seed gives the same weights, bit for bit."
     if device and deterministic:
         return "On the same kind of device the same seed gives the same weights, bit for bit."
     return "Not bit-reproducible on this device: scores of a repeated run differ slightly." if device else ""

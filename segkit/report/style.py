@@ -128,9 +128,13 @@ def figure_style(theme: Theme) -> Iterator[None]:
 def new_plot(record: Titled, title: str, theme: Theme) -> tuple[Figure, Axes]:
     """Return a figure of one plot with the run's title, notice and footer."""
     figure = new_figure(record, theme, PLOT_SIZE)
-    axes = figure.add_subplot()
-    axes.set_title(title if not record.notice else f"{title} (generated sample)")
-    return figure, axes
+    set_title(figure, title if not record.notice else f"{title} (generated sample)")
+    return figure, figure.add_subplot()
+
+
+def set_title(figure: Figure, title: str) -> None:
+    """Write a title from the figure's own left edge: beside long labels the plots leave too little room for it."""
+    figure.suptitle(title, x=0.02, ha="left", fontsize=11, weight="bold")
 
 
 def new_figure(record: Titled, theme: Theme, size: tuple[float, float], legend: Sequence[Artist] = ()) -> Figure:

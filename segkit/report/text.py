@@ -57,6 +57,11 @@ def count(value: int) -> str:
     return f"{value:,}".replace(",", "\u202f")
 
 
+def plural(number: int, noun: str) -> str:
+    """Write how many there are: "1 thread", "4 threads"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def duration(seconds: float) -> str:
     """Write a time: "4.2 s", "3 min 20 s", "2 h 5 min"."""
     if seconds < 60:

@@ -1,12 +1,13 @@
 import io
 import math
+from types import SimpleNamespace
 
 import numpy as np
 from PIL import Image
 
 from segkit.report.curves import collect, curve_plots, loss_values
 from segkit.report.record import read_record
-from segkit.report.style import DARK, LIGHT
+from segkit.report.style import DARK, LIGHT, figure_style, new_plot
 
 
 def test_losses_are_gathered_by_label(run_folder):
@@ -63,3 +64,17 @@ def test_user_settings_of_matplotlib_do_not_reach_the_figures(run_folder):
     with matplotlib.rc_context({"font.size": 30, "axes.grid": False}):
         assert plot.png(LIGHT) == before
         assert matplotlib.rcParams["font.size"] == 30
+
+
+def test_a_title_fits_beside_any_labels():
+    """Long titles start at the figure's left edge, however wide the labels of the plot are, and end inside it."""
+    record = SimpleNamespace(name="run", notice="generated sample: not real data")
+    with figure_style(LIGHT):
+        figure, axes = new_plot(record, "Ranks when cases are redrawn", LIGHT)
+        axes.set_yticks([0, 1], ["a-model-with-long-name"] * 2)
+        figure.canvas.draw()
+        box = figure._suptitle.get_window_extent()
+    assert box.x0 > 0
+    assert box.x1 < figure.bbox.x1
+    assert box.y1 < figure.bbox.y1
+    assert box.y0 >= axes.get_window_extent().y1
