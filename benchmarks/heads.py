@@ -1,10 +1,11 @@
 """What a trained U-Net++'s heads are worth: each prune level, the mean of all logits, the mean of all outputs.
 
-    python benchmarks/heads.py RUN/model.safetensors DATA_ROOT [--dataset isic] [--split val] [--cases N]
+    python benchmarks/heads.py RUN [--data-root DIR] [--cases N] [--output FILE]
 
 The U-Net++ paper averages the heads' outputs, which are probabilities; segkit-unetpp averages their logits, so that the
-engine can interpolate them. This scores both, and each head alone, by the mean Dice of the cases on their own grid, and
-times the network itself on one image at working size, in turns (median).
+engine can interpolate them. This scores both, and each head alone, by the mean Dice of the cases that the run was
+scored on, on their own grid and in the run's own way (its mirroring too), and times the network itself on one image at
+working size, in turns (median). A head alone is the pruned network: what it does not need is not computed.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import statistics
-import sys
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +22,13 @@ import torch
 from torch import nn
 
 import segkit
-from segkit.params import build
+from segkit.data.case import Sample
+from segkit.discovery import Registry
+from segkit.finished import open_scored_data
+from segkit.statistics import summarize
 
 LEAST = 1e-6
+ROUNDS = 12
 
 
 class MeanOfOutputs(nn.Module):
@@ -49,47 +54,64 @@ def ways(network: nn.Module) -> dict[str, nn.Module]:
     return found | {"mean of logits": network, "mean of outputs": MeanOfOutputs(network)}
 
 
-def dice(prediction: np.ndarray, mask: np.ndarray, classes: int) -> float:
-    """Return the mean over classes of 2 TP / (P + R), those in neither left out."""
-    values = []
+def dice(prediction: np.ndarray, mask: np.ndarray, classes: int) -> list[float]:
+    """Return 2 TP / (P + R) of every class, NaN for one in neither; ignored pixels count for nothing."""
+    known, values = mask != segkit.IGNORE, []
     for label in range(1, classes + 1):
-        ours, theirs = (array == label for array in (prediction, mask))
-        if ours.any() or theirs.any():
-            values.append(2 * (ours & theirs).sum() / (ours.sum() + theirs.sum()))
-    return float(np.mean(values)) if values else float("nan")
+        ours, theirs = ((array == label) & known for array in (prediction, mask))
+        both = int(ours.sum()) + int(theirs.sum())
+        values.append(2 * int((ours & theirs).sum()) / both if both else float("nan"))
+    return values
 
 
-def main() -> None:
-    """Score every way and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("root", type=Path)
-    parser.add_argument("--dataset", default="isic")
-    parser.add_argument("--split", default="val")
-    parser.add_argument("--cases", type=int, default=100_000)
-    args = parser.parse_args()
-    model = segkit.load(args.model)
-    predictor = model.predictor
-    found = next(item for item in segkit.components("data") if item.component.name == args.dataset)
-    reader = found.load()(args.root, build(found.component.params, {}, args.dataset))
-    samples = [reader.read(case) for case in list(reader.cases(args.split))[: args.cases]]
-    image = torch.zeros(1, model.task.in_channels, *predictor.size, device=predictor.device)
-    measured = ways(predictor.model)
+def timed(measured: dict[str, nn.Module], image: torch.Tensor) -> dict[str, float]:
+    """Return the median milliseconds of each network, all taking turns after one call to warm up."""
     seconds: dict[str, list[float]] = {name: [] for name in measured}
     with torch.inference_mode():
-        for _ in range(8):
+        for _ in range(ROUNDS + 1):
             for name, network in measured.items():
                 start = time.perf_counter()
                 network(image)
                 seconds[name].append(time.perf_counter() - start)
-    print(f"{len(samples)} cases of {args.split}", file=sys.stderr)
-    print("| inference | parameters | ms an image | mean Dice |\n| --- | ---: | ---: | ---: |")
+    return {name: 1000 * statistics.median(values[1:]) for name, values in seconds.items()}
+
+
+def table(model, samples: Sequence[Sample]) -> Iterator[str]:
+    """Yield the lines of the table."""
+    predictor, classes = model.predictor, len(model.task.classes)
+    measured = ways(predictor.model)
+    image = torch.zeros(1, predictor.task.in_channels, *predictor.size, device=predictor.device)
+    milliseconds = timed(measured, image)
+    yield "| inference | parameters | ms a forward pass | mean Dice | 95 % interval |"
+    yield "| --- | ---: | ---: | ---: | --- |"
     for name, network in measured.items():
         one = dataclasses.replace(predictor, model=network)
-        scores = [dice(one.labels(sample.image), sample.mask, len(model.task.classes)) for sample in samples]
+        scores = [dice(one.labels(s.image, s.mask.shape, s.spacing), s.mask, classes) for s in samples]
+        found = summarize(np.array(scores))
         parameters = sum(parameter.numel() for parameter in network.parameters())
-        milliseconds = 1000 * statistics.median(seconds[name])
-        print(f"| {name} | {parameters:,} | {milliseconds:.1f} | {np.nanmean(scores):.4f} |")
+        interval = "" if found.ci_low is None else f"{found.ci_low:.3f} to {found.ci_high:.3f}"
+        yield f"| {name} | {parameters:,} | {milliseconds[name]:.1f} | {found.mean:.4f} | {interval} |"
+
+
+def main() -> None:
+    """Score every way and print, or write, a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--data-root", help="where the data are now; where the run found them if not given")
+    parser.add_argument("--cases", type=int, default=100_000)
+    parser.add_argument("--output", type=Path)
+    args = parser.parse_args()
+    model = segkit.load(args.run)
+    data = open_scored_data(args.run, Registry.discover(), args.data_root)
+    samples = [data.reader.read(case) for case in list(data.cases.values())[: args.cases]]
+    lines = list(table(model, samples))
+    size = "x".join(map(str, model.predictor.size))
+    lines.append(f"\n{len(samples)} cases; forward pass of {size}, torch {torch.__version__}, ")
+    lines[-1] += f"{model.predictor.device}, {torch.get_num_threads()} threads."
+    text = "\n".join(lines)
+    print(text)
+    if args.output:
+        args.output.write_text(f"# The heads of a U-Net++\n\n{__doc__.partition(chr(10))[2].strip()}\n\n{text}\n")
 
 
 if __name__ == "__main__":
