@@ -1,6 +1,6 @@
 """What a trained U-Net++'s heads are worth: each prune level, the mean of all logits, the mean of all outputs.
 
-    python benchmarks/heads.py RUN [--data-root DIR] [--cases N] [--output FILE]
+    python benchmarks/heads.py RUN [--data-root DIR] [--cases N] [--page docs/results/FILE.md]
 
 The U-Net++ paper averages the heads' outputs, which are probabilities; segkit-unetpp averages their logits, so that the
 engine can interpolate them. This scores both, and each head alone, by the mean Dice of the cases that the run was
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from results import insert
 from torch import nn
 
 import segkit
@@ -99,19 +100,18 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--data-root", help="where the data are now; where the run found them if not given")
     parser.add_argument("--cases", type=int, default=100_000)
-    parser.add_argument("--output", type=Path)
+    parser.add_argument("--page", type=Path, help="a page with two marks, between which the table goes")
     args = parser.parse_args()
     model = segkit.load(args.run)
     data = open_scored_data(args.run, Registry.discover(), args.data_root)
     samples = [data.reader.read(case) for case in list(data.cases.values())[: args.cases]]
-    lines = list(table(model, samples))
     size = "x".join(map(str, model.predictor.size))
-    lines.append(f"\n{len(samples)} cases; forward pass of {size}, torch {torch.__version__}, ")
-    lines[-1] += f"{model.predictor.device}, {torch.get_num_threads()} threads."
-    text = "\n".join(lines)
+    made = f"{model.predictor.device}, {torch.get_num_threads()} threads"
+    remark = f"{len(samples)} cases; forward pass of {size}, torch {torch.__version__}, {made}."
+    text = "\n".join([*table(model, samples), "", remark])
     print(text)
-    if args.output:
-        args.output.write_text(f"# The heads of a U-Net++\n\n{__doc__.partition(chr(10))[2].strip()}\n\n{text}\n")
+    if args.page:
+        insert(args.page, "heads", text)
 
 
 if __name__ == "__main__":

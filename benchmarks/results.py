@@ -1,11 +1,11 @@
 """One Markdown table from finished runs: parameters, time, memory, scores with their intervals.
 
-    python benchmarks/results.py RUN... [--metric dice --metric iou] [--classes]
+    python benchmarks/results.py RUN... [--metric dice --metric iou] [--classes] [--page docs/results/FILE.md]
 
 A row per run, in the order given, and under the runs of one model, which differ in their seed alone, their mean. Time
 is that of all epochs by the clock, without validation; memory the most that the process held, all libraries with it.
 Scores are those of summary.json, on the cases' own grids. It ends with the settings that differ between the models, so
-that a table says by itself what it compares.
+that a table says by itself what it compares. With --page it replaces what stands between the page's two marks.
 """
 
 from __future__ import annotations
@@ -114,6 +114,8 @@ def remarks(models: Sequence[Sequence[Run]]) -> Iterator[str]:
     names = sorted({name for run in runs for name, _ in run.model} - SAID_IN_TABLE)
     differing = [name for name in names if len({members[0].settings.get(name) for members in models}) > 1]
     yield "Settings that differ: " + (", ".join(differing) or "none") + "."
+    if differing:
+        yield ""
     for name in differing:
         said = ", ".join(f"{members[0].title} {members[0].settings.get(name, 'has none')}" for members in models)
         yield f"- {name}: {said}"
@@ -129,20 +131,33 @@ def machine(run: Run) -> str:
     return f"torch {run.environment['torch']}, {run.environment['device']}, {run.environment['threads']} threads"
 
 
+def insert(page: Path, name: str, text: str) -> None:
+    """Put a text between a page's marks <!-- NAME --> and <!-- end of NAME -->."""
+    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    before, found, rest = page.read_text(encoding="utf-8").partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not (found and found_end):
+        raise SystemExit(f"{page} has no {begin} with {end} after it")
+    page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, nargs="+")
     parser.add_argument("--metric", action="append")
     parser.add_argument("--classes", action="store_true", help="a column for each class too")
+    parser.add_argument("--page", type=Path, help="a page with two marks, between which the table goes")
     args = parser.parse_args()
     models: dict[tuple[tuple[str, str], ...], list[Run]] = {}
     for run in map(read, args.runs):
         models.setdefault(run.model, []).append(run)
     grouped = list(models.values())
-    print("\n".join(table(grouped, args.metric or [grouped[0][0].summary["main_metric"]], args.classes)))
-    print()
-    print("\n".join(remarks(grouped)))
+    lines = [*table(grouped, args.metric or [grouped[0][0].summary["main_metric"]], args.classes), ""]
+    text = "\n".join([*lines, *remarks(grouped)])
+    print(text)
+    if args.page:
+        insert(args.page, "results", text)
 
 
 if __name__ == "__main__":
