@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -144,4 +146,6 @@ def compile_eagerly(subject: ArchitectureSubject) -> None:
 @check("arch", "compile-inductor", needs=["deterministic"], full=True)
 def compile_with_inductor(subject: ArchitectureSubject) -> None:
     """Compiled by torch.compile (backend inductor) it gives the same logits."""
+    if not any(map(shutil.which, (os.environ.get("CXX") or "g++", "g++", "clang++"))):
+        raise NotChecked("inductor writes C++ and there is no compiler: install g++")
     compiled(subject, "inductor")

@@ -37,6 +37,16 @@ def test_slow_checks(distribution, registry):
 
 
 @pytest.mark.parametrize("distribution", PLUGINS)
+def test_every_network_has_a_graph_of_any_size(distribution, registry):
+    """At least one format of each is not declared static; the kit compares it at sizes other than the traced one."""
+    skip_unless_installed(distribution, registry)
+    for found in registry.components("arch"):
+        if found.plugin.name == distribution:
+            levels = [found.component.export.get(format, "dynamic") for format in ("torch-export", "onnx")]
+            assert any(level.startswith("dynamic") for level in levels), f"{found.full_name}: {levels}"
+
+
+@pytest.mark.parametrize("distribution", PLUGINS)
 def test_every_plugin_is_held_against_the_kit(distribution, registry):
     """Each has a test file that says so."""
     skip_unless_installed(distribution, registry)
