@@ -23,6 +23,7 @@ from segkit.data.normalize import Normalization
 from segkit.data.reading import read_at
 from segkit.data.store import open_store
 from segkit.discovery import Registry
+from segkit.engine.allocation import kept_for_reuse
 from segkit.engine.infer import Predictor
 from segkit.engine.objective import Objective, WeightedLoss
 from segkit.engine.progress import Progress
@@ -137,7 +138,8 @@ class SegkitWay(Way):
 
     def train_epoch(self) -> None:
         """Take an epoch's steps."""
-        self.trainer.take_steps()
+        with kept_for_reuse(CPU):
+            self.trainer.take_steps()
         self.trainer.history.append(self.trainer.end_epoch())
         self.trainer.begin_epoch(self.trainer.epoch + 1)
 

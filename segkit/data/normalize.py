@@ -50,16 +50,16 @@ class Normalization:
             return images
         if self.kind in PER_CASE:
             if moments is not None:
-                return (images - spread(moments[0], images)) / spread(moments[1], images)
+                return (images - spread(moments[0], images)).div_(spread(moments[1], images))
             if self.kind == "body":
                 raise ValueError("body normalisation takes the moments of a whole volume: use of_case")
             centred = images - channel_means(images)
-            return centred / channel_means(centred.square()).sqrt().clamp_min(STD_FLOOR)
+            return centred.div_(channel_means(centred.square()).sqrt().clamp_min(STD_FLOOR))
         numbers = (self.low, self.high, self.mean, self.std)
         low, high, mean, std = (torch.tensor([row], dtype=images.dtype, device=images.device) for row in numbers)
         if self.low:
             images = torch.clamp(images, spread(low, images), spread(high, images))
-        return (images - spread(mean, images)) / spread(std, images)
+        return (images - spread(mean, images)).div_(spread(std, images))
 
     def of_case(self, image: np.ndarray) -> Normalization:
         """Return the normalisation of one volume's parts, its numbers taken from the whole (C, *S) of the file's type.

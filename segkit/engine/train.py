@@ -13,6 +13,7 @@ from torch import nn
 
 from segkit.contracts import Outputs
 from segkit.data.batches import Batch, Batches
+from segkit.engine.allocation import kept_for_reuse
 from segkit.engine.average import WeightAverage
 from segkit.engine.clock import OFF, Clock
 from segkit.engine.compiled import compiled
@@ -112,12 +113,13 @@ class Trainer:
 
     def train(self) -> None:
         """Train to the end from wherever the state is."""
-        while not self.finished:
-            self.take_steps()
-            self.history.append(self.end_epoch())
-            self.progress.epoch(self.history[-1], self.settings.epochs)
-            self.begin_epoch(self.epoch + 1)
-            self.after_step(self)
+        with kept_for_reuse(self.device):
+            while not self.finished:
+                self.take_steps()
+                self.history.append(self.end_epoch())
+                self.progress.epoch(self.history[-1], self.settings.epochs)
+                self.begin_epoch(self.epoch + 1)
+                self.after_step(self)
 
     def take_steps(self) -> None:
         """Take the steps that remain of the epoch."""
