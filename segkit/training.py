@@ -58,6 +58,18 @@ def train(job: Job, stores: Stores) -> Trained:
     """
     plan, config = job.plan, job.plan.config
     preprocessing = make_preprocessing(plan, stores["train"])
+    with job.clock("preparing"):
+        trainer = prepare(job, stores, preprocessing)
+    with job.stop.finishing_steps():
+        trainer.train()
+    best, weights = trainer.finish()
+    predictor = make_predictor(best.eval(), plan.task, preprocessing, job.device, config.run.autocast)
+    return Trained(predictor, preprocessing, weights)
+
+
+def prepare(job: Job, stores: Stores, preprocessing: Preprocessing) -> Trainer:
+    """Return the trainer, in the state to go on with where the run is resumed."""
+    plan, config = job.plan, job.plan.config
     layout = torch.channels_last if plan.task.spatial_dims == 2 else torch.channels_last_3d
     model: nn.Module = job.parts.model.to(job.device).to(memory_format=layout)
     settings = shared_settings(config.train, job.ranks)
@@ -80,11 +92,7 @@ def train(job: Job, stores: Stores) -> Trained:
         clock=job.clock,
     )
     keeper.restore(trainer)
-    with job.stop.finishing_steps():
-        trainer.train()
-    best, weights = trainer.finish()
-    predictor = make_predictor(best.eval(), plan.task, preprocessing, job.device, config.run.autocast)
-    return Trained(predictor, preprocessing, weights)
+    return trainer
 
 
 def shared_settings(settings: Train, ranks: Ranks) -> Train:

@@ -12,8 +12,13 @@ from segkit.files import parse_json
 FILE = "profile.json"
 NETWORK = ("forward", "loss", "backward", "optimizer", "other ranks")
 WAITING = "waiting for data"
-LOOP = ("train", "copy", "augmentation")
-SHOWN = {"data": "store", "train": "training, all else", "evaluate": "scoring, all else"}
+LOOP = ("train", "copy", "augmentation", "saving the state")
+SHOWN = {
+    "data": "store",
+    "preparing": "preparing to train",
+    "train": "training, all else",
+    "evaluate": "scoring, all else",
+}
 """Names of stages, of which only what no part inside them took is left."""
 
 
