@@ -2,6 +2,7 @@
 
 import ctypes
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,8 +14,7 @@ GLIBC = sys.platform == "linux" and hasattr(ctypes.CDLL(None), "mallopt")
 
 
 def resident() -> int:
-    with open("/proc/self/statm", encoding="ascii") as stream:
-        return int(stream.read().split()[1]) * PAGE
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * PAGE
 
 
 @pytest.mark.skipif(not GLIBC, reason="only glibc can be told")
