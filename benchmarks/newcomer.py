@@ -1,15 +1,17 @@
 """A stopwatch on the way from `segkit new arch tinynet` to its row in `segkit compare`.
 
-    python benchmarks/newcomer.py [--epochs 2] [--size 64]
+    python benchmarks/newcomer.py [--epochs 4] [--size 64] [--output docs/benchmarks/authoring.md]
 
 Every command is run as a newcomer would type it, in an empty folder and a virtual environment of its own that shares
 this one's libraries; nothing is left behind. Prints a transcript in Markdown: commands, seconds, and the last lines of
-what they say. The data are the generated sample of a dataset, drawn in the first command that needs it.
+what the last one says; with --output it takes the place of the page's section of that name. The data are the generated
+sample of a dataset, drawn in the first command that needs it.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import os
 import subprocess
 import sys
@@ -18,8 +20,10 @@ import tempfile
 import time
 from pathlib import Path
 
-SHOWN = 6
-"""Lines of output that are shown of each command."""
+SHOWN = 7
+"""Lines of output that are shown of the last command."""
+HEADING = "## A stopwatch"
+LAST = "Without the optional `segkit check` and the first run, the way takes three commands: new, install, compare."
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -37,7 +41,7 @@ def commands(epochs: int, size: int) -> list[str]:
     short = f"--epochs {epochs} --size {size} --device cpu"
     return [
         "segkit new arch tinynet",
-        "python -m pip install --quiet --no-deps --no-build-isolation -e segkit-tinynet",
+        "python -m pip install --quiet -e segkit-tinynet",
         "python -m segkit list arch",
         "python -m segkit check segkit-tinynet",
         f"python -m segkit run --arch tinynet --data isic {short}",
@@ -45,36 +49,60 @@ def commands(epochs: int, size: int) -> list[str]:
     ]
 
 
-def main() -> None:
-    """Run the commands and print the transcript."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--size", type=int, default=64)
-    given = parser.parse_args()
-    total = 0.0
+def conditions(epochs: int, size: int) -> str:
+    """Say what was measured, when and on what."""
+    import torch
+
+    load = os.getloadavg()[0]
+    return (
+        f"`python benchmarks/newcomer.py --epochs {epochs} --size {size}`, {datetime.date.today():%-d %B %Y}: from "
+        f"nothing to the row in a comparison, in an empty folder. {os.cpu_count()} cores, PyTorch {torch.__version__}, "
+        f"threads: {torch.get_num_threads()}, no GPU used, load average at the start {load:.1f}. The data are the "
+        "generated sample of dermoscopy-like pictures, drawn within the first run; so few epochs show the way, not "
+        "what the networks can do."
+    )
+
+
+def transcript(epochs: int, size: int) -> str:
+    """Run the commands and return the section; ends the program where one fails."""
+    lines = [HEADING, "", conditions(epochs, size), "", "| seconds | command |", "| --- | --- |"]
+    total, shown, output = 0.0, "", ""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         environ = environment(folder)
         work = folder / "work"
         work.mkdir()
-        rows = []
-        for command in commands(given.epochs, given.size):
+        for command in commands(epochs, size):
             start = time.perf_counter()
             done = subprocess.run(
                 command, shell=True, cwd=work, env=environ, capture_output=True, text=True, check=False
             )
             seconds = time.perf_counter() - start
-            total += seconds
-            shown = command.replace("python -m segkit", "segkit")
-            rows.append((seconds, shown))
-            output = (done.stdout.strip() or done.stderr.strip()).replace(name, "").splitlines()
-            print(f"\n    $ {shown}", *(f"    {line}" for line in output[-SHOWN:]), sep="\n")
             if done.returncode:
                 sys.exit(f"{command} failed with {done.returncode}:\n{done.stderr}")
-    print("\n| seconds | command |\n| --- | --- |")
-    for seconds, command in rows:
-        print(f"| {seconds:.1f} | `{command}` |")
-    print(f"| {total:.1f} | in all |")
+            total += seconds
+            shown = command.replace("python -m segkit", "segkit")
+            output = (done.stdout.strip() or done.stderr.strip()).replace(name, "")
+            lines.append(f"| {seconds:.1f} | `{shown}` |")
+    lines += [f"| {total:.1f} | in all |", "", "What the last command says:", "", f"    $ {shown}"]
+    lines += [f"    {line}" for line in output.splitlines()[-SHOWN:]]
+    return "\n".join([*lines, "", LAST, ""])
+
+
+def main() -> None:
+    """Print the transcript, or put it into the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--output", type=Path)
+    given = parser.parse_args()
+    section = transcript(given.epochs, given.size)
+    print(section)
+    if given.output:
+        before, heading, _ = given.output.read_text(encoding="utf-8").partition(HEADING)
+        if not heading:
+            sys.exit(f"{given.output} has no section {HEADING!r}")
+        given.output.write_text(before + section, encoding="utf-8")
 
 
 if __name__ == "__main__":
