@@ -179,7 +179,9 @@ def validate_on(
     predictor = make_predictor(model.eval(), plan.task, plain, job.device, config.run.autocast)
     if isinstance(predictor, VolumePredictor):
         assert isinstance(store, VolumeStore)
-        return validate_volumes(store, predictor, metrics, config.evaluate.validation_cases, job.ranks)
+        return validate_volumes(
+            store, predictor, metrics, config.evaluate.validation_cases, job.ranks, min(1, job.workers)
+        )
     return validate_images(make_batches(job, store, preprocessing, 1, None), predictor, metrics, job.ranks)
 
 
