@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,16 @@ def test_imports_go_down(path):
         assert other == own or LEVEL[other] < LEVEL[own], (
             f"{path.name}:{line}: {own} imports {other}, which is above it"
         )
+
+
+def test_the_page_shows_these_floors():
+    """docs/architecture.md names every module once, the highest first."""
+    text = (PROJECT / "docs" / "architecture.md").read_text().partition("## Floors")[2].partition("\n## ")[0]
+    cells = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `segkit/")]
+    rows = [re.findall(r"`segkit/(\w+)(?:\.py|/)`", cell) for cell in cells]
+    assert sorted(module for row in rows for module in row) == sorted(LEVEL)
+    for upper, lower in pairwise(rows):
+        assert min(LEVEL[module] for module in upper) >= max(LEVEL[module] for module in lower), (upper, lower)
 
 
 def strings_of(path: Path) -> Iterator[tuple[int, str]]:
