@@ -188,7 +188,8 @@ class Trainer:
         rate = learning_rate(self.settings, self.step, self.total_steps)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self.optimizer.zero_grad(set_to_none=True)
+        with self.clock("optimizer"):
+            self.optimizer.zero_grad(set_to_none=True)
         self.ranks.seed_step(self.run.seed, self.step)
         total, terms = self.find_gradients(batch)
         with self.clock("optimizer"):
