@@ -108,14 +108,16 @@ def test_the_network_passes_its_own_tests(site, packages):
 
 
 def test_they_run_together_at_once(site, segkit_beside, tmp_path):
-    """One command trains the new network on the new dataset with the new loss, and scores it with the new metric."""
-    run = ("run", "--arch", "tinynet", "--data", "discs", "--loss", "soft-overlap", "--metric", "f-beta")
+    """One command trains the new network on the new dataset with the new loss, scores with the new metric, explains."""
+    parts = ("--arch", "tinynet", "--data", "discs", "--loss", "soft-overlap", "--metric", "f-beta")
+    run = ("run", *parts, "--explain", "gradact")
     options = ("--epochs", "1", "--size", "32", "--device", "cpu", "--output", str(tmp_path / "run"), "--json")
     done = segkit_beside(site, *run, *options, SEGKIT_CACHE=str(tmp_path / "cache"))
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
     names = {component["name"] for component in summary["components"]}
-    assert {f"segkit-{name}:{name}" for kind, name in NAMES.items() if kind != "explainer"} <= names
+    assert {f"segkit-{name}:{name}" for name in NAMES.values()} <= names
+    assert list((tmp_path / "run" / "explanations").rglob("*gradact*.npz"))
     assert (tmp_path / "run" / "report.html").is_file()
 
 
