@@ -138,7 +138,12 @@ def devices(environ: Mapping[str, str]) -> Iterator[Finding]:
     by = f", limited by OMP_NUM_THREADS={limit}" if limit else ""
     few = threads < cores // 2
     mend = "unset OMP_NUM_THREADS to use all cores" if few and limit else ""
-    yield trial("cpu", f"{cores} cores, {threads} threads for an operator{by}", NOTE if mend else OK, mend)
+    yield trial(
+        "cpu",
+        f"{cores} cores, {threads} thread{'' if threads == 1 else 's'} for an operator{by}",
+        NOTE if mend else OK,
+        mend,
+    )
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
             free, total = torch.cuda.mem_get_info(index)

@@ -97,7 +97,10 @@ def plan_scoring(request: Request, registry: Registry, tell: Callable[[str], Non
     cases = {split: list(reader.cases(split)) for split in SPLITS}
     split = choose_split(config.evaluate.split, cases)
     moved = is_own and request.config is not None and moved_root(request.config, root)
-    note = split_note(split, str(header.get("weights")), own["name"], is_own=is_own, moved=moved)
+    if is_own and bool(header.get("generated_sample")) != root.generated:
+        note = UNLIKE[root.generated]
+    else:
+        note = split_note(split, str(header.get("weights")), own["name"], is_own=is_own, moved=moved)
     return as_plan(request, registry, config, data, metrics, root, reader, cases, split, note)
 
 
@@ -226,6 +229,13 @@ def choose_split(wanted: str, cases: Mapping[str, Sequence[Case]]) -> str:
         if not CASE_ID.match(case.id):
             raise SegkitError(f"case id {case.id!r} cannot name a file", "report it to the dataset's author")
     return split
+
+
+UNLIKE = {
+    False: "real cases, none of which the model was trained on: its own were drawn by a program",
+    True: "a generated sample, on which the model was not trained: its own cases were real",
+}
+"""What cases are to a model of the same dataset, by whether they are generated where its own were not."""
 
 
 def split_note(split: str, weights: str, trained_on: str, *, is_own: bool, moved: bool) -> str:

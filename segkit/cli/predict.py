@@ -65,7 +65,8 @@ def predict(
     options = Options(overlays, probabilities, force, default_workers() if workers is None else workers)
     progress = make_progress()
     if left_out:
-        progress.message(f"{left_out} file{'s' if left_out > 1 else ''} in folders are no images and left out")
+        said = "1 file in folders is no image" if left_out == 1 else f"{left_out} files in folders are no images"
+        progress.message(f"{said} and left out")
     if any(model.header.get("generated_sample") for model in loaded):
         progress.message("GENERATED SAMPLE: the model has learnt from drawn images, its predictions mean nothing")
     try:
@@ -121,7 +122,10 @@ def show(outcome: Outcome) -> None:
                 (f"{value:.4g} {unit}" for value, unit in ((size.mm2, "mm2"), (size.ml, "ml")) if value is not None), ""
             )
             rows.append((part.item.path.name, part.mask.name, size.name, str(size.pixels), f"{size.share:.1%}", known))
-    output.print_table(("image", "label map", "class", "pixels", "share", "size"), rows)
+    heads = ("image", "label map", "class", "pixels", "share", "size")
+    if output.for_people() and not any(row[-1] for row in rows):
+        heads, rows = heads[:-1], [row[:-1] for row in rows]
+    output.print_table(heads, rows)
     if not output.for_people():
         return
     more = len(outcome.predicted) - len(shown)

@@ -49,12 +49,12 @@ def comparison_plots(analysis: Analysis, heading: Heading) -> dict[str, list[Plo
 
 
 def rows_figure(heading: Heading, title: str, labels: Sequence[str], theme: Theme, legend: Sequence[Artist]) -> Figure:
-    """Return a figure of one named row per label, the first on top."""
+    """Return a figure of one named row per label, the first on top; labels may have two lines."""
     height = FRAME_INCHES + ROW_INCHES * len(labels)
     figure = new_figure(heading, theme, (PLOT_SIZE[0], height), legend)
     set_title(figure, heading.title(title))
     axes = figure.add_subplot()
-    axes.set_yticks(range(len(labels)), [shorten(label, LABEL_LENGTH) for label in labels])
+    axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
@@ -104,17 +104,16 @@ def scores_plot(analysis: Analysis, heading: Heading) -> Plot:
 
 
 def labels_of(analysis: Analysis, rows: Sequence[ModelScore]) -> list[str]:
-    """The models' labels."""
-    return [analysis.models[row.model].label for row in rows]
+    """The models' labels, as long as there is room for."""
+    return [shorten(analysis.models[row.model].label, LABEL_LENGTH) for row in rows]
 
 
 def differences_plot(analysis: Analysis, heading: Heading) -> Plot:
     """Return the mean difference of every pair with its interval."""
     pairs = analysis.main_pairs()
 
-    def pair_label(pair: PairScore) -> str:
-        names = (shorten(analysis.models[model].label, LABEL_LENGTH // 2) for model in (pair.first, pair.second))
-        return " − ".join(names)
+    def pair_label(pair: PairScore, length: int = 200, between: str = " − ") -> str:
+        return between.join(shorten(analysis.models[model].label, length) for model in (pair.first, pair.second))
 
     def draw(theme: Theme) -> Figure:
         from matplotlib.lines import Line2D
@@ -124,7 +123,8 @@ def differences_plot(analysis: Analysis, heading: Heading) -> Plot:
             Line2D([], [], color=theme.muted, marker="o", markersize=5, label="not sure"),
         ]
         title = f"Difference in {analysis.main_metric}"
-        figure = rows_figure(heading, title, [pair_label(pair) for pair in pairs], theme, marks)
+        labels = [pair_label(pair, LABEL_LENGTH, "\n− ") for pair in pairs]
+        figure = rows_figure(heading, title, labels, theme, marks)
         axes = figure.axes[0]
         axes.axvline(0, color=theme.ink, linewidth=1)
         for place, pair in enumerate(pairs):
@@ -144,7 +144,7 @@ def differences_plot(analysis: Analysis, heading: Heading) -> Plot:
 def ranks_plot(analysis: Analysis, heading: Heading) -> Plot:
     """Return how often each model has each rank when cases are drawn anew."""
     shares = analysis.stability.shares[list(analysis.order)]
-    labels = [analysis.models[model].label for model in analysis.order]
+    labels = [shorten(analysis.models[model].label, LABEL_LENGTH) for model in analysis.order]
 
     def draw(theme: Theme) -> Figure:
         from matplotlib.patches import Patch

@@ -70,7 +70,7 @@ def other_squares(folder: str, classes: int = 1) -> None:
 
 
 def test_data_from_another_folder(toy_run) -> None:
-    """Said so, for whether its cases are others is not known; without a test split val is scored."""
+    """Where one is generated and the other not, no case can be the same; without a test split val is scored."""
     other_squares("other")
     result = evaluate("run", "--data-root", "other", "--output", "elsewhere")
     assert result.exit_code == 0, result.output
@@ -78,6 +78,8 @@ def test_data_from_another_folder(toy_run) -> None:
     assert found["split"] == "val"
     assert found["scores"] != summary("run")["scores"]
     assert found["references"] != summary("run")["references"]
+    # The toy run was trained on a generated sample; the folder is not marked as one.
+    assert found["split_note"].startswith("real cases, none of which the model was trained on")
 
 
 def test_metrics_and_mirrored_copies_as_asked(toy_run) -> None:
