@@ -115,14 +115,14 @@ def load_models(paths: list[str], device: str, tta: bool | None) -> list[Model]:
 def show(outcome: Outcome) -> None:
     """Print the size of every class in every image; on a terminal of the first ones."""
     shown = outcome.predicted[:SHOWN] if output.for_people() else outcome.predicted
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for part in shown:
         for size in part.sizes:
             known = next(
                 (f"{value:.4g} {unit}" for value, unit in ((size.mm2, "mm2"), (size.ml, "ml")) if value is not None), ""
             )
             rows.append((part.item.path.name, part.mask.name, size.name, str(size.pixels), f"{size.share:.1%}", known))
-    heads = ("image", "label map", "class", "pixels", "share", "size")
+    heads: tuple[str, ...] = ("image", "label map", "class", "pixels", "share", "size")
     if output.for_people() and not any(row[-1] for row in rows):
         heads, rows = heads[:-1], [row[:-1] for row in rows]
     output.print_table(heads, rows)
