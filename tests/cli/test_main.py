@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from segkit import SegkitError, UsageError, __version__
-from segkit.cli.main import Group, main
+from segkit.cli.main import SPINS, Group, main, share_cores
 
 
 def invoke(*args):
@@ -170,3 +170,20 @@ def test_result_is_returned_to_callers():
     assert group_that(lambda words: None).main(["act"], standalone_mode=False) is None
     with pytest.raises(SegkitError):
         group_that(raising(SegkitError("bad"))).main(["act"], standalone_mode=False)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [({}, SPINS), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, None)],
+)
+def test_waiting_threads_leave_their_core(said, expected):
+    """What the user has said of it stays as it is."""
+    share_cores(said)
+    assert said.get("GOMP_SPINCOUNT") == expected
+
+
+def test_torch_is_not_imported_before_threads_are_told():
+    """PyTorch's threads read the setting when it is imported, which no part of the command's start does."""
+    program = "import sys, segkit.cli; print('torch' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "False"
