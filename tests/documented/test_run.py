@@ -160,7 +160,7 @@ def dataset_of(text: str) -> str:
 def filled_in(text: str, place: Path) -> list[str]:
     """A command's words, with folders for what stands for any, and small numbers for large ones."""
     name = dataset_of(text)
-    for word in ("DIR", "FOLDER", "OTHER", "../shared/data/isic2017-small"):
+    for word in ("DIR", "FOLDER", "OTHER", "../shared/data/isic2017-small", "../shared/data/hippocampus"):
         text = re.sub(rf"(?<=\s){re.escape(word)}(?=\s|$)", str(place / "data" / name), text)
     words = shlex.split(re.sub(r"\bRUN\b", "runs/unet-isic", text))[1:]
     small = SMALLER | ({"--size": "64"} if any(net in text for net in LARGE) else {})
