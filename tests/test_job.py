@@ -252,3 +252,33 @@ def test_python_api_runs_the_same_job(toy_registry: Registry, monkeypatch: pytes
     result = segkit.run(arch="net", data="squares", epochs=1, settings={"arch.width": 3})
     assert result.summary["components"][0]["name"] == "segkit-toy:net"
     assert next(item.full_name for item in segkit.components("arch")) == "segkit-toy:net"
+
+
+@pytest.mark.with_report
+def test_a_profiled_run_says_where_its_time_went(toy_registry: Registry) -> None:
+    """Every part of the job is in profile.json and in the report's table, the report itself included."""
+    result = run(toy_registry, run__profile=True, train__epochs=1)
+    parts = json.loads((result.folder / "profile.json").read_text())["parts"]
+    assert set(parts) >= {
+        "waiting for data",
+        "copy",
+        "augmentation",
+        "forward",
+        "backward",
+        "optimizer",
+        "validation",
+        "inference",
+        "metrics",
+        "explain",
+        "report",
+    }
+    page = result.report.read_text()
+    assert '<th scope="row">report</th>' in page
+    assert "the loop&#39;s own" in page
+
+
+def test_compiled_steps_end_in_the_same_model(toy_registry: Registry) -> None:
+    """Through torch.compile without a backend that rewrites operators, the scores are those of the plain run."""
+    plain = run(toy_registry, train__epochs=1)
+    compiled = run(toy_registry, train__epochs=1, run__compile="aot_eager")
+    assert compiled.summary["scores"][0]["mean"] == pytest.approx(plain.summary["scores"][0]["mean"], abs=1e-3)
