@@ -76,12 +76,16 @@ class Plugin:
         return f"report it to its author; {DISABLE_VARIABLE}={self.name} silences it"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Found:
     """A component and the plugin that declares it."""
 
     plugin: Plugin
     component: Component
+
+    def __repr__(self) -> str:
+        """Kind, full name and version; a declaration with its plugin and all that it declares would fill the screen."""
+        return f"<{self.component.kind} {self.full_name} {self.plugin.version}>"
 
     @property
     def full_name(self) -> str:

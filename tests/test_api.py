@@ -1,5 +1,6 @@
 """The Python interface: models from runs and checkpoints, images as arrays and files, and what a notebook shows."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -103,3 +104,10 @@ def test_a_notebook_shows_scores_and_says_what_they_are(toy_run) -> None:
     only_trained = RunResult(Path("run"), {})._repr_html_()
     assert "<td>" not in only_trained
     assert "header" not in repr(model)
+
+
+def test_components_are_short_in_words(toy_run) -> None:
+    """A list of them is readable: kind, full name and version, nothing else."""
+    shown = [repr(found) for found in segkit.components("arch")]
+    assert shown
+    assert all(re.fullmatch(r"<arch [a-z-]+:[a-z-]+ \S+>", one) for one in shown)

@@ -21,7 +21,7 @@ NOTHING_POSITIVE = "nothing positive"
 CONSTANT = "constant map"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Explanation:
     """Why a model gives some pixels of one image a class, as a map.
 
@@ -43,6 +43,18 @@ class Explanation:
     target_score: float
     meta: Mapping[str, Any]
     evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """What is explained by what, and what the evidence says, without the arrays."""
+        grid = " x ".join(map(str, self.heat.shape))
+        said = "; ".join([self.status, *self.evidence.get("words", ())])
+        layer = f", layer {self.meta['layer']}" if self.meta.get("layer") else ""
+        return f"<Explanation of {self.meta.get('target')} by {self.meta.get('explainer')}{layer}, {grid}: {said}>"
+
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows: the heat map in colours; of a volume the axial slice with the most heat."""
+        shown = self.heat if self.heat.ndim == 2 else self.heat[int(self.heat.sum(axis=(1, 2)).argmax())]
+        return coloured_png(shown)
 
     def save(self, stem: Path) -> None:
         """Write stem.npz (raw and heat map, meta and evidence as JSON) and, of an image, stem.png (the heat map)."""

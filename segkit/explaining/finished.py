@@ -137,7 +137,7 @@ def explain_all(
     model = order.model
     wish = make_wish(order.config.explain, model.task, model.layers)
     written = []
-    progress.start("explain", count, "images")
+    progress.start("explain", count, "image" if count == 1 else "images")
     for subject in subjects:
         found, prediction = explain_subject(
             subject, model.predictor, order.explainers, wish, model.postprocess, progress.message

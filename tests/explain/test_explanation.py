@@ -1,5 +1,8 @@
 """Explanations saved and read again."""
 
+import io
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -48,3 +51,13 @@ def test_colours_get_lighter_with_heat():
     levels = coloured(np.linspace(0, 1, 11, dtype=np.float32)[None])[0].astype(float)
     grey = levels @ [0.2126, 0.7152, 0.0722]
     assert (np.diff(grey) > 5).all()
+
+
+def test_shown_in_a_notebook_and_in_words(explanation):
+    """The picture is the coloured heat map, of a volume a slice of it; the words hold no array."""
+    with Image.open(io.BytesIO(explanation._repr_png_())) as image:
+        assert np.array_equal(np.asarray(image), coloured(explanation.heat))
+    volume = replace(explanation, heat=np.stack([0 * explanation.heat, explanation.heat]))
+    assert volume._repr_png_() == explanation._repr_png_()
+    assert "array" not in repr(explanation)
+    assert explanation.status in repr(explanation)
