@@ -15,6 +15,7 @@ from segkit.discovery import Registry
 from segkit.engine.checkpoint import read_model
 from segkit.engine.progress import Progress
 from segkit.errors import SegkitError, UsageError
+from segkit.explain import read_explanation
 from segkit.job import RunResult, run_job
 from segkit.plan import Plan, make_plan, run_folder
 from segkit.resume import open_run
@@ -174,3 +175,23 @@ def test_body_normalisation_is_not_for_photographs(toy_registry: Registry) -> No
     plan = make_plan([Layer("flag", flags)], toy_registry, {})
     with pytest.raises(UsageError, match="is for volumes"):
         run_job(plan, run_folder(plan), Progress())
+
+
+@pytest.mark.parametrize("mode", ["slices", "slab", pytest.param("patches", marks=pytest.mark.with_report)])
+def test_a_run_explains_volumes(toy_registry: Registry, mode: str) -> None:
+    """Every chosen case has a heat map on its own grid and a panel; of patches the page is looked at too."""
+    chosen = {"components__explainers": ("glow",), "explain__steps": 2, "explain__seeds": 1, "explain__layer": "auto"}
+    result = run(toy_registry, mode, train__epochs=1, **chosen)
+    folder = result.folder / "explanations"
+    explained = json.loads((folder / "index.json").read_text())["explained"]
+    cases = {case.id: case for case in plan_of(toy_registry, mode).cases["val"]}
+    assert {entry["case"] for entry in explained} <= set(cases)
+    page = result.folder / "report.html"
+    assert page.exists() == (mode == "patches")
+    reader = plan_of(toy_registry, mode).reader
+    for entry in explained:
+        shape = reader.read(cases[entry["case"]]).mask.shape
+        assert all(read_explanation(folder / one["file"]).heat.shape == shape for one in entry["maps"])
+        assert all(one["evidence"]["words"] for one in entry["maps"])
+        assert (folder / entry["panel"]).read_bytes().startswith(b"\x89PNG")
+        assert mode != "patches" or f"Pictures of {entry['case']}" in page.read_text(encoding="utf-8")
