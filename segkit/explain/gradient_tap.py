@@ -40,13 +40,18 @@ class Tapped:
         """
         return next(self.gradients([target]))
 
-    def gradients(self, targets: Sequence[BoundTarget]) -> Iterator[torch.Tensor]:
-        """Yield the gradient for one target after the other, all from the one forward pass."""
+    def gradients(self, targets: Sequence[BoundTarget], *, keep: bool = True) -> Iterator[torch.Tensor]:
+        """Yield the gradient for one target after the other, all from the one forward pass.
+
+        Args:
+            keep: the graph for later calls; without it what the last target has passed is let go on the way.
+        """
         with recording():
-            for target in targets:
-                scores = target(self.logits)
+            for number, target in enumerate(targets, start=1):
+                scores = target(self.logits).sum()
+                again = keep or number < len(targets)
                 try:
-                    (found,) = torch.autograd.grad(scores.sum(), self.activation, retain_graph=True, allow_unused=True)
+                    (found,) = torch.autograd.grad(scores, self.activation, retain_graph=again, allow_unused=True)
                 except RuntimeError as error:
                     found = None
                     if "inplace operation" in str(error):

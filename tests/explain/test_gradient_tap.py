@@ -332,6 +332,15 @@ def test_all_classes_come_from_one_forward(make_net, images):
         torch.testing.assert_close(gradient, tap(model, images, "encoder").gradient(alone))
 
 
+def test_the_graph_is_kept_or_let_go(net, images):
+    """Gradients are the same either way; only a kept graph gives them again."""
+    tapped = tap(net, images, "encoder")
+    kept = [tapped.gradient(everything()), *tapped.gradients([everything(), everything()], keep=False)]
+    assert all(torch.equal(kept[0], other) for other in kept)
+    with pytest.raises(RuntimeError, match="second time"):
+        tapped.gradient(everything())
+
+
 def test_volumes(make_net):
     """The same in 3D."""
     torch.manual_seed(0)

@@ -39,7 +39,7 @@ def explain(
     """
     tapped = tap(model, x, layer)
     results = []
-    for target, gradient in zip(targets, tapped.gradients(targets), strict=True):
+    for target, gradient in zip(targets, tapped.gradients(targets, keep=False), strict=True):
         maps = (window_mean(gradient, pool) * tapped.activation.detach()).sum(dim=1)
         results.append((maps, target.status))
     return results
