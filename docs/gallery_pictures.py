@@ -5,8 +5,8 @@
     python docs/gallery_pictures.py --data amos            this dataset alone
 
 A dataset's picture is a case of its generated sample with its mask. Networks are trained on the generated photographs,
-about a minute each on one core, and show one case of the test split, the same for all; explainers explain that case for
-the first network. Every picture says on itself that it is of a generated sample.
+seconds on a quiet core, and show one case of the test split, the same for all; explainers explain that case for the
+first network. Every picture says on itself that it is of a generated sample.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ NETWORKS = ("unet", "unetpp", "pspnet", "smp-unet", "monai-dynunet")
 PHOTOGRAPHS = "isic"
 CASE = 3
 """Which of the test cases, in order of their ids."""
-EPOCHS, SIZE = 8, 96
+EPOCHS, SIZE = 8, 64
 WIDTH = 720
 GAP = 8
 HEAT = 0.6
@@ -97,7 +97,7 @@ def network_picture(name: str, reader: DatasetReader, root: Path, folder: Path) 
         (score,) = (row["dice"] for row in csv.DictReader(stream) if row["case"] == case.id)
     assert sample.mask is not None
     picture = beside(coloured(sample.image, sample.mask), coloured(sample.image, prediction))
-    caption = f"reference; {name} after {EPOCHS} epochs at {SIZE} pixels, Dice {float(score):.2f}"
+    caption = f"reference; {name}, {EPOCHS} epochs at {SIZE} pixels, Dice {float(score):.2f}"
     save(f"arch-{name}", picture, reader.task.classes, caption)
 
 
@@ -111,7 +111,7 @@ def explainer_picture(name: str, model: Model, sample: Sample) -> None:
     """Show the prediction and the heat map of what was predicted."""
     found = model.explain(sample.image, name)
     picture = beside(coloured(sample.image, model.predict(sample.image)), with_heat(sample.image, found))
-    caption = f"prediction of {NETWORKS[0]}; {name} of the predicted pixels, layer {found.meta['layer']}"
+    caption = f"prediction of {NETWORKS[0]}; {name}, {found.meta['layer']}"
     save(f"explainer-{name}", picture, model.task.classes, caption)
 
 

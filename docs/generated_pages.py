@@ -29,8 +29,8 @@ KINDS = {
 PICTURES = Path(__file__).parent / "images" / "gallery"
 """Made by docs/gallery_pictures.py, KIND-NAME.jpg, all of generated samples; they say so."""
 ABOUT_PICTURES = """Pictures are of generated samples, drawn by a program: they show what a component does, and say
-nothing about patients. Each network was trained for about a minute, so there is no ranking in them; explainers explain
-the U-Net of these. `docs/gallery_pictures.py` makes them."""
+nothing about patients. Each network was trained for seconds, so there is no ranking in them; explainers explain the
+U-Net of these. `docs/gallery_pictures.py` makes them."""
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

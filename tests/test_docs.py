@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from segkit.discovery import Registry
+
 DOCS = Path(__file__).parents[1] / "docs"
 MADE_FOR_THE_SITE = ("gallery/", "reference/")
 """By docs/generated_pages.py; `mkdocs build --strict` looks after links to them."""
@@ -48,3 +50,29 @@ def test_names_on_the_page_about_choosing_exist(tables):
     """It names no metric that is not there."""
     named = set(re.findall(r"\(metrics/([a-z0-9-]+)\.md\)", (DOCS / "choosing-metrics.md").read_text()))
     assert named == set(tables.declared()["metric"])
+
+
+PICTURES = DOCS / "images" / "gallery"
+LARGEST_PICTURE = 100_000
+
+
+def test_the_gallery_shows_what_can_be_shown():
+    """Each network and explainer of the default installation, and each dataset that draws a sample, has a picture."""
+    registry = Registry.discover()
+    default = (DOCS.parent / "requirements.txt").read_text()
+    wanted = set()
+    for kind in ("arch", "explainer", "data"):
+        for found in registry.components(kind):
+            shown = kind != "data" or callable(getattr(found.load(), "make_sample", None))
+            if shown and f"plugins/{found.plugin.name}\n" in default:
+                wanted.add(f"{kind}-{found.component.name}.jpg")
+    assert {"arch-unet.jpg", "data-isic.jpg", "explainer-cam.jpg"} <= wanted
+    assert wanted - {file.name for file in PICTURES.iterdir()} == set(), "run python docs/gallery_pictures.py"
+
+
+def test_pictures_are_small_and_of_something():
+    """A page of the gallery stays light, and no picture is of a component that is gone."""
+    names = {f"{found.component.kind}-{found.component.name}" for found in Registry.discover().components()}
+    for file in PICTURES.iterdir():
+        assert file.stat().st_size <= LARGEST_PICTURE, file.name
+        assert file.stem in names or file.stem.startswith(("arch-smp-", "arch-monai-")), file.name
