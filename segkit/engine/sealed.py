@@ -73,4 +73,10 @@ def digest(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> st
 
 def portable(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Copy tensors to the CPU, contiguous and unshared, as safetensors stores them."""
-    return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    return {name: unshared(tensor.detach()) for name, tensor in tensors.items()}
+
+
+def unshared(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a contiguous copy on the CPU, made once."""
+    found = tensor.cpu().contiguous()
+    return found.clone() if found.data_ptr() == tensor.data_ptr() else found
