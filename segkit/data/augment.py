@@ -115,7 +115,7 @@ def recolour(
     changed = torch.addcmul(offset, images, _per_sample(colour * saturation * contrast, images))
     if has_grey:
         red, green, blue = (images[:, channel : channel + 1] for channel in range(3))
-        grey = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
+        grey = (LUMA[0] * red).add_(LUMA[1] * green).add_(LUMA[2] * blue)
         changed.addcmul_(grey, _per_sample(colour * (1 - saturation) * contrast, images))
     return changed if limits is None else changed.clamp_(*limits)
 

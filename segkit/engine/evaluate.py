@@ -60,7 +60,7 @@ def evaluate(
     ordered = ranks.share(sorted(cases, key=lambda case: case.id))
 
     def predicted(samples: Iterable[Sample]) -> Iterator[Predicted]:
-        for case, sample in zip(ordered, clock.over(samples, "waiting for data"), strict=True):
+        for case, sample in zip(ordered, clock.over(samples, "reading cases"), strict=True):
             with clock("inference"):
                 found = predict(predictor, case, sample)
             yield found
