@@ -36,9 +36,14 @@ def compare(subject: ArchitectureSubject, graph: Call, images: torch.Tensor, lev
 
 
 def trace(subject: ArchitectureSubject, format: str, make: Callable[..., Call]) -> None:
-    """Export at one size and compare at it and, where the graph is dynamic, at two others."""
+    """Check an export format, in the fewest dims that the network is for: the others take as long and differ little."""
     if subject.dims != min(subject.component.spatial_dims):
         raise NotChecked(f"done in {min(subject.component.spatial_dims)}D")
+    export_and_compare(subject, format, make)
+
+
+def export_and_compare(subject: ArchitectureSubject, format: str, make: Callable[..., Call]) -> None:
+    """Export at one size and compare at it and, where the graph is dynamic, at two others."""
     level = subject.component.export.get(format, "dynamic").partition(":")[0]
     images = subject.images()
     try:
@@ -95,7 +100,7 @@ def onnx_session(subject: ArchitectureSubject, images: torch.Tensor, *, dynamic:
     import torch
 
     program = torch.onnx.export(
-        subject.network, (images,), dynamo=True, dynamic_shapes=symbols(subject, dynamic), verbose=False, optimize=False
+        subject.network, (images,), dynamo=True, dynamic_shapes=symbols(subject, dynamic), verbose=False, optimize=True
     )
     assert program is not None
     options = onnxruntime.SessionOptions()

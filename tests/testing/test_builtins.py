@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from segkit.discovery import Registry
+from segkit.testing.graphs import export_and_compare, exported, onnx_session
+from segkit.testing.subjects import ArchitectureSubject
 from segkit.testing.suite import Suite
 
 FOLDER = Path(__file__).parents[2] / "plugins"
@@ -44,6 +46,16 @@ def test_every_network_has_a_graph_of_any_size(distribution, registry):
         if found.plugin.name == distribution:
             levels = [found.component.export.get(format, "dynamic") for format in ("torch-export", "onnx")]
             assert any(level.startswith("dynamic") for level in levels), f"{found.full_name}: {levels}"
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("format", ["torch-export", "onnx"])
+@pytest.mark.parametrize("distribution", ["segkit-unet", "segkit-unetpp"])
+def test_graphs_of_volumes_are_dynamic_too(distribution, format, registry):
+    """What the kit looks at in 2D holds of the built-in networks in 3D."""
+    subjects = Suite.of(distribution, registry).subjects
+    [subject] = [one for one in subjects if isinstance(one, ArchitectureSubject) and one.dims == 3]
+    export_and_compare(subject, format, {"torch-export": exported, "onnx": onnx_session}[format])
 
 
 @pytest.mark.parametrize("distribution", PLUGINS)
