@@ -77,6 +77,10 @@ def line_plot(record: RunRecord, name: str, title: str, lines: Series) -> Plot |
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.margins(x=0.02)
+        drawn = [epoch for points in lines.values() for epoch, _ in points]
+        if min(drawn) == max(drawn):
+            # Around a single epoch the axis would show thousandths of one.
+            axes.set_xlim(min(drawn) - 1, max(drawn) + 1)
         if name == "learning-rate":
             axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
         else:

@@ -88,7 +88,7 @@ def _figure(
     layout = ConstrainedLayoutEngine(rect=(0, footer, 1, 1 - footer), w_pad=0.04, h_pad=0.05)
     figure = Figure(figsize=size, dpi=DOTS_PER_INCH, layout=layout)
     FigureCanvasAgg(figure)
-    figure.text(0.006, 0.006, " · ".join(filter(None, [DISCLAIMER, notice])), fontsize=7, color=LIGHT.muted)
+    figure.text(0.006, 0.05 / size[1], " · ".join(filter(None, [DISCLAIMER, notice])), fontsize=7, color=LIGHT.muted)
     axes = figure.subplots(len(rows), columns, squeeze=False)
     for row, line in zip(rows, axes, strict=True):
         label = label_of(row[0], classes)

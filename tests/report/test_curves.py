@@ -44,6 +44,9 @@ def test_one_epoch_without_validation_is_drawn(tmp_path, run_writer):
     blue = (pixels == (0x00, 0x72, 0xB2)).all(axis=-1)
     assert blue.sum() > 50
     assert "0.500 in epoch 1" in plot.alt
+    with figure_style(LIGHT):
+        (axes,) = plot.draw(LIGHT).axes
+        assert list(axes.get_xticks()) == [0, 1, 2]
 
 
 def test_figures_repeat_bit_for_bit_and_hold_no_metadata(run_folder):
