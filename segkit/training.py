@@ -214,7 +214,8 @@ class Keeper:
             self.saved_at = time.monotonic()
         if epoch_ended:
             self.write_history(trainer)
-            self.job.events.epoch_ended(json.loads(history_line(trainer.history[-1])))
+            with self.job.clock("events"):
+                self.job.events.epoch_ended(json.loads(history_line(trainer.history[-1])))
         if due and not trainer.finished:
             stop.check(elsewhere=ranks.any(stop.requested))
 

@@ -16,6 +16,7 @@ LOOP = ("train", "copy", "augmentation", "saving the state")
 SHOWN = {
     "data": "store",
     "preparing": "preparing to train",
+    "events": "plugins that hear of the run",
     "train": "training, all else",
     "evaluate": "scoring, all else",
 }
