@@ -17,7 +17,7 @@ ENVIRONMENT = "environment.json"
 STATE_FOLDER = "last"
 MAY_DIFFER = ("run.workers", "run.output", "run.save_minutes")
 """Settings that change neither weights nor scores."""
-MUST_AGREE = ("segkit", "torch", "device", "precision", "processes", "components")
+MUST_AGREE = ("segkit", "torch", "device", "autocast", "processes", "components")
 """Parts of environment.json that weights depend on; threads are restored."""
 
 

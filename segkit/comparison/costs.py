@@ -10,7 +10,7 @@ from segkit.comparison.models import ComparedModel
 from segkit.comparison.runs import REPEATS, FinishedRun
 
 HIDDEN_SETTINGS = (*REPEATS, "run.workers")
-ENVIRONMENT_FACTS = ("segkit", "torch", "device", "device_name", "precision", "threads", "platform")
+ENVIRONMENT_FACTS = ("segkit", "torch", "device", "device_name", "autocast", "threads", "platform")
 
 
 @dataclass(frozen=True)

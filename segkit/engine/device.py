@@ -91,7 +91,7 @@ def describe_machine(device: torch.device, precision: str) -> dict[str, object]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-        "precision": training_precision(device, precision),
+        "autocast": training_precision(device, precision),
         "threads": torch.get_num_threads(),
         "platform": f"{platform.system()} {platform.machine()}",
     }
