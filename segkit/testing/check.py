@@ -87,11 +87,13 @@ def check(kind: str, name: str, *, needs: Sequence[str] = (), full: bool = False
 
 
 def checks_of(kind: str) -> list[Check]:
-    """The checks of one kind, in the order in which they are written."""
-    for module in MODULES[kind] if kind == "plugin" else (*COMMON, *MODULES[kind]):
+    """The checks of one kind, in the order in which they are written, whatever was imported first."""
+    modules = MODULES[kind] if kind == "plugin" else (*COMMON, *MODULES[kind])
+    for module in modules:
         importlib.import_module(module)
     common = {} if kind == "plugin" else _checks.get("component", {})
-    return [*common.values(), *_checks.get(kind, {}).values()]
+    found = [*common.values(), *_checks.get(kind, {}).values()]
+    return sorted(found, key=lambda check: modules.index(check.function.__module__))
 
 
 def fail(found: str, mend: str, expected: str = "") -> NoReturn:

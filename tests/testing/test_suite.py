@@ -212,3 +212,15 @@ def test_plugin_checks_refuses_an_unknown_distribution():
     """At collection, where the name is written."""
     with pytest.raises(UsageError, match="no installed distribution"):
         plugin_checks("segkit-nobody-has-this")
+
+
+def test_checks_are_listed_as_they_are_written():
+    """What happens to be imported first, a single module of the kit, does not change the order."""
+    code = "{first}; from segkit.testing.check import checks_of; print([check.name for check in checks_of('arch')])"
+    listed = [
+        subprocess.run(
+            [sys.executable, "-c", code.format(first=first)], capture_output=True, text=True, check=True
+        ).stdout
+        for first in ("import segkit.testing.graphs", "import segkit.testing.architectures")
+    ]
+    assert listed[0] == listed[1]
