@@ -111,14 +111,15 @@ def remarks(models: Sequence[Sequence[Run]]) -> Iterator[str]:
         yield f"{text}. Scored weights: {', '.join(dict.fromkeys(run.summary['weights'] for run in runs))}."
     for text in dict.fromkeys(map(machine, runs)):
         yield f"Made with {text}."
-    names = sorted({name for run in runs for name, _ in run.model} - SAID_IN_TABLE)
+    # A param that only some of the networks have belongs to the network, which the table names.
+    shared = set.intersection(*({name for name, _ in run.model} for run in runs))
+    names = sorted(shared - SAID_IN_TABLE)
     differing = [name for name in names if len({members[0].settings.get(name) for members in models}) > 1]
-    yield "Settings that differ: " + (", ".join(differing) or "none") + "."
+    yield f"Settings that differ, besides params that not all networks have: {'' if differing else 'none.'}".rstrip()
     if differing:
         yield ""
     for name in differing:
-        said = ", ".join(f"{members[0].title} {members[0].settings.get(name, 'has none')}" for members in models)
-        yield f"- {name}: {said}"
+        yield f"- {name}: {', '.join(f'{members[0].title} {members[0].settings.get(name)}' for members in models)}"
 
 
 def scored(run: Run) -> str:
@@ -128,7 +129,7 @@ def scored(run: Run) -> str:
 
 def machine(run: Run) -> str:
     """What a run was computed with."""
-    return f"torch {run.environment['torch']}, {run.environment['device']}, {run.environment['threads']} threads"
+    return f"torch {run.environment['torch']}, {run.environment['device']}, threads: {run.environment['threads']}"
 
 
 def insert(page: Path, name: str, text: str) -> None:
