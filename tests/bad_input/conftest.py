@@ -50,17 +50,21 @@ def mask(root: Path) -> Path:
 
 
 @pytest.fixture
-def isic_run(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """Call `segkit run --arch unet --data isic --data-root ROOT ARGS`, in an empty folder, without the page."""
+def bare_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Call `segkit run --arch unet --data DATA --data-root ROOT ARGS`, in an empty folder, without the page."""
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
     monkeypatch.setenv("SEGKIT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("segkit.job.write_report", lambda *_: None)
 
-    def call(*args: str) -> Result:
-        return CliRunner().invoke(
-            main, ["run", "--arch", "unet", "--data", "isic", "--data-root", str(root), *SMALL, *args]
-        )
+    def call(data: str, root: Path, *args: str) -> Result:
+        return CliRunner().invoke(main, ["run", "--arch", "unet", "--data", data, "--data-root", str(root), *args])
 
     return call
+
+
+@pytest.fixture
+def isic_run(root: Path, bare_run: Callable[..., Result]) -> Callable[..., Result]:
+    """Call a run on the photographs with ARGS."""
+    return lambda *args: bare_run("isic", root, *SMALL, *args)

@@ -11,9 +11,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
-
-from segkit.cli import main
+from click.testing import Result
 
 pytest.importorskip("segkit_msd")
 
@@ -55,20 +53,9 @@ def volumes(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def volume_run(volumes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """Call `segkit run --arch unet --data msd --data-root VOLUMES ARGS` in an empty folder, without the page."""
-    work = tmp_path / "work"
-    work.mkdir()
-    monkeypatch.chdir(work)
-    monkeypatch.setenv("SEGKIT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("segkit.job.write_report", lambda *_: None)
-
-    def call(*args: str) -> Result:
-        return CliRunner().invoke(
-            main, ["run", "--arch", "unet", "--data", "msd", "--data-root", str(volumes), *SMALL, *args]
-        )
-
-    return call
+def volume_run(volumes: Path, bare_run: Callable[..., Result]) -> Callable[..., Result]:
+    """Call a run on the volumes with ARGS."""
+    return lambda *args: bare_run("msd", volumes, *SMALL, *args)
 
 
 def image(root: Path) -> Path:
