@@ -100,11 +100,20 @@ class Augment:
 
     flip: float = param(0.0, "Probability of mirroring each axis.", min=0, max=1)
     transpose: float = param(0.0, "Probability of swapping the last two axes (square grids only).", min=0, max=1)
-    warp: float = param(0.0, "Probability of one affine warp: rotation, scale and shift together.", min=0, max=1)
+    warp: float = param(
+        0.0, "Probability of one warp: rotation, tilt, scale, shift and elastic together.", min=0, max=1
+    )
     rotation: float = param(0.0, "Largest rotation in degrees.", min=0, max=180)
     scale: float = param(0.0, "Largest relative change of scale: 0.2 means from 1/1.2 to 1.2.", min=0, max=4)
     shift: float = param(0.0, "Largest shift as a share of the side.", min=0, max=1)
     tilt: float = param(0.0, "Patches: largest rotation about each of the in-plane axes, degrees.", min=0, max=180)
+    elastic: float = param(
+        0.0,
+        "Largest move of a smooth deformation's control points, as a share of their distance, a quarter of the side.",
+        min=0,
+        max=0.4,
+    )
+    noise: float = param(0.0, "Largest deviation of noise added to the normalised values.", min=0, max=2)
     brightness: float = param(
         0.0,
         "Largest additive change of values in 0 to 1; of floats and volumes once they are normalised.",

@@ -8,14 +8,16 @@ import torch
 from scipy import ndimage
 
 from segkit.data import augment as module
-from segkit.data.augment import augment, draw
+from segkit.data import draws as places
+from segkit.data.augment import augment
+from segkit.data.draws import draw
 from segkit.data.normalize import Normalization
 from segkit.settings import Augment
 
 UNIT = Normalization("unit")
 EVERYTHING = Augment(
     flip=0.5, transpose=0.5, warp=0.7, rotation=180, scale=0.4, shift=0.1,
-    brightness=0.2, contrast=0.3, saturation=0.3, colour=0.1,
+    elastic=0.3, noise=0.1, brightness=0.2, contrast=0.3, saturation=0.3, colour=0.1,
 )  # fmt: skip
 
 
@@ -28,9 +30,9 @@ def batch(count=8, channels=3, shape=(24, 24), labels=(0, 1, 2, 255)):
 
 def fixed_draws(monkeypatch, **values: float):
     """Give every sample the same draws: 0.5 (no change, no flip below 0.5) but for the named ones."""
-    row = np.full(module.COLOUR + 3, 0.5)
+    row = np.full(places.COLOUR + 3, 0.5)
     for name, value in values.items():
-        row[np.array(getattr(module, name))] = value
+        row[np.array(getattr(places, name))] = value
     monkeypatch.setattr(module, "draw", lambda keys, channels: np.tile(row, (len(keys), 1)))
 
 
@@ -57,7 +59,7 @@ def test_seed_epoch_and_case_each_change_the_draws():
     draws = draw(keys, 3)
     assert len(np.unique(draws)) == draws.size
     np.testing.assert_array_equal(draws, draw(keys, 3))
-    np.testing.assert_array_equal(draws[:, : module.COLOUR + 1], draw(keys, 1))
+    np.testing.assert_array_equal(draws[:, : places.COLOUR + 1], draw(keys, 1))
 
 
 def test_draws_are_uniform():
@@ -70,7 +72,7 @@ def test_draws_are_uniform():
 def test_switching_an_option_off_does_not_change_the_others():
     """With and without colours, the masks are moved in the same way."""
     images, masks, keys = batch()
-    without = Augment(flip=0.5, transpose=0.5, warp=0.7, rotation=180, scale=0.4, shift=0.1)
+    without = Augment(flip=0.5, transpose=0.5, warp=0.7, rotation=180, scale=0.4, shift=0.1, elastic=0.3)
     moved = augment(images, masks, EVERYTHING, UNIT, keys)[1]
     assert torch.equal(moved, augment(images, masks, without, UNIT, keys)[1])
 
@@ -199,6 +201,18 @@ def test_saturation_keeps_the_luma(monkeypatch):
         assert colorsys.rgb_to_yiq(*after) == pytest.approx((y, i / 2, q / 2), abs=0.01)
     two = images[:, :2]
     assert torch.equal(augment(two, masks, Augment(saturation=1.0), UNIT, keys)[0], two)
+
+
+def test_noise_is_gaussian_and_as_strong_as_drawn(monkeypatch):
+    """Half of the largest deviation is drawn; a million values are normally distributed, no two samples alike."""
+    fixed_draws(monkeypatch, NOISE=0.5)
+    images, masks, keys = batch(count=2, shape=(400, 400))
+    done = augment(images, masks, Augment(noise=0.4), Normalization("image"), keys)[0]
+    noise = (done - Normalization("image").apply(images)).double()
+    assert abs(noise.mean()) < 0.002
+    assert abs(noise.std() - 0.2) < 0.002
+    assert abs(((noise / noise.std()) ** 4).mean() - 3) < 0.05
+    assert abs(torch.corrcoef(noise.flatten(1))[0, 1]) < 0.01
 
 
 def test_limits_are_for_images_that_have_them(monkeypatch):
