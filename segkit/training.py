@@ -22,7 +22,7 @@ from segkit.engine.distributed import Ranks
 from segkit.engine.infer import Predictor
 from segkit.engine.measure import ChosenMetric
 from segkit.engine.preprocessing import Preprocessing
-from segkit.engine.state import load_state, save_state
+from segkit.engine.state import StateWriter, load_state
 from segkit.engine.train import Trainer
 from segkit.engine.validate import validate_images, validate_volumes
 from segkit.engine.volumes import VolumePredictor, make_predictor
@@ -58,16 +58,18 @@ def train(job: Job, stores: Stores) -> Trained:
     """
     plan, config = job.plan, job.plan.config
     preprocessing = make_preprocessing(plan, stores["train"])
+    keeper = Keeper(job, {f"data of split {split}": store.fingerprint for split, store in stores.items()})
     with job.clock("preparing"):
-        trainer = prepare(job, stores, preprocessing)
+        trainer = prepare(job, stores, preprocessing, keeper)
     with job.stop.finishing_steps():
         trainer.train()
+    keeper.wait()
     best, weights = trainer.finish()
     predictor = make_predictor(best.eval(), plan.task, preprocessing, job.device, config.run.autocast)
     return Trained(predictor, preprocessing, weights)
 
 
-def prepare(job: Job, stores: Stores, preprocessing: Preprocessing) -> Trainer:
+def prepare(job: Job, stores: Stores, preprocessing: Preprocessing, keeper: Keeper) -> Trainer:
     """Return the trainer, in the state to go on with where the run is resumed."""
     plan, config = job.plan, job.plan.config
     layout = torch.channels_last if plan.task.spatial_dims == 2 else torch.channels_last_3d
@@ -76,7 +78,6 @@ def prepare(job: Job, stores: Stores, preprocessing: Preprocessing) -> Trainer:
     batches = make_batches(job, stores["train"], preprocessing, settings.batch_size, config.augment)
     if settings.sync_batch_norm and job.ranks.several:
         model = synchronised(model, job, batches.samples, settings.batch_size)
-    keeper = Keeper(job, {f"data of split {split}": store.fingerprint for split, store in stores.items()})
     trainer = Trainer(
         model,
         job.parts.objective,
@@ -196,8 +197,8 @@ class Keeper:
 
     def __init__(self, job: Job, identity: Mapping[str, str]) -> None:
         self.job = job
-        self.identity = identity
         self.folder = job.folder / STATE_FOLDER
+        self.writer = StateWriter(self.folder, identity)
         self.saved_at = time.monotonic()
 
     def __call__(self, trainer: Trainer) -> None:
@@ -210,21 +211,27 @@ class Keeper:
             trainer.align()
             if ranks.leads:
                 with self.job.clock("saving the state"):
-                    save_state(self.folder, trainer, self.identity)
+                    self.writer.save(trainer)
             self.saved_at = time.monotonic()
         if epoch_ended:
             self.write_history(trainer)
             with self.job.clock("events"):
                 self.job.events.epoch_ended(json.loads(history_line(trainer.history[-1])))
-        if due and not trainer.finished:
-            stop.check(elsewhere=ranks.any(stop.requested))
+        if due and not trainer.finished and ranks.any(stop.requested):
+            self.wait()
+            stop.check(elsewhere=True)
+
+    def wait(self) -> None:
+        """Return once what was saved is on the disk."""
+        with self.job.clock("saving the state"):
+            self.writer.wait()
 
     def restore(self, trainer: Trainer) -> None:
         """Bring the trainer to the saved state of a run that is resumed, and say where it goes on."""
         resume = self.job.resume
         if resume is None:
             return
-        if load_state(self.folder, trainer, self.identity, forced=resume.forced):
+        if load_state(self.folder, trainer, self.writer.identity, forced=resume.forced):
             self.job.progress.message(f"resuming in epoch {trainer.epoch} after step {trainer.step}")
         else:
             self.job.progress.message("resuming before the first saved step: training begins with step 1")

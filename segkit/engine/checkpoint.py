@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from segkit.engine.sealed import DamagedFileError, read_sealed, write_sealed
+from segkit.engine.sealed import DamagedFileError, portable, read_sealed, write_sealed
 from segkit.errors import SegkitError
 
 FORMAT = 1
@@ -21,7 +21,7 @@ def save_model(path: Path, model: nn.Module, header: Mapping[str, Any]) -> None:
 
     The header holds no time, path, host or run name (design, rule 5).
     """
-    write_sealed(path, KEY, {"format": FORMAT, **header}, model.state_dict())
+    write_sealed(path, KEY, {"format": FORMAT, **header}, portable(model.state_dict()))
 
 
 def read_model(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

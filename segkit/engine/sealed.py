@@ -26,10 +26,10 @@ def write_sealed(path: Path, key: str, header: Mapping[str, Any], tensors: Mappi
 
     Args:
         key: the metadata key of the header. There is only this one: safetensors writes several in random order.
+        tensors: as `portable` returns them.
     """
-    kept = portable(tensors)
-    text = json.dumps({**header, DIGEST: digest(header, kept)}, sort_keys=True, ensure_ascii=False)
-    data = save(kept, metadata={key: text})
+    text = json.dumps({**header, DIGEST: digest(header, tensors)}, sort_keys=True, ensure_ascii=False)
+    data = save(dict(tensors), metadata={key: text})
     write_whole(path, lambda stream: stream.write(data))
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from segkit.engine.sealed import DamagedFileError, read_sealed, write_sealed
+from segkit.engine.sealed import DamagedFileError, portable, read_sealed, write_sealed
 from segkit.engine.train import Best, Trainer
 from segkit.errors import SegkitError
 
@@ -17,13 +19,38 @@ NAME = "state.safetensors"
 KEY = "segkit-state"
 
 
-def save_state(folder: Path, trainer: Trainer, identity: Mapping[str, Any]) -> None:
-    """Write the trainer's state into `folder`, in place of the one before.
+class StateWriter:
+    """Writes one state after the other into a folder, in a thread beside the training that goes on.
+
+    What is written is the state at the call. A failure comes up at the next call, `wait` included.
 
     Args:
-        identity: what must be equal when it is loaded again, such as the fingerprint of the data.
+        identity: what must be equal when a state is loaded again, such as the fingerprint of the data.
     """
-    header = {
+
+    def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
+        self.folder = folder
+        self.identity = identity
+        self._thread = ThreadPoolExecutor(1, "state")
+        self._writing: Future[None] | None = None
+
+    def save(self, trainer: Trainer) -> None:
+        """Copy the trainer's state, and have it take the place of the one before in the folder."""
+        self.wait()
+        copied, header = portable(dict(tensors(trainer))), copy.deepcopy(make_header(trainer, self.identity))
+        self.folder.mkdir(exist_ok=True)
+        self._writing = self._thread.submit(write_sealed, self.folder / NAME, KEY, header, copied)
+
+    def wait(self) -> None:
+        """Return once the last state is in the folder; raises SegkitError where it could not be written."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
+
+
+def make_header(trainer: Trainer, identity: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a state holds besides tensors."""
+    return {
         "format": FORMAT,
         "identity": identity,
         "step": trainer.step,
@@ -34,8 +61,6 @@ def save_state(folder: Path, trainer: Trainer, identity: Mapping[str, Any]) -> N
         "best": {"epoch": trainer.best.epoch, "value": trainer.best.value},
         "scaler": trainer.scaler.state_dict(),
     }
-    folder.mkdir(exist_ok=True)
-    write_sealed(folder / NAME, KEY, header, dict(tensors(trainer)))
 
 
 def tensors(trainer: Trainer) -> Iterator[tuple[str, torch.Tensor]]:

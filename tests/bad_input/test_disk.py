@@ -60,7 +60,7 @@ START = ("--arch", "net", "--data", "squares", "--epochs", "1", "--device", "cpu
     ("where", "limit", "named"),
     [
         ("segkit.prepare:open_store", 4000, "the store of dataset"),
-        ("segkit.training:save_state", 4000, "cannot write state.safetensors"),
+        ("segkit.engine.state:write_sealed", 4000, "cannot write state.safetensors"),
         ("segkit.training:save_model", 2000, "cannot write model.safetensors"),
         ("segkit.job:write_report", 10_000, "cannot write"),
     ],
