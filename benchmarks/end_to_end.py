@@ -5,13 +5,17 @@
 All three train one and the same network from the same first weights, segmentation_models.pytorch's U-Net on ResNet-18
 without pretrained weights, on ../shared/data/isic2017-small (444 photographs to train, 60 to score) at 128x128 in
 batches of 4, with binary cross entropy and soft Dice, AdamW, one cycle of the learning rate, and the same kinds and
-ranges of random changes. Each does it in its own documented way:
+ranges of random changes, of images normalised before they are warped, and gradients clipped to a norm of 1. Each does
+it in its own documented way:
 
 - **segkit** (plugin segkit-smp): store, batches and trainer as `segkit run` uses them, its losses, its defaults.
 - **plain loop**: as segmentation_models.pytorch documents it: a torch Dataset that decodes and resizes with Pillow and
   changes with torchvision, a DataLoader with a worker process per core (kept between epochs), the library's losses.
 - **MONAI**: its fast path: CacheDataset up to the random transforms, tensors without metadata, ThreadDataLoader, its
   transforms and DiceCELoss. Among its transforms are no saturation and no change of single channels: it does without.
+
+What is left of difference in the training: segkit takes no account of pixels that a warp brings in from outside, the
+others call them background; segkit's Dice is that of each image, segmentation_models.pytorch's that of the batch.
 
 They take turns, an epoch each, the first of a round changing, in one process with the same threads. Seconds are those
 of building store or cache and of the epochs; scoring is left out, and is the same for all: logits interpolated to the

@@ -186,6 +186,7 @@ class LoopWay(Way):
             self.optimizer.zero_grad()
             loss = self.loss(self.model(images), masks)
             loss.backward()
+            nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
             self.optimizer.step()
             self.schedule.step()
 
@@ -241,8 +242,8 @@ class PlainData(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         from torchvision import tv_tensors
 
         image, mask = plain_pair(self.cases[index])
-        image, mask = self.geometric(tv_tensors.Image(self.colour(image)), tv_tensors.Mask(mask))
-        return normalized(image.as_subclass(torch.Tensor)), mask.as_subclass(torch.Tensor)
+        image, mask = self.geometric(tv_tensors.Image(normalized(self.colour(image))), tv_tensors.Mask(mask))
+        return image.as_subclass(torch.Tensor), mask.as_subclass(torch.Tensor)
 
 
 class MonaiWay(LoopWay):
@@ -303,8 +304,8 @@ class MonaiWay(LoopWay):
                 mt.RandFlipd(both, prob=CHANGES.flip, spatial_axis=0),
                 mt.RandFlipd(both, prob=CHANGES.flip, spatial_axis=1),
                 mt.RandRotate90d(both, prob=CHANGES.transpose, max_k=1),
-                affine,
                 self.normalization(),
+                affine,
             ]
         )
         steps.set_random_state(seed)

@@ -24,7 +24,11 @@ class FolderParams:
     )
     val: float = segkit.param(0.15, "Share of patients to validate on, where nothing says it.", min=0, max=0.9)
     test: float = segkit.param(0.15, "Share of patients to test on, where nothing says it.", min=0, max=0.9)
-    split_seed: int = segkit.param(0, "Seed of the shares.", min=0, max=2**31 - 1)
+    split_seed: int = segkit.param(0, "Seed of the shares and of the folds.", min=0, max=2**31 - 1)
+    fold: int | None = segkit.param(
+        None, "Cross-validation fold that is scored, from 0, where nothing says the splits; none: the shares.", min=0
+    )
+    folds: int = segkit.param(5, "How many folds the cases are dealt out to, where data.fold is set.", min=2, max=100)
 
 
 @segkit.hookimpl

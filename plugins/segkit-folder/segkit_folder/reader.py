@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from segkit import Case, Sample, SegkitError, Task
+from segkit import Case, Sample, SegkitError, Task, UsageError
 from segkit.data import photographs
 from segkit.data.photographs import BROKEN_FILE, channels_first, decode, resized, upright
 from segkit.engine.predictions import read_labels, write_labels
@@ -170,13 +170,18 @@ class FolderReader(VolumeReader):
         by_folder = {pair.id: pair.split for pair in found.pairs if pair.split is not None}
         told = table.splits or by_folder
         if told:
-            self.notes.append(("splits", f"from {path.name}" if table.splits else "from the folders' names"))
+            where = path.name if table.splits else "the folders' names"
+            if params.fold is not None:
+                raise UsageError(
+                    f"data.fold={params.fold}, but {where} already say the splits",
+                    "leave out data.fold",
+                )
+            self.notes.append(("splits", f"from {where}"))
             listed = {split: [case for case in cases if told[case.id] == split] for split in ("train", "val", "test")}
         elif self.faults:
             return {"train": cases}
         else:
-            listed = splits.share_out(cases, params.val, params.test, params.split_seed)
-            text = f"{params.val:.0%} to validate on, {params.test:.0%} to test on (seed {params.split_seed})"
+            listed, text = splits.deal_out(cases, params)
             self.notes.append(("splits", text))
         patients = Counter(case.group for case in cases if case.group)
         if patients:

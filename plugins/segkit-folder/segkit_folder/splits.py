@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segkit import Case, SegkitError
+from segkit.data.folds import deal
+from segkit_folder import FolderParams
 from segkit_folder.layout import SPLITS, photograph_stem
 from segkit_nifti.files import stem_of
 
@@ -93,6 +95,16 @@ def split_of(written: str, file: str) -> str:
         if written.lower() in names:
             return split
     raise SegkitError(f"{file} has the split {written!r}", "splits are train, val and test")
+
+
+def deal_out(cases: Sequence[Case], params: FolderParams) -> tuple[dict[str, list[Case]], str]:
+    """Return cases by split where nothing says it, one fold or shares, and how in words; raises SegkitError."""
+    if params.fold is not None:
+        train, validation = deal(cases, params.fold, params.folds, params.split_seed)
+        said = f"fold {params.fold} of {params.folds} to validate on (seed {params.split_seed})"
+        return {"train": train, "val": validation, "test": []}, said
+    said = f"{params.val:.0%} to validate on, {params.test:.0%} to test on (seed {params.split_seed})"
+    return share_out(cases, params.val, params.test, params.split_seed), said
 
 
 def share_out(cases: Sequence[Case], val: float, test: float, seed: int) -> dict[str, list[Case]]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segkit import Case, SegkitError
+from segkit import Case, SegkitError, UsageError
 from segkit_folder.splits import share_out
 
 
@@ -103,6 +103,28 @@ def test_given_table_must_be_there(pairs, reader, tmp_path):
     pairs("a", "b")
     with pytest.raises(SegkitError, match=r"gone\.csv cannot be read: No such file"):
         reader(splits=str(tmp_path / "gone.csv"))
+
+
+def test_folds_take_every_case_once(pairs, reader):
+    """Three folds of two patients each are disjoint and cover all; there is no test split."""
+    pairs(*(f"{patient}_{shot}" for patient in "abcdef" for shot in (1, 2)))
+    held = []
+    for fold in range(3):
+        opened = reader(patient=r"(\w)_", fold=fold, folds=3)
+        assert len(ids(opened, "val")) == 4
+        assert len({id[0] for id in ids(opened, "val")}) == 2
+        assert sorted(ids(opened, "val") + ids(opened, "train")) == sorted(opened.pairs)
+        assert not ids(opened, "test")
+        held += ids(opened, "val")
+    assert sorted(held) == sorted(opened.pairs)
+
+
+def test_a_fold_of_cases_whose_splits_are_said_is_refused(pairs, root, reader):
+    """The error names the file that says them."""
+    pairs("a", "b")
+    (root / "splits.csv").write_text("id,split\na,train\nb,val\n")
+    with pytest.raises(UsageError, match=r"data.fold=0, but splits.csv already say"):
+        reader(fold=0)
 
 
 def test_too_few_patients(pairs, reader):

@@ -10,9 +10,9 @@ import numpy as np
 
 from segkit import IGNORE, Case, SegkitError, Task, UsageError
 from segkit.data.archives import unfinished
+from segkit.data.folds import deal
 from segkit_msd import MsdParams
 from segkit_msd.description import FILE, Description, read_description
-from segkit_msd.folds import deal
 from segkit_msd.listing import FOLDERS, list_cases
 from segkit_msd.recipe import RECIPE, recipe_of
 from segkit_nifti.patients import with_patients

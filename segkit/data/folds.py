@@ -1,11 +1,12 @@
-"""Deal training cases out to cross-validation folds, patients kept together."""
+"""Deal cases out to cross-validation folds, patients kept together."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
 
-from segkit import Case, SegkitError, UsageError
+from segkit.data.case import Case
+from segkit.errors import SegkitError, UsageError
 
 
 def deal(cases: Sequence[Case], fold: int, folds: int, seed: int) -> tuple[list[Case], list[Case]]:
@@ -24,7 +25,7 @@ def deal(cases: Sequence[Case], fold: int, folds: int, seed: int) -> tuple[list[
     if len(groups) < folds:
         raise SegkitError(
             f"{len(groups)} patients cannot be dealt out to {folds} folds",
-            "put cases into imagesVa and labelsVa, or ask for fewer folds with --set data.folds=N",
+            "ask for fewer folds with --set data.folds=N",
         )
     order = sorted(groups)
     random.Random(seed).shuffle(order)
