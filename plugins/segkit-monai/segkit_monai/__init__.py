@@ -25,6 +25,7 @@ def network(
     )
 
 
+WINDOWS = "static: the mask of the shifted windows is made for the size it was exported at"
 DEEPEST = "model" + ".1.submodule" * 4
 """Where MONAI's recursive U-Nets keep their coarsest level."""
 
@@ -112,6 +113,7 @@ def segkit_architectures() -> list[Architecture]:
             "decoder1",
             "encoder10",
             small={"width": 12},
+            export={"torch-export": WINDOWS, "onnx": WINDOWS},
         ),
     ]
 

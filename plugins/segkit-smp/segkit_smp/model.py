@@ -108,6 +108,9 @@ def build(task: Task, params: Any, *, name: str) -> Bridged:
         if not timms:
             network.encoder.set_in_channels(task.in_channels, pretrained=True)
     use_running_statistics_of_one(network)
+    if name == "dpt":
+        # The decoder takes maps from between the blocks: nothing reads what the transformer ends with.
+        network.encoder.model.prune_intermediate_layers(1, prune_norm=True, prune_head=True)
     return Bridged(network, SMALLEST_MAP.get(name, 2), HALVINGS.get(name, 0))
 
 
