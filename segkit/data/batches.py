@@ -18,6 +18,7 @@ from segkit.data.parts import Part, Parts
 from segkit.data.prefetch import prefetch
 from segkit.data.side_stream import one_ahead
 from segkit.data.store import Store
+from segkit.data.threads import threads_for
 from segkit.data.volume_store import VolumeStore
 from segkit.settings import Augment
 
@@ -154,7 +155,7 @@ class Batches:
         with self.clock("copy"):
             stored = raw.images.to(self.device, non_blocking=True)
             masks = raw.masks.to(self.device, non_blocking=True)
-        with self.clock("augmentation"):
+        with self.clock("augmentation"), threads_for(stored.numel()):
             images, masks = self._change(stored, masks, raw, epoch)
         return Batch(images, masks, raw.indices, total)
 
