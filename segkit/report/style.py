@@ -134,7 +134,7 @@ def new_plot(record: Titled, title: str, theme: Theme) -> tuple[Figure, Axes]:
 
 def set_title(figure: Figure, title: str) -> None:
     """Write a title from the figure's own left edge: beside long labels the plots leave too little room for it."""
-    figure.suptitle(title, x=0.02, ha="left", fontsize=11, weight="bold")
+    figure.suptitle(title, x=0.02, ha="left", fontsize=10.5, weight="bold")
 
 
 def new_figure(record: Titled, theme: Theme, size: tuple[float, float], legend: Sequence[Artist] = ()) -> Figure:
