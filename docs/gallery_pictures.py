@@ -5,8 +5,8 @@
     python docs/gallery_pictures.py --data amos            this dataset alone
 
 A dataset's picture is a case of its generated sample with its mask. Networks are trained on the generated photographs,
-a few minutes each on a quiet core, and show one case of the test split, the same for all; explainers explain that case for the
-first network. Every picture says on itself that it is of a generated sample.
+in minutes, and show one case of the test split, the same for all; explainers explain that case for the first network.
+Every picture says on itself that it is of a generated sample.
 """
 
 from __future__ import annotations
