@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ T = TypeVar("T")
 
 PATIENCE = timedelta(hours=1)
 """How long a rank waits for the others: one of them may be scoring large volumes."""
+LETTING_GO = 0.2
+"""Seconds between the last talk and the end of the group."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,9 @@ class Ranks:
         try:
             yield
         finally:
+            # The group's threads need the interpreter to let the last tensors go, and PyTorch 2.6 keeps it while it
+            # waits for them to end.
+            time.sleep(LETTING_GO)
             distributed.destroy_process_group()
 
     def _meeting(self) -> dict[str, Any]:
