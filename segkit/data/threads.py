@@ -8,7 +8,8 @@ from contextlib import contextmanager
 import torch
 
 VALUES_PER_THREAD = 2**19
-"""Waking a second thread for an operation on fewer values takes longer than the operation."""
+"""For fewer values a second thread gains nothing on a quiet machine. On a busy one it has to be waited for at every
+operation: a batch of four 128-pixel photographs then took 23 ms with two threads, 4 ms with one."""
 
 
 @contextmanager
