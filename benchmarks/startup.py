@@ -81,7 +81,9 @@ def write_plugin(folder: Path, number: int) -> None:
 def install(place: Path) -> Path:
     """Make the environment; returns the folder of its commands."""
     folders = sorted(path.parent for path in PROJECT.glob("plugins/*/pyproject.toml"))
-    for number in range(PLUGINS - len(folders)):
+    # segkit-nifti is a library of other plugins, and none itself.
+    own = sum("[project.entry-points.segkit]" in (folder / "pyproject.toml").read_text() for folder in folders)
+    for number in range(PLUGINS - own):
         folders.append(place / "plugins" / str(number))
         write_plugin(folders[-1], number)
     environment = place / "environment"
