@@ -13,7 +13,6 @@ from torch import nn
 
 from segkit.contracts import Outputs
 from segkit.data.batches import Batch, Batches
-from segkit.data.threads import threads_for
 from segkit.engine.allocation import kept_for_reuse
 from segkit.engine.average import WeightAverage
 from segkit.engine.clock import OFF, Clock
@@ -218,7 +217,7 @@ class Trainer:
             masks = batch.masks[start : start + part_size]
             with self.clock("forward"), autocast(self.device, self.precision):
                 outputs: torch.Tensor | Outputs = self.forward(batch.images[start : start + part_size])
-            with self.clock("loss"), threads_for(masks.numel()):
+            with self.clock("loss"):
                 values, parts = self.objective(outputs, masks)
             with self.clock("backward"):
                 self.scaler.scale(values.sum() / batch.samples).backward()
