@@ -57,9 +57,9 @@ def train(job: Job, stores: Stores) -> Trained:
     A resumed run goes on at its last saved step.
     """
     plan, config = job.plan, job.plan.config
-    preprocessing = make_preprocessing(plan, stores["train"])
     keeper = Keeper(job, {f"data of split {split}": store.fingerprint for split, store in stores.items()})
     with job.clock("preparing"):
+        preprocessing = make_preprocessing(plan, stores["train"])
         trainer = prepare(job, stores, preprocessing, keeper)
     with job.stop.finishing_steps():
         trainer.train()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,15 +12,19 @@ import numpy as np
 import torch
 
 from segkit.data.augment import augment, blank
+from segkit.data.changes import Changes, draw_changes, draw_fields
 from segkit.data.intensities import PER_CASE
 from segkit.data.normalize import Normalization, spread, to_float
 from segkit.data.parts import Part, Parts
-from segkit.data.prefetch import prefetch
+from segkit.data.prefetch import prefetch_and_finish
 from segkit.data.side_stream import one_ahead
 from segkit.data.store import Store
 from segkit.data.threads import threads_for
 from segkit.data.volume_store import VolumeStore
 from segkit.settings import Augment
+
+DRAWN_TOGETHER = 64
+"""Samples whose changes are drawn at once: most of a draw's time is that of calling numpy, however many there are."""
 
 
 @dataclass(frozen=True)
@@ -31,30 +35,36 @@ class Batch:
         images: float32 (N, C, *S), normalised, channels last in memory, on the device.
         masks: int64 (N, *S) on the device; 255 is ignored.
         indices: int64 (N,), each sample's place in the store, or among an epoch's parts of volumes.
-        total: samples of the step on all ranks; None where this one has them all.
+        samples: of the step, whichever rank has them.
     """
 
     images: torch.Tensor
     masks: torch.Tensor
     indices: np.ndarray
-    total: int | None = None
+    samples: int
 
-    @property
-    def samples(self) -> int:
-        """The samples of the step, whichever rank has them."""
-        return len(self.indices) if self.total is None else self.total
+
+@dataclass(frozen=True)
+class _Step:
+    """One step's samples: this rank's, how many all ranks have, and what becomes of this rank's."""
+
+    indices: np.ndarray
+    total: int
+    epoch: int
+    changes: Changes | None = None
 
 
 @dataclass(frozen=True)
 class _Gathered:
-    """A batch as stored, in memory of its own (pinned where it goes to CUDA)."""
+    """A step's samples as stored, in memory of their own (pinned where they go to CUDA)."""
 
     images: torch.Tensor
     masks: torch.Tensor
     scale: tuple[torch.Tensor, torch.Tensor]
-    indices: np.ndarray
+    step: _Step
     moments: tuple[torch.Tensor, torch.Tensor] | None = None
     inside: Sequence[tuple[slice, ...] | None] = ()
+    changes: Changes | None = None
 
 
 class Batches:
@@ -111,77 +121,96 @@ class Batches:
     def epoch(self, epoch: int, start: int = 0) -> Generator[Batch, None, None]:
         """Yield the batches of `epoch` from step `start` on; closing the iterator ends the threads."""
         order = self.order(epoch)
-        steps = [order[step * self.batch_size : (step + 1) * self.batch_size] for step in range(start, self.steps)]
+        rows = [order[step * self.batch_size : (step + 1) * self.batch_size] for step in range(start, self.steps)]
         rank, ranks = self.part
-        steps = steps if self.augment is not None else steps[rank::ranks]
-        own = [step[rank::ranks] for step in steps] if self.augment is not None else steps
-        with closing(prefetch(lambda part: self._gather(part, epoch), own, self.workers)) as gathered:
-            finished = (
-                self._nothing(len(step)) if raw is None else self._finish(raw, epoch, len(step))
-                for raw, step in zip(gathered, steps, strict=True)
-            )
-            yield from one_ahead(finished, self.device) if self.device.type == "cuda" else finished
+        if self.augment is None:
+            steps = [_Step(row, len(row), epoch) for row in rows[rank::ranks]]
+        else:
+            steps = [_Step(row[rank::ranks], len(row), epoch) for row in rows]
+        with closing(prefetch_and_finish(self._gather, self._finish, self._drawn(steps), self.workers)) as batches:
+            yield from one_ahead(batches, self.device) if self.device.type == "cuda" else batches
 
-    def _nothing(self, total: int) -> Batch:
-        empty = torch.empty(0, device=self.device)
-        return Batch(empty, empty.long(), np.empty(0, np.int64), total)
+    def _drawn(self, steps: Sequence[_Step]) -> Iterator[_Step]:
+        """Yield the steps with what becomes of their samples, drawn for many steps at once."""
+        if self.augment is None:
+            yield from steps
+            return
+        spacing = None if self.parts is None else self.parts.spacing
+        together = max(1, DRAWN_TOGETHER // self.batch_size)
+        for first in range(0, len(steps), together):
+            block = steps[first : first + together]
+            keys = [(self.seed, step.epoch, int(index)) for step in block for index in step.indices]
+            changes = draw_changes(keys, self.augment, self._shape(block[0]), spacing) if keys else None
+            end = 0
+            for step in block:
+                start, end = end, end + len(step.indices)
+                yield step if changes is None else replace(step, changes=changes.part(start, end))
 
-    def _gather(self, indices: np.ndarray, epoch: int) -> _Gathered | None:
-        if not len(indices):
-            return None
-        raw = self._gather_images(indices) if self.parts is None else self._gather_parts(self.parts, indices, epoch)
+    def _shape(self, step: _Step) -> tuple[int, ...]:
+        """Return (C, *S) of a sample, which all of them have."""
+        if self.parts is not None:
+            return self.parts.take(self.seed, step.epoch, int(step.indices[0])).image.shape
+        assert isinstance(self.store, Store)
+        return (self.store.channels, *self.store.size)
+
+    def _gather(self, step: _Step) -> _Gathered | _Step:
+        if not len(step.indices):
+            return step
+        raw = self._gather_images(step) if self.parts is None else self._gather_parts(self.parts, step)
+        if self.augment is not None and step.changes is not None:
+            raw = replace(raw, changes=draw_fields(step.changes, self.augment, raw.images.shape[1:]))
         if self.device.type != "cuda":
             return raw
-        return replace(raw, images=raw.images.pin_memory(), masks=raw.masks.pin_memory())
+        changes = None if raw.changes is None else raw.changes.each(torch.Tensor.pin_memory)
+        return replace(raw, images=raw.images.pin_memory(), masks=raw.masks.pin_memory(), changes=changes)
 
-    def _gather_images(self, indices: np.ndarray) -> _Gathered:
+    def _gather_images(self, step: _Step) -> _Gathered:
         assert isinstance(self.store, Store)
+        indices = step.indices
         slopes, intercepts = (torch.from_numpy(values.astype(np.float32)) for values in self.store.scale(indices))
         images = torch.from_numpy(self.store.images(indices))
-        return _Gathered(images, torch.from_numpy(self.store.masks(indices)), (slopes, intercepts), indices)
+        return _Gathered(images, torch.from_numpy(self.store.masks(indices)), (slopes, intercepts), step)
 
-    def _gather_parts(self, parts: Parts, indices: np.ndarray, epoch: int) -> _Gathered:
-        taken: list[Part] = [parts.take(self.seed, epoch, int(index)) for index in indices]
+    def _gather_parts(self, parts: Parts, step: _Step) -> _Gathered:
+        taken: list[Part] = [parts.take(self.seed, step.epoch, int(index)) for index in step.indices]
         images = torch.from_numpy(np.stack([part.image for part in taken]))
         masks = torch.from_numpy(np.stack([part.mask for part in taken]))
         store, kind = self.store, self.normalization.kind
         assert isinstance(store, VolumeStore)
         scale = _rows([store.scale(part.case) for part in taken])
         moments = _rows([store.moments(part.case, kind) for part in taken]) if kind in PER_CASE else None
-        return _Gathered(images, masks, scale, indices, moments, [part.inside for part in taken])
+        return _Gathered(images, masks, scale, step, moments, [part.inside for part in taken])
 
-    def _finish(self, raw: _Gathered, epoch: int, total: int) -> Batch:
+    def _finish(self, raw: _Gathered | _Step) -> Batch:
+        if isinstance(raw, _Step):
+            empty = torch.empty(0, device=self.device)
+            return Batch(empty, empty.long(), np.empty(0, np.int64), raw.total)
         # uint8 crosses to the device: a quarter of the bytes of float32.
         with self.clock("copy"):
-            stored = raw.images.to(self.device, non_blocking=True)
-            masks = raw.masks.to(self.device, non_blocking=True)
+            stored, masks = self._moved(raw.images), self._moved(raw.masks)
+            changes = None if raw.changes is None else raw.changes.each(self._moved)
         with self.clock("augmentation"), threads_for(stored.numel()):
-            images, masks = self._change(stored, masks, raw, epoch)
-        return Batch(images, masks, raw.indices, total)
+            images, masks = self._change(stored, masks, raw, changes)
+        return Batch(images, masks, raw.step.indices, raw.step.total)
+
+    def _moved(self, tensor: torch.Tensor) -> torch.Tensor:
+        return tensor.to(self.device, non_blocking=True)
 
     def _change(
-        self, stored: torch.Tensor, masks: torch.Tensor, raw: _Gathered, epoch: int
+        self, stored: torch.Tensor, masks: torch.Tensor, raw: _Gathered, changes: Changes | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         images = to_float(stored)
         natural = stored.dtype == torch.uint8
         if not natural:
-            slopes, intercepts = (spread(values.to(self.device), images) for values in raw.scale)
+            slopes, intercepts = (spread(self._moved(values), images) for values in raw.scale)
             images = images * slopes + intercepts
-        moments = None if raw.moments is None else (raw.moments[0].to(self.device), raw.moments[1].to(self.device))
-        if self.augment is None:
+        moments = None if raw.moments is None else (self._moved(raw.moments[0]), self._moved(raw.moments[1]))
+        if changes is None:
             images, masks = blank(self.normalization.apply(images, moments), raw.inside), masks.long()
         else:
-            keys = [(self.seed, epoch, int(index)) for index in raw.indices]
+            limits = (0.0, 1.0) if natural else None
             images, masks = augment(
-                images,
-                masks,
-                self.augment,
-                self.normalization,
-                keys,
-                limits=(0.0, 1.0) if natural else None,
-                moments=moments,
-                inside=raw.inside,
-                spacing=None if self.parts is None else self.parts.spacing,
+                images, masks, changes, self.normalization, limits=limits, moments=moments, inside=raw.inside
             )
         layout = torch.channels_last if images.ndim == 4 else torch.channels_last_3d
         return images.contiguous(memory_format=layout), masks

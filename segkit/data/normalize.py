@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,7 @@ class Normalization:
             centred = images - channel_means(images)
             return centred.div_(channel_means(centred.square()).sqrt().clamp_min(STD_FLOOR))
         numbers = (self.low, self.high, self.mean, self.std)
-        low, high, mean, std = (torch.tensor([row], dtype=images.dtype, device=images.device) for row in numbers)
+        low, high, mean, std = (on_device(row, images.dtype, images.device) for row in numbers)
         if self.low:
             images = torch.clamp(images, spread(low, images), spread(high, images))
         return (images - spread(mean, images)).div_(spread(std, images))
@@ -93,8 +94,16 @@ class Normalization:
 
 def spread(numbers: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
     """Return numbers (N or 1, C) in a shape that broadcasts over images (N, slices * C, *S)."""
-    repeated = numbers.repeat(1, images.shape[1] // numbers.shape[1])
+    slices = images.shape[1] // numbers.shape[1]
+    repeated = numbers.repeat(1, slices) if slices > 1 else numbers
     return repeated.view(*repeated.shape, *[1] * (images.ndim - 2))
+
+
+@lru_cache(64)
+def on_device(row: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """Return numbers as (1, C) on a device; kept, as they are the same for every batch and a copy makes a GPU wait."""
+    with torch.inference_mode(False):
+        return torch.tensor([row], dtype=dtype, device=device)
 
 
 def channel_means(images: torch.Tensor) -> torch.Tensor:

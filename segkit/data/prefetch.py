@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from typing import TypeVar
 
 Item = TypeVar("Item")
+Prepared = TypeVar("Prepared")
 Result = TypeVar("Result")
 
 
@@ -17,17 +19,31 @@ def prefetch(function: Callable[[Item], Result], items: Iterable[Item], workers:
     With 0 workers everything is done by the caller. What `function` raises is raised at its item's turn; the threads
     have ended when the iterator is exhausted, closed or has raised.
     """
+    return prefetch_and_finish(function, lambda result: result, items, workers)
+
+
+def prefetch_and_finish(
+    function: Callable[[Item], Prepared],
+    finish: Callable[[Prepared], Result],
+    items: Iterable[Item],
+    workers: int,
+) -> Generator[Result, None, None]:
+    """As `prefetch`, and pass each result through `finish`, in the caller's thread.
+
+    The next item is begun only then: many small operations in two threads wait for each other, as the interpreter runs
+    one thread at a time, and a caller that is about to do something large does not mind.
+    """
     if workers == 0:
-        yield from map(function, items)
+        yield from (finish(function(item)) for item in items)
         return
     pool = ThreadPoolExecutor(workers, thread_name_prefix="segkit-data")
-    pending: deque[Future[Result]] = deque()
+    pending: deque[Future[Prepared]] = deque()
+    coming = iter(items)
     try:
-        for item in items:
-            pending.append(pool.submit(function, item))
-            if len(pending) >= 2 * workers:
-                yield pending.popleft().result()
+        pending.extend(pool.submit(function, item) for item in islice(coming, 2 * workers))
         while pending:
-            yield pending.popleft().result()
+            finished = finish(pending.popleft().result())
+            pending.extend(pool.submit(function, item) for item in islice(coming, 1))
+            yield finished
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

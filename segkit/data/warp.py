@@ -1,54 +1,14 @@
-"""Moving image and mask together: rotation, scale, shift and a smooth deformation in one interpolation."""
+"""Where the pixels of a warped image come from: rotation, scale, shift, mirroring and a smooth deformation in one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-import torch
-from torch.nn import functional
 
-from segkit.contracts import IGNORE
-from segkit.data.draws import DEFORMATION, ROTATION, SCALE, SHIFT, TILT, WARP, Key, factor, generator, symmetric
+from segkit.data.draws import DEFORMATION, ROTATION, SCALE, SHIFT, TILT, Key, factor, generator, symmetric
 from segkit.settings import Augment
 
 INTERVALS = 4
 """The side of an image between the control points of a deformation, in intervals."""
-
-
-def warp(
-    images: torch.Tensor,
-    masks: torch.Tensor,
-    settings: Augment,
-    draws: np.ndarray,
-    keys: Sequence[Key],
-    spacing: tuple[float, ...] | None = None,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rotate, scale, shift and deform the samples whose turn it is, by one interpolation."""
-    chosen = np.flatnonzero(draws[:, WARP] < settings.warp)
-    asked = settings.rotation or settings.tilt or settings.scale or settings.shift or settings.elastic
-    if not len(chosen) or not asked:
-        return images, masks
-    shape = tuple(masks.shape[1:])
-    index = torch.from_numpy(chosen).to(images.device)
-    matrices = affine(draws[chosen], settings, shape, spacing)
-    grid = sampling_grid(matrices, shape, images.device)
-    if settings.elastic:
-        moves = [
-            bend(matrix, deformation(keys[sample], settings.elastic, shape))
-            for matrix, sample in zip(matrices, chosen.tolist(), strict=True)
-        ]
-        grid += torch.from_numpy(np.stack(moves)).to(images.device)
-    every = len(chosen) == len(masks)
-    taken = images if every else images[index]
-    warped = functional.grid_sample(taken, grid, "bilinear", "zeros", align_corners=False)
-    # Labels are moved up by one so that the zeros from outside are told from the background; exact in float32.
-    labels = (masks if every else masks[index]).to(torch.float32).add_(1).unsqueeze(1)
-    moved = functional.grid_sample(labels, grid, "nearest", "zeros", align_corners=False).squeeze(1).sub_(1)
-    moved = moved.masked_fill_(moved < 0, IGNORE).to(masks.dtype)
-    if every:
-        return warped, moved
-    return images.index_copy(0, index, warped), masks.index_copy(0, index, moved)
 
 
 def affine(
@@ -85,23 +45,24 @@ def rotation(angle: np.ndarray, dims: int, first: int, second: int) -> np.ndarra
     return matrix
 
 
-def sampling_grid(matrix: np.ndarray, shape: tuple[int, ...], device: torch.device) -> torch.Tensor:
-    """Return the source positions (n, *S, dims) as torch's grid_sample takes them (align_corners=False)."""
-    dims = len(shape)
-    factors = torch.from_numpy(matrix.astype(np.float32)).to(device)
-    offsets = []
-    for axis, length in enumerate(shape):
-        line = torch.arange(length, dtype=torch.float32, device=device) - (length - 1) / 2
-        offsets.append(line.view(*[-1 if other == axis else 1 for other in range(dims)]))
-    grid = torch.empty((len(matrix), *shape, dims), device=device)
-    # Products and sums one by one, no matrix product: its last bits could depend on the number of samples.
-    for axis, length in enumerate(shape):
-        row = (factors[:, axis] * (2 / length)).view(len(matrix), dims + 1, *[1] * dims)
-        partial = row[:, dims]
-        for other in range(dims - 1):
-            partial = partial + row[:, other] * offsets[other]
-        torch.add(partial, row[:, dims - 1] * offsets[-1], out=grid[..., dims - 1 - axis])
-    return grid
+def mirrored(matrices: np.ndarray, flips: np.ndarray, swapped: np.ndarray) -> np.ndarray:
+    """Return a warp's maps of images whose axes were flipped (n, dims) and then, of some (n,), the last two swapped."""
+    turned = matrices.copy()
+    turned[swapped, -2], turned[swapped, -1] = matrices[swapped, -1], matrices[swapped, -2]
+    turned[flips] *= -1
+    return turned
+
+
+def source_positions(matrices: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return (n, dims, sum of S), float32: what each place along each axis adds to where pixels are taken from.
+
+    Summed over the axes it is the grid of torch's grid_sample (align_corners=False), whose coordinates begin with the
+    last axis and run from -1 to 1.
+    """
+    lines = [matrices[:, :, axis, None] * (np.arange(length) - (length - 1) / 2) for axis, length in enumerate(shape)]
+    lines[0] += matrices[:, :, -1:]
+    scaled = np.concatenate(lines, axis=-1) * (2 / np.array(shape))[:, None]
+    return np.ascontiguousarray(scaled[:, ::-1], np.float32)
 
 
 def deformation(key: Key, elastic: float, shape: tuple[int, ...]) -> np.ndarray:
@@ -119,10 +80,10 @@ def deformation(key: Key, elastic: float, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def bend(matrix: np.ndarray, displacement: np.ndarray) -> np.ndarray:
-    """Return (*S, dims), float32: what a displacement before an affine map adds to `sampling_grid`."""
+    """Return (dims, *S), float32: what a displacement before an affine map adds to the sum of `source_positions`."""
     dims, *shape = displacement.shape
     source = np.tensordot(matrix[:, :dims], displacement, axes=1) * (2 / np.array(shape)).reshape(dims, *[1] * dims)
-    return np.ascontiguousarray(np.moveaxis(source[::-1], 0, -1), np.float32)
+    return np.ascontiguousarray(source[::-1], np.float32)
 
 
 def spline_weights(length: int) -> np.ndarray:

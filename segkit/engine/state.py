@@ -14,7 +14,7 @@ from segkit.engine.sealed import DamagedFileError, portable, read_sealed, write_
 from segkit.engine.train import Best, Trainer
 from segkit.errors import SegkitError
 
-FORMAT = 1
+FORMAT = 2
 NAME = "state.safetensors"
 KEY = "segkit-state"
 
@@ -75,9 +75,7 @@ def tensors(trainer: Trainer) -> Iterator[tuple[str, torch.Tensor]]:
     for position, parameter in enumerate(parameters(trainer)):
         for name, value in trainer.optimizer.state[parameter].items():
             yield f"optimizer.{position}.{name}", value
-    yield "total", trainer.total
-    for label, tensor in trainer.terms.items():
-        yield f"terms.{label}", tensor
+    yield "sums", trainer.sums
     yield "random.cpu", torch.get_rng_state()
     if trainer.device.type == "cuda":
         yield "random.cuda", torch.cuda.get_rng_state(trainer.device)
@@ -110,8 +108,7 @@ def load_state(folder: Path, trainer: Trainer, identity: Mapping[str, Any], *, f
     trainer.best = Best(header["best"]["epoch"], header["best"]["value"], group(found, "best."))
     restore_optimizer(trainer, found)
     trainer.scaler.load_state_dict(header["scaler"])
-    trainer.total = found["total"].to(trainer.device)
-    trainer.terms = {label: tensor.to(trainer.device) for label, tensor in group(found, "terms.").items()}
+    trainer.sums = found["sums"].to(trainer.device)
     trainer.step, trainer.epoch = header["step"], header["epoch"]
     trainer.steps_in_epoch, trainer.seconds = header["steps_in_epoch"], header["seconds"]
     trainer.history = header["history"]

@@ -54,7 +54,8 @@ class Trainer:
     Attributes:
         step: steps taken in all.
         epoch: the epoch under way, counted from 1; `steps_in_epoch` of it are taken.
-        total, terms, seconds: sums over the samples of the epoch so far.
+        sums: over the samples of the epoch so far, of the loss and then of each term.
+        seconds: in the steps of the epoch so far.
         history: one record per finished epoch.
     """
 
@@ -96,6 +97,7 @@ class Trainer:
         self.precision = training_precision(device, run.autocast)
         # Loss scaling exists for float16's narrow range; it does nothing in other precisions.
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.precision == "float16")
+        self.labels = [term.label for term in objective.terms]
         self.begin_epoch(1)
 
     def begin_epoch(self, epoch: int) -> None:
@@ -103,8 +105,7 @@ class Trainer:
         self.epoch = epoch
         self.steps_in_epoch = 0
         self.seconds = 0.0
-        self.total = torch.zeros((), device=self.device)
-        self.terms: dict[str, torch.Tensor] = {}
+        self.sums = torch.zeros(1 + len(self.labels), device=self.device)
 
     @property
     def finished(self) -> bool:
@@ -130,12 +131,10 @@ class Trainer:
         start = time.perf_counter()
         try:
             for batch in self.clock.over(batches, "waiting for data"):
-                value, parts = self.take_step(batch)
-                self.total += value
-                for label, part in parts.items():
-                    self.terms[label] = self.terms.get(label, torch.zeros((), device=self.device)) + part
+                sums = self.take_step(batch)
+                self.sums += sums
                 self.steps_in_epoch += 1
-                self.show_step(value, parts, batch.samples)
+                self.show_step(sums, batch.samples)
                 self.clock.step()
                 now = time.perf_counter()
                 self.seconds, start = self.seconds + now - start, now
@@ -149,7 +148,7 @@ class Trainer:
         """Validate and return the epoch's record."""
         self.align()
         samples = self.batches.samples
-        loss, terms = self.means(self.total, self.terms, samples)
+        loss, terms = self.means(self.sums, samples)
         record: Record = {
             "epoch": self.epoch,
             "step": self.step,
@@ -165,17 +164,15 @@ class Trainer:
             self.note_best(self.epoch, record["val"])
         return record
 
-    def show_step(self, value: torch.Tensor, parts: dict[str, torch.Tensor], samples: int) -> None:
+    def show_step(self, sums: torch.Tensor, samples: int) -> None:
         """Show a step's loss on the CPU, where looking at it does not make a device wait."""
-        looked_at = {"loss": self.means(value, parts, samples)[0]} if self.device.type == "cpu" else None
+        looked_at = {"loss": self.means(sums, samples)[0]} if self.device.type == "cpu" else None
         self.progress.advance(1, looked_at)
 
-    def means(
-        self, total: torch.Tensor, terms: dict[str, torch.Tensor], samples: int
-    ) -> tuple[float, dict[str, float]]:
+    def means(self, sums: torch.Tensor, samples: int) -> tuple[float, dict[str, float]]:
         """Turn sums over samples into means; raises SegkitError naming the terms where the loss is not finite."""
-        loss = float(total) / samples
-        means = {label: float(part) / samples for label, part in terms.items()}
+        loss, *values = (value / samples for value in sums.tolist())
+        means = dict(zip(self.labels, values, strict=True))
         if math.isfinite(loss):
             return loss, means
         bad = ", ".join(label for label, value in means.items() if not math.isfinite(value)) or "its sum"
@@ -183,15 +180,15 @@ class Trainer:
             f"the loss became {loss} at step {self.step} ({bad})", "lower --lr, or leave train.gradient_clip on"
         )
 
-    def take_step(self, batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """Take one optimizer step; return the sums over its samples of the objective and of each term."""
+    def take_step(self, batch: Batch) -> torch.Tensor:
+        """Take one optimizer step; return the sums over its samples of the objective and then of each term."""
         rate = learning_rate(self.settings, self.step, self.total_steps)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         with self.clock("optimizer"):
             self.optimizer.zero_grad(set_to_none=True)
         self.ranks.seed_step(self.run.seed, self.step)
-        total, terms = self.find_gradients(batch)
+        sums = self.find_gradients(batch)
         with self.clock("optimizer"):
             if self.settings.gradient_clip is not None:
                 self.scaler.unscale_(self.optimizer)
@@ -201,9 +198,9 @@ class Trainer:
             if self.average is not None:
                 self.average.update(self.model, self.step)
         self.step += 1
-        return total, terms
+        return sums
 
-    def find_gradients(self, batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    def find_gradients(self, batch: Batch) -> torch.Tensor:
         """Leave the gradient of the step's mean loss in the model; return the sums over its samples.
 
         Each rank adds up its own samples and divides by the number of all, so that the sum over the ranks is the mean
@@ -211,8 +208,7 @@ class Trainer:
         """
         own = len(batch.indices)
         part_size = max(1, math.ceil(own / self.settings.accumulate))
-        labels = [term.label for term in self.objective.terms]
-        sums = torch.zeros(1 + len(labels), device=self.device)
+        sums = torch.zeros_like(self.sums)
         for start in range(0, own, part_size):
             masks = batch.masks[start : start + part_size]
             with self.clock("forward"), autocast(self.device, self.precision):
@@ -221,11 +217,10 @@ class Trainer:
                 values, parts = self.objective(outputs, masks)
             with self.clock("backward"):
                 self.scaler.scale(values.sum() / batch.samples).backward()
-            sums += torch.stack([values.detach().sum(), *(parts[label].sum() for label in labels)]).float()
+            sums += torch.stack([values.detach(), *(parts[label] for label in self.labels)]).float().sum(1)
         with self.clock("other ranks"):
             self.ranks.add_gradients(self.model)
-            total, *terms = self.ranks.add(sums)
-        return total, dict(zip(labels, terms, strict=True))
+            return self.ranks.add(sums)
 
     def current_model(self) -> nn.Module:
         """The model that is validated and saved: the running average of the weights where there is one."""

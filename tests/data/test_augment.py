@@ -7,9 +7,10 @@ import pytest
 import torch
 from scipy import ndimage
 
-from segkit.data import augment as module
+from segkit.data import augment as applying
+from segkit.data import changes as module
 from segkit.data import draws as places
-from segkit.data.augment import augment
+from segkit.data.changes import draw_changes, draw_fields
 from segkit.data.draws import draw
 from segkit.data.normalize import Normalization
 from segkit.settings import Augment
@@ -26,6 +27,12 @@ def batch(count=8, channels=3, shape=(24, 24), labels=(0, 1, 2, 255)):
     images = torch.from_numpy(random.random((count, channels, *shape), dtype=np.float32))
     masks = torch.from_numpy(random.choice(np.array(labels, np.uint8), (count, *shape)))
     return images, masks, [(0, 3, index) for index in range(count)]
+
+
+def augment(images, masks, settings, normalization, keys, *, spacing=None, **options):
+    """Draw what becomes of the samples, and do it."""
+    changes = draw_fields(draw_changes(keys, settings, images.shape[1:], spacing), settings, images.shape[1:])
+    return applying.augment(images, masks, changes, normalization, **options)
 
 
 def fixed_draws(monkeypatch, **values: float):
@@ -136,6 +143,22 @@ def test_a_warp_is_scipys(shape, monkeypatch):
     # A position that falls between two pixels to the last bit may go to either.
     assert (done_masks[0].numpy() == labels).mean() > 0.99
     assert (labels == 255).any()
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (20, 37), (6, 15, 15)])
+def test_a_warped_sample_is_mirrored_first(shape, monkeypatch):
+    """One interpolation finds what flipping, then swapping the last two axes, then scipy's warp finds."""
+    fixed_draws(monkeypatch, FLIP=(0.0, 0.9, 0.0), TRANSPOSE=0.0, WARP=0.0, ROTATION=0.75, SHIFT=(0.9, 0.3, 0.6))
+    images, masks, keys = batch(count=1, channels=1, shape=shape, labels=(0, 1, 2))
+    settings = Augment(flip=0.5, transpose=0.5, warp=1, rotation=60, shift=0.2)
+    done_images, done_masks = augment(images, masks, settings, UNIT, keys)
+    shift = [0.2 * (2 * number - 1) for number in (0.9, 0.3, 0.6)][: len(shape)][::-1]
+    flips = (-1,) if len(shape) == 2 else (-1, -3)
+    image, mask = (np.flip(values[0].numpy(), flips) for values in (images[:, 0].double(), masks.long()))
+    if shape[-1] == shape[-2]:
+        image, mask = image.swapaxes(-1, -2), mask.swapaxes(-1, -2)
+    np.testing.assert_allclose(done_images[0, 0], scipy_warp(image, 30, 1, shift, 1, 0.0), atol=1e-4)
+    assert (done_masks[0].numpy() == scipy_warp(mask, 30, 1, shift, 0, 255)).mean() > 0.99
 
 
 def test_what_comes_from_outside_is_zero_and_ignored(monkeypatch):

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from segkit.data.prefetch import prefetch
+from segkit.data.prefetch import prefetch, prefetch_and_finish
 
 
 def data_threads() -> list[threading.Thread]:
@@ -52,7 +52,7 @@ def test_no_more_than_the_window_is_taken_ahead():
 
     iterator = prefetch(lambda number: number, source(), 3)
     next(iterator)
-    assert len(taken) == 6
+    assert taken == list(range(1 + 6))
     iterator.close()
 
 
@@ -63,3 +63,23 @@ def test_closing_ends_the_threads():
     assert data_threads()
     iterator.close()
     assert not data_threads()
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_results_are_finished_by_the_caller_before_the_next_is_begun(workers):
+    """Every result passes through the second function, in order and in this thread, before the window moves on."""
+    taken, during = [], []
+
+    def source():
+        for number in range(20):
+            taken.append(number)
+            yield number
+
+    def finish(number: int) -> str:
+        during.append((threading.current_thread(), len(taken)))
+        return str(number)
+
+    found = list(prefetch_and_finish(lambda number: number**2, finish, source(), workers))
+    assert found == [str(number**2) for number in range(20)]
+    assert {thread for thread, _ in during} == {threading.current_thread()}
+    assert [count for _, count in during] == [min(20, max(1, 2 * workers) + number) for number in range(20)]

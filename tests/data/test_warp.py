@@ -6,8 +6,12 @@ import torch
 from scipy import ndimage
 from scipy.interpolate import BSpline
 
+from segkit.data import changes as module
+from segkit.data.augment import augment
+from segkit.data.changes import draw_changes, draw_fields
 from segkit.data.draws import DEFORMATION, generator
-from segkit.data.warp import INTERVALS, bend, deformation, spline_weights, warp
+from segkit.data.normalize import Normalization
+from segkit.data.warp import INTERVALS, bend, deformation, spline_weights
 from segkit.settings import Augment
 
 KEY = (0, 1, 2)
@@ -48,7 +52,7 @@ def test_the_largest_deformation_folds_nowhere(shape):
 
 
 @pytest.mark.parametrize("shape", [(25, 31), (9, 16, 20)])
-def test_a_deformation_before_a_rotation_is_scipys(shape):
+def test_a_deformation_before_a_rotation_is_scipys(shape, monkeypatch):
     """Image and mask through scipy's map_coordinates: displaced, then turned and scaled about the centre."""
     random = np.random.default_rng(0)
     dims = len(shape)
@@ -57,7 +61,9 @@ def test_a_deformation_before_a_rotation_is_scipys(shape):
     draws = np.full((1, 17), 0.75)
     draws[:, [4, 7, 8, 9]] = 0, 0.5, 0.5, 0.5  # it is its turn, and no shift
     settings = Augment(warp=1, rotation=40, scale=0.5, elastic=0.4)
-    done_image, done_mask = warp(image, mask, settings, draws, [KEY])
+    monkeypatch.setattr(module, "draw", lambda keys, channels: draws)
+    changes = draw_fields(draw_changes([KEY], settings, (1, *shape)), settings, (1, *shape))
+    done_image, done_mask = augment(image, mask, changes, Normalization("unit"))
     angle, matrix = np.deg2rad(20), np.eye(dims)
     matrix[-2:, -2:] = [[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]
     matrix /= 1.5**0.5
@@ -76,6 +82,6 @@ def test_bending_moves_along_torchs_own_axes():
     displacement = np.zeros((2, 8, 10))
     displacement[0] = 1
     found = bend(np.eye(2, 3), displacement)
-    assert found.shape == (8, 10, 2)
-    np.testing.assert_allclose(found[..., 1], 2 / 8)
-    np.testing.assert_allclose(found[..., 0], 0)
+    assert found.shape == (2, 8, 10)
+    np.testing.assert_allclose(found[1], 2 / 8)
+    np.testing.assert_allclose(found[0], 0)
