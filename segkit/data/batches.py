@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -140,16 +141,17 @@ class Batches:
         for first in range(0, len(steps), together):
             block = steps[first : first + together]
             keys = [(self.seed, step.epoch, int(index)) for step in block for index in step.indices]
-            changes = draw_changes(keys, self.augment, self._shape(block[0]), spacing) if keys else None
+            changes = draw_changes(keys, self.augment, self._shape, spacing) if keys else None
             end = 0
             for step in block:
                 start, end = end, end + len(step.indices)
                 yield step if changes is None else replace(step, changes=changes.part(start, end))
 
-    def _shape(self, step: _Step) -> tuple[int, ...]:
-        """Return (C, *S) of a sample, which all of them have."""
+    @cached_property
+    def _shape(self) -> tuple[int, ...]:
+        """(C, *S) of every sample."""
         if self.parts is not None:
-            return self.parts.take(self.seed, step.epoch, int(step.indices[0])).image.shape
+            return self.parts.take(self.seed, 0, 0).image.shape
         assert isinstance(self.store, Store)
         return (self.store.channels, *self.store.size)
 
