@@ -99,11 +99,10 @@ def warp(images: torch.Tensor, masks: torch.Tensor, changes: Changes) -> tuple[t
     """Take every pixel of the warped samples from where it comes from, by one interpolation."""
     if not changes.warped.any():
         return images, masks
-    every = bool(changes.warped.all())
-    index = torch.from_numpy(np.flatnonzero(changes.warped)).to(images.device)
+    index = None if changes.warped.all() else torch.from_numpy(np.flatnonzero(changes.warped)).to(images.device)
 
     def chosen(values: torch.Tensor) -> torch.Tensor:
-        return values if every else values[index]
+        return values if index is None else values[index]
 
     grid = sampling_grid(chosen(changes.positions), tuple(masks.shape[1:]))
     if changes.bends is not None:
@@ -113,7 +112,7 @@ def warp(images: torch.Tensor, masks: torch.Tensor, changes: Changes) -> tuple[t
     # Labels are moved so that the zeros from outside become 255; exact in float32.
     labels = chosen(masks).to(torch.float32).sub_(IGNORE).unsqueeze(1)
     moved = functional.grid_sample(labels, grid, "nearest", "zeros", align_corners=False).squeeze(1).add_(IGNORE)
-    if every:
+    if index is None:
         return warped, moved.long()
     return images.index_copy(0, index, warped), masks.index_copy(0, index, moved.to(masks.dtype))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -38,12 +37,15 @@ def prefetch_and_finish(
         return
     pool = ThreadPoolExecutor(workers, thread_name_prefix="segkit-data")
     pending: deque[Future[Prepared]] = deque()
-    coming = iter(items)
     try:
-        pending.extend(pool.submit(function, item) for item in islice(coming, 2 * workers))
-        while pending:
+        for item in items:
+            if len(pending) < 2 * workers - 1:
+                pending.append(pool.submit(function, item))
+                continue
             finished = finish(pending.popleft().result())
-            pending.extend(pool.submit(function, item) for item in islice(coming, 1))
+            pending.append(pool.submit(function, item))
             yield finished
+        while pending:
+            yield finish(pending.popleft().result())
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

@@ -54,6 +54,7 @@ class Trainer:
     Attributes:
         step: steps taken in all.
         epoch: the epoch under way, counted from 1; `steps_in_epoch` of it are taken.
+        labels: of the objective's terms.
         sums: over the samples of the epoch so far, of the loss and then of each term.
         seconds: in the steps of the epoch so far.
         history: one record per finished epoch.
