@@ -59,7 +59,7 @@ class Clock:
             return
         start = time.perf_counter()
         self._inner.append(0.0)
-        # Named in the trace only while one is recorded: a name costs a tenth of a millisecond.
+        # Named for the trace only while one is recorded: a name takes time of its own.
         with torch.profiler.record_function(part) if self._recording else nullcontext():
             try:
                 yield
