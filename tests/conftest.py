@@ -19,12 +19,19 @@ from segkit.discovery import Plugin, Registry
 
 PROJECT = Path(__file__).resolve().parents[1]
 BUILD = """
-import os, sys
-from hatchling.build import build_wheel
+import os, sys, tarfile, tempfile
+from hatchling.build import build_sdist, build_wheel
 for folder in sys.argv[2:]:
-    os.chdir(folder)
-    build_wheel(sys.argv[1])
+    with tempfile.TemporaryDirectory() as empty:
+        os.chdir(folder)
+        name = os.path.join(empty, build_sdist(empty))
+        with tarfile.open(name) as archive:
+            archive.extractall(empty, filter="data")
+        os.chdir(name.removesuffix(".tar.gz"))
+        build_wheel(sys.argv[1])
+        os.chdir(sys.argv[1])
 """
+"""As `python -m build` does: the wheel comes from the source distribution, which has nothing beside it."""
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
 
 Install = Callable[[Iterable[Path]], Path]
@@ -39,7 +46,7 @@ def call(*command: str, environ: dict[str, str] | None = None, cwd: Path | None 
 
 @pytest.fixture(scope="session")
 def install_wheels(tmp_path_factory: pytest.TempPathFactory) -> Install:
-    """Build the packages in some folders as wheels and install them with pip, without what they depend on."""
+    """Build the packages in some folders as sdists, those as wheels, and install them without what they depend on."""
 
     def install(folders: Iterable[Path]) -> Path:
         place = tmp_path_factory.mktemp("wheels")

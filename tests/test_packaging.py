@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
 import sys
+import tarfile
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from hatchling.build import build_sdist
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -18,6 +22,8 @@ from segkit.discovery import Registry
 
 PROJECT = Path(__file__).resolve().parents[1]
 PLUGINS = sorted(path.parent for path in PROJECT.glob("plugins/*/pyproject.toml"))
+OWNERS = packages_distributions() | {"segkit": ["segkit-core"]}
+"""The distributions that bring a package, by its name; those installed editable, which none owns, have their own."""
 LIBRARIES = ("segkit-nifti",)
 """What several plugins build on: a distribution of its own that declares no component, and so has no entry point."""
 each_plugin = pytest.mark.parametrize("folder", PLUGINS, ids=lambda folder: folder.name)
@@ -27,6 +33,12 @@ NAMING_FIELDS = ("components.loss", "components.metrics", "components.explainers
 def project_of(folder: Path) -> dict:
     """The [project] table of a distribution."""
     return tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+
+
+def version_of(folder: Path) -> str:
+    """The version of a distribution, from the file that its project names."""
+    path = tomllib.loads((folder / "pyproject.toml").read_text())["tool"]["hatch"]["version"]["path"]
+    return re.search(r'^__version__ = "(.+)"$', (folder / path).read_text(), re.MULTILINE)[1]
 
 
 def requirements_of(folder: Path) -> dict[str, Requirement]:
@@ -55,7 +67,7 @@ def test_development_requirements_build_on_them():
 
 @each_plugin
 def test_plugin_project(folder):
-    """A built-in plugin is a whole distribution: named as its folder, licensed, described, with the core's version."""
+    """A built-in plugin is a whole distribution: named as its folder, licensed, described, with its own version."""
     project = project_of(folder)
     module = folder.name.replace("-", "_")
     settings = tomllib.loads((folder / "pyproject.toml").read_text())
@@ -63,7 +75,7 @@ def test_plugin_project(folder):
     entry_points = {} if folder.name in LIBRARIES else {folder.name.removeprefix("segkit-"): module}
     assert project.get("entry-points", {}).get("segkit", {}) == entry_points
     assert project["dynamic"] == ["version"]
-    assert (folder / settings["tool"]["hatch"]["version"]["path"]).resolve() == PROJECT / "segkit" / "__init__.py"
+    assert settings["tool"]["hatch"]["version"]["path"] == f"{module}/__init__.py"
     assert (folder / "LICENSE").read_bytes() == (PROJECT / "LICENSE").read_bytes()
     assert (folder / "README.md").read_text().startswith("#")
     assert (folder / module / "__init__.py").is_file()
@@ -75,6 +87,37 @@ def test_plugin_states_the_core_it_works_with(folder):
     required = requirements_of(folder)["segkit-core"]
     assert required.specifier.contains(segkit.__version__)
     assert {clause.operator for clause in required.specifier} == {">=", "<"}
+
+
+@each_plugin
+def test_plugin_states_its_siblings(folder):
+    """A built-in plugin that it builds on is required in a range that holds the one here and ends like the core's."""
+    required = requirements_of(folder)
+    core = required.pop("segkit-core").specifier
+    siblings = {name: one.specifier for name, one in required.items() if name.startswith("segkit-")}
+    assert all(specifier.contains(version_of(PROJECT / "plugins" / name)) for name, specifier in siblings.items())
+    assert {name: str(specifier) for name, specifier in siblings.items()} == dict.fromkeys(siblings, str(core))
+
+
+@each_plugin
+def test_plugin_requires_what_it_imports(folder):
+    """Every third party that its modules import is in its requirements, siblings included."""
+    module = folder.name.replace("-", "_")
+    imported = {name for path in (folder / module).rglob("*.py") for name in imports_of(path)}
+    imported -= {*sys.stdlib_module_names, module}
+    required = set(requirements_of(folder))
+    assert {name for name in imported if not set(map(canonicalize_name, OWNERS.get(name, [name]))) & required} == set()
+
+
+def imports_of(path: Path) -> set[str]:
+    """The packages that a file imports, wherever in it the import stands."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add((node.module or "").partition(".")[0])
+    return found
 
 
 def names_in(value: object) -> set[str]:
@@ -130,3 +173,32 @@ def test_wheels_are_complete(site):
 def test_wheels_hold_no_tests(site):
     """Tests stay out of the wheels."""
     assert not (site / "tests").exists()
+
+
+@pytest.mark.parametrize("folder", [PROJECT, *PLUGINS], ids=["segkit-core", *(folder.name for folder in PLUGINS)])
+def test_sdists_hold_their_package_and_nothing_else(folder, tmp_path, monkeypatch):
+    """A source distribution is the package, what it is built by, readme and licence; its version is the package's."""
+    monkeypatch.chdir(folder)
+    with tarfile.open(tmp_path / build_sdist(str(tmp_path))) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+        described = archive.extractfile(f"{archive.getnames()[0].partition('/')[0]}/PKG-INFO").read().decode()
+    package = "segkit" if folder == PROJECT else folder.name.replace("-", "_")
+    around = {name for name in names if not name.startswith(f"{package}/")} - {".gitignore"}
+    assert around == {"pyproject.toml", "README.md", "LICENSE", "PKG-INFO"}
+    assert f"{package}/__init__.py" in names
+    assert f"\nVersion: {version_of(folder)}\n" in described
+
+
+@pytest.mark.full
+def test_sdists_install(tmp_path, segkit_beside):
+    """Every source distribution, alone in a folder, is installed by pip; together they are the checkout's plugins."""
+    for folder in (PROJECT, *PLUGINS):
+        command = [sys.executable, "-m", "hatchling", "build", "--target", "sdist", "--directory", str(tmp_path)]
+        subprocess.run(command, cwd=folder, check=True)
+    options = ("--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--target", str(tmp_path / "site"))
+    archives = sorted(map(str, tmp_path.glob("*.tar.gz")))
+    assert len(archives) == len(PLUGINS) + 1
+    subprocess.run([sys.executable, "-m", "pip", "install", *options, *archives], check=True)
+    listed = json.loads(segkit_beside(tmp_path / "site", "plugins", "--json").stdout)["plugins"]
+    assert {plugin["distribution"] for plugin in listed} >= {folder.name for folder in PLUGINS} - set(LIBRARIES)
+    assert {plugin["status"] for plugin in listed} == {"ok"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+__version__ = "0.1.0"
+
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
