@@ -32,6 +32,21 @@ class UsageError(SegkitError):
     exit_code = 2
 
 
+class UnusableFileError(SegkitError):
+    """A file that cannot be used.
+
+    Args:
+        file: as the user knows it, such as relative to the data root.
+        reason: what is wrong with it, to be read after its name.
+        hint: the way out.
+    """
+
+    def __init__(self, file: str, reason: str, hint: str) -> None:
+        super().__init__(f"{file} {reason}", hint)
+        self.file = file
+        self.reason = reason
+
+
 def did_you_mean(word: str, known: Iterable[object]) -> str:
     """Return " (did you mean 'x'?)" for the known word nearest to `word`, or an empty string."""
     import difflib

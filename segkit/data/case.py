@@ -38,6 +38,8 @@ class Sample:
         spacing: mm per voxel along each axis of S; None for photographs.
         affine: 4x4 voxel-to-world matrix of the oriented volume; None for photographs.
         grid: S, where `image` is on another one; `mask` never is.
+        remarks: what people should know of how the files were read, each the end of a sentence about the case that
+            `segkit data info` tells with the number of cases: "is turned as its EXIF orientation says".
     """
 
     image: np.ndarray
@@ -45,6 +47,7 @@ class Sample:
     spacing: tuple[float, ...] | None = None
     affine: np.ndarray | None = None
     grid: tuple[int, ...] | None = None
+    remarks: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:

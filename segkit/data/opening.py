@@ -10,11 +10,12 @@ from typing import Any
 
 from segkit.data.case import Sample
 from segkit.data.check import problem_of
-from segkit.data.photographs import SUFFIXES, UnusableFileError, read_photograph
+from segkit.data.image_files import SUFFIXES
+from segkit.data.photographs import read_photograph
 from segkit.data.resample import resize_image
 from segkit.declarations import Task
 from segkit.discovery import Registry
-from segkit.errors import SegkitError
+from segkit.errors import SegkitError, UnusableFileError
 
 KINDS = {2: "photograph", 3: "volume"}
 """What an image is called, by its axes."""

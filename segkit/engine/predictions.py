@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,8 @@ from PIL import Image
 
 from segkit.data.case import Case, Sample
 from segkit.data.dataset import DatasetReader
-from segkit.errors import SegkitError
+from segkit.data.masks import packed, read_mask
+from segkit.errors import SegkitError, UnusableFileError
 from segkit.files import write_whole
 
 # Distinct for the colour-blind (Okabe and Ito 2008); label 0 is black.
@@ -75,6 +76,16 @@ def colours_of(count: int) -> tuple[int, ...]:
 
 
 def read_labels(path: Path) -> np.ndarray:
-    """Read a label map that `write_labels` wrote, (H, W) uint8."""
-    with Image.open(path) as image:
-        return np.asarray(image)
+    """Read a label map that `write_labels` wrote, (H, W) uint8.
+
+    Raises:
+        UnusableFileError: it cannot be read, or its palette is another one: whoever saved it anew may have changed what
+            its indices stand for.
+    """
+    mask = read_mask(path, path.name)
+    expected = packed(np.array(colours_of(len(mask.palette)), np.uint8).reshape(-1, 3))
+    used: Sequence[int] = [] if mask.indices is None else np.flatnonzero(np.bincount(mask.indices.ravel())).tolist()
+    if mask.indices is None or any(mask.palette[index] != expected[index] for index in used):
+        reason = "is no prediction as it was written: its palette is another one"
+        raise UnusableFileError(path.name, reason, "predict again")
+    return mask.indices

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from segkit.contracts import IGNORE
-from segkit.errors import SegkitError
+from segkit.data.masks import black_and_white, read_mask, turned_size
+from segkit.errors import SegkitError, UnusableFileError
 from segkit.model import Model
 
 
@@ -19,7 +19,7 @@ def read_reference(path: Path, model: Model, shape: tuple[int, ...]) -> np.ndarr
         SegkitError: the file cannot be read, is on another grid than the image, or holds other labels.
     """
     reader = model.opener.own if len(shape) == 3 else None
-    labels = read_png(path) if reader is None else np.asarray(reader.read_labels(path))
+    labels = photograph_values(path, shape) if reader is None else np.asarray(reader.read_labels(path))
     if labels.shape != shape:
         raise SegkitError(
             f"mask {path.name} is on a grid of {labels.shape}, the image on one of {shape}", "give the image's mask"
@@ -38,13 +38,20 @@ def read_reference(path: Path, model: Model, shape: tuple[int, ...]) -> np.ndarr
     return labels.astype(np.uint8)
 
 
-def read_png(path: Path) -> np.ndarray:
-    """Read the values of a grey or palette image."""
-    try:
-        with Image.open(path) as image:
-            values = np.asarray(image)
-    except FileNotFoundError:
-        raise SegkitError(f"mask {path.name}: no such file", "check the path") from None
-    except (OSError, UnidentifiedImageError) as error:
-        raise SegkitError(f"mask {path.name} cannot be read: {error}", "give a PNG") from None
-    return values if values.ndim == 2 else values[..., 0]
+def photograph_values(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """Read the values of a photograph's mask, as whichever of stored and turned upright has a shape.
+
+    Returns:
+        Grey values, a palette's indices where it has colours, 0 and 1 of a JPEG.
+
+    Raises:
+        UnusableFileError: it cannot be read, or has colours and no palette.
+    """
+    mask = read_mask(path, path.name)
+    if mask.turning is not None and turned_size(mask.shape, mask.turning) == shape:
+        mask = mask.turned(mask.turning)
+    if mask.lossy:
+        return black_and_white(mask, path.name).astype(np.uint8)
+    if mask.coloured and mask.indices is None:
+        raise UnusableFileError(path.name, "is a mask in colours", "give the labels as numbers: a grey or palette PNG")
+    return mask.values if not mask.coloured or mask.indices is None else mask.indices

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from segkit.data.photographs import UnusableFileError, read_photograph
+from segkit.data.photographs import read_photograph
+from segkit.errors import UnusableFileError
 
 GENERATOR = np.random.default_rng(0)
 PIXELS = GENERATOR.integers(0, 256, (6, 9, 3), dtype=np.uint8)
@@ -55,7 +56,7 @@ def save_pages(path: Path) -> None:
         (save_pages, r"^x\.tiff has 2 pages; save the one that is meant on its own"),
         (lambda path: Image.fromarray(PIXELS[..., 0].astype(np.uint16) * 257).save(path), "has 16-bit"),
         (lambda path: Image.fromarray(PIXELS[..., 0].astype(np.float32)).save(path), "floating-point pixels"),
-        (lambda path: path.write_bytes(b"%PDF-1.7"), "is not a JPEG, PNG or TIFF image"),
+        (lambda path: path.write_bytes(b"%PDF-1.7"), "is not a JPEG, PNG, TIFF, BMP or GIF image"),
         (lambda path: path.write_bytes(b""), r"is empty \(0 bytes\)"),
         (lambda path: None, "does not exist any more; bring it back"),
     ],

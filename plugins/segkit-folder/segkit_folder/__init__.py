@@ -18,6 +18,9 @@ class FolderParams:
     classes: str | None = segkit.param(
         None, "TOML file that names the classes; none: classes.toml in the folder, or what the masks hold."
     )
+    threshold: float | None = segkit.param(
+        None, "Grey value above which a pixel of any mask is of the one class; none: masks hold labels."
+    )
     splits: str | None = segkit.param(
         None, "CSV file with columns id and split, patient or both; none: splits.csv in the folder, where there is one."
     )

@@ -1,22 +1,51 @@
-"""Which value in a mask is which class: named by a small TOML file, or found in the masks."""
+"""Which value or colour in a mask is which class, and the labels that follow."""
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from segkit import IGNORE, SegkitError
-from segkit_nifti.problems import UnusableFileError
+from segkit import IGNORE, SegkitError, UsageError
+from segkit.data.masks import THRESHOLD_HINT, MaskImage, black_and_white, colour_text
+from segkit.errors import UnusableFileError
 
 FILE = "classes.toml"
-EXAMPLE = 'such as: classes = {lesion = 1, hair = 2}, or classes = ["lesion", "hair"], and ignore = 255'
-MOST = 254
-MOST_FOUND = 40
-"""More values than this are no labels: a photograph or a probability map."""
+EXAMPLE = 'such as: classes = {lesion = 1, hair = "#00ff00"}, or classes = ["lesion", "hair"], and ignore = 255'
+ENCODINGS = (1, 255, 65535)
+"""What stands for "marked" in masks of one class."""
+FEW = 3
+"""More values of no class than this are no classes that were forgotten."""
+TABLE = 1 << 16
+"""Values below this are looked up in a table, which takes a tenth of the time that sorting them does."""
+
+
+class PaletteBook:
+    """What the indices of palette masks stand for, so that one index never means two colours, nor the other way."""
+
+    def __init__(self) -> None:
+        self.colours: dict[int, tuple[int, str]] = {}
+        self.indices: dict[int, tuple[int, str]] = {}
+        self.lock = threading.Lock()
+
+    def check(self, mask: MaskImage, name: str) -> None:
+        """Note what a mask's indices stand for; raises UnusableFileError where another mask has it otherwise."""
+        assert mask.indices is not None
+        with self.lock:
+            for index in np.flatnonzero(np.bincount(mask.indices.ravel())).tolist():
+                colour = mask.palette[index]
+                known, other = self.colours.setdefault(index, (colour, name))
+                known_index, same = self.indices.setdefault(colour, (index, name))
+                if known != colour or known_index != index:
+                    what = f"index {index} {colour_text(colour)}"
+                    there = f"{known_index} {colour_text(colour)} in {same}"
+                    if known != colour:
+                        there = f"{index} {colour_text(known)} in {other}"
+                    raise UnusableFileError(
+                        name, f"has {what} in its palette, and {there}", f"name the colours in {FILE}, {EXAMPLE}"
+                    )
 
 
 @dataclass(frozen=True)
@@ -24,109 +53,172 @@ class Classes:
     """The classes, and the values that masks hold for them.
 
     Attributes:
-        values: by class name, in label order.
+        values: by class name, in label order; 0xRRGGBB where `colours`.
         ignore: the value of pixels that count for nothing.
         source: how they came to be known, in words.
+        colours: whether masks are read by colour.
+        background: the value or colour that is no class.
+        threshold: grey value above which any mask is of the one class.
+        found: whether nobody has named them; a mask of the one class may then be encoded otherwise than most.
+        remark: what people should know of how the masks differ.
     """
 
     values: Mapping[str, int]
     ignore: int | None
     source: str
+    colours: bool = False
+    background: int = 0
+    threshold: float | None = None
+    found: bool = False
+    remark: str = ""
+    palettes: PaletteBook = field(default_factory=PaletteBook, compare=False)
 
     @property
     def names(self) -> tuple[str, ...]:
         """In label order."""
         return tuple(self.values)
 
+    def labels_of(self, mask: MaskImage, name: str) -> np.ndarray:
+        """Turn a photograph's mask into labels, uint8; raises UnusableFileError where it cannot be meant."""
+        if self.threshold is not None:
+            return (mask.brightness() > self.threshold).astype(np.uint8)
+        if mask.lossy:
+            if len(self.values) > 1:
+                raise UnusableFileError(
+                    name,
+                    f"is a JPEG, which keeps black and white apart, not {len(self.values)} classes",
+                    "save it as PNG, from where it was drawn",
+                )
+            return black_and_white(mask, name).astype(np.uint8)
+        if self.colours:
+            return self.to_labels(mask.colours(), name)
+        if mask.coloured and mask.indices is None:
+            raise UnusableFileError(name, "is a mask in colours", f"name the colours in {FILE}, {EXAMPLE}")
+        if mask.indices is not None and (mask.coloured or self.unknown(mask.values)):
+            self.palettes.check(mask, name)
+            return self.to_labels(mask.indices, name)
+        return self.to_labels(mask.values, name)
+
+    def known(self) -> dict[int, int]:
+        """Return the label of every value that is known."""
+        labels = {self.background: 0, **{value: label for label, value in enumerate(self.values.values(), 1)}}
+        if self.ignore is not None:
+            labels[self.ignore] = IGNORE
+        return labels
+
+    def unknown(self, values: np.ndarray) -> list[int]:
+        """Return the values that are of no class; encodings of a found class that is alone are."""
+        present = set(unique(values))
+        unknown = sorted(present - self.known().keys())
+        return [] if len(unknown) == 1 and self.other_encoding(present) else unknown
+
+    def other_encoding(self, present: set[int]) -> bool:
+        """Whether a mask's values are those of one class as others encode it: 0 and 1 in place of 0 and 255."""
+        marked = present - {0}
+        return self.found and not self.colours and len(self.values) == 1 and len(marked) == 1 and marked <= {*ENCODINGS}
+
     def to_labels(self, values: np.ndarray, name: str) -> np.ndarray:
         """Turn a mask's values into labels, uint8; raises UnusableFileError where a value is of no class."""
-        found, places = np.unique(values, return_inverse=True)
-        known = {0: 0, **{value: label for label, value in enumerate(self.values.values(), 1)}}
-        if self.ignore is not None:
-            known[self.ignore] = IGNORE
-        unknown = [int(value) for value in found if int(value) not in known]
+        present = unique(values)
+        if self.threshold is not None or self.other_encoding(set(present)):
+            above: np.ndarray = (values > (self.threshold or 0)).astype(np.uint8)
+            return above
+        known = self.known()
+        unknown = [value for value in present if value not in known]
         if unknown:
-            listed = ", ".join(map(str, unknown[:5])) + (", ..." if len(unknown) > 5 else "")
+            raise self.no_class(unknown, name)
+        if present[-1] < TABLE and present[0] >= 0:
+            table = np.zeros(present[-1] + 1, np.uint8)
+            table[present] = [known[value] for value in present]
+            mapped: np.ndarray = table[values]
+            return mapped
+        labels: np.ndarray = np.array([known[value] for value in present], np.uint8)[np.searchsorted(present, values)]
+        return labels
+
+    def no_class(self, unknown: Sequence[int], name: str) -> UnusableFileError:
+        """Describe a mask that has values of no class."""
+        shown = [colour_text(value) if self.colours else str(value) for value in unknown[:5]]
+        listed = ", ".join(shown) + (", ..." if len(unknown) > 5 else "")
+        hint = f"name them in {FILE}, {EXAMPLE}, or mend the mask"
+        if len(self.values) == 1 and len(unknown) > FEW:
+            hint = f"{THRESHOLD_HINT}, if they are its rim (interpolated, compressed); else name them in {FILE}"
+        what = "colours" if self.colours else "values"
+        return UnusableFileError(name, f"has {what} of no class: {listed}", hint)
+
+    def marked(self, mask: MaskImage, name: str) -> np.ndarray:
+        """Return which pixels one class's own mask marks, bool (H, W).
+
+        Raises:
+            UnusableFileError: it holds more than black and one other value, and no threshold is set.
+        """
+        if self.threshold is not None:
+            above: np.ndarray = mask.brightness() > self.threshold
+            return above
+        if mask.lossy:
+            return black_and_white(mask, name)
+        others = [value for value in unique(mask.values) if value]
+        if len(others) > 1:
+            shown = ", ".join(colour_text(value) if mask.coloured else str(value) for value in others[:5])
             raise UnusableFileError(
-                name, f"has values of no class: {listed}", f"name them in {FILE}, {EXAMPLE}, or mend the mask"
+                name,
+                f"marks one class with {len(others)} values: {shown}{', ...' if len(others) > 5 else ''}",
+                f"{THRESHOLD_HINT}, or all above black with data.threshold=0; or save it as black and white",
             )
-        labels = np.array([known[int(value)] for value in found], np.uint8)
-        return labels[places].reshape(values.shape)
+        marked: np.ndarray = mask.values != 0
+        return marked
 
     def describe(self) -> str:
         """Names and values in words: "1 lesion (value 255)"."""
+        if self.threshold is not None:
+            return f"1 {self.names[0]} (above {self.threshold:g}, by data.threshold); {self.source}"
         told = [
-            f"{label} {name}" + (f" (value {value})" if value != label else "")
+            f"{label} {name}" + (f" ({self.text(value)})" if value != label or self.colours else "")
             for label, (name, value) in enumerate(self.values.items(), 1)
         ]
-        told += [f"value {self.ignore} is ignored"] if self.ignore is not None else []
+        told += [f"{self.text(self.ignore)} is ignored"] if self.ignore is not None else []
+        told += [f"{self.text(self.background)} is background"] if self.background else []
         return ", ".join(told) + f"; {self.source}"
 
-
-def read_classes(path: Path) -> Classes:
-    """Read a TOML file that names classes.
-
-    `classes` is a list, whose first name has value 1, or a table of values by name; `ignore` is a value.
-
-    Raises:
-        SegkitError: it cannot be read, or names no classes, or gives a value twice.
-    """
-    try:
-        content = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except OSError as error:
-        raise SegkitError(f"{path.name} cannot be read: {error.strerror}", "check the path") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SegkitError(f"{path.name} is no TOML: {error}", EXAMPLE) from None
-    unknown = sorted(set(content) - {"classes", "ignore"})
-    if unknown:
-        raise SegkitError(f"{path.name} has the unknown entry {unknown[0]!r}", EXAMPLE)
-    classes, ignore = content.get("classes"), content.get("ignore")
-    if isinstance(classes, list) and all(isinstance(name, str) for name in classes):
-        classes = {name: value for value, name in enumerate(classes, 1)} if len({*classes}) == len(classes) else None
-    if not isinstance(classes, dict) or not classes or not all(name.strip() for name in classes):
-        raise SegkitError(f"{path.name} names no classes, each once", EXAMPLE)
-    values = [*classes.values(), *([] if ignore is None else [ignore])]
-    if not all(isinstance(value, int) and not isinstance(value, bool) and value > 0 for value in values):
-        raise SegkitError(f"{path.name} gives a class a value that is no number from 1 on", EXAMPLE)
-    if len(set(values)) < len(values) or len(classes) > MOST:
-        raise SegkitError(f"{path.name} gives one value to two classes", EXAMPLE)
-    return Classes(dict(classes), ignore, f"from {path.name}")
+    def text(self, value: int) -> str:
+        """Name a value or colour."""
+        return f"colour {colour_text(value)}" if self.colours else f"value {value}"
 
 
-def found_classes(masks: Iterable[tuple[str, np.ndarray]]) -> Classes:
-    """Take every value that masks hold for a class; one alone, such as 255, is called foreground.
+def unique(values: np.ndarray) -> list[int]:
+    """Return the values that there are, sorted."""
+    if values.dtype == np.uint8:
+        return [int(value) for value in np.flatnonzero(np.bincount(values.ravel(), minlength=1))]
+    return [int(value) for value in np.unique(values)]
+
+
+def one_class(named: Classes | None, threshold: float) -> Classes:
+    """Take what is brighter than a threshold for the one class.
 
     Raises:
-        UnusableFileError: a mask holds so many values that they are no labels, or negative ones.
-        SegkitError: all masks are empty.
+        UsageError: a file names several.
     """
-    found: set[int] = set()
-    looked_at = 0
-    for name, values in masks:
-        looked_at += 1
-        found |= {int(value) for value in np.unique(values)}
-        if min(found) < 0 or len(found) > MOST_FOUND:
-            wrong = "negative values" if min(found) < 0 else f"{len(found)} different values (a photograph?)"
-            raise UnusableFileError(name, f"has {wrong}", f"name the classes in {FILE}, {EXAMPLE}")
-    labels = sorted(found - {0})
-    if not labels:
-        raise SegkitError(f"all {looked_at} masks are empty", f"check them, or name the classes in {FILE}, {EXAMPLE}")
-    source = f"found in {looked_at} masks (name them in {FILE})"
-    if len(labels) == 1:
-        return Classes({"foreground": labels[0]}, None, source)
-    return Classes({f"class-{value}": value for value in labels}, None, source)
+    if named is None:
+        return Classes({"foreground": 1}, None, "as asked", threshold=threshold)
+    if len(named.names) > 1:
+        raise UsageError(
+            f"data.threshold={threshold:g} tells one class apart, {FILE} names {len(named.names)}",
+            "name one class, or leave out data.threshold",
+        )
+    return replace(named, threshold=threshold)
 
 
-def folder_classes(folders: Sequence[str], named: Classes | None) -> Classes:
+def folder_classes(folders: Sequence[str], named: Classes | None, threshold: float | None = None) -> Classes:
     """Take folders of masks for classes, in the order of a TOML file where there is one.
 
     Raises:
         SegkitError: the file and the folders name different classes.
     """
     if named is None:
-        return Classes({name: label for label, name in enumerate(folders, 1)}, None, "one folder of masks per class")
+        values = {name: label for label, name in enumerate(folders, 1)}
+        return Classes(values, None, "one folder of masks per class", threshold=threshold)
     if set(named.names) != set(folders):
         odd = sorted(set(named.names) ^ set(folders))[0]
         where = "masks have a folder" if odd in folders else f"{FILE} names"
         raise SegkitError(f"{where} {odd!r}, and the other does not", f"name the folders of masks in {FILE}, each once")
-    return Classes({name: label for label, name in enumerate(named.names, 1)}, None, f"folders, order {named.source}")
+    values = {name: label for label, name in enumerate(named.names, 1)}
+    return Classes(values, None, f"folders, order {named.source}", threshold=threshold)

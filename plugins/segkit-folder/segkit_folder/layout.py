@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segkit import SegkitError
-from segkit.data.photographs import SUFFIXES as PHOTOGRAPHS
+from segkit.data.image_files import SUFFIXES as PHOTOGRAPHS
 from segkit_nifti.files import CONVERT_DICOM, stem_of
 
 IMAGES = ("images", "image", "imgs", "img", "inputs", "scans")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,18 +12,21 @@ import numpy as np
 from PIL import Image
 
 from segkit import Case, Sample, SegkitError, Task, UsageError
-from segkit.data import photographs
-from segkit.data.photographs import BROKEN_FILE, channels_first, decode, resized, upright
+from segkit.data.image_files import BROKEN_FILE, FORMATS, upright
+from segkit.data.masks import MaskImage, is_doubtful, laid_alike, read_mask
+from segkit.data.photographs import channels_first, decode, resized
 from segkit.engine.predictions import read_labels, write_labels
-from segkit_folder import FolderParams, classes, masks, splits
+from segkit.errors import UnusableFileError
+from segkit_folder import FolderParams, classes, splits
 from segkit_folder.classes import Classes
+from segkit_folder.classes_file import read_classes
+from segkit_folder.found import Look, found_classes, found_values, look
 from segkit_folder.layout import find_sources
 from segkit_folder.pairing import Found, Pair, kind, pair_up, shown
 from segkit_folder.recipe import RECIPE, recipe_of
 from segkit_nifti.files import open_nifti
 from segkit_nifti.grid import check_same_grid
 from segkit_nifti.patients import with_patients
-from segkit_nifti.problems import UnusableFileError
 from segkit_nifti.reader import VolumeReader
 from segkit_nifti.volumes import read_image, read_label
 
@@ -80,46 +83,53 @@ class FolderReader(VolumeReader):
         for name, path in pair.masks.items():
             values[name], label_grid = read_label(path, self._name(path))
             check_same_grid(grid, self._name(pair.image), label_grid, self._name(path))
-        mask = self._labels(pair, values, grid.shape)
+        mask = self._volume_labels(pair, values)
         return Sample(image=image, mask=mask, spacing=grid.spacing, affine=grid.affine)
 
     def _read_photograph(self, pair: Pair) -> Sample:
-        values = {name: masks.read_values(path, self._name(path)) for name, path in pair.masks.items()}
         image_name = self._name(pair.image)
+        found = [read_mask(path, self._name(path)) for path in pair.masks.values()]
         decoded = decode(self.root, image_name)
         method = upright(decoded.picture)
-        width, height = decoded.size
-        turned = (width, height) if method in photographs.SWAPPING else (height, width)
-        shape = next(iter(values.values())).shape
-        if shape != turned and shape == (height, width):
-            method = None  # the mask was drawn on the photograph as it is stored
-        pixels = channels_first(resized(decoded, method, None), self.task.in_channels)
-        grid = (pixels.shape[1], pixels.shape[2])
-        for name, path in pair.masks.items():
-            if values[name].shape != grid:
-                raise UnusableFileError(
-                    self._name(path),
-                    f"has {_times(values[name].shape)} pixels, its image {image_name} {_times(grid)} (height first)",
-                    "masks have the size of their images",
-                )
-        return Sample(image=pixels, mask=self._labels(pair, values, grid))
+        size = decoded.size[::-1]
+        laid = laid_alike(size, method, found)
+        if laid is None:
+            raise UnusableFileError(
+                self._name(next(iter(pair.masks.values()))),
+                f"has {_times(found[0].shape)} pixels, its image {image_name} {_times(size)} (height first)",
+                "masks have the size of their images",
+            )
+        pixels = channels_first(resized(decoded, laid[0], None), self.task.in_channels)
+        labels = self._photograph_labels(pair, dict(zip(pair.masks, laid[1], strict=True)))
+        remarks = turned_remarks(method, laid[0], any(is_doubtful(size, method, mask) for mask in found))
+        return Sample(image=pixels, mask=labels, remarks=remarks)
 
-    def _labels(self, pair: Pair, values: Mapping[str, np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
-        """Make one label map of a label image, or of a mask per class."""
+    def _photograph_labels(self, pair: Pair, found: Mapping[str, MaskImage]) -> np.ndarray:
+        if "" in found:
+            return self.classes.labels_of(found[""], self._name(pair.masks[""]))
+        marked = {name: self.classes.marked(mask, self._name(pair.masks[name])) for name, mask in found.items()}
+        return self._joined(pair, marked)
+
+    def _volume_labels(self, pair: Pair, values: Mapping[str, np.ndarray]) -> np.ndarray:
         if "" in values:
             return self.classes.to_labels(values[""], self._name(pair.masks[""]))
-        labels = np.zeros(shape, np.uint8)
-        for name, label in self.classes.values.items():
-            marked = masks.is_foreground(values[name]) if name in values else np.zeros(shape, bool)
-            twice = int(np.count_nonzero(marked & (labels > 0)))
-            if twice:
-                other = self.classes.names[int(labels[marked & (labels > 0)][0]) - 1]
+        return self._joined(pair, {name: marks != 0 for name, marks in values.items()})
+
+    def _joined(self, pair: Pair, marked: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Make one label map of what a mask per class marks; raises UnusableFileError where two mark one place."""
+        labels = np.zeros(next(iter(marked.values())).shape, np.uint8)
+        for label, name in enumerate(self.classes.names, 1):
+            if name not in marked:
+                continue
+            taken = labels[marked[name] & (labels > 0)]
+            if taken.size:
                 raise UnusableFileError(
                     self._name(pair.masks[name]),
-                    f"overlaps with class {other} in {twice:,} places: classes that overlap cannot be learnt",
+                    f"overlaps with class {self.classes.names[int(taken[0]) - 1]} in {taken.size:,} places: classes "
+                    "that overlap cannot be learnt",
                     "give every pixel to one class",
                 )
-            labels[marked] = label
+            labels[marked[name]] = label
         return labels
 
     @classmethod
@@ -138,25 +148,42 @@ class FolderReader(VolumeReader):
 
     def _find_classes(self, found: Found, params: FolderParams) -> Classes:
         path = Path(params.classes).expanduser() if params.classes else self.root / classes.FILE
-        named = classes.read_classes(path) if params.classes or path.is_file() else None
+        named = read_classes(path) if params.classes or path.is_file() else None
         if any(found.class_folders):
-            return classes.folder_classes(found.class_folders, named)
-        return named or classes.found_classes(self._some_masks(found.pairs))
+            return classes.folder_classes(found.class_folders, named, params.threshold)
+        if params.threshold is not None:
+            return classes.one_class(named, params.threshold)
+        if named is not None:
+            return named
+        problems: list[UnusableFileError] = []
+        try:
+            if self.volumes:
+                return found_values(self._looked_at(found.pairs, volume_values, problems))
+            return found_classes([look for _, look in self._looked_at(found.pairs, look_at, problems)])
+        except UnusableFileError:
+            raise
+        except SegkitError as error:
+            # What is wrong with a mask is never replaced by what seems to follow for all of them (issue 18).
+            raise problems[0] if problems else error from None
 
-    def _some_masks(self, pairs: list[Pair]) -> Iterator[tuple[str, np.ndarray]]:
+    def _looked_at(
+        self, pairs: list[Pair], look: Callable[[Path, str], Any], problems: list[UnusableFileError]
+    ) -> Iterator[tuple[str, Any]]:
+        """Yield some masks' names and what a look at each gives; what cannot be used is added to the problems."""
         for pair in islice(pairs, 0, None, -(-len(pairs) // LOOKED_AT) or 1):
             path = pair.masks[""]
-            name = self._name(path)
             try:
-                yield name, read_label(path, name)[0] if self.volumes else masks.read_values(path, name)
-            except UnusableFileError:
-                continue  # told where the case is read, and by verify
+                yield self._name(path), look(path, self._name(path))
+            except UnusableFileError as problem:
+                problems.append(problem)  # told where the case is read, and by verify
 
     def _note_files(self, found: Found, images: list[Path]) -> None:
         folders = ", ".join(shown(path, self.root) for path in images)
         self.notes.append(("images", f"{len(found.pairs)} {kind(found.volumes)} in {folders}"))
         self.notes.append(("channels", str(self.task.in_channels)))
         self.notes.append(("classes", self.classes.describe()))
+        if self.classes.remark:
+            self.notes.append(("masks", self.classes.remark))
         if found.endings:
             self.notes.append(("names", f"matched without {', '.join(sorted(found.endings))}"))
 
@@ -189,11 +216,31 @@ class FolderReader(VolumeReader):
         return listed
 
 
+def look_at(path: Path, name: str) -> Look:
+    """Look at a photograph's mask."""
+    return look(name, read_mask(path, name))
+
+
+def volume_values(path: Path, name: str) -> np.ndarray:
+    """Read a volume's label map."""
+    return read_label(path, name)[0]
+
+
+def turned_remarks(wanted: object, done: object, doubtful: bool) -> tuple[str, ...]:
+    """Say how a photograph with an EXIF orientation, or its mask with one, was read."""
+    if doubtful:
+        return ("has an EXIF orientation that its mask lacks, or the other way, and nothing says how the mask lies",)
+    if wanted is None:
+        return ()
+    said = "is turned as its EXIF orientation says"
+    return (said if done else "is not turned as its EXIF orientation says: its mask fits it as it is stored",)
+
+
 def photograph_channels(pairs: list[Pair]) -> int:
     """Return 1 where all photographs that are looked at are grey, else 3; no pixels are read."""
     for pair in islice(pairs, 0, None, -(-len(pairs) // LOOKED_AT) or 1):
         try:
-            with Image.open(pair.image, formats=photographs.FORMATS) as opened:
+            with Image.open(pair.image, formats=FORMATS) as opened:
                 if opened.mode not in ("1", "L", "LA"):
                     return 3
         except BROKEN_FILE:

@@ -149,7 +149,7 @@ def test_overlapping_classes(photograph, whole):
 def test_masks_that_are_none(pairs, whole):
     """Colours, photographs, empty files and masks that are all empty are told."""
     pairs("a", mask=np.random.default_rng(0).integers(0, 256, (6, 9), dtype=np.uint8))
-    with pytest.raises(SegkitError, match=r"masks/a\.png has .* different values \(a photograph\?\)"):
+    with pytest.raises(SegkitError, match=r"masks/a\.png has .* different values \(a photograph"):
         whole()
     pairs("a", mask=np.zeros((6, 9), np.uint8))
     with pytest.raises(SegkitError, match="all 1 masks are empty"):

@@ -9,16 +9,11 @@ import numpy as np
 from PIL import Image
 
 from segkit.data import photographs
-from segkit.data.photographs import (
-    DETAIL,
-    SWAPPING,
-    Decoded,
-    UnusableFileError,
-    channels_first,
-    resized,
-    size_text,
-    upright,
-)
+from segkit.data.image_files import SWAPPING, size_text, upright
+from segkit.data.masks import MaskImage, laid_alike
+from segkit.data.masks import read_mask as read_mask_file
+from segkit.data.photographs import DETAIL, Decoded, channels_first, resized
+from segkit.errors import UnusableFileError
 
 THRESHOLD = 128
 """A mask's pixel above this is lesion, as the official scorer of 2018 Task 1 has it."""
@@ -42,8 +37,8 @@ def read_pair(root: Path, image_file: str, mask_file: str) -> tuple[np.ndarray, 
     """
     mask = read_mask(root, mask_file)
     photograph = decode(root, image_file)
-    method = turning(photograph, mask, image_file, mask_file)
-    return channels_first(resized(photograph, method, None)), binary(mask)
+    method, values = laid(photograph, mask, image_file, mask_file)
+    return channels_first(resized(photograph, method, None)), binary(values)
 
 
 def read_pair_resized(
@@ -67,16 +62,18 @@ def read_pair_resized(
     """
     mask = read_mask(root, mask_file)
     photograph = decode(root, image_file, at_least=math.ceil(max(size) * DETAIL))
-    method = turning(photograph, mask, image_file, mask_file)
-    return channels_first(resized(photograph, method, size)), binary(mask)
+    method, values = laid(photograph, mask, image_file, mask_file)
+    return channels_first(resized(photograph, method, size)), binary(values)
 
 
-def read_mask(root: Path, file: str) -> np.ndarray:
-    """Read a mask as 8-bit greyscale (H, W); raises UnusableFileError where it is not black and white."""
-    mask = decode(root, file).picture
-    if mask.mode != "L":
-        mask = mask.convert("L")
-    values = np.asarray(mask)
+def read_mask(root: Path, file: str) -> MaskImage:
+    """Read a mask, grey; raises UnusableFileError where it is not black and white."""
+    mask = read_mask_file(root / file, file, FORMATS)
+    values = mask.values
+    if mask.coloured:
+        raise UnusableFileError(file, "is a mask in colours", "save it as black and white: 0 for skin, 255 for lesion")
+    if values.dtype != np.uint8:
+        raise UnusableFileError(file, "has 16-bit or floating-point pixels", "save it with 8 bits per channel")
     highest = int(values.max())
     if 0 < highest <= THRESHOLD:
         raise UnusableFileError(
@@ -92,7 +89,7 @@ def read_mask(root: Path, file: str) -> np.ndarray:
             f"is not a black and white mask: {grey:.0%} of its pixels are grey",
             "check that it is a mask and not a photograph or a probability map",
         )
-    return values
+    return mask
 
 
 def decode(root: Path, file: str, at_least: int | None = None) -> Decoded:
@@ -104,22 +101,22 @@ def decode(root: Path, file: str, at_least: int | None = None) -> Decoded:
     return photographs.decode(root, file, at_least, FORMATS)
 
 
-def turning(photograph: Decoded, mask: np.ndarray, image_file: str, mask_file: str) -> Image.Transpose | None:
-    """Return what turns a photograph so that it lies as its mask: what its EXIF orientation says, or nothing.
+def laid(
+    photograph: Decoded, mask: MaskImage, image_file: str, mask_file: str
+) -> tuple[Image.Transpose | None, np.ndarray]:
+    """Return what turns a photograph so that it lies as its mask, and the mask's grey values, turned alike.
 
     Raises:
         UnusableFileError: the sizes differ either way.
     """
     method = upright(photograph.picture)
+    found = laid_alike(photograph.size[::-1], method, [mask])
+    if found is not None:
+        return found[0], found[1][0].values
     turned = photograph.size[::-1] if method in SWAPPING else photograph.size
-    size = mask.shape[::-1]
-    if turned == size:
-        return method
-    if photograph.size == size:
-        return None
     raise UnusableFileError(
         image_file,
-        f"is {size_text(turned)} but its mask {Path(mask_file).name} is {size_text(size)}",
+        f"is {size_text(turned)} but its mask {Path(mask_file).name} is {size_text(mask.shape[::-1])}",
         "replace the one that was resized or turned by the original",
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from segkit import Case, Problem, Sample, Task
-from segkit.data.photographs import UnusableFileError
+from segkit.errors import UnusableFileError
 from segkit_isic import IsicParams, layout
 from segkit_isic.images import read_pair, read_pair_resized
 from segkit_isic.listing import list_cases, problems_of, raise_faults

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segkit.data.photographs import UnusableFileError
+from segkit.errors import UnusableFileError
 from segkit_isic.images import read_pair
 
 

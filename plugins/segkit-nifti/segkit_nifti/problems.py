@@ -5,21 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from segkit import Problem, SegkitError
-
-
-class UnusableFileError(SegkitError):
-    """A file that cannot be used.
-
-    Args:
-        file: as it is shown, usually relative to the data root.
-        reason: what is wrong with it, to be read after its name.
-        hint: the way out.
-    """
-
-    def __init__(self, file: str, reason: str, hint: str) -> None:
-        super().__init__(f"{file} {reason}", hint)
-        self.file = file
-        self.reason = reason
+from segkit.errors import UnusableFileError as UnusableFileError  # what people catch from here
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,151 @@
+"""Open an image file whose form is one that is read, or say in a sentence why not."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from segkit.errors import UnusableFileError
+
+FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "GIF")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".gif")
+ORIENTATION_TAG = 0x0112
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What turns an image upright, by EXIF orientation."""
+SWAPPING = (
+    Image.Transpose.TRANSPOSE,
+    Image.Transpose.ROTATE_270,
+    Image.Transpose.TRANSVERSE,
+    Image.Transpose.ROTATE_90,
+)
+"""Those that make a width of a height."""
+ALPHA_MODES = ("LA", "PA", "RGBA", "La", "RGBa")
+BROKEN_FILE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
+"""What Pillow raises on damaged files."""
+FLATTEN = "save it without an alpha channel"
+
+
+@contextmanager
+def opened_image(path: Path, file: str, formats: tuple[str, ...] = FORMATS) -> Iterator[Image.Image]:
+    """Open an image of one page, not decoded yet; what Pillow raises meanwhile is told in a sentence.
+
+    Args:
+        file: how messages call it.
+        formats: those that are read, by Pillow's names.
+
+    Raises:
+        UnusableFileError: it cannot be read, has too many pixels, several pages or 16 bits per channel of a colour.
+    """
+    try:
+        with Image.open(path, formats=formats) as opened:
+            check_size(opened, file)
+            check_pages(opened, file)
+            check_depth(opened, file)
+            yield opened
+    except Image.DecompressionBombError:
+        raise too_many_pixels(file, "more than twice as many") from None
+    except UnidentifiedImageError:
+        raise unidentified(path, file, formats) from None
+    except FileNotFoundError:
+        reason = "is a link to a file that does not exist" if path.is_symlink() else "does not exist any more"
+        raise UnusableFileError(file, reason, "bring it back, or leave it out") from None
+    except PermissionError:
+        raise UnusableFileError(file, "may not be read", "check its permissions") from None
+    except BROKEN_FILE as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UnusableFileError(file, f"is damaged or cut short ({reason})", "fetch it again") from error
+
+
+def check_size(opened: Image.Image, file: str) -> None:
+    """Raise UnusableFileError where a file has more pixels than Pillow takes for honest."""
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit is not None and opened.width * opened.height > limit:
+        raise too_many_pixels(file, size_text(opened.size))
+
+
+def check_pages(opened: Image.Image, file: str) -> None:
+    """Raise UnusableFileError where a TIFF has several pages or a GIF or PNG several frames.
+
+    What follows the first picture of a JPEG (MPO) is a preview or the other eye, as telephones write it.
+    """
+    pages = 1 if opened.format in ("JPEG", "MPO") else getattr(opened, "n_frames", 1)
+    if pages > 1:
+        word = "pages" if opened.format == "TIFF" else "frames"
+        raise UnusableFileError(file, f"has {pages} {word}", "save the one that is meant on its own")
+
+
+def check_depth(opened: Image.Image, file: str) -> None:
+    """Raise UnusableFileError where Pillow would cut 16 bits per channel down to 8 without a word."""
+    if opened.mode.startswith(("I", "F")) or opened.format == "BMP":  # a BMP of 16 bits has five or six per channel
+        return
+    if any("16" in raw_mode(tile) for tile in getattr(opened, "tile", ())):
+        raise UnusableFileError(
+            file,
+            "has 16 bits per channel, of which only 8 would be read",
+            "save it with 8 bits per channel, the range that it uses stretched over them",
+        )
+
+
+def raw_mode(tile: tuple[object, ...]) -> str:
+    """Return what Pillow calls the form of a tile's pixels as they are stored, such as "RGB;16B"."""
+    told = tile[3]
+    return str(told[0] if isinstance(told, tuple) and told else told)
+
+
+def is_lossy(opened: Image.Image) -> bool:
+    """Whether a file's compression changes values, of which TIFF has some too."""
+    compression = str(opened.info.get("compression", ""))
+    return opened.format in ("JPEG", "MPO") or compression in ("jpeg", "tiff_jpeg", "webp", "jpeg2000")
+
+
+def hides(image: Image.Image) -> bool:
+    """Whether a decoded image has pixels that are not wholly opaque."""
+    if image.mode in ALPHA_MODES or ("transparency" in image.info and not image.mode.startswith("I")):
+        return bool(image.convert("RGBA").getchannel("A").histogram()[255] < image.width * image.height)
+    return "transparency" in image.info and bool((np.asarray(image) == image.info["transparency"]).any())
+
+
+def upright(image: Image.Image) -> Image.Transpose | None:
+    """Return what turns an image as its EXIF orientation says; None for a TIFF, which Pillow turns as it loads it."""
+    try:
+        orientation = image.getexif().get(ORIENTATION_TAG, 1)
+    except BROKEN_FILE:
+        # Only what the camera wrote beside the pixels is damaged.
+        return None
+    return UPRIGHT.get(orientation)
+
+
+def too_many_pixels(file: str, found: str) -> UnusableFileError:
+    """Describe a file that would fill the memory when decoded."""
+    limit = f"{Image.MAX_IMAGE_PIXELS:,}"
+    return UnusableFileError(
+        file, f"has too many pixels: {found}, at most {limit} are read", "check the file, or save it smaller"
+    )
+
+
+def unidentified(path: Path, file: str, formats: tuple[str, ...]) -> UnusableFileError:
+    """Describe a file that is of none of the formats."""
+    if path.stat().st_size == 0:
+        return UnusableFileError(file, "is empty (0 bytes)", "fetch it again")
+    known = " or ".join([", ".join(formats[:-1]), formats[-1]] if len(formats) > 1 else formats)
+    return UnusableFileError(file, f"is not a {known} image, whatever its name says", "fetch it again or convert it")
+
+
+def size_text(size: tuple[int, int]) -> str:
+    """Width and height as people write them."""
+    width, height = size
+    return f"{width}x{height}"
