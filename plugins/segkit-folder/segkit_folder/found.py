@@ -138,7 +138,7 @@ def by_value(looks: Sequence[Look], source: str) -> Classes:
 def several_encodings(looks: Sequence[Look], source: str) -> Classes:
     """Take masks that are each 0 and one value, such as 1 or 255, for masks of one class, and tell the rarer ones."""
     times = Counter(next(iter(found.keys - {0})) for found in looks if found.keys - {0})
-    most = times.most_common(1)[0][0]
+    most = max(times, key=lambda value: (times[value], value))
     odd = [found.name for found in looks if found.keys - {0, most}]
     values = " and ".join(str(value) for value in sorted(times))
     more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
