@@ -25,7 +25,7 @@ SETTINGS = ("data.cases=24", "arch.width=16")
 # phase -> the function that is counted, and from which to which call a kill falls into the phase
 PHASES = {
     "store build": ("segkit_toy:Squares.read", 1, 27),
-    "training step": ("segkit.engine.train:Trainer.take_step", 1, 18),
+    "training step": ("segkit.engine.trainer:Trainer.take_step", 1, 18),
     "checkpoint writer": ("segkit.engine.sealed:save", 1, 5),
     "write to rename": ("segkit.files:Path.replace", 3, 8),
     "evaluation": ("segkit.engine.predictions:write_labels", 1, 3),

@@ -27,7 +27,7 @@ from segkit.engine.allocation import kept_for_reuse
 from segkit.engine.infer import Predictor
 from segkit.engine.objective import Objective, WeightedLoss
 from segkit.engine.progress import Progress
-from segkit.engine.train import Trainer
+from segkit.engine.trainer import Trainer
 from segkit.settings import Augment, Run, Train
 
 ROOT = Path(__file__).resolve().parents[2] / "shared" / "data" / "isic2017-small"

@@ -21,22 +21,22 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from segkit.jobs.explain.finished import open_data
 from torch import nn
 
 import segkit
 from segkit.discovery import Registry
 from segkit.engine.progress import Progress
+from segkit.explain.called import called_layers
 from segkit.explain.case import BuiltExplainer, build_explainer
 from segkit.explain.evidence import EvidenceSettings, agreement
 from segkit.explain.gradient_tap import tap
 from segkit.explain.images import Wish, explain_image
-from segkit.explain.layers import called_layers
 from segkit.explain.targets import BoundTarget, Target
-from segkit.explaining.finished import open_data
-from segkit.explaining.work import case_subject
-from segkit.finished import case_means
+from segkit.jobs.explain.subject import case_subject
+from segkit.jobs.report import case_means
 from segkit.model import Model, load_model
-from segkit.report.record import read_record
+from segkit.rundir.read import read_record
 
 MASK, EDGES, CONSTANT = "the mask itself", "edges of the image", "constant"
 HEADS = ("AUROC reference", "AUROC prediction", "pointing", "deletion", "insertion", "random decoder", "all random")

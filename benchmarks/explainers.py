@@ -33,7 +33,7 @@ from torch import nn
 from segkit import Task
 from segkit.discovery import Registry
 from segkit.explain.case import bind, build_explainer, raw_maps
-from segkit.explain.gradient_tap import forward
+from segkit.explain.one_pass import forward
 from segkit.explain.targets import Target
 
 CLASSES = 6

@@ -90,12 +90,12 @@ def measure(count: int) -> dict[str, float]:
     from segkit.data.normalize import Normalization
     from segkit.data.store import open_store
     from segkit.discovery import Registry
-    from segkit.engine.evaluate import evaluate
     from segkit.engine.infer import Predictor
     from segkit.engine.measure import ChosenMetric
     from segkit.engine.objective import Objective, WeightedLoss
     from segkit.engine.progress import Progress
-    from segkit.engine.train import Trainer
+    from segkit.engine.scoring import evaluate
+    from segkit.engine.trainer import Trainer
     from segkit.settings import Augment, Run, Train
 
     registry, device, result = Registry.discover(), torch.device("cpu"), {"cases": float(count)}

@@ -25,7 +25,7 @@ from torch import nn
 import segkit
 from segkit.data.case import Sample
 from segkit.discovery import Registry
-from segkit.finished import open_scored_data
+from segkit.jobs.report import open_scored_data
 from segkit.statistics import summarize
 
 LEAST = 1e-6

@@ -26,7 +26,7 @@ from pathlib import Path
 from startup import machine
 
 from segkit.discovery import Registry
-from segkit.finished import pictures_again
+from segkit.jobs.report import pictures_again
 from segkit.report import write_report
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

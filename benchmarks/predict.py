@@ -37,8 +37,8 @@ from segkit.discovery import Registry
 from segkit.engine.device import default_workers
 from segkit.engine.progress import Progress
 from segkit.engine.sealed import read_sealed, write_sealed
+from segkit.jobs.predict import Options, find_inputs, predict_files
 from segkit.model import Model, checkpoint_of, load_model
-from segkit.predicting import Options, find_inputs, predict_files
 
 PROJECT = Path(__file__).resolve().parents[1]
 DATA = PROJECT.parent / "shared" / "data"

@@ -27,9 +27,9 @@ from segkit.discovery import Registry
 from segkit.engine.predictions import read_prediction
 from segkit.explain.explanation import COLOUR_MAP, Explanation
 from segkit.files import write_whole
+from segkit.jobs.predict.overlays import coloured, montage, overlay_jpeg
 from segkit.model import Model
 from segkit.params import build
-from segkit.predicting.overlays import coloured, montage, overlay_jpeg
 from segkit.report.pictures import displayable
 
 PICTURES = Path(__file__).parent / "images" / "gallery"

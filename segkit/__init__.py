@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-__version__ = "0.1.0"
-
 from typing import TYPE_CHECKING, Any
 
 from segkit.declarations import Architecture, Dataset, Explainer, Loss, Metric, Task
 from segkit.errors import SegkitError, UsageError
 from segkit.hookspecs import API_VERSION, hookimpl
 from segkit.params import param
+from segkit.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from segkit.api import components, load, run

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from segkit.discovery import Found
     from segkit.engine.progress import Progress
-    from segkit.job import RunResult
+    from segkit.jobs.run import RunResult
     from segkit.model import Model
 
 
@@ -44,9 +44,9 @@ def run(
     from segkit.config import Layer
     from segkit.discovery import Registry
     from segkit.engine.progress import Progress
-    from segkit.events import Events
-    from segkit.job import run_job
-    from segkit.plan import make_plan, read_config, run_folder
+    from segkit.jobs.events import Events
+    from segkit.jobs.run import run_job
+    from segkit.planning.plan import make_plan, read_config, run_folder
 
     given = {
         "components.arch": arch,

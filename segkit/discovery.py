@@ -16,9 +16,10 @@ from typing import Any
 
 import pluggy
 
-from segkit import __version__, hookspecs
+from segkit import hookspecs
 from segkit.declarations import KINDS, Component, resolve
 from segkit.errors import SegkitError, UsageError, did_you_mean
+from segkit.version import __version__
 
 GROUP = "segkit"
 CORE = "segkit-core"

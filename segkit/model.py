@@ -30,9 +30,8 @@ from segkit.explain.explanation import Explanation
 from segkit.explain.images import Wish
 from segkit.explain.targets import parse_target
 from segkit.params import build, describe
+from segkit.rundir.names import CONFIG, MODEL
 from segkit.settings import Evaluate
-
-CHECKPOINT = "model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -185,14 +184,14 @@ def checkpoint_of(path: Path) -> Path:
     """
     if not path.is_dir():
         if not path.exists():
-            raise SegkitError(f"{path} does not exist", f"give a run directory or its {CHECKPOINT}")
+            raise SegkitError(f"{path} does not exist", f"give a run directory or its {MODEL}")
         return path
-    checkpoint = path / CHECKPOINT
+    checkpoint = path / MODEL
     if checkpoint.is_file():
         return checkpoint
-    if (path / "config.toml").is_file():
-        raise SegkitError(f"run {path} has no {CHECKPOINT} yet", f"go on with it: segkit run --resume {path}")
-    raise SegkitError(f"{path} is no run directory: it holds no {CHECKPOINT}", "give the directory of a finished run")
+    if (path / CONFIG).is_file():
+        raise SegkitError(f"run {path} has no {MODEL} yet", f"go on with it: segkit run --resume {path}")
+    raise SegkitError(f"{path} is no run directory: it holds no {MODEL}", "give the directory of a finished run")
 
 
 def load_model(path: Path, device: str, registry: Registry) -> Model:

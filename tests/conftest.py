@@ -125,15 +125,15 @@ def trained_toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of the toy job, made once; tests copy it before they change it."""
     from segkit.config import Layer
     from segkit.engine.progress import Progress
-    from segkit.job import run_job
-    from segkit.plan import make_plan
+    from segkit.jobs.run import run_job
+    from segkit.planning.plan import make_plan
 
     place = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(PROJECT / "tests" / "toy"))
         patch.setenv("SEGKIT_CACHE", str(place / "cache"))
         patch.delenv("SEGKIT_DATA", raising=False)
-        patch.setattr("segkit.job.write_report", lambda *_, **__: None)
+        patch.setattr("segkit.jobs.run.write_report", lambda *_, **__: None)
         registry = Registry()
         registry.add(Plugin("segkit-toy", "1.0", EntryPoint("toy", "segkit_toy", "segkit")))
         values = {"components.arch": "net", "components.data": "squares", "run.device": "cpu", "train.epochs": 15}

@@ -11,7 +11,7 @@ from PIL import Image
 
 import segkit
 from segkit.engine.sealed import read_sealed, write_sealed
-from segkit.job import RunResult
+from segkit.jobs.run import RunResult
 
 RANDOM = np.random.default_rng(0)
 

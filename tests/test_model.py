@@ -17,16 +17,16 @@ from segkit.engine.predictions import read_prediction
 from segkit.engine.progress import Progress
 from segkit.engine.sealed import write_sealed
 from segkit.errors import SegkitError, UsageError
-from segkit.job import run_job
+from segkit.jobs.run import run_job
 from segkit.model import build_network, load_model
-from segkit.plan import make_plan
-from segkit.record import without_folders
+from segkit.planning.plan import make_plan
+from segkit.rundir.write import without_folders
 
 
 @pytest.fixture
 def run(toy_registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A finished run of the toy job."""
-    monkeypatch.setattr("segkit.job.write_report", lambda *_: None)
+    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_: None)
     values = {"components.arch": "net", "components.data": "squares", "run.device": "cpu", "evaluate.mirror": True}
     run_job(make_plan([Layer("flag", values)], toy_registry, {}), tmp_path / "run", Progress())
     return tmp_path / "run"
@@ -58,7 +58,7 @@ def test_one_file_predicts_what_the_run_predicted(toy_registry: Registry, run: P
 @pytest.mark.parametrize("mode", ["slab", "patches"])
 def test_one_file_predicts_volumes_as_the_run_did(toy_registry: Registry, tmp_path: Path, monkeypatch, mode) -> None:
     """Mode, slab, spacing, overlap and the case's own normalisation come from the header."""
-    monkeypatch.setattr("segkit.job.write_report", lambda *_, **__: None)
+    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_, **__: None)
     values = {"components.arch": "solid", "components.data": "blocks", "run.device": "cpu", "train.epochs": 1}
     values |= {"data.mode": mode, "data.slab": 3, "evaluate.overlap": 0.7, "evaluate.mirror": True}
     plan = make_plan([Layer("flag", values)], toy_registry, {})

@@ -16,10 +16,10 @@ from segkit.cli.run import run as run_command
 from segkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from segkit.comparison.compose import ComparisonResult
-    from segkit.comparison.grid import Axis, Grid
     from segkit.discovery import Registry
     from segkit.engine.progress import Progress
+    from segkit.jobs.compare.compose import ComparisonResult
+    from segkit.jobs.compare.grid import Axis, Grid
 
 AXES = {"arch": "components.arch", "loss": "components.loss"}
 """Options that may be given several times: models are all combinations of their values."""
@@ -80,9 +80,9 @@ def compare(
     """
     from segkit.cli.progress import make_progress
     from segkit.cli.registry import load_registry
-    from segkit.comparison.compose import comparison_folder, write_comparison
-    from segkit.comparison.models import group_runs
-    from segkit.comparison.runs import read_runs
+    from segkit.jobs.compare.compose import comparison_folder, write_comparison
+    from segkit.jobs.compare.models import group_runs
+    from segkit.jobs.compare.runs import read_runs
 
     given = [name for name, value in options.items() if value not in (None, (), 1)]
     grid_options = [name for name in given if name != "data_root"]
@@ -124,9 +124,9 @@ def trained(
     options: dict[str, Any], registry: Registry, progress: Progress, name: str | None, output: str | None
 ) -> tuple[Any, Path, str]:
     """Train what is not there yet; where that is stopped, say how to go on and exit with 130 or 143."""
-    from segkit.comparison.grid import grid_folder, plan_grid, train_missing
     from segkit.engine.stop import Stopped
-    from segkit.events import Events
+    from segkit.jobs.compare.grid import grid_folder, plan_grid, train_missing
+    from segkit.jobs.events import Events
 
     cells = plan_grid(read_grid(options, registry), registry, tell=progress.message)
     folder, title = grid_folder(cells, name, output)
@@ -140,9 +140,9 @@ def trained(
 
 def read_grid(options: dict[str, Any], registry: Registry) -> Grid:
     """Turn the options into a grid."""
-    from segkit.comparison.grid import Axis, Grid
     from segkit.config import read_assignments
-    from segkit.plan import read_config
+    from segkit.jobs.compare.grid import Axis, Grid
+    from segkit.planning.plan import read_config
 
     config, assignments = options["config"], options["assignments"]
     layers = [read_config(config, registry)] if config else []
@@ -171,7 +171,7 @@ def own_name(assignment: str) -> str:
 
 def varied(texts: Sequence[str]) -> list[Axis]:
     """One axis per setting named with --vary."""
-    from segkit.comparison.grid import Axis
+    from segkit.jobs.compare.grid import Axis
 
     values: dict[str, list[str]] = {}
     for text in texts:

@@ -12,7 +12,7 @@ from segkit.errors import SegkitError, UsageError
 if TYPE_CHECKING:
     from segkit.discovery import Found, Registry
     from segkit.engine.cost import Cost, ReceptiveField
-    from segkit.plan import Plan
+    from segkit.planning.plan import Plan
 
 
 def measure(
@@ -24,10 +24,10 @@ def measure(
         UsageError: the component is no architecture, or the pair is impossible.
         SegkitError: the data are not there, or the network cannot be built.
     """
-    from segkit.assemble import build_model
     from segkit.config import Layer, read_assignments
     from segkit.engine.cost import count, receptive_field
-    from segkit.plan import make_plan
+    from segkit.planning.build import build_model
+    from segkit.planning.plan import make_plan
 
     if item.component.kind != "arch":
         raise UsageError(f"{item.full_name} is no architecture", "leave out --data")

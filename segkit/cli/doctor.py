@@ -18,7 +18,7 @@ def doctor(as_json: bool) -> None:
 
     Exits with 1 where something is broken.
     """
-    from segkit.doctor import BROKEN, examine
+    from segkit.jobs.doctor import BROKEN, examine
 
     registry = load_registry()
     findings = list(examine(registry))

@@ -48,14 +48,15 @@ def evaluate(
     from segkit.cli.registry import load_registry
     from segkit.config import Layer, read_assignments
     from segkit.errors import SegkitError
+    from segkit.jobs.evaluate import Request, plan_scoring, score_model, scores_folder
     from segkit.model import checkpoint_of, load_model
     from segkit.report.tables import print_scores
-    from segkit.scoring import Request, plan_scoring, score_model, scores_folder
+    from segkit.rundir.names import CONFIG
 
     registry, progress = load_registry(), make_progress()
     checkpoint = checkpoint_of(Path(run))
     model = load_model(checkpoint, device, registry)
-    config = checkpoint.with_name("config.toml")
+    config = checkpoint.with_name(CONFIG)
     said = [Layer("--split", {"evaluate.split": split}), read_assignments(assignments)]
     said += [Layer("--tta", {"evaluate.mirror": tta})] if tta is not None else []
     said += [Layer("--data-root", {"data.root": data_root})] if data_root is not None else []

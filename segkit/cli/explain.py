@@ -10,10 +10,11 @@ import click
 from segkit.cli import output
 from segkit.cli.completion import ComponentName
 from segkit.errors import UsageError
+from segkit.rundir.names import EXPLANATIONS
 
 if TYPE_CHECKING:
     from segkit.config import Layer
-    from segkit.explaining.folder import Explained
+    from segkit.jobs.explain.folder import Explained
 
 FIELDS = {
     "case": ("--case", "explain.cases"),
@@ -74,7 +75,7 @@ def explain(
     from segkit.cli.progress import make_progress
     from segkit.cli.registry import load_registry
     from segkit.config import read_assignments
-    from segkit.explaining.finished import explain_files, explain_scored, make_order
+    from segkit.jobs.explain.cases import explain_files, explain_scored, make_order
     from segkit.model import checkpoint_of, load_model
 
     registry = load_registry()
@@ -84,11 +85,11 @@ def explain(
     progress = make_progress()
     try:
         if images:
-            place = Path(folder or "explanations")
+            place = Path(folder or EXPLANATIONS)
             files = [Path(image) for image in images]
             done = explain_files(order, files, Path(mask) if mask else None, place, progress)
         else:
-            place = Path(folder) if folder else run / "explanations"
+            place = Path(folder) if folder else run / EXPLANATIONS
             done = explain_scored(run, order, registry, place, progress, data_root)
     finally:
         progress.close()

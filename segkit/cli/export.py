@@ -9,6 +9,7 @@ import click
 
 from segkit.cli import output
 from segkit.errors import SegkitError, UsageError
+from segkit.rundir.names import CONFIG
 
 if TYPE_CHECKING:
     from segkit.data.case import Sample
@@ -43,7 +44,7 @@ def export(
     """
     from segkit.cli.progress import make_progress
     from segkit.cli.registry import load_registry
-    from segkit.exporting import export_model, level_of
+    from segkit.jobs.export import export_model, level_of
     from segkit.model import checkpoint_of, load_model
 
     checkpoint, registry, progress = checkpoint_of(Path(run)), load_registry(), make_progress()
@@ -88,9 +89,9 @@ def read(model: Model, path: Path) -> Sample:
 def cases(model: Model, checkpoint: Path, data_root: str | None, registry: Registry) -> list[Sample]:
     """Read some cases of the dataset that the model was trained on."""
     from segkit.config import Layer
-    from segkit.scoring import Request, plan_scoring
+    from segkit.jobs.evaluate import Request, plan_scoring
 
-    config = checkpoint.with_name("config.toml")
+    config = checkpoint.with_name(CONFIG)
     said = [Layer("--data-root", {"data.root": data_root})] if data_root is not None else []
     request = Request(checkpoint, model, config if config.is_file() else None, None, (), said)
     try:

@@ -7,9 +7,9 @@ from collections.abc import MutableMapping
 
 import click
 
-from segkit import __version__
 from segkit.cli import output
 from segkit.cli.groups import Group
+from segkit.version import __version__
 
 SPINS = "10000"
 """How often a thread of PyTorch looks whether the others are done before it sleeps: half a millisecond, not 16."""

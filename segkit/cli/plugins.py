@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from segkit import __version__
 from segkit.cli import output
 from segkit.cli.registry import load_registry
 from segkit.hookspecs import API_VERSION
+from segkit.version import __version__
 
 if TYPE_CHECKING:
     from segkit.discovery import Plugin

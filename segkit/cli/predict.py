@@ -10,12 +10,13 @@ import click
 
 from segkit.cli import output
 from segkit.errors import UsageError
+from segkit.rundir.names import CONFIG, MODEL
 
 if TYPE_CHECKING:
+    from segkit.jobs.predict import Outcome
     from segkit.model import Model
-    from segkit.predicting import Outcome
 
-RUN_FILES = ("model.safetensors", "config.toml")
+RUN_FILES = (MODEL, CONFIG)
 SHOWN = 20
 """Files whose sizes a terminal is shown."""
 
@@ -58,7 +59,7 @@ def predict(
 
     from segkit.cli.progress import make_progress
     from segkit.engine.device import default_workers
-    from segkit.predicting import Options, find_inputs, predict_files
+    from segkit.jobs.predict import Options, find_inputs, predict_files
 
     loaded = load_models(models, device, tta)
     items, left_out = find_inputs(inputs, loaded[0].opener.suffixes())
@@ -97,9 +98,7 @@ def split_arguments(given: tuple[str, ...]) -> tuple[list[str], list[str]]:
 
 def is_model(path: Path) -> bool:
     """Whether a path is a checkpoint or a run directory, finished or not."""
-    return path.suffix == ".safetensors" or any(
-        (path / name).is_file() for name in ("model.safetensors", "config.toml")
-    )
+    return path.suffix == ".safetensors" or any((path / name).is_file() for name in RUN_FILES)
 
 
 def load_models(paths: list[str], device: str, tta: bool | None) -> list[Model]:

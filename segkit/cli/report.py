@@ -54,9 +54,9 @@ def report(runs: tuple[str, ...], data_root: str | None, anonymous: bool, as_jso
 
 def render(folder: Path, registry: Registry, data_root: str | None, *, anonymous: bool) -> tuple[Path, int]:
     """Write the page of one run or comparison; returns it and how many cases it shows."""
-    from segkit.comparison.compose import compare_again
-    from segkit.comparison.runs import RESULT
-    from segkit.finished import pictures_again
+    from segkit.jobs.compare.compose import compare_again
+    from segkit.jobs.compare.runs import RESULT
+    from segkit.jobs.report import pictures_again
     from segkit.report import write_report
 
     def tell(text: str) -> None:

@@ -16,8 +16,8 @@ from segkit.errors import UsageError
 if TYPE_CHECKING:
     from segkit.config import Layer
     from segkit.discovery import Registry
-    from segkit.job import RunResult
-    from segkit.resume import Resume
+    from segkit.jobs.run import RunResult
+    from segkit.rundir.resume import Resume
 
 FLAG_FIELDS = {
     "arch": "components.arch",
@@ -98,8 +98,8 @@ def run(
     """
     from segkit.cli.registry import load_registry
     from segkit.config import read_assignments
-    from segkit.plan import read_config
-    from segkit.resume import is_finished, open_run
+    from segkit.planning.plan import read_config
+    from segkit.rundir.resume import is_finished, open_run
 
     if resume is not None and config is not None:
         raise UsageError("--resume and --config were both given", "a run is resumed with its own config")
@@ -118,15 +118,15 @@ def run(
 def carry_out(layers: list[Layer], registry: Registry, resume: Resume | None) -> RunResult:
     """Plan and run; where the run is stopped, say how to go on and exit with 130 (Ctrl-C) or 143 (SIGTERM)."""
     from segkit.cli.progress import make_progress
-    from segkit.plan import make_plan, run_folder
-    from segkit.resume import restarted
+    from segkit.planning.plan import make_plan, run_folder
+    from segkit.rundir.resume import restarted
 
     progress = make_progress()
     plan = make_plan(layers, registry, tell=progress.message)
 
     from segkit.engine.stop import Stopped
-    from segkit.events import Events
-    from segkit.job import run_job
+    from segkit.jobs.events import Events
+    from segkit.jobs.run import run_job
 
     resume = resume or restarted(plan.output, plan.config, os.environ)
     # Of several processes the first one chooses the directory and tells the others.

@@ -11,7 +11,7 @@ import click
 from segkit.cli import output
 
 if TYPE_CHECKING:
-    from segkit.runs import RunInfo, Score
+    from segkit.rundir.listing import RunInfo, Score
 
 DEFAULT = "runs"
 
@@ -24,7 +24,7 @@ def runs(folders: tuple[str, ...], as_json: bool) -> None:
 
     A run directory that cannot be understood is listed with what is wrong with it.
     """
-    from segkit.runs import find_runs
+    from segkit.rundir.listing import find_runs
 
     chosen = [Path(folder) for folder in folders or (DEFAULT,)]
     if not folders and not chosen[0].is_dir():

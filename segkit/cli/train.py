@@ -12,6 +12,7 @@ from segkit.cli import output
 from segkit.cli.run import flag_layers
 from segkit.cli.run import run as run_command
 from segkit.errors import UsageError
+from segkit.rundir.names import MODEL
 
 HELP = """Train a model, without scoring it: the first part of `segkit run`, with the same options.
 
@@ -27,8 +28,8 @@ def train(config: str | None, assignments: tuple[str, ...], resume: str | None, 
     from segkit.cli.progress import make_progress
     from segkit.cli.registry import load_registry
     from segkit.config import read_assignments
-    from segkit.plan import make_plan, read_config, run_folder
-    from segkit.resume import is_finished, open_run
+    from segkit.planning.plan import make_plan, read_config, run_folder
+    from segkit.rundir.resume import is_finished, open_run
 
     as_json = options.pop("as_json")
     if resume is not None and config is not None:
@@ -41,8 +42,8 @@ def train(config: str | None, assignments: tuple[str, ...], resume: str | None, 
     plan = make_plan([*layers, *flag_layers(options), read_assignments(assignments)], registry, tell=progress.message)
 
     from segkit.engine.stop import Stopped
-    from segkit.events import Events
-    from segkit.job import run_job
+    from segkit.jobs.events import Events
+    from segkit.jobs.run import run_job
 
     folder = stopped.folder if stopped else run_folder(plan)
     try:
@@ -53,7 +54,7 @@ def train(config: str | None, assignments: tuple[str, ...], resume: str | None, 
         sys.exit(stop.exit_code)
     finally:
         progress.close()
-    model = folder / "model.safetensors"
+    model = folder / MODEL
     if as_json:
         output.print_json({"folder": str(folder), "model": str(model)})
     else:

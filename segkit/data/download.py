@@ -17,9 +17,9 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
 from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
 
-import segkit
 from segkit.errors import SegkitError
 from segkit.files import bytes_text, write_json
+from segkit.version import __version__
 
 Progress = Callable[[str, int, int], None]
 """Called with what is under way, the bytes done, and the bytes in all (0 where nobody knows)."""
@@ -187,7 +187,7 @@ def _transfer(url: str, part: _Part, name: str, progress: Progress, room: float)
         part.digest = hash_file(part.path, progress)
     if part.size and part.size == part.total:
         return
-    headers = {"User-Agent": f"segkit/{segkit.__version__}", "Accept-Encoding": "identity"}
+    headers = {"User-Agent": f"segkit/{__version__}", "Accept-Encoding": "identity"}
     if part.size and part.validator:
         headers |= {"Range": f"bytes={part.size}-", "If-Range": part.validator}
     else:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import segkit
 from segkit import params as component_params
 from segkit.data.dataset import DatasetReader
 from segkit.data.folders import locked, new_folder, writing
 from segkit.errors import SegkitError
+from segkit.version import __version__
 
 MARKER = "generated-sample.json"
 """The file that lies in the root of every generated sample."""
@@ -122,7 +122,7 @@ def _sample(
         )
     reader_version = getattr(reader_class, "reader_version", 0)
     made_by = f"{reader_class.__module__}.{reader_class.__qualname__}"
-    identity = [name, made_by, segkit.__version__, reader_version, component_params.plain(params)]
+    identity = [name, made_by, __version__, reader_version, component_params.plain(params)]
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     final = cache_folder() / "samples" / f"{name}-{digest[:12]}"
     if (final / MARKER).is_file():
@@ -138,6 +138,6 @@ def _sample(
                 raise SegkitError(
                     f"dataset {name} generated an empty sample", "give the data's folder with --data-root"
                 )
-            marker = {"generated_sample": True, "segkit": segkit.__version__, "dataset": dataset_name}
+            marker = {"generated_sample": True, "segkit": __version__, "dataset": dataset_name}
             (folder / MARKER).write_text(json.dumps(marker, indent=1) + "\n", encoding="utf-8")
     return final

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from segkit.engine.sealed import DamagedFileError, portable, read_sealed, write_sealed
-from segkit.engine.train import Best, Trainer
+from segkit.engine.trainer import Best, Trainer
 from segkit.errors import SegkitError
 
 FORMAT = 2

@@ -96,7 +96,7 @@ def validate_volumes(
 def scored(
     predictions: Iterator[Prediction], task: Task, metrics: Sequence[ChosenMetric], workers: int
 ) -> list[tuple[int, CaseScores]]:
-    """Score predictions in threads, as `segkit.engine.evaluate` does; returns each with its place in the store."""
+    """Score predictions in threads, as `segkit.engine.scoring` does; returns each with its place in the store."""
 
     def score(found: Prediction) -> tuple[int, CaseScores]:
         return found.place, score_case(found.case, found.labels, found.mask, found.spacing, task, metrics)

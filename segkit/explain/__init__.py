@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from segkit.explain.called import resolve_layer
     from segkit.explain.explanation import Explanation, read_explanation
-    from segkit.explain.gradient_tap import Tapped, forward, tap
+    from segkit.explain.gradient_tap import Tapped, tap
     from segkit.explain.heat import Padding, crop, watch_padding
-    from segkit.explain.layers import resolve_layer
+    from segkit.explain.one_pass import forward
     from segkit.explain.targets import BoundTarget, Target, parse_target
 
 __all__ = [
@@ -34,10 +35,10 @@ _HOMES = {
     "Tapped": "gradient_tap",
     "Target": "targets",
     "crop": "heat",
-    "forward": "gradient_tap",
+    "forward": "one_pass",
     "parse_target": "targets",
     "read_explanation": "explanation",
-    "resolve_layer": "layers",
+    "resolve_layer": "called",
     "tap": "gradient_tap",
     "watch_padding": "heat",
 }

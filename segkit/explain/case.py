@@ -9,15 +9,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from segkit import __version__
 from segkit.declarations import Explainer, Task
 from segkit.discovery import Found
 from segkit.errors import SegkitError
+from segkit.explain.called import resolve_layer
 from segkit.explain.explanation import CONSTANT, NOTHING_POSITIVE, Explanation
 from segkit.explain.heat import ORDER, Padding, heat_maps, watch_padding
-from segkit.explain.layers import resolve_layer
 from segkit.explain.targets import EMPTY, OK, BoundTarget, Target, class_name
 from segkit.params import plain
+from segkit.version import __version__
 
 DEFAULT_LAYER = "middle"
 
@@ -156,7 +156,7 @@ def contract_error(explainer: BuiltExplainer, what: str) -> SegkitError:
 def found_target(model: nn.Module, x: torch.Tensor, target: BoundTarget) -> BoundTarget:
     """Return a target whose pixels are found and summed: by a pass of its own where the explainer made none."""
     if target.scores is None:
-        from segkit.explain.gradient_tap import forward
+        from segkit.explain.one_pass import forward
 
         target(forward(model, x))
     return target

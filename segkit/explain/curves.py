@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from segkit.errors import UsageError, did_you_mean
-from segkit.explain.gradient_tap import forward
+from segkit.explain.one_pass import forward
 from segkit.explain.targets import BoundTarget
 
 AT_ONCE = 8

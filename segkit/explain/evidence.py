@@ -13,11 +13,12 @@ from torch import nn
 from segkit.contracts import IGNORE
 from segkit.errors import SegkitError
 from segkit.explain.agreement import auroc, energy_inside, pointing
+from segkit.explain.called import deepest_layer
 from segkit.explain.case import BuiltExplainer, RawMaps, raw_maps
 from segkit.explain.curves import deletion_and_insertion
 from segkit.explain.explanation import CONSTANT, NOTHING_POSITIVE, Explanation
 from segkit.explain.heat import heat_maps
-from segkit.explain.layers import LayerPath, deepest_layer
+from segkit.explain.layers import LayerPath
 from segkit.explain.randomisation import Cascade, cascade, make_stages
 from segkit.explain.targets import EMPTY, OK
 

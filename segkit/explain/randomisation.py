@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from segkit.explain.agreement import spearman
-from segkit.explain.gradient_tap import forward
+from segkit.explain.one_pass import forward
 
 RawMap = Callable[[nn.Module], Sequence[np.ndarray]]
 """Gives the raw maps of a model, one per target."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from segkit.report import text
-from segkit.report.record import RunRecord
 from segkit.report.style import DASHES, Plot, Theme, new_plot
+from segkit.rundir.read import RunRecord
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from segkit.report import text
-from segkit.report.record import CaseRow, RunRecord
 from segkit.report.style import PLOT_SIZE, Plot, Theme, new_figure, set_title, shorten
+from segkit.rundir.read import CaseRow, RunRecord
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

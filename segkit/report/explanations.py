@@ -12,9 +12,9 @@ from typing import Any
 from segkit.errors import SegkitError
 from segkit.files import parse_json
 from segkit.report.html import Section
-from segkit.report.record import RunRecord
+from segkit.rundir.names import EXPLANATIONS
+from segkit.rundir.read import RunRecord
 
-FOLDER = "explanations"
 INDEX = "index.json"
 TEMPLATE = "explanations.html.j2"
 
@@ -70,14 +70,14 @@ def explanations_section(run_folder: Path, record: RunRecord) -> Section | None:
     Raises:
         SegkitError: the index or a panel that it names cannot be read.
     """
-    folder = run_folder / FOLDER
+    folder = run_folder / EXPLANATIONS
     if not (folder / INDEX).exists():
         return None
     try:
         entries = parse_json((folder / INDEX).read_bytes())["explained"]
         shown = [shown_case(folder, entry, record) for entry in entries if entry["case"] in record.case_names]
     except (OSError, ValueError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise SegkitError(f"{FOLDER}/{INDEX} cannot be shown: {error}", "explain the cases again") from None
+        raise SegkitError(f"{EXPLANATIONS}/{INDEX} cannot be shown: {error}", "explain the cases again") from None
     return Section("explanations", "Explanations", TEMPLATE, shown) if shown else None
 
 

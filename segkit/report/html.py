@@ -20,10 +20,10 @@ from segkit.report.overlays import (
     svg_path,
 )
 from segkit.report.pictures import CasePicture
-from segkit.report.privacy import renamed, without_paths
-from segkit.report.record import CaseRow, RunRecord
 from segkit.report.style import DISCLAIMER
 from segkit.report.tables import ScoreRow, score_rows
+from segkit.rundir.privacy import renamed, without_paths
+from segkit.rundir.read import CaseRow, RunRecord
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -8,6 +8,7 @@ from typing import Any
 
 from segkit.report.html import page_environment
 from segkit.report.tables import score_rows
+from segkit.rundir.names import REPORT
 
 
 def run_html(folder: Path, summary: Mapping[str, Any]) -> str:
@@ -16,7 +17,7 @@ def run_html(folder: Path, summary: Mapping[str, Any]) -> str:
     if summary:
         facts += [("split", f"{summary['split']}: {summary['split_note']}"), ("weights", str(summary["weights"]))]
     title = str(summary.get("name") or folder.name)
-    report = folder / "report.html"
+    report = folder / REPORT
     return render(title, facts, summary, report=str(report) if report.is_file() else "")
 
 

@@ -12,8 +12,8 @@ from PIL import Image
 from segkit.contracts import IGNORE
 from segkit.report import text
 from segkit.report.pictures import CasePicture
-from segkit.report.record import RunRecord
 from segkit.report.style import Theme, figure_style, new_figure, png_bytes, shorten
+from segkit.rundir.read import RunRecord
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

@@ -13,8 +13,9 @@ from segkit.report.explanations import explanations_section
 from segkit.report.html import PlotFiles, Section, render
 from segkit.report.overlays import case_png, make_overlay
 from segkit.report.pictures import CasePicture
-from segkit.report.record import read_record
 from segkit.report.style import DARK, LIGHT, Plot
+from segkit.rundir.names import FIGURES, REPORT
+from segkit.rundir.read import read_record
 
 CASE_FIGURE = "case-{number:02d}-{label}.png"
 
@@ -39,7 +40,7 @@ def write_report(
         SegkitError: a file of the run is missing or cannot be understood, or the disk is full.
     """
     record = read_record(run_folder, anonymous=anonymous)
-    figures = run_folder / "figures"
+    figures = run_folder / FIGURES
     figures.mkdir(exist_ok=True)
     for left_over in figures.glob("case-[0-9]*.png"):
         left_over.unlink()
@@ -52,7 +53,7 @@ def write_report(
         name = CASE_FIGURE.format(number=number, label=label)
         _write_bytes(figures / name, case_png(record, picture, overlay, LIGHT))
 
-    page = run_folder / "report.html"
+    page = run_folder / REPORT
     shown = list(zip(pictures, overlays, strict=True))
     explained = explanations_section(run_folder, record)
     further = [*([explained] if explained else []), *sections]

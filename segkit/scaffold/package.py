@@ -10,9 +10,9 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from string import Template
 
-from segkit import __version__
 from segkit.declarations import NAME
 from segkit.errors import SegkitError, UsageError
+from segkit.version import __version__
 
 PREFIX = "segkit-"
 LICENSES = {"Apache-2.0": "LICENSE.tmpl"}

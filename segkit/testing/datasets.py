@@ -11,12 +11,12 @@ from segkit.config import ChosenParams, Layer, resolve
 from segkit.contracts import IGNORE
 from segkit.data.case import Case, Sample
 from segkit.data.dataset import SPLITS
-from segkit.dataset_choice import recipe_of
 from segkit.declarations import Task
 from segkit.discovery import Registry
 from segkit.errors import SegkitError
-from segkit.splits import CASE_ID
-from segkit.terms import parse_sum
+from segkit.planning.dataset import recipe_of
+from segkit.planning.splits import CASE_ID
+from segkit.planning.terms import parse_sum
 from segkit.testing.check import NotChecked, check, fail, listed
 from segkit.testing.subjects import DatasetSubject
 

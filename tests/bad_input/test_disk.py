@@ -13,8 +13,8 @@ import pytest
 from segkit.config import Layer
 from segkit.discovery import Registry
 from segkit.engine.progress import Progress
-from segkit.job import RunResult, run_job
-from segkit.plan import make_plan
+from segkit.jobs.run import RunResult, run_job
+from segkit.planning.plan import make_plan
 
 resource = pytest.importorskip("resource", reason="the size of files cannot be limited here")
 
@@ -59,10 +59,10 @@ START = ("--arch", "net", "--data", "squares", "--epochs", "1", "--device", "cpu
 @pytest.mark.parametrize(
     ("where", "limit", "named"),
     [
-        ("segkit.prepare:open_store", 4000, "the store of dataset"),
+        ("segkit.jobs.stores:open_store", 4000, "the store of dataset"),
         ("segkit.engine.state:write_sealed", 4000, "cannot write state.safetensors"),
-        ("segkit.training:save_model", 2000, "cannot write model.safetensors"),
-        ("segkit.job:write_report", 10_000, "cannot write"),
+        ("segkit.jobs.train:save_model", 2000, "cannot write model.safetensors"),
+        ("segkit.jobs.run:write_report", 10_000, "cannot write"),
     ],
     ids=["store", "state", "checkpoint", "report"],
 )
@@ -91,7 +91,7 @@ def run_toy(registry: Registry, output: str, **values: object) -> RunResult:
 @pytest.fixture(autouse=True)
 def no_report(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the page out of the runs in this process."""
-    monkeypatch.setattr("segkit.job.write_report", lambda *_: None)
+    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_: None)
 
 
 def test_nothing_is_written_into_the_data_root(toy_registry, tmp_path):

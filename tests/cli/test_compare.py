@@ -16,9 +16,9 @@ from segkit.engine.stop import Stopped
 def segkit_compare(toy_registry: Registry, monkeypatch: pytest.MonkeyPatch):
     """Call `segkit compare ARGS` in this process with the toy plugin alone and without figures."""
     monkeypatch.setattr(Registry, "discover", classmethod(lambda cls, **_: toy_registry))
-    monkeypatch.setattr("segkit.job.write_report", lambda folder, *_, **__: (folder / "report.html").touch())
+    monkeypatch.setattr("segkit.jobs.run.write_report", lambda folder, *_, **__: (folder / "report.html").touch())
     parts = ("scores", "differences", "ranks", "scatter")
-    monkeypatch.setattr("segkit.comparison.page.comparison_plots", lambda *_: {part: [] for part in parts})
+    monkeypatch.setattr("segkit.jobs.compare.page.comparison_plots", lambda *_: {part: [] for part in parts})
 
     def call(*args: str) -> Result:
         return CliRunner().invoke(main, ["compare", *args])
@@ -77,7 +77,7 @@ def test_stopped_says_how_to_go_on(segkit_compare, monkeypatch) -> None:
     def stop(*_):
         raise Stopped(signal.SIGTERM)
 
-    monkeypatch.setattr("segkit.comparison.grid.train_missing", stop)
+    monkeypatch.setattr("segkit.jobs.compare.grid.train_missing", stop)
     result = segkit_compare(*GRID)
     assert result.exit_code == 143
     assert "the same command goes on where it was" in result.stderr

@@ -16,9 +16,9 @@ from segkit.discovery import Registry
 from segkit.engine.progress import Progress
 from segkit.errors import UsageError
 from segkit.explain import read_explanation
-from segkit.explaining import folder
-from segkit.job import run_job
-from segkit.plan import make_plan
+from segkit.jobs.explain import folder
+from segkit.jobs.run import run_job
+from segkit.planning.plan import make_plan
 
 SETTINGS = {
     "components.arch": "net",

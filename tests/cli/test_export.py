@@ -77,7 +77,7 @@ def test_images_of_ones_own(toy_run) -> None:
 
 def test_a_graph_that_is_another_function_is_not_written(toy_run, monkeypatch: pytest.MonkeyPatch) -> None:
     """A graph whose logits are off is refused with the difference, and no file is left."""
-    import segkit.exporting as exporting
+    import segkit.jobs.export as exporting
 
     made = exporting.torch_graph
 

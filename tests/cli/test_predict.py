@@ -281,10 +281,10 @@ def test_volumes_are_predicted_and_shown(toy_run, toy_registry: Registry, monkey
 
     from segkit.config import Layer
     from segkit.engine.progress import Progress
-    from segkit.job import run_job
-    from segkit.plan import make_plan
+    from segkit.jobs.run import run_job
+    from segkit.planning.plan import make_plan
 
-    monkeypatch.setattr("segkit.job.write_report", lambda *_, **__: None)
+    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_, **__: None)
     values = {"components.arch": "solid", "components.data": "blocks", "run.device": "cpu", "train.epochs": 6}
     run_job(make_plan([Layer("flag", values)], toy_registry, {}), Path("volumes"), Progress())
     Path("blocks").mkdir()

@@ -12,9 +12,9 @@ from segkit.cli import main
 from segkit.config import Layer
 from segkit.discovery import Registry
 from segkit.engine.progress import Progress
-from segkit.finished import pictures_again
-from segkit.job import run_job
-from segkit.plan import make_plan, run_folder
+from segkit.jobs.report import pictures_again
+from segkit.jobs.run import run_job
+from segkit.planning.plan import make_plan, run_folder
 
 
 @pytest.fixture

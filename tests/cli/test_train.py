@@ -16,7 +16,7 @@ TOY = ("--arch", "net", "--data", "squares", "--epochs", "1", "--device", "cpu")
 def call(toy_registry: Registry, monkeypatch: pytest.MonkeyPatch):
     """Call `segkit ARGS` in this process with the toy plugin alone."""
     monkeypatch.setattr(Registry, "discover", classmethod(lambda cls, **_: toy_registry))
-    monkeypatch.setattr("segkit.job.write_report", lambda *_, **__: None)
+    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_, **__: None)
 
     def invoke(*args: str) -> Result:
         return CliRunner().invoke(main, args)

@@ -24,7 +24,7 @@ from segkit.data.batches import Batch
 from segkit.engine.distributed import Ranks
 from segkit.engine.objective import Objective, WeightedLoss
 from segkit.engine.progress import Progress
-from segkit.engine.train import Trainer
+from segkit.engine.trainer import Trainer
 from segkit.settings import Run, Train
 
 ranks = Ranks.from_environment()

@@ -13,7 +13,7 @@ from segkit.engine import state
 from segkit.engine.objective import Objective, WeightedLoss
 from segkit.engine.progress import Progress
 from segkit.engine.state import StateWriter, load_state
-from segkit.engine.train import Trainer
+from segkit.engine.trainer import Trainer
 from segkit.errors import SegkitError
 from segkit.settings import Run, Train
 

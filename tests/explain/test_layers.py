@@ -6,7 +6,7 @@ from torch import nn
 
 from segkit import UsageError
 from segkit.explain import resolve_layer
-from segkit.explain.layers import called_layers
+from segkit.explain.called import called_layers
 
 
 def test_declared_names_stand_for_modules(net, images):

@@ -6,7 +6,7 @@ import torch
 
 from segkit.explain.evidence import agreement, in_words
 from segkit.explain.explanation import Explanation
-from segkit.explain.gradient_tap import forward
+from segkit.explain.one_pass import forward
 from segkit.explain.randomisation import Stage, cascade, make_stages, shuffle
 
 

@@ -28,9 +28,9 @@ from segkit.discovery import Plugin, Registry
 from segkit.engine.checkpoint import read_model
 from segkit.engine.progress import Progress
 from segkit.engine.state import load_state
-from segkit.job import run_job
-from segkit.plan import Plan, make_plan
-from segkit.resume import open_run
+from segkit.jobs.run import run_job
+from segkit.planning.plan import Plan, make_plan
+from segkit.rundir.resume import open_run
 from segkit.settings import SECTIONS
 
 TOY = Path(__file__).resolve().parents[1] / "toy"
@@ -247,11 +247,11 @@ def states(folder: Path, plan: Plan, run: Path) -> Target:
 
 def toy_trainer(plan: Plan) -> Any:
     """Build a trainer as the job does, without the job."""
-    from segkit.assemble import assemble
     from segkit.data.batches import Batches
     from segkit.data.normalize import Normalization
     from segkit.data.roots import cache_folder
-    from segkit.engine.train import Trainer
+    from segkit.engine.trainer import Trainer
+    from segkit.planning.build import assemble
 
     parts = assemble(plan)
     cases, device = plan.cases["train"], torch.device("cpu")

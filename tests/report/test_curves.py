@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image
 
 from segkit.report.curves import collect, curve_plots, loss_values
-from segkit.report.record import read_record
 from segkit.report.style import DARK, LIGHT, figure_style, new_plot
+from segkit.rundir.read import read_record
 
 
 def test_losses_are_gathered_by_label(run_folder):

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segkit.report.distribution import BINS, bin_edges, distribution_plots, swarm_offsets
-from segkit.report.record import read_record
 from segkit.report.style import LIGHT
+from segkit.rundir.read import read_record
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=60))

@@ -17,12 +17,12 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import segkit.job
+import segkit.jobs.run
 from segkit.config import Layer
 from segkit.discovery import Plugin, Registry
 from segkit.engine.progress import Progress
-from segkit.plan import make_plan
-from segkit.resume import open_run
+from segkit.planning.plan import make_plan
+from segkit.rundir.resume import open_run
 
 PART = 4096
 
@@ -84,7 +84,7 @@ def main(place: str, count: str, out: str, how: str, *options: str) -> None:
         with steps.open("a") as stream:
             stream.write("step\n")
 
-    wrap("segkit.engine.train:Trainer.take_step", note_step)
+    wrap("segkit.engine.trainer:Trainer.take_step", note_step)
     if place != "nowhere":
         kill_at(place, int(count))
     registry = Registry()
@@ -94,7 +94,7 @@ def main(place: str, count: str, out: str, how: str, *options: str) -> None:
     values |= dict(option.split("=") for option in options if "=" in option)
     stopped = open_run(Path(out), forced=False) if how == "resume" else None
     plan = make_plan([stopped.config] if stopped else [Layer("flag", values)], registry, {})
-    segkit.job.run_job(plan, Path(out), Progress(), stopped)
+    segkit.jobs.run.run_job(plan, Path(out), Progress(), stopped)
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def test_mode_follows_the_files(volume, pairs, root, monkeypatch, tmp_path):
     from segkit.config import Layer
     from segkit.discovery import Registry
     from segkit.errors import UsageError
-    from segkit.plan import make_plan
+    from segkit.planning.plan import make_plan
 
     monkeypatch.setenv("SEGKIT_CACHE", str(tmp_path / "cache"))
     for id in "abcdefgh":

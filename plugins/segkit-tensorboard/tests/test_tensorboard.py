@@ -11,7 +11,7 @@ pytest.importorskip("segkit_tensorboard")
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from segkit.contracts import RunInfo
-from segkit.events import Events
+from segkit.jobs.events import Events
 from segkit_tensorboard import segkit_epoch_ended, segkit_run_ended, segkit_run_started
 
 CONFIG = {"train.epochs": 3, "train.learning_rate": 0.01, "data.root": "/home/somebody/data"}

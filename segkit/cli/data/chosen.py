@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from segkit.data.case import Case
     from segkit.data.dataset import DatasetReader
     from segkit.data.roots import Root
-    from segkit.dataset_choice import ChosenDataset
+    from segkit.planning.dataset import ChosenDataset
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -38,7 +38,7 @@ def dataset_options(command: Command) -> Command:
 def choose(name: str, data_root: str | None, assignments: Sequence[str]) -> ChosenDataset:
     """Resolve what `dataset_options` were given; raises UsageError for what cannot be meant."""
     from segkit.config import Layer, read_assignments, read_environment
-    from segkit.dataset_choice import choose_dataset
+    from segkit.planning.dataset import choose_dataset
 
     layers = [read_environment(os.environ, ("data",))]
     layers += [Layer("--data-root", {"data.root": data_root})] if data_root is not None else []

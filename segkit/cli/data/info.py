@@ -16,7 +16,7 @@ from segkit.files import bytes_text
 if TYPE_CHECKING:
     from segkit.data.overview import Overview, SplitFacts, Twins
     from segkit.data.roots import Root
-    from segkit.dataset_choice import ChosenDataset
+    from segkit.planning.dataset import ChosenDataset
 
 
 @click.command(short_help="Counts, sizes, class shares, duplicates and leaks.")

@@ -1,0 +1,233 @@
+"""The stage of a run that explains its worst, median and best case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from torch import nn
+
+from segkit.config import ChosenParams, Config, Layer, read_file, resolve
+from segkit.data.case import Case
+from segkit.data.dataset import DatasetReader
+from segkit.declarations import Architecture
+from segkit.discovery import Found, Registry
+from segkit.engine.infer import Predictor
+from segkit.engine.measure import CaseScores
+from segkit.engine.postprocess import postprocessing
+from segkit.engine.progress import Progress
+from segkit.engine.volumes import VolumePredictor
+from segkit.errors import SegkitError, UsageError
+from segkit.explain.case import BuiltExplainer, build_explainer
+from segkit.explain.choice import check_explain, choose
+from segkit.explain.layers import AUTO, LayerPath, check_module
+from segkit.jobs.explain.folder import Explained, write_explained
+from segkit.jobs.explain.reference import read_reference
+from segkit.jobs.explain.subject import Subject, case_subject, explain_subject, make_wish, scored
+from segkit.jobs.job import Job
+from segkit.jobs.report import case_means
+from segkit.model import Model
+from segkit.planning.dataset import about_data, choose_dataset
+from segkit.planning.plan import Plan, find_explainers
+from segkit.rundir.names import CONFIG
+from segkit.rundir.read import read_record
+from segkit.rundir.write import NOTICE
+
+
+def build_explainers(plan: Plan) -> list[BuiltExplainer]:
+    """Import and build the plan's explainers."""
+    return [
+        build_explainer(found, plan.config.params_of("explainer", found.component.name)) for found in plan.explainers
+    ]
+
+
+def check_run_layers(plan: Plan, model: nn.Module) -> None:
+    """Raise UsageError, before anything is trained, where the layer asked for is not in the model."""
+    wanted, declared = plan.config.explain.layer, declared_layers(plan)
+    if not plan.explainers or wanted in (None, AUTO):
+        return
+    assert wanted is not None
+    path = LayerPath.parse(declared.get(wanted, wanted))
+    try:
+        check_module(model, path, declared)
+    except UsageError as error:
+        raise UsageError(f"explain.layer: {error.message}", error.hint) from None
+
+
+def declared_layers(plan: Plan) -> dict[str, str]:
+    """The layers that the plan's architecture names."""
+    assert isinstance(plan.arch.component, Architecture)
+    return dict(plan.arch.component.layers)
+
+
+def explain_run(job: Job, predictor: Predictor | VolumePredictor, scores: Sequence[CaseScores]) -> None:
+    """Explain chosen cases of a scored split into explanations/; does nothing where no explainer was asked for."""
+    plan = job.plan
+    if not plan.explainers:
+        return
+    main = job.parts.metrics[0]
+    values = {row.case: row.mean(main.name) for row in scores}
+    chosen = choose(plan.config.explain.cases, values, higher_is_better=main.declaration.higher_is_better)
+    explain_cases(job, predictor, chosen, values, main.name)
+
+
+def explain_cases(
+    job: Job,
+    predictor: Predictor | VolumePredictor,
+    chosen: Sequence[tuple[str, str]],
+    values: dict[str, float],
+    score_name: str,
+) -> None:
+    """Explain cases, one after the other."""
+    plan, progress = job.plan, job.progress
+    explainers = build_explainers(plan)
+    wish = make_wish(plan.config.explain, plan.task, declared_layers(plan))
+    cases: dict[str, Case] = {case.id: case for case in plan.cases[plan.split]}
+    progress.start("explain", len(chosen), "cases")
+    for label, case_id in chosen:
+        subject = case_subject(plan.reader, plan.data.full_name, cases[case_id], predictor)
+        subject = scored(subject, label, values[case_id], score_name)
+        found, prediction = explain_subject(
+            subject, predictor, explainers, wish, postprocessing(plan.config.evaluate, plan.task), progress.message
+        )
+        if found:
+            write_explained(
+                job.folder / "explanations",
+                subject,
+                prediction,
+                found,
+                classes=plan.task.classes,
+                notice=NOTICE if plan.root.generated else "",
+            )
+        progress.advance()
+    progress.finish()
+
+
+@dataclass(frozen=True)
+class Order:
+    """What `segkit explain` was asked for, resolved.
+
+    Attributes:
+        config: its section `explain` and the explainers' params.
+    """
+
+    model: Model
+    config: Config
+    explainers: tuple[BuiltExplainer, ...]
+
+
+def make_order(
+    model: Model, layers: Sequence[Layer], registry: Registry, names: Sequence[str], run: Path | None = None
+) -> Order:
+    """Resolve explainers and settings.
+
+    Args:
+        names: of explainers; without any those of the run are taken.
+        run: its directory, whose settings count where `layers` say nothing else; None for a model alone.
+
+    Raises:
+        UsageError: no explainer is named, or something cannot be meant.
+    """
+    base = read_file(run / CONFIG) if run is not None else Layer("", {})
+    found = find_explainers(registry, tuple(names) or base.values.get("components.explainers"))
+    if not found:
+        installed = ", ".join(item.component.name for item in registry.components("explainer")) or "none"
+        raise UsageError("no explainer was named", f"say --explainer NAME; installed: {installed}")
+    chosen = [ChosenParams("explainer", item.component.name, item.component.params) for item in found]
+    own = ("explain.", *(params.prefix for params in chosen))
+    kept = {name: value for name, value in base.values.items() if name.startswith(own)}
+    config = resolve([Layer(base.source, kept), *layers], chosen)
+    check_explain(replace(config.explain, cases=()), model.task.classes, [])
+    return Order(model, config, tuple(built(item, config) for item in found))
+
+
+def built(found: Found, config: Config) -> BuiltExplainer:
+    """Build an explainer with the config's params."""
+    return build_explainer(found, config.params_of("explainer", found.component.name))
+
+
+def explain_scored(
+    run: Path, order: Order, registry: Registry, folder: Path, progress: Progress, data_root: str | None = None
+) -> list[Explained]:
+    """Explain scored cases of a finished run.
+
+    Raises:
+        UsageError: a case is not among the scored ones.
+        SegkitError: the run is not finished, or its data are not where they were.
+    """
+    record = read_record(run)
+    means = case_means(record, record.main_metric)
+    if not means:
+        raise SegkitError(f"{run} has no scored cases", "give the directory of a finished run")
+    higher = record.higher_is_better(record.main_metric)
+    chosen = choose(order.config.explain.cases, means, higher_is_better=higher)
+    reader, name = open_data(run, registry, data_root, progress)
+    cases = {case.id: case for case in reader.cases(str(record.summary.get("split")))}
+
+    def subjects() -> Iterator[Subject]:
+        for label, case_id in chosen:
+            if case_id not in cases:
+                raise SegkitError(f"case {case_id} is not among the data found", "give the folder that was scored")
+            subject = case_subject(reader, name, cases[case_id], order.model.predictor)
+            yield scored(subject, label, means[case_id], record.main_metric)
+
+    return explain_all(order, subjects(), len(chosen), folder, progress)
+
+
+def open_data(run: Path, registry: Registry, data_root: str | None, progress: Progress) -> tuple[DatasetReader, str]:
+    """Open the dataset of a run; returns its reader and full name."""
+    config = read_file(run / CONFIG)
+    layers = [config] + ([Layer("--data-root", {"data.root": data_root})] if data_root else [])
+    found = registry.find("data", str(config.values.get("components.data")))
+    reader, _ = choose_dataset(found, about_data(layers)).open(progress.message)
+    return reader, found.full_name
+
+
+def explain_files(
+    order: Order, files: Sequence[Path], mask: Path | None, folder: Path, progress: Progress
+) -> list[Explained]:
+    """Explain image files that belong to no dataset.
+
+    Raises:
+        SegkitError: a file cannot be read, or the mask is on another grid.
+    """
+
+    def subjects() -> Iterator[Subject]:
+        for file in files:
+            yield file_subject(order.model, file, mask)
+
+    return explain_all(order, subjects(), len(files), folder, progress)
+
+
+def file_subject(model: Model, file: Path, mask: Path | None) -> Subject:
+    """Read one file as `segkit predict` reads it, and once more at its own resolution to be shown."""
+    shown = model.sample(file)
+    full = model.opener.open(file, model.image_task)
+    reference = None if mask is None else read_reference(mask, model, tuple(shown.shape))
+    own = model.opener.format_of(file)
+    return Subject(file.name.partition(".")[0], full.image, shown.image, reference, shown.spacing, file, own)
+
+
+def explain_all(
+    order: Order, subjects: Iterable[Subject], count: int, folder: Path, progress: Progress
+) -> list[Explained]:
+    """Explain one image after the other into a folder."""
+    model = order.model
+    wish = make_wish(order.config.explain, model.task, model.layers)
+    written = []
+    progress.start("explain", count, "image" if count == 1 else "images")
+    for subject in subjects:
+        found, prediction = explain_subject(
+            subject, model.predictor, order.explainers, wish, model.postprocess, progress.message
+        )
+        if found:
+            notice = NOTICE if model.header.get("generated_sample") else ""
+            written.append(
+                write_explained(folder, subject, prediction, found, classes=model.task.classes, notice=notice)
+            )
+        progress.advance()
+    progress.finish()
+    if not written:
+        raise SegkitError("nothing could be explained", "see the messages above")
+    return written

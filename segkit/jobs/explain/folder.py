@@ -1,0 +1,123 @@
+"""The folder of explanations: maps, pictures, and one index that says what there is."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segkit.errors import SegkitError
+from segkit.explain.explanation import Explanation
+from segkit.files import parse_json, write_json, write_whole
+from segkit.jobs.explain.subject import Subject
+from segkit.report.explanation_panels import panel_png
+
+INDEX = "index.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What was written of one image.
+
+    Attributes:
+        record: as in the index.
+        panel: the picture with all maps.
+    """
+
+    record: dict[str, Any]
+    panel: Path
+
+
+def write_explained(
+    folder: Path,
+    subject: Subject,
+    prediction: np.ndarray,
+    found: Sequence[Explanation],
+    *,
+    classes: Sequence[str],
+    notice: str = "",
+) -> Explained:
+    """Write one image's maps and picture to folder/NAME/ and note them in folder/index.json.
+
+    Args:
+        classes: foreground class names.
+        notice: said in the picture: that the data are generated.
+    """
+    place = folder / subject.name
+    place.mkdir(parents=True, exist_ok=True)
+    maps = []
+    for explanation in found:
+        stem = stem_of(explanation)
+        explanation.save(place / stem)
+        maps.append(map_record(explanation, f"{subject.name}/{stem}"))
+        write_map = getattr(subject.format, "write_map", None)
+        if explanation.heat.ndim == 3 and write_map is not None and subject.file is not None:
+            maps[-1]["volume"] = f"{subject.name}/{write_map(place / stem, explanation.heat, subject.file).name}"
+    targets = list(dict.fromkeys(slug(explanation.meta["target"].partition(":")[0]) for explanation in found))
+    panel = place / f"panel-{'-'.join(targets) or 'none'}.png"
+    content = panel_png(subject.image, subject.reference, prediction, found, classes=classes, notice=notice)
+    write_whole(panel, lambda stream: stream.write(content))
+    record = {
+        "case": subject.name,
+        "label": subject.label,
+        "score": subject.score,
+        "score_name": subject.score_name,
+        "panel": f"{subject.name}/{panel.name}",
+        "maps": maps,
+    }
+    note(folder / INDEX, record)
+    return Explained(record, panel)
+
+
+def stem_of(explanation: Explanation) -> str:
+    """Return a file name that says explainer, target and layer."""
+    meta = explanation.meta
+    name = str(meta["explainer"]).rpartition(":")[2]
+    return "-".join(slug(part) for part in (name, str(meta["target"]), str(meta["layer"])) if part)
+
+
+def slug(text: str) -> str:
+    """Make text into a part of a file name."""
+    return re.sub(r"[^A-Za-z0-9._]+", "-", text).strip("-.")[:60]
+
+
+def map_record(explanation: Explanation, stem: str) -> dict[str, Any]:
+    """Return one map's entry in the index."""
+    meta = explanation.meta
+    return {
+        "explainer": str(meta["explainer"]).rpartition(":")[2],
+        "class": meta["class"],
+        "target": meta["target"],
+        "target_pixels": meta["target_pixels"],
+        "target_score": explanation.target_score,
+        "layer": meta["layer"],
+        "notes": meta["notes"],
+        "status": explanation.status,
+        "raw_max": explanation.raw_max,
+        "file": f"{stem}.npz",
+        "evidence": explanation.evidence,
+    }
+
+
+def note(path: Path, record: dict[str, Any]) -> None:
+    """Add an entry to the index, in the place of one about the same picture."""
+    kept = [entry for entry in read_index(path) if entry["panel"] != record["panel"]]
+    write_json(path, {"format": FORMAT, "explained": [*kept, record]})
+
+
+def read_index(path: Path) -> list[dict[str, Any]]:
+    """Return the entries of an index; none where there is no file. Raises SegkitError where it is none."""
+    try:
+        content = parse_json(path.read_bytes())
+        entries = content["explained"]
+        return [dict(entry) for entry in entries if entry["panel"]]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise SegkitError(f"{path} is no index of explanations ({error})", "remove it, and explain again") from None

@@ -1,0 +1,8 @@
+"""Predictions of files that belong to no dataset: `segkit predict`."""
+
+from __future__ import annotations
+
+from segkit.jobs.predict.files import Options, Outcome, predict_files
+from segkit.jobs.predict.inputs import Input, find_inputs
+
+__all__ = ["Input", "Options", "Outcome", "find_inputs", "predict_files"]

@@ -1,0 +1,294 @@
+"""Predict files one after the other: read ahead, predict, write behind; a bad file is reported, the rest go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from segkit.data.case import Sample
+from segkit.data.prefetch import prefetch
+from segkit.engine.ensemble import Ensemble, decode_probabilities
+from segkit.engine.progress import Progress
+from segkit.errors import SegkitError
+from segkit.files import write_json, write_whole
+from segkit.jobs.predict.inputs import Input
+from segkit.jobs.predict.outputs import (
+    OVERLAYS,
+    PROBABILITIES,
+    RECORD,
+    SIZES,
+    ClassSize,
+    ProbabilityFile,
+    check_free,
+    class_sizes,
+    mask_names,
+    write_mask,
+    write_sizes,
+)
+from segkit.model import Model
+from segkit.version import __version__
+
+NOTICE = "for research, not for diagnosis"
+GENERATED = "trained on a generated sample: its predictions mean nothing"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is written besides label maps and sizes, and how.
+
+    Attributes:
+        force: replace what was predicted before.
+        workers: threads that read, and as many that write.
+    """
+
+    overlays: bool = False
+    probabilities: bool = False
+    force: bool = False
+    workers: int = 1
+
+
+@dataclass(frozen=True)
+class Read:
+    """An input that was read, or why it could not be."""
+
+    item: Input
+    writer: Any = None
+    sample: Sample | None = None
+    error: SegkitError | None = None
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """An input with its label map."""
+
+    read: Read
+    labels: np.ndarray | None = None
+    error: SegkitError | None = None
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """One file's result.
+
+    Attributes:
+        mask: the label map's file.
+    """
+
+    item: Input
+    mask: Path
+    sizes: Sequence[ClassSize]
+
+
+@dataclass
+class Outcome:
+    """What came of it all.
+
+    Attributes:
+        failed: file and reason.
+        record: what prediction.json holds.
+    """
+
+    folder: Path
+    predicted: list[Predicted] = field(default_factory=list)
+    failed: list[tuple[Input, SegkitError]] = field(default_factory=list)
+    record: dict[str, Any] = field(default_factory=dict)
+
+
+def predict_files(
+    models: Sequence[Model], items: Sequence[Input], folder: Path, options: Options, progress: Progress
+) -> Outcome:
+    """Predict files with a model, or with several whose probabilities are averaged.
+
+    Writes a label map each, sizes.csv and prediction.json into `folder`; memory does not grow with the number of files.
+
+    Args:
+        progress: told of every file that cannot be predicted as it is met.
+
+    Raises:
+        SegkitError: the models do not fit together, an output is there already, or the disk refuses.
+    """
+    check_alike(models)
+    first = models[0]
+    check_free(folder, items, [possible_names(first, item, options) for item in items], force=options.force)
+    make_folder(folder)
+    outcome = Outcome(folder)
+    progress.start("predict", len(items), "files" if len(items) != 1 else "file")
+    try:
+        for result in run(models, items, folder, options):
+            if isinstance(result, Predicted):
+                outcome.predicted.append(result)
+            else:
+                outcome.failed.append(result)
+                progress.message(f"error: {result[1]}")
+            progress.advance()
+    finally:
+        # Also where it is stopped: what is predicted is told.
+        rows = [(part.item.path.name, part.mask.name, part.sizes) for part in outcome.predicted]
+        write_sizes(folder / SIZES, rows)
+        outcome.record = record(models, outcome, options)
+        write_json(folder / RECORD, outcome.record)
+    progress.finish()
+    return outcome
+
+
+def run(
+    models: Sequence[Model], items: Sequence[Input], folder: Path, options: Options
+) -> Iterator[Predicted | tuple[Input, SegkitError]]:
+    """Read, predict and write, at most a few files of each under way."""
+    first, ensemble = models[0], Ensemble(tuple(model.predictor for model in models))
+    # Each volume may be large: no more than two are in memory.
+    workers = options.workers if first.image_dims == 2 else min(1, options.workers)
+
+    def read(item: Input) -> Read:
+        try:
+            writer = first.opener.format_of(item.path)
+            return Read(item, writer, first.opener.open(item.path, first.image_task, ensemble.size))
+        except SegkitError as error:
+            return Read(item, error=error)
+
+    def label() -> Iterator[Labelled]:
+        for part in prefetch(read, items, workers):
+            yield label_one(first, ensemble, part, folder, options)
+
+    def write(part: Labelled) -> Predicted | tuple[Input, SegkitError]:
+        if part.labels is None or part.read.sample is None:
+            assert part.error is not None
+            return part.read.item, part.error
+        item, sample = part.read.item, part.read.sample
+        mask = write_mask(folder, item, part.read.writer, part.labels, sample)
+        if options.overlays:
+            write_overlay(folder / OVERLAYS / f"{item.name}.jpg", first, item, part.labels, sample)
+        return Predicted(item, mask, class_sizes(part.labels, first.task.classes, sample.spacing))
+
+    yield from prefetch(write, label(), workers)
+
+
+def label_one(model: Model, ensemble: Ensemble, part: Read, folder: Path, options: Options) -> Labelled:
+    """Predict one image that was read."""
+    if part.sample is None:
+        return Labelled(part, error=part.error)
+    sample = part.sample
+    try:
+        if options.probabilities:
+            path = folder / PROBABILITIES / f"{part.item.name}.npy"
+            labels = keep_probabilities(path, ensemble, sample)
+        else:
+            labels = ensemble.labels(sample.image, sample.shape, sample.spacing)
+    except SegkitError as error:
+        return Labelled(part, error=SegkitError(f"{part.item.path.name}: {error.message}", error.hint))
+    except (torch.OutOfMemoryError, MemoryError):
+        size = " x ".join(map(str, sample.shape))
+        too_large = SegkitError(
+            f"{part.item.path.name} ({size}) does not fit into memory", "predict it with --device cpu"
+        )
+        return Labelled(part, error=too_large)
+    return Labelled(part, labels if model.postprocess is None else model.postprocess(labels))
+
+
+def keep_probabilities(path: Path, ensemble: Ensemble, sample: Sample) -> np.ndarray:
+    """Write the probabilities of an image and return its label map, which is taken from them before rounding."""
+    labels = np.empty(sample.shape, np.uint8)
+    file = ProbabilityFile(path, ensemble.task.out_channels, sample.shape)
+    try:
+        for planes, values in ensemble.probabilities(sample.image, sample.shape, sample.spacing):
+            file.put(planes, values.cpu().numpy())
+            labels[planes] = decode_probabilities(values)
+    except BaseException:
+        file.drop()
+        raise
+    file.keep()
+    return labels
+
+
+def write_overlay(path: Path, model: Model, item: Input, labels: np.ndarray, sample: Sample) -> None:
+    """Write the image with its classes coloured; of a volume some slices."""
+    from segkit.jobs.predict.overlays import coloured, montage, overlay_jpeg, overlay_size
+
+    caption = GENERATED if model.header.get("generated_sample") else ""
+    if labels.ndim == 2:
+        # It was read at the network's size, which is too coarse to be looked at.
+        shown = model.opener.open(item.path, model.image_task, overlay_size(labels.shape))
+        picture = coloured(shown.image, labels)
+    else:
+        picture = montage(sample.image, labels, sample.spacing)
+        caption = "; ".join(part for part in ("right is left", caption) if part)
+    data = overlay_jpeg(picture, model.task.classes, caption)
+    path.parent.mkdir(exist_ok=True)
+    write_whole(path, lambda stream: stream.write(data))
+
+
+def check_alike(models: Sequence[Model]) -> None:
+    """Raise SegkitError where models cannot be averaged: other classes, or images of another kind."""
+    first = models[0]
+    for number, model in enumerate(models[1:], start=2):
+        for what, one, other in (
+            ("classes", first.task.classes, model.task.classes),
+            ("channels", first.image_channels, model.image_channels),
+            ("axes of an image", first.image_dims, model.image_dims),
+            ("post-processing", first.header.get("postprocess"), model.header.get("postprocess")),
+        ):
+            if one != other:
+                raise SegkitError(
+                    f"model 1 and model {number} cannot predict together: their {what} are {one} and {other}",
+                    "average models of one task",
+                )
+
+
+def possible_names(model: Model, item: Input, options: Options) -> list[str]:
+    """Return the names of all files that may be written for an input."""
+    try:
+        names = mask_names(item, model.opener.format_of(item.path))
+    except SegkitError:
+        return []
+    names += [f"{OVERLAYS}/{item.name}.jpg"] if options.overlays else []
+    return names + ([f"{PROBABILITIES}/{item.name}.npy"] if options.probabilities else [])
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of the results; raises SegkitError where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SegkitError(f"cannot make the folder {folder}: {error.strerror}", "name another --output") from None
+
+
+def record(models: Sequence[Model], outcome: Outcome, options: Options) -> dict[str, Any]:
+    """What prediction.json says: by which models, with which settings, what each file became."""
+    from segkit.jobs.predict.overlays import colour
+
+    first = models[0]
+    generated = any(model.header.get("generated_sample") for model in models)
+    return {
+        "segkit": __version__,
+        "notice": "; ".join([NOTICE, *([GENERATED] if generated else [])]),
+        "models": [
+            {
+                "components": model.header["components"],
+                "preprocessing": model.header["preprocessing"],
+                "weights": model.header.get("weights"),
+                "mirror": model.predictor.mirror,
+            }
+            for model in models
+        ],
+        "postprocess": first.header.get("postprocess", {}),
+        "classes": [
+            {"label": label, "name": name, "colour": list(colour(label))}
+            for label, name in enumerate(first.task.classes, start=1)
+        ],
+        "overlays": options.overlays,
+        "probabilities": options.probabilities,
+        "files": [
+            {
+                "input": part.item.path.name,
+                "mask": part.mask.name,
+                "classes": [vars(size) for size in part.sizes],
+            }
+            for part in outcome.predicted
+        ],
+        "failed": [{"input": item.path.name, "reason": error.message} for item, error in outcome.failed],
+    }

@@ -1,0 +1,140 @@
+"""What is written of a prediction: the label map, and where wanted an overlay and probabilities."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from segkit.data.case import Case, Sample
+from segkit.engine.predictions import colours_of, write_prediction
+from segkit.errors import SegkitError
+from segkit.files import write_text, write_whole
+from segkit.jobs.predict.inputs import Input
+
+SIZES = "sizes.csv"
+RECORD = "prediction.json"
+OVERLAYS = "overlays"
+PROBABILITIES = "probabilities"
+TIFF = (".tif", ".tiff")
+COLUMNS = ("input", "mask", "class", "label", "pixels", "share", "mm2", "ml")
+
+
+@dataclass(frozen=True)
+class ClassSize:
+    """How much of an image a class covers.
+
+    Attributes:
+        pixels: or voxels.
+        share: of the whole image.
+        mm2, ml: area or volume; None where the spacing is not known, or for the other kind of image.
+    """
+
+    name: str
+    label: int
+    pixels: int
+    share: float
+    mm2: float | None = None
+    ml: float | None = None
+
+
+def class_sizes(labels: np.ndarray, classes: Sequence[str], spacing: Sequence[float] | None) -> list[ClassSize]:
+    """Count a label map (*S); with a spacing in mm also areas (2D) or volumes (3D)."""
+    unit = None if spacing is None else math.prod(spacing)
+    sizes = []
+    for label, name in enumerate(classes, start=1):
+        count = int(np.count_nonzero(labels == label))
+        area = count * unit if unit is not None and labels.ndim == 2 else None
+        volume = count * unit / 1000 if unit is not None and labels.ndim == 3 else None
+        sizes.append(ClassSize(name, label, count, count / labels.size, area, volume))
+    return sizes
+
+
+def mask_names(item: Input, writer: Any) -> list[str]:
+    """Return the names that a label map may be written under."""
+    if hasattr(writer, "write_labels"):
+        return [item.name + suffix for suffix in writer.suffixes]
+    return [item.name + (item.path.suffix.lower() if item.path.suffix.lower() in TIFF else ".png"), f"{item.name}.npz"]
+
+
+def check_free(folder: Path, items: Sequence[Input], possible: Iterable[Sequence[str]], *, force: bool) -> None:
+    """Raise SegkitError where an output would take the place of an input, or without `force` of anything else."""
+    inputs = {item.path.resolve() for item in items}
+    there = []
+    for names in possible:
+        for path in (folder / name for name in names):
+            if path.exists() and path.resolve() in inputs:
+                raise SegkitError(f"the prediction would take the place of the input {path}", "name another --output")
+            there += [path] if path.exists() else []
+    there += [path for path in (folder / SIZES, folder / RECORD) if path.exists()]
+    if there and not force:
+        more = f" and {len(there) - 1} more files that would be written" if len(there) > 1 else ""
+        raise SegkitError(f"{there[0]} exists already{more}", "say --force to replace them, or name another --output")
+
+
+def write_mask(folder: Path, item: Input, writer: Any, labels: np.ndarray, sample: Sample) -> Path:
+    """Write a label map in the input's own size, orientation and format; JPEG, which changes values, becomes PNG."""
+    if writer is None and item.path.suffix.lower() in TIFF:
+        path = folder / mask_names(item, None)[0]
+        image = Image.fromarray(labels)
+        image.putpalette(colours_of(int(labels.max(initial=0)) + 1))
+        write_whole(path, lambda stream: image.save(stream, format="TIFF", compression="tiff_deflate"))
+        return path
+    return write_prediction(writer, folder, Case(item.name, files=(item.path,)), labels, sample)
+
+
+class ProbabilityFile:
+    """A .npy of probabilities (K', *S) float16 that is written plane by plane, whole or not at all."""
+
+    def __init__(self, path: Path, channels: int, shape: Sequence[int]) -> None:
+        self.path = path
+        self.part = path.with_name(f".{path.name}.part")
+        try:
+            path.parent.mkdir(exist_ok=True)
+            self.values = np.lib.format.open_memmap(self.part, "w+", np.float16, (channels, *shape))
+        except OSError as error:
+            raise self.failed(error) from error
+
+    def put(self, planes: slice, values: np.ndarray) -> None:
+        """Take in some planes of the first axis of S."""
+        self.values[:, planes] = values
+
+    def keep(self) -> None:
+        """Give the file its name."""
+        try:
+            self.values.flush()
+            self.part.replace(self.path)
+        except OSError as error:
+            raise self.failed(error) from error
+
+    def drop(self) -> None:
+        """Forget it."""
+        self.part.unlink(missing_ok=True)
+
+    def failed(self, error: OSError) -> SegkitError:
+        """Describe a file that cannot be written."""
+        self.part.unlink(missing_ok=True)
+        return SegkitError(f"cannot write {self.path.name}: {error.strerror or error}", "free some space")
+
+
+def write_sizes(path: Path, rows: Iterable[tuple[str, str, Sequence[ClassSize]]]) -> None:
+    """Write one row per input and class."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for source, mask, sizes in rows:
+        writer.writerows(size_cells(source, mask, size) for size in sizes)
+    write_text(path, text.getvalue())
+
+
+def size_cells(source: str, mask: str, size: ClassSize) -> Iterator[str]:
+    """One row's cells; an area or volume that is not known is left empty."""
+    yield from (source, mask, size.name, str(size.label), str(size.pixels), f"{size.share:.6f}")
+    yield from ("" if value is None else f"{value:.6g}" for value in (size.mm2, size.ml))

@@ -1,0 +1,155 @@
+"""A finished run looked at again: its data where they still are, and pictures of its cases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from segkit.config import Layer, read_file
+from segkit.data.case import Case, Sample
+from segkit.data.dataset import DatasetReader
+from segkit.discovery import Registry
+from segkit.engine.measure import CaseScores
+from segkit.engine.predictions import read_prediction
+from segkit.errors import SegkitError
+from segkit.jobs.job import Job
+from segkit.planning.dataset import about_data, choose_dataset
+from segkit.report import CasePicture, choose_cases
+from segkit.report.pictures import displayable
+from segkit.report.volume_pictures import volume_slice
+from segkit.rundir.names import CONFIG
+from segkit.rundir.read import CaseRow, RunRecord, read_record
+
+Tell = Callable[[str], None]
+
+
+def pictures(job: Job, scores: Sequence[CaseScores]) -> Iterator[CasePicture]:
+    """Read the worst, the median and the best case again, to be shown; none where predictions were not kept."""
+    plan, main = job.plan, job.parts.metrics[0]
+    if not plan.config.evaluate.save_predictions:
+        return
+    by_case = {row.case: row.mean(main.name) for row in scores}
+    cases = {case.id: case for case in plan.cases[plan.split]}
+    predictions = job.folder / "predictions"
+    for label, case_id in choose_cases(by_case, higher_is_better=main.declaration.higher_is_better):
+        yield shown_case(plan.reader, cases[case_id], predictions).picture(label, by_case[case_id], main.name)
+
+
+@dataclass(frozen=True)
+class ShownCase:
+    """A case read again, with the prediction that was kept of it."""
+
+    case: Case
+    sample: Sample
+    mask: np.ndarray
+    prediction: np.ndarray
+
+    def picture(self, label: str, score: float, score_name: str, level: int | None = None) -> CasePicture:
+        """Make it into a picture: a photograph as it is, of a volume the slice `level`, or the one that tells most."""
+        where = ""
+        if self.mask.ndim == 3:
+            found = volume_slice(self.sample.image, self.mask, self.prediction, self.sample.spacing, level)
+            image, mask, prediction, where = found.image, found.reference, found.prediction, found.where
+        else:
+            image, mask, prediction = displayable(self.sample.image), self.mask, self.prediction
+        return CasePicture(self.case.id, label, image, mask, prediction, score, score_name, where)
+
+
+def shown_case(reader: DatasetReader, case: Case, predictions: Path) -> ShownCase:
+    """Read one case and its prediction; raises SegkitError where there is none or no mask, or their grids differ."""
+    sample = reader.read(case)
+    if sample.mask is None:
+        raise SegkitError(f"case {case.id} has no mask", "show cases that have one")
+    prediction = read_prediction(reader, predictions, case)
+    if prediction.shape != sample.mask.shape:
+        raise SegkitError(f"case {case.id} has another size than was scored", "give the folder that was scored")
+    return ShownCase(case, sample, sample.mask, prediction)
+
+
+@dataclass(frozen=True)
+class ScoredData:
+    """What a run was scored on, found again.
+
+    Attributes:
+        cases: of the scored split, by id.
+        rows: cases.csv, by case id.
+        predictions: folder of the predicted label maps.
+    """
+
+    reader: DatasetReader
+    cases: Mapping[str, Case]
+    rows: Mapping[str, Sequence[CaseRow]]
+    predictions: Path
+
+    def read(self, case_id: str) -> ShownCase:
+        """Read one case and its prediction.
+
+        Raises:
+            SegkitError: a file is gone or broken, or the mask is another one than was scored.
+        """
+        if case_id not in self.cases:
+            raise SegkitError(f"case {case_id} is not among the data found", "give the folder that was scored")
+        shown = shown_case(self.reader, self.cases[case_id], self.predictions)
+        classes = {name: index for index, name in enumerate(self.reader.task.classes, start=1)}
+        for row in self.rows[case_id]:
+            label_of = classes.get(row.class_name)
+            if label_of is not None and np.count_nonzero(shown.mask == label_of) != row.reference:
+                raise SegkitError(f"case {case_id} has another mask than was scored", "give the folder that was scored")
+        return shown
+
+
+def open_scored_data(
+    folder: Path, registry: Registry, data_root: str | None = None, tell: Tell | None = None
+) -> ScoredData:
+    """Find the data of a finished run where its config says, or in `data_root`.
+
+    Raises:
+        SegkitError: they are not there, the dataset's plugin is not installed, or no predictions were kept.
+    """
+    predictions = folder / "predictions"
+    if not predictions.is_dir() or not any(predictions.iterdir()):
+        raise SegkitError("no predictions were kept", "run with evaluate.save_predictions=true")
+    config = read_file(folder / CONFIG)
+    layers = [config]
+    if data_root is not None:
+        layers.append(Layer("--data-root", {"data.root": data_root}))
+    found = registry.find("data", str(config.values.get("components.data")))
+    reader, _ = choose_dataset(found, about_data(layers)).open(tell)
+    record = read_record(folder)
+    rows: dict[str, list[CaseRow]] = {}
+    for row in record.cases:
+        rows.setdefault(row.case, []).append(row)
+    cases = {case.id: case for case in reader.cases(str(record.summary.get("split")))}
+    return ScoredData(reader, cases, rows, predictions)
+
+
+def case_means(record: RunRecord, metric: str) -> dict[str, float]:
+    """Return each case's score: the mean over the classes whose value is a number; NaN where there is none."""
+    values: dict[str, list[float]] = {}
+    for row in record.cases:
+        known = values.setdefault(row.case, [])
+        if not np.isnan(row.values[metric]):
+            known.append(row.values[metric])
+    return {case: float(np.mean(known)) if known else float("nan") for case, known in values.items()}
+
+
+def pictures_again(
+    folder: Path, registry: Registry, data_root: str | None = None, tell: Tell | None = None
+) -> tuple[list[CasePicture], str]:
+    """Read the worst, the median and the best case of a finished run.
+
+    Returns:
+        The pictures and, where there are none, the reason in a sentence.
+    """
+    record = read_record(folder)
+    main = record.main_metric
+    means = case_means(record, main) if record.cases else {}
+    try:
+        data = open_scored_data(folder, registry, data_root, tell)
+        chosen = choose_cases(means, higher_is_better=record.higher_is_better(main))
+        return [data.read(case).picture(label, means[case], main) for label, case in chosen], ""
+    except SegkitError as problem:
+        return [], problem.message

@@ -1,0 +1,239 @@
+"""The whole job, composed: data, training, evaluation, explanations, report."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from segkit.contracts import RunInfo
+from segkit.declarations import Dataset
+from segkit.engine.clock import OFF, Clock
+from segkit.engine.device import (
+    choose_algorithms,
+    choose_device,
+    default_workers,
+    describe_machine,
+    set_threads,
+    training_precision,
+)
+from segkit.engine.distributed import Ranks
+from segkit.engine.infer import Predictor
+from segkit.engine.measure import CaseScores
+from segkit.engine.memory import peak_memory, start_peak
+from segkit.engine.postprocess import postprocessing
+from segkit.engine.progress import Progress
+from segkit.engine.scoring import evaluate
+from segkit.engine.stop import StopRequest
+from segkit.engine.summary import write_cases
+from segkit.engine.volumes import VolumePredictor
+from segkit.errors import SegkitError
+from segkit.files import write_json, write_text
+from segkit.jobs.events import Events
+from segkit.jobs.explain import check_run_layers, explain_run
+from segkit.jobs.job import Job
+from segkit.jobs.report import pictures
+from segkit.jobs.stores import open_stores
+from segkit.jobs.train import keep_model, shared_settings, train
+from segkit.planning.build import assemble
+from segkit.planning.plan import Plan
+from segkit.report import write_report
+from segkit.rundir.names import CASES, CONFIG, ENVIRONMENT, PREDICTIONS, REPORT, STATE_FOLDER, SUMMARY
+from segkit.rundir.resume import Resume
+from segkit.rundir.write import component_versions, summary_record
+from segkit.version import __version__
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A finished run.
+
+    Attributes:
+        folder: the run directory.
+        summary: what summary.json holds; empty where the run was only trained.
+    """
+
+    folder: Path
+    summary: dict[str, Any]
+
+    @property
+    def report(self) -> Path:
+        """The page to open."""
+        return self.folder / REPORT
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: scores, and where the report is."""
+        from segkit.report.notebook import run_html
+
+        return run_html(self.folder, self.summary)
+
+
+def run_job(
+    plan: Plan,
+    folder: Path,
+    progress: Progress,
+    resume: Resume | None = None,
+    *,
+    only_train: bool = False,
+    events: Events | None = None,
+) -> RunResult:
+    """Carry out a plan: train, score, explain, report.
+
+    Started by torchrun, several processes share it: rank 0 writes and returns the result, the others an empty one.
+
+    Args:
+        folder: the run's directory, as `segkit.planning.plan.run_folder` chooses it.
+        resume: a run that was stopped, to go on with; its plan was made from its own config.
+        only_train: stop when the model is written, with the resume state kept: resumed, the run goes on from there.
+        events: the plugins that hear of the run; nobody where not given.
+
+    Raises:
+        SegkitError: a case cannot be read, training diverges, the disk is full, or the
+            run to resume is another one.
+        Stopped: by Ctrl-C or SIGTERM; what there was to save is saved.
+    """
+    stop = StopRequest(progress.message)
+    with stop.listen(), ExitStack() as told:
+        job = start_job(plan, folder, progress, stop, resume)
+        job.events = events or Events()
+        announce(job)
+        if job.ranks.leads:
+            start_folder(job)
+            told.enter_context(job.events.during(run_info(job)))
+        with job.timed("data"):
+            stores = open_stores(job)
+        with job.ranks.joined(job.device):
+            job.folder = Path(job.ranks.told(str(job.folder)))
+            with job.timed("train"):
+                trained = train(job, stores)
+            if job.ranks.leads:
+                keep_model(job, trained, stores)
+            if only_train:
+                return RunResult(job.folder, {})
+            with job.timed("evaluate"):
+                scores = score(job, trained.predictor)
+        if not job.ranks.leads:
+            return RunResult(job.folder, {})
+        with job.timed("explain"):
+            explain_run(job, trained.predictor, scores)
+        summary = summary_record(
+            plan,
+            scores,
+            job.parts.metrics,
+            weights=trained.weights,
+            parameters=job.parts.parameters,
+            seconds=job.seconds,
+            peak_memory=peak_memory(job.device),
+        )
+        keep_model(job, trained, stores, summary["scores"])
+        write_json(job.folder / SUMMARY, summary)
+        with job.clock("report"):
+            report(job, scores)
+        if job.clock.runs:
+            job.clock.write(job.folder)
+            # Once more, because only now it is known what the report itself took.
+            report(job, scores)
+        shutil.rmtree(job.folder / STATE_FOLDER)
+    return RunResult(job.folder, summary)
+
+
+def start_job(plan: Plan, folder: Path, progress: Progress, stop: StopRequest, resume: Resume | None) -> Job:
+    """Choose the device and build the components, so that what cannot work ends before the data are touched."""
+    run, ranks = plan.config.run, Ranks.from_environment()
+    device = ranks.own_device(choose_device(run.device))
+    start_peak(device)
+    set_threads(run.threads if resume is None or run.threads is not None else resume.threads)
+    choose_algorithms(device, deterministic=run.deterministic)
+    workers = default_workers() if run.workers is None else run.workers
+    clock = Clock(device) if run.profile else OFF
+    job = Job(plan, assemble(plan), folder, device, workers, progress, stop, resume, ranks=ranks, clock=clock)
+    check_run_layers(plan, job.parts.model)
+    if resume is not None:
+        resume.check(plan.config, environment(job))
+    return job
+
+
+def announce(job: Job) -> None:
+    """Say first where the data are from, then what is scored, where the run goes and what is trained."""
+    plan, tell = job.plan, job.progress.message
+    counts = ", ".join(f"{split} {len(cases)}" for split, cases in plan.cases.items() if cases)
+    tell(f"data: {plan.root.path} ({plan.root.source}): {counts}")
+    if plan.root.generated:
+        assert isinstance(plan.data.component, Dataset)
+        homepage = plan.data.component.homepage
+        where = f"; the real data: {homepage}" if homepage else ""
+        tell(f"GENERATED SAMPLE: these images are drawn by a program, the scores say nothing about patients{where}")
+    tell(f"scores: {plan.split} split ({plan.split_note})")
+    tell(f"run: {job.folder}")
+    batch_wide = [term.label for term in job.parts.objective.terms if term.scope == "batch"]
+    if batch_wide:
+        tell(f"loss: {', '.join(batch_wide)} exists over a batch only: it depends on batch size and accumulation")
+    precision = training_precision(job.device, plan.config.run.autocast)
+    reduced = "" if precision == "none" else f", steps in {precision}"
+    tell(f"model: {plan.arch.full_name}, {job.parts.parameters:,} parameters, on {job.device}{reduced}")
+    if job.ranks.several:
+        settings = shared_settings(plan.config.train, job.ranks)
+        tell(
+            f"processes: {job.ranks.count} share each step of {settings.batch_size} samples; "
+            f"highest learning rate {settings.learning_rate:g}"
+        )
+
+
+def start_folder(job: Job) -> None:
+    """Make the run directory, with the resolved config and the environment in it."""
+    folder = job.folder
+    try:
+        (folder / PREDICTIONS).mkdir(parents=True, exist_ok=True)
+        (folder / STATE_FOLDER).mkdir(exist_ok=True)
+    except OSError as error:
+        raise SegkitError(
+            f"cannot make the run directory {folder}: {error.strerror}", "name another --output"
+        ) from None
+    write_json(folder / ENVIRONMENT, environment(job))
+    write_text(folder / CONFIG, job.plan.config.to_toml())
+
+
+def run_info(job: Job) -> RunInfo:
+    """What plugins that hear of the run are told of it."""
+    resumed = job.resume is not None
+    return RunInfo(job.folder, job.plan.config.flat(), job.parts.parameters, str(job.device), resumed)
+
+
+def environment(job: Job) -> dict[str, Any]:
+    """What environment.json holds."""
+    shared = {"processes": job.ranks.count} if job.ranks.several else {}
+    described = describe_machine(job.device, job.plan.config.run.autocast)
+    return {"segkit": __version__, **described, **shared, "components": component_versions(job.plan)}
+
+
+def score(job: Job, predictor: Predictor | VolumePredictor) -> list[CaseScores]:
+    """Score the plan's split on each case's own grid and write cases.csv."""
+    plan = job.plan
+    scores = evaluate(
+        plan.reader,
+        plan.data.full_name,
+        plan.cases[plan.split],
+        predictor,
+        job.parts.metrics,
+        predictions=job.folder / PREDICTIONS if plan.config.evaluate.save_predictions else None,
+        workers=job.workers,
+        progress=job.progress,
+        background=plan.config.evaluate.background,
+        postprocess=postprocessing(plan.config.evaluate, plan.task),
+        ranks=job.ranks,
+        clock=job.clock,
+    )
+    if job.ranks.leads:
+        write_cases(job.folder / CASES, scores, plan.scored_task, job.parts.metrics)
+    return scores
+
+
+def report(job: Job, scores: Sequence[CaseScores]) -> None:
+    """Write figures and report.html."""
+    job.progress.start("report", 1, "page")
+    write_report(job.folder, list(pictures(job, scores)))
+    job.progress.advance()
+    job.progress.finish()

@@ -1,0 +1,98 @@
+"""The data stage of a job: the stores that training needs."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from typing import Any
+
+from segkit.data.prefetch import prefetch
+from segkit.data.roots import cache_folder
+from segkit.data.store import Store, open_store
+from segkit.data.volume_layout import VolumeLayout, median_spacing
+from segkit.data.volume_store import VolumeStore, open_volume_store
+from segkit.engine.progress import Progress
+from segkit.errors import SegkitError
+from segkit.jobs.job import Job
+from segkit.params import plain
+
+Stores = Mapping[str, Store | VolumeStore]
+"""By split."""
+
+
+def open_stores(job: Job) -> Stores:
+    """Open the stores that training needs, building what is not there."""
+    try:
+        layout = volume_layout(job) if job.plan.volumes else None
+        return {split: open_split(job, split, layout) for split in ("train", "val") if job.plan.cases[split]}
+    except SegkitError:
+        # Nothing was trained: a directory that holds a config alone would only be in the way of the next try.
+        if job.resume is None and job.ranks.leads:
+            shutil.rmtree(job.folder)
+        raise
+
+
+def open_split(job: Job, split: str, layout: VolumeLayout | None) -> Store | VolumeStore:
+    """Open the store of one split."""
+    plan = job.plan
+    job.progress.start(f"store {split}", len(plan.cases[split]), "cases")
+    where: dict[str, Any] = {
+        "folder": cache_folder() / "stores",
+        "workers": max(1, job.workers),
+        "progress": counting(job.progress),
+        "settings": plain(plan.config.params_of("data", plan.data.component.name)),
+    }
+    store: Store | VolumeStore
+    if layout is None:
+        store = open_store(plan.reader, plan.data.full_name, plan.cases[split], plan.size, **where)
+    else:
+        store = open_volume_store(plan.reader, plan.data.full_name, plan.cases[split], layout, **where)
+    job.progress.finish()
+    return store
+
+
+def counting(progress: Progress) -> Callable[[int, int], None]:
+    """Turn a (done, total) callback into steps."""
+    seen = 0
+
+    def advance(done: int, total: int) -> None:
+        nonlocal seen
+        progress.advance(done - seen)
+        seen = done
+
+    return advance
+
+
+def volume_layout(job: Job) -> VolumeLayout:
+    """Choose the working grid of volumes, and say which it is."""
+    plan, tell = job.plan, job.progress.message
+    size = " x ".join(map(str, plan.size))
+    if plan.config.data.mode != "patches":
+        shown = "slices" if plan.slab == 1 else f"slabs of {plan.slab} slices"
+        tell(f"volumes: axial {shown} of {size}")
+        return VolumeLayout(size=plan.size)
+    layout = VolumeLayout(spacing=plan.config.data.spacing or training_spacing(job))
+    if layout.spacing is None:
+        tell(f"volumes: patches of {size} voxels, each case at its own resolution: the spacing is not known of all")
+    else:
+        spacing = " x ".join(f"{length:g}" for length in layout.spacing)
+        through = "" if layout.coarse is None else f", along the {'DHW'[layout.coarse]} axis by the nearest plane"
+        tell(f"volumes: patches of {size} voxels at {spacing} mm (D x H x W){through}")
+    return layout
+
+
+def training_spacing(job: Job) -> tuple[float, ...] | None:
+    """Return the median spacing of the training cases, read one by one; None where that of one is not known.
+
+    Where the reader can read headers alone, the plan knows the spacing already (`segkit.planning.volumes`).
+    """
+    plan, cases = job.plan, job.plan.cases["train"]
+    job.progress.start("spacing", len(cases), "cases")
+    found = []
+    with closing(prefetch(lambda case: plan.reader.read(case).spacing, cases, min(2, job.workers))) as spacings:
+        for spacing in spacings:
+            found.append(spacing)
+            job.progress.advance()
+    job.progress.finish()
+    return median_spacing(found)

@@ -1,0 +1,256 @@
+"""The training stage of a job: batches, the loop, what is kept of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+
+from segkit.data.batches import Batches
+from segkit.data.normalize import make_normalization
+from segkit.data.parts import Parts, patch_parts, slice_parts
+from segkit.data.store import Store
+from segkit.data.volume_store import VolumeStore
+from segkit.engine.checkpoint import save_model
+from segkit.engine.distributed import Ranks
+from segkit.engine.infer import Predictor
+from segkit.engine.measure import ChosenMetric
+from segkit.engine.preprocessing import Preprocessing
+from segkit.engine.state import StateWriter, load_state
+from segkit.engine.trainer import Trainer
+from segkit.engine.validate import validate_images, validate_volumes
+from segkit.engine.volumes import VolumePredictor, make_predictor
+from segkit.errors import UsageError
+from segkit.files import write_text
+from segkit.jobs.job import Job
+from segkit.jobs.stores import Stores
+from segkit.planning.plan import Plan
+from segkit.rundir.names import HISTORY, MODEL, STATE_FOLDER
+from segkit.rundir.write import history_line, model_header
+from segkit.settings import Augment, Train
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training ends with.
+
+    Attributes:
+        predictor: the model to score.
+        preprocessing: how it is given images.
+        weights: which weights it has, in words.
+    """
+
+    predictor: Predictor | VolumePredictor
+    preprocessing: Preprocessing
+    weights: str
+
+
+def train(job: Job, stores: Stores) -> Trained:
+    """Train; write history.jsonl as it goes.
+
+    A resumed run goes on at its last saved step.
+    """
+    plan, config = job.plan, job.plan.config
+    keeper = Keeper(job, {f"data of split {split}": store.fingerprint for split, store in stores.items()})
+    with job.clock("preparing"):
+        preprocessing = make_preprocessing(plan, stores["train"])
+        trainer = prepare(job, stores, preprocessing, keeper)
+    with job.stop.finishing_steps():
+        trainer.train()
+    keeper.wait()
+    best, weights = trainer.finish()
+    predictor = make_predictor(best.eval(), plan.task, preprocessing, job.device, config.run.autocast)
+    return Trained(predictor, preprocessing, weights)
+
+
+def prepare(job: Job, stores: Stores, preprocessing: Preprocessing, keeper: Keeper) -> Trainer:
+    """Return the trainer, in the state to go on with where the run is resumed."""
+    plan, config = job.plan, job.plan.config
+    layout = torch.channels_last if plan.task.spatial_dims == 2 else torch.channels_last_3d
+    model: nn.Module = job.parts.model.to(job.device).to(memory_format=layout)
+    settings = shared_settings(config.train, job.ranks)
+    batches = make_batches(job, stores["train"], preprocessing, settings.batch_size, config.augment)
+    if settings.sync_batch_norm and job.ranks.several:
+        model = synchronised(model, job, batches.samples, settings.batch_size)
+    trainer = Trainer(
+        model,
+        job.parts.objective,
+        batches,
+        settings,
+        config.run,
+        job.device,
+        validate=partial(validate_on, job, stores["val"], preprocessing) if "val" in stores else None,
+        select=selection(plan, job.parts.metrics),
+        progress=job.progress,
+        after_step=keeper,
+        ranks=job.ranks,
+        clock=job.clock,
+    )
+    keeper.restore(trainer)
+    return trainer
+
+
+def shared_settings(settings: Train, ranks: Ranks) -> Train:
+    """Return the settings of a step that several processes share; its size changes only where that was asked for."""
+    if not settings.scale_with_ranks:
+        return settings
+    return replace(
+        settings, batch_size=settings.batch_size * ranks.count, learning_rate=settings.learning_rate * ranks.count
+    )
+
+
+def synchronised(model: nn.Module, job: Job, samples: int, batch_size: int) -> nn.Module:
+    """Make batch normalisation see the samples of every process; raises UsageError where one would have none."""
+    if job.device.type != "cuda":
+        raise UsageError(
+            "train.sync_batch_norm: PyTorch has it on CUDA only", "leave it out, or take another normalisation"
+        )
+    last = samples % batch_size or batch_size
+    if min(last, batch_size) < job.ranks.count:
+        raise UsageError(
+            f"train.sync_batch_norm: the last step of an epoch has {last} samples for {job.ranks.count} processes",
+            "choose another --batch-size",
+        )
+    converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    return converted
+
+
+def make_preprocessing(plan: Plan, store: Store | VolumeStore) -> Preprocessing:
+    """Say how images are given to the network; the training split's store has the numbers that follow from data."""
+    config = plan.config
+    return Preprocessing(
+        mode=str(config.data.mode),
+        size=plan.size,
+        normalization=make_normalization(config.data, store),
+        spacing=store.layout.spacing if isinstance(store, VolumeStore) else None,
+        slab=plan.slab,
+        overlap=config.evaluate.overlap,
+        mirror=config.evaluate.mirror,
+    )
+
+
+def make_batches(
+    job: Job,
+    store: Store | VolumeStore,
+    preprocessing: Preprocessing,
+    batch_size: int,
+    augment: Augment | None,
+) -> Batches:
+    """Return the batches of a store: its photographs, or parts of its volumes."""
+    return Batches(
+        store,
+        parts=volume_parts(job.plan, store) if isinstance(store, VolumeStore) else None,
+        batch_size=batch_size,
+        seed=job.plan.config.run.seed,
+        augment=augment,
+        normalization=preprocessing.normalization,
+        device=job.device,
+        workers=job.workers,
+        part=(job.ranks.rank, job.ranks.count),
+        clock=job.clock,
+    )
+
+
+def volume_parts(plan: Plan, store: VolumeStore) -> Parts:
+    """Choose which parts of volumes an epoch consists of."""
+    settings = plan.config.data
+    if settings.mode == "patches":
+        return patch_parts(
+            store,
+            plan.size,
+            per_case=settings.patches,
+            foreground=settings.foreground,
+            spacing=store.layout.spacing,
+        )
+    return slice_parts(store, slab=plan.slab, per_case=settings.patches, foreground=settings.foreground)
+
+
+def validate_on(
+    job: Job, store: Store | VolumeStore, preprocessing: Preprocessing, model: nn.Module
+) -> dict[str, float]:
+    """Score a model on the validation split's working grid."""
+    plan, config, metrics = job.plan, job.plan.config, job.parts.metrics
+    plain = replace(preprocessing, mirror=False)
+    predictor = make_predictor(model.eval(), plan.task, plain, job.device, config.run.autocast)
+    if isinstance(predictor, VolumePredictor):
+        assert isinstance(store, VolumeStore)
+        return validate_volumes(
+            store, predictor, metrics, config.evaluate.validation_cases, job.ranks, min(1, job.workers)
+        )
+    return validate_images(make_batches(job, store, preprocessing, 1, None), predictor, metrics, job.ranks)
+
+
+def keep_model(job: Job, trained: Trained, stores: Stores, scores: Sequence[Mapping[str, Any]] = ()) -> None:
+    """Write model.safetensors: once when it is trained, again when its scores are known."""
+    header = model_header(job.plan, trained.preprocessing, stores, trained.weights, scores)
+    save_model(job.folder / MODEL, trained.predictor.model, header)
+
+
+class Keeper:
+    """Saves the resume state after every epoch, every few minutes and when the run is to stop."""
+
+    def __init__(self, job: Job, identity: Mapping[str, str]) -> None:
+        self.job = job
+        self.folder = job.folder / STATE_FOLDER
+        self.writer = StateWriter(self.folder, identity)
+        self.saved_at = time.monotonic()
+
+    def __call__(self, trainer: Trainer) -> None:
+        """Save where it is time to, and stop where that was asked for."""
+        ranks, stop = self.job.ranks, self.job.stop
+        minutes = (time.monotonic() - self.saved_at) / 60
+        epoch_ended = trainer.steps_in_epoch == 0
+        due = ranks.any(stop.requested or minutes >= self.job.plan.config.run.save_minutes)
+        if epoch_ended or due:
+            trainer.align()
+            if ranks.leads:
+                with self.job.clock("saving the state"):
+                    self.writer.save(trainer)
+            self.saved_at = time.monotonic()
+        if epoch_ended:
+            self.write_history(trainer)
+            with self.job.clock("events"):
+                self.job.events.epoch_ended(json.loads(history_line(trainer.history[-1])))
+        if due and not trainer.finished and ranks.any(stop.requested):
+            self.wait()
+            stop.check(elsewhere=True)
+
+    def wait(self) -> None:
+        """Return once what was saved is on the disk."""
+        with self.job.clock("saving the state"):
+            self.writer.wait()
+
+    def restore(self, trainer: Trainer) -> None:
+        """Bring the trainer to the saved state of a run that is resumed, and say where it goes on."""
+        resume = self.job.resume
+        if resume is None:
+            return
+        if load_state(self.folder, trainer, self.writer.identity, forced=resume.forced):
+            self.job.progress.message(f"resuming in epoch {trainer.epoch} after step {trainer.step}")
+        else:
+            self.job.progress.message("resuming before the first saved step: training begins with step 1")
+        self.write_history(trainer)
+
+    def write_history(self, trainer: Trainer) -> None:
+        """Write history.jsonl as the state has it."""
+        if not self.job.ranks.leads:
+            return
+        write_text(self.job.folder / HISTORY, "".join(map(history_line, trainer.history)))
+
+
+def selection(plan: Plan, metrics: Sequence[ChosenMetric]) -> tuple[str, bool] | None:
+    """The validated figure that picks the best epoch; None where picking would be on the scored split."""
+    if not plan.selects:
+        return None
+    wanted = plan.config.train.selection
+    for metric in metrics:
+        if wanted in (None, metric.name):
+            return f"{metric.name}@store", metric.declaration.higher_is_better
+    known = ", ".join(metric.name for metric in metrics)
+    raise UsageError(f"train.selection={wanted} is not among the run's metrics", f"they are: {known}")

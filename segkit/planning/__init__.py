@@ -1,0 +1,1 @@
+"""From settings to what will be done: the dataset, its splits, the components, the plan; before torch is imported."""

@@ -1,0 +1,81 @@
+"""Build what a plan names: network, objective, metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from segkit.declarations import Loss, Metric
+from segkit.engine.measure import ChosenMetric
+from segkit.engine.objective import Objective, WeightedLoss
+from segkit.errors import SegkitError
+from segkit.planning.plan import Plan
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The components of a run, imported and built.
+
+    Attributes:
+        model: on the CPU, with its first weights.
+        metrics: the main one first.
+    """
+
+    model: nn.Module
+    objective: Objective
+    metrics: tuple[ChosenMetric, ...]
+
+    @property
+    def parameters(self) -> int:
+        """Number of the model's parameters, frozen ones too."""
+        return sum(parameter.numel() for parameter in self.model.parameters())
+
+
+def assemble(plan: Plan) -> Parts:
+    """Build every component; weights depend on the run's seed alone.
+
+    Raises:
+        SegkitError: a declared string does not resolve, or a factory builds something else than its kind.
+    """
+    objective, metrics = build_objective(plan), build_metrics(plan)
+    torch.manual_seed(plan.config.run.seed)
+    return Parts(build_model(plan), objective, metrics)
+
+
+def build_model(plan: Plan) -> nn.Module:
+    """Build the network; raises SegkitError where it is no module or takes larger images only."""
+    model = plan.arch.load()(plan.task, plan.config.params_of("arch", plan.arch.component.name))
+    if not isinstance(model, nn.Module):
+        raise SegkitError(
+            f"{plan.arch.full_name} built {type(model).__name__}, not a torch.nn.Module", "report it to its author"
+        )
+    minimum = getattr(model, "size_minimum", 1)
+    if min(plan.size) < minimum:
+        raise SegkitError(
+            f"arch {plan.arch.component.name} takes sides of {minimum} and more, the working size is {plan.size}",
+            f"say --size {minimum} or larger",
+        )
+    return model
+
+
+def build_objective(plan: Plan) -> Objective:
+    """Build every loss of the sum."""
+    terms = []
+    for term, found in plan.losses:
+        assert isinstance(found.component, Loss)
+        function = found.load()(plan.task, plan.config.params_of("loss", found.component.name))
+        terms.append(WeightedLoss(found.component.name, term.factor, function, found.component.scope))
+    return Objective(terms)
+
+
+def build_metrics(plan: Plan) -> tuple[ChosenMetric, ...]:
+    """Build every metric."""
+    built = []
+    for found in plan.metrics:
+        assert isinstance(found.component, Metric)
+        params = plan.config.params_of("metric", found.component.name)
+        measure, score = found.load("measure"), found.load()(plan.task, params)
+        built.append(ChosenMetric(found.component, params, measure, score))
+    return tuple(built)

@@ -1,0 +1,136 @@
+"""What a run writes down about itself: the model's header, summary.json, history.jsonl."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from segkit.data.store import Store
+from segkit.data.volume_store import VolumeStore
+from segkit.declarations import Dataset
+from segkit.engine.measure import CaseScores, ChosenMetric
+from segkit.engine.postprocess import postprocess_record
+from segkit.engine.preprocessing import Preprocessing
+from segkit.engine.summary import score_rows
+from segkit.params import plain
+from segkit.planning.plan import Plan
+from segkit.version import __version__
+
+SUMMARY_FORMAT = 1
+NOTICE = "generated sample: not real data"
+
+
+def component_versions(plan: Plan) -> list[dict[str, str]]:
+    """Kind, full name and version of every component."""
+    return [
+        {"kind": item.component.kind, "name": item.full_name, "version": item.plugin.version} for item in plan.chosen
+    ]
+
+
+def task_record(plan: Plan) -> dict[str, Any]:
+    """The task as JSON."""
+    task = plan.task
+    return {"in_channels": task.in_channels, "classes": list(task.classes), "spatial_dims": task.spatial_dims}
+
+
+def model_header(
+    plan: Plan,
+    preprocessing: Preprocessing,
+    stores: Mapping[str, Store | VolumeStore],
+    weights: str,
+    scores: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """What model.safetensors says of itself; no time, path, host or run name, so equal models are equal files.
+
+    Args:
+        scores: the score rows of the summary, once the model is scored.
+    """
+    components = [
+        {**version, "params": without_folders(plan.config.params_of(item.component.kind, item.component.name))}
+        for version, item in zip(component_versions(plan), plan.chosen, strict=True)
+    ]
+    return {
+        "segkit": __version__,
+        "components": components,
+        "loss": plan.config.components.loss,
+        "task": task_record(plan),
+        "preprocessing": preprocessing.to_dict(),
+        "postprocess": postprocess_record(plan.config.evaluate),
+        "training": {**plain(plan.config.train), "augment": plain(plan.config.augment), "seed": plan.config.run.seed},
+        "weights": weights,
+        "scores": {"split": plan.split, "rows": list(scores)},
+        "data": {split: store.fingerprint for split, store in stores.items()},
+        "generated_sample": plan.root.generated,
+    }
+
+
+def without_folders(params: Any) -> dict[str, Any]:
+    """Return params as JSON; of a path only the file's name, for the folders before it are nobody's business."""
+    values = {field.name: getattr(params, field.name) for field in dataclasses.fields(params)}
+    return plain(params) | {name: value.name for name, value in values.items() if isinstance(value, Path)}
+
+
+def summary_record(
+    plan: Plan,
+    scores: Sequence[CaseScores],
+    metrics: Sequence[ChosenMetric],
+    *,
+    weights: str,
+    parameters: int,
+    seconds: Mapping[str, float],
+    peak_memory: Mapping[str, int | None] | None = None,
+) -> dict[str, Any]:
+    """What summary.json holds.
+
+    Args:
+        seconds: by stage.
+        peak_memory: in bytes, as `segkit.engine.memory.peak_memory` returns it.
+    """
+    dataset = plan.data.component
+    assert isinstance(dataset, Dataset)
+    return {
+        "format": SUMMARY_FORMAT,
+        "segkit": __version__,
+        "name": plan.config.run.name,
+        "generated_sample": plan.root.generated,
+        "notice": NOTICE if plan.root.generated else "",
+        "dataset": {"name": plan.data.full_name, "summary": dataset.summary, "homepage": dataset.homepage},
+        "split": plan.split,
+        "split_note": plan.split_note,
+        "cases": {split: len(cases) for split, cases in plan.cases.items()},
+        "weights": weights,
+        "task": task_record(plan),
+        "parameters": parameters,
+        "mode": plan.config.data.mode,
+        "working_size": list(plan.size),
+        "main_metric": metrics[0].name,
+        "higher_is_better": {metric.name: metric.declaration.higher_is_better for metric in metrics},
+        "components": component_versions(plan),
+        "seconds": {name: round(value, 3) for name, value in seconds.items()},
+        "peak_memory": dict(peak_memory or {}),
+        "references": references_digest(scores),
+        "postprocess": postprocess_record(plan.config.evaluate),
+        "scores": score_rows(scores, plan.scored_task, metrics, plan.config.evaluate.aggregation),
+    }
+
+
+def references_digest(scores: Sequence[CaseScores]) -> str:
+    """Return a SHA-256 over ids, patients and reference masks of what was scored: equal only for the same cases."""
+    rows = sorted([row.case, row.group or "", row.reference_digest] for row in scores)
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+
+def history_line(record: Mapping[str, Any]) -> str:
+    """One line of history.jsonl; a figure that is not finite becomes null, which JSON has."""
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: clean(inner) for key, inner in value.items()}
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    return json.dumps(clean(record), sort_keys=True) + "\n"

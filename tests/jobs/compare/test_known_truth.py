@@ -1,0 +1,79 @@
+"""Two runs whose true difference is known: none, and 5 % of the masks eroded."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from segkit.discovery import Registry
+from segkit.jobs.compare.compose import write_comparison
+from segkit.jobs.compare.models import group_runs
+from segkit.jobs.compare.runs import read_runs
+
+
+def eroded(masks, every):
+    """The same cases with every n-th prediction that is not empty eroded by a pixel."""
+    changed = dict(masks)
+    for case in [case for case in masks if masks[case][1].any()][::every]:
+        reference, prediction = masks[case]
+        changed[case] = (reference, ndimage.binary_erosion(prediction).astype(np.uint8))
+    return changed
+
+
+def compared(tmp_path, folders):
+    """Compare run directories; returns what comparison.json holds."""
+    models = group_runs(read_runs(folders))
+    write_comparison(models, tmp_path / "comparison", "known", Registry())
+    return json.loads((tmp_path / "comparison" / "comparison.json").read_text())
+
+
+pytestmark = pytest.mark.usefixtures("no_figures")
+
+
+def test_a_run_against_itself(tmp_path, runs, make_masks):
+    """No difference is found: p = 1, equal everywhere, both first, and the answer says so."""
+    folder = runs("one", make_masks(60))
+    found = compared(tmp_path, [folder, folder])
+    (pair,) = found["differences"]
+    assert (pair["verdict"], pair["p"], pair["equal"], pair["difference"]) == ("equal", 1.0, 60, 0.0)
+    assert [model["label"] for model in found["models"]] == ["one", "one (2)"]
+    assert [model["rank"] for model in found["models"]] == [1, 1]
+    assert found["headline"] == "No difference: all models have the same overlap on every case."
+    assert found["ranks"]["unchanged"] == 1.0
+    assert found["disagreements"] == []
+
+
+def test_five_percent_of_the_masks_eroded(tmp_path, runs, make_masks):
+    """Of 200 masks 10 eroded: the difference is found, its size is right, and the cases that differ are those."""
+    masks = make_masks(200)
+    shrunk = eroded(masks, every=19)
+    changed = [case for case in masks if not np.array_equal(masks[case][1], shrunk[case][1])]
+    assert len(changed) == 10
+    folders = [runs("eroded", shrunk), runs("whole", masks)]
+    found = compared(tmp_path, folders)
+    (pair,) = found["differences"]
+    whole, less = (
+        np.array([float(row["overlap"]) for row in csv.DictReader((folder / "cases.csv").open())])
+        for folder in reversed(folders)
+    )
+    assert (pair["first"], pair["second"], pair["verdict"]) == ("whole", "eroded", "first")
+    assert found["headline"] == "whole is the best: its overlap is surely better than that of eroded."
+    assert pair["difference"] == pytest.approx((whole - less).mean())
+    assert (pair["higher"], pair["equal"], pair["lower"]) == (10, 190, 0)
+    assert pair["p"] == pytest.approx(2 / 2**10)
+    assert 0 < pair["ci_low"] < pair["difference"] < pair["ci_high"]
+    assert sorted(item["case"] for item in found["disagreements"]) == sorted(changed)
+
+
+def test_too_few_differences_are_no_proof(tmp_path, runs, make_masks):
+    """Three of 60 cases worse could be chance in one of four tries: said, shown, and not called sure."""
+    masks = make_masks(60)
+    found = compared(tmp_path, [runs("whole", masks), runs("eroded", eroded(masks, every=20))])
+    (pair,) = found["differences"]
+    assert (pair["verdict"], pair["p"]) == ("unsure", 0.25)
+    assert pair["reason"] == "they differ on 3 only, too few for any test"
+    assert "not sure" in pair["sentence"]
+    assert found["headline"].startswith("Not sure which is better")
+    assert len(found["disagreements"]) == 3

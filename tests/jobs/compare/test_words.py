@@ -1,0 +1,76 @@
+"""What is said of the chance of cases, of the chance of training, and of slices."""
+
+import numpy as np
+import pytest
+
+from segkit.jobs.compare.analysis import analyse
+from segkit.jobs.compare.compose import differing_level
+from segkit.jobs.compare.models import gather, group_runs
+from segkit.jobs.compare.runs import read_runs
+from segkit.jobs.compare.words import about_training, cautions, headline
+
+
+def shifted(masks, pixels):
+    """The same references, predictions moved down."""
+    return {case: (reference, np.roll(prediction, pixels, 0)) for case, (reference, prediction) in masks.items()}
+
+
+@pytest.fixture
+def analysed(runs, make_masks):
+    """Analyse models, each given as the pixels that the predictions of its seeds are off."""
+
+    def analysis_of(**models):
+        masks = make_masks(40)
+        folders = [
+            runs(
+                f"{name}-{seed}",
+                shifted(masks, pixels),
+                config={"run.seed": seed, "run.name": name, "train.epochs": number},
+                summary={"split": "train"} if name == "learnt" else None,
+            )
+            for number, (name, offsets) in enumerate(models.items(), start=1)
+            for seed, pixels in enumerate(offsets)
+        ]
+        models = group_runs(read_runs(folders))
+        return analyse(models, gather(models, ["overlap"]))
+
+    return analysis_of
+
+
+def test_order_of_all_seeds(analysed):
+    """Where every seed of one model is above every seed of the other, that is said."""
+    analysis = analysed(good=(0, 0), bad=(3, 4))
+    assert headline(analysis) == "good is the best: its overlap is surely better than that of bad."
+    assert about_training(analysis).endswith("The order is the same whichever seeds are compared.")
+    score = analysis.score(analysis.order[1], "overlap", "thing")
+    assert score.seed_std == pytest.approx(np.std(score.seed_means, ddof=1))
+    assert score.summary.mean == pytest.approx(np.mean(score.seed_means))
+
+
+def test_overlapping_seeds_are_named(analysed):
+    """A difference that is sure over cases may still be one of seeds."""
+    said = about_training(analysed(good=(0, 3), bad=(2, 3)))
+    assert "(good and bad): another training could turn that order" in said
+
+
+def test_one_training_says_nothing_of_others(analysed):
+    """With single seeds the chance of training is called unknown; scores on training cases are called that."""
+    analysis = analysed(learnt=(0,), other=(3,))
+    assert "is not known" in about_training(analysis)
+    assert any("training cases" in caution for caution in cautions(analysis))
+
+
+def test_part_of_the_models_beaten(analysed):
+    """The first of three is better than the last, and not surely better than its twin."""
+    analysis = analysed(first=(0,), twin=(0,), last=(4,))
+    assert headline(analysis) == "first is surely better than last in overlap, but not surely better than twin."
+    assert [pair.verdict for pair in analysis.main_pairs()] == ["equal", "first", "first"]
+
+
+def test_the_slice_on_which_predictions_differ():
+    """Of volumes the one with most voxels on which not all agree; photographs have none."""
+    first = np.zeros((5, 4, 4), np.uint8)
+    second, third = first.copy(), first.copy()
+    second[1, 0], third[3, :2] = 1, 2
+    assert differing_level([first, second, third]) == 3
+    assert differing_level([first[0], second[0]]) is None
