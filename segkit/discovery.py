@@ -18,12 +18,14 @@ import pluggy
 
 from segkit import hookspecs
 from segkit.declarations import KINDS, Component, resolve
-from segkit.errors import SegkitError, UsageError, did_you_mean
+from segkit.errors import SegkitError, UsageError, did_you_mean, one_line
 from segkit.version import __version__
 
 GROUP = "segkit"
 CORE = "segkit-core"
 DISABLE_VARIABLE = "SEGKIT_DISABLE_PLUGINS"
+UNNAMED = "unnamed"
+"""What a distribution is called whose metadata give no name."""
 DISABLE_ALL = {"1", "all"}
 HEAVY_MODULES = ("torch", "torchvision", "timm", "matplotlib", "scipy", "nibabel")
 CORE_REQUIREMENT = re.compile(r"segkit[-_.]core(?![\w.-])(?P<range>[^;]*)(?P<marker>;.*)?\Z", re.IGNORECASE)
@@ -60,7 +62,7 @@ class Plugin:
         """Why it did not load, in one line; empty when it did."""
         if self.error is None:
             return ""
-        text = " ".join(str(self.error).split())
+        text = message_of(self.error)
         if isinstance(self.error, ContractError):
             return text
         return f"{type(self.error).__name__}: {text}" if text else type(self.error).__name__
@@ -71,7 +73,7 @@ class Plugin:
         if self.error is None:
             return ""
         if isinstance(self.error, ContractError):
-            return self.error.hint
+            return one_line(self.error.hint)
         if isinstance(self.error, ImportError):
             return f"reinstall it with what it needs: pip install --force-reinstall {self.name}"
         return f"report it to its author; {DISABLE_VARIABLE}={self.name} silences it"
@@ -168,7 +170,8 @@ class Registry:
                 plugin.components = []
                 self.manager.unregister(name=name)
         plugin.seconds = time.perf_counter() - start
-        plugin.notes += dict.fromkeys(f"{warning.category.__name__}: {warning.message}" for warning in caught)
+        told = (f"{warning.category.__name__}: {message_of(warning.message)}" for warning in caught)
+        plugin.notes += dict.fromkeys(told)
         heavy = [module for module in HEAVY_MODULES if module in sys.modules and module not in heavy_before]
         if heavy:
             plugin.notes.append(f"imports {', '.join(heavy)} when it is declared: every command starts slower")
@@ -290,6 +293,14 @@ class Registry:
         return f"; not loaded: {', '.join(absent)} (see: segkit plugins)" if absent else ""
 
 
+def message_of(error: BaseException | str) -> str:
+    """What a stranger's exception or warning says, in one line; empty where it cannot even say that."""
+    try:
+        return one_line(str(error))
+    except Exception:
+        return ""
+
+
 def matches(item: Found, name: str) -> bool:
     """Whether a component answers to "name", an alias or "distribution:name"."""
     owner, _, short = name.rpartition(":")
@@ -302,11 +313,11 @@ def installed_plugins() -> Iterator[Plugin]:
     seen = set()
     # One by one, because metadata.entry_points() gives nothing at all where a single distribution's file is malformed.
     for distribution in metadata.distributions():
-        text = distribution.read_text("entry_points.txt") or ""
+        text = read_text(distribution, "entry_points.txt")
         if f"[{GROUP}]" not in text:
             continue
         name, version, requires = read_metadata(distribution)
-        if canonical(name) in seen:
+        if canonical(name) in seen and name != UNNAMED:
             continue
         seen.add(canonical(name))
         try:
@@ -318,14 +329,41 @@ def installed_plugins() -> Iterator[Plugin]:
         yield from (Plugin(name, version, point, requires) for point in points)
 
 
+def damaged_distributions() -> Iterator[tuple[str, str]]:
+    """Yield every installed distribution, plugin or not, whose entry points cannot be read, and why.
+
+    PyTorch's compiler and others read those of all at once, and fail to import beside a single one of these.
+    """
+    for distribution in metadata.distributions():
+        try:
+            list(distribution.entry_points)
+        except (ValueError, TypeError, OSError) as error:
+            yield read_metadata(distribution)[0], f"its entry_points.txt cannot be read: {message_of(error)}"
+
+
+def read_text(distribution: metadata.Distribution, name: str) -> str:
+    """Return a file of a distribution's metadata; empty where there is none or the system cannot read it.
+
+    Bytes that are no UTF-8 are replaced: whose entry points they garble is told by `metadata` itself, a little later.
+    """
+    try:
+        return distribution.read_text(name) or ""
+    except UnicodeDecodeError as error:
+        return error.object.decode("utf-8", "replace")
+    except OSError:
+        # As `metadata` does where there is no file or it may not be read. On every path there are distributions that
+        # are none of ours: one that is broken must not stop a command (issue 19).
+        return ""
+
+
 def read_metadata(distribution: metadata.Distribution) -> tuple[str, str, tuple[str, ...]]:
     """Return a distribution's name, version and requirements."""
     # Parsed by hand: the email parser behind Distribution.metadata costs more than the rest of discovery together.
-    text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+    text = read_text(distribution, "METADATA") or read_text(distribution, "PKG-INFO")
     fields = [line.partition(": ") for line in text.partition("\n\n")[0].splitlines()]
     values = {key: value for key, _, value in reversed(fields)}
     requires = tuple(value for key, _, value in fields if key == "Requires-Dist")
-    return values.get("Name", "unnamed"), values.get("Version", "unknown"), requires
+    return one_line(values.get("Name", "")) or UNNAMED, one_line(values.get("Version", "")) or "unknown", requires
 
 
 def check_version(plugin: Plugin) -> list[str]:

@@ -47,6 +47,18 @@ class UnusableFileError(SegkitError):
         self.reason = reason
 
 
+def one_line(text: str) -> str:
+    """Return text from elsewhere as a line for the terminal: white space as single spaces, control characters escaped.
+
+    A name or a message of a stranger's package may hold escape sequences that move the cursor, or overrides of the
+    direction of writing: they are shown as `\\x1b` and the like.
+    """
+    joined = " ".join(text.split())
+    if joined.isprintable():
+        return joined
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in joined)
+
+
 def did_you_mean(word: str, known: Iterable[object]) -> str:
     """Return " (did you mean 'x'?)" for the known word nearest to `word`, or an empty string."""
     import difflib

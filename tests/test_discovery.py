@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import string
 import types
+from importlib.metadata import Distribution
 
 import pytest
 from hypothesis import given
@@ -42,6 +44,19 @@ def registry_of(*plugins):
         registry.add(plugin)
     return registry
 
+
+def distribution_of(folder, number=0, **files):
+    """A folder of metadata, as pip leaves it, with some bytes in its files; None makes a folder of one."""
+    info = folder / f"stranger{number}-1.0.dist-info"
+    info.mkdir(exist_ok=True)
+    for name, content in files.items():
+        path = info / {"points": "entry_points.txt", "metadata": "METADATA"}[name]
+        path.mkdir() if content is None else path.write_bytes(content)
+    return Distribution.at(info)
+
+
+METADATA = b"Metadata-Version: 2.1\nName: stranger\nVersion: 1.0\n"
+POINTS = b"[segkit]\nstranger = string\n"
 
 versions = st.lists(st.integers(0, 12), min_size=1, max_size=4).map(lambda parts: ".".join(map(str, parts)))
 clauses = st.lists(st.tuples(st.sampled_from(["<", "<=", ">", ">=", "==", "!="]), versions), min_size=1, max_size=3)
@@ -162,3 +177,94 @@ def test_ctrl_c_is_not_a_plugin_failure():
     point = types.SimpleNamespace(name="slow", value="slow", load=interrupt)
     with pytest.raises(KeyboardInterrupt):
         registry_of(Plugin("slow", "1.0", point))
+
+
+@pytest.mark.parametrize(
+    ("points", "metadata"),
+    [
+        (b"[console_scripts]\n\xff = m:f\n", METADATA),
+        (b"[console_scripts]\nno equals sign\n", METADATA),
+        (POINTS + b"\xff = m\n", METADATA),
+        (POINTS + b"\x00 = \x1b[31m\n", METADATA),
+        (b"[segkit]\nno equals sign\n", METADATA),
+        (POINTS, METADATA + b"Author: M\xfcller\n"),
+        (POINTS, b""),
+        (POINTS, b"\xff\xfe\x00"),
+        (None, METADATA),
+        (POINTS, None),
+    ],
+)
+def test_a_damaged_distribution_stops_nobody(tmp_path, monkeypatch, points, metadata):
+    """Files that are no UTF-8, malformed, empty or folders: every other plugin is found as without them."""
+    before = {plugin.name: plugin.status for plugin in Registry.discover().plugins}
+    distribution_of(tmp_path, points=points, metadata=metadata)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    after = {plugin.name: plugin.status for plugin in Registry.discover().plugins}
+    assert {name: after.pop(name) for name in before} == before
+    assert set(after) <= {"stranger", "unnamed"}
+    assert ("stranger" in after or "unnamed" in after) == (points is not None and b"[segkit]" in points)
+
+
+def test_what_a_distribution_says_beside_its_damage_is_kept(tmp_path, monkeypatch):
+    """An author's name in Latin-1 costs neither the plugin's name nor its version nor its requirements."""
+    told = METADATA + b"Requires-Dist: segkit-core>=0.1,<1\nAuthor: M\xfcller\n"
+    monkeypatch.setattr(
+        discovery.metadata, "distributions", lambda: [distribution_of(tmp_path, points=POINTS, metadata=told)]
+    )
+    (plugin,) = discovery.installed_plugins()
+    assert (plugin.name, plugin.version, plugin.requires) == ("stranger", "1.0", ("segkit-core>=0.1,<1",))
+    assert plugin.entry_point.load() is string
+
+
+def test_nameless_distributions_hide_none(tmp_path, monkeypatch):
+    """Two whose metadata are lost are two plugins; of one found twice on the path the first counts."""
+    lost = [distribution_of(tmp_path, number, points=POINTS, metadata=b"") for number in range(2)]
+    twice = [distribution_of(tmp_path, number, points=POINTS, metadata=METADATA) for number in (2, 3)]
+    monkeypatch.setattr(discovery.metadata, "distributions", lambda: [*lost, *twice])
+    assert [plugin.name for plugin in discovery.installed_plugins()] == ["unnamed", "unnamed", "stranger"]
+
+
+@given(st.lists(st.tuples(st.binary(max_size=60), st.binary(max_size=60)), max_size=3))
+def test_no_bytes_stop_discovery_or_reach_the_terminal(tmp_path_factory, files):
+    """Whatever stands in the files: a plugin each, and names, versions, reasons and hints of one printable line."""
+    folder = tmp_path_factory.mktemp("site")
+    found = [
+        distribution_of(
+            folder, number, points=POINTS + points, metadata=b"Name: x" + metadata + b"\nVersion: " + metadata
+        )
+        for number, (points, metadata) in enumerate(files)
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(discovery.metadata, "distributions", lambda: found)
+        plugins = Registry.discover().plugins
+    assert bool(plugins) == bool(files)
+    for plugin in plugins:
+        for text in (plugin.name, plugin.version, plugin.reason, plugin.hint, *plugin.notes):
+            assert text.isprintable(), text
+
+
+class MuteError(Exception):
+    """What a stranger may raise: an error that cannot even be written."""
+
+    def __str__(self):
+        raise RuntimeError("no words")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ValueError("\x1b[2Jgone\nhi"), "ValueError: \\x1b[2Jgone hi"),
+        (ValueError("safe\u202egnp.exe"), "ValueError: safe\\u202egnp.exe"),
+        (MuteError(), "MuteError"),
+    ],
+)
+def test_reasons_move_no_cursor(error, reason):
+    """Escape sequences in what a plugin raises are shown, not sent; an error without words is named by its class."""
+    plugin = plugin_of("stranger")
+
+    def load():
+        raise error
+
+    plugin.entry_point.load = load
+    registry = registry_of(plugin)
+    assert registry.plugins[0].reason == reason

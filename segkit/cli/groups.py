@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -67,8 +68,9 @@ class Group(click.Group):
             if isinstance(cause, SegkitError):
                 output.complain(str(cause))
                 sys.exit(cause.exit_code)
-            reason = f"{type(cause).__name__}: {cause}".rstrip(": ")
-            output.complain(f"{reason}; run with --traceback to see where, and report it", prefix="internal error")
+            if not explain_damage(cause):
+                reason = f"{type(cause).__name__}: {cause}".rstrip(": ")
+                output.complain(f"{reason}; run with --traceback to see where, and report it", prefix="internal error")
             sys.exit(1)
         sys.exit(code if isinstance(code, int) else 0)
 
@@ -86,3 +88,16 @@ class Group(click.Group):
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             ctx.fail(f"No such command {args[0]!r}{did_you_mean(args[0], self.list_commands(ctx))}.")
         return super().resolve_command(ctx, args)
+
+
+def explain_damage(error: BaseException) -> bool:
+    """Name the installed distribution beside which something, such as PyTorch's compiler, could not be imported."""
+    frames = traceback.walk_tb(error.__traceback__)
+    if not any(frame.f_globals.get("__name__") == "importlib.metadata" for frame, _ in frames):
+        return False
+    from segkit.discovery import damaged_distributions
+
+    for name, reason in damaged_distributions():
+        output.complain(f"{name} is installed, and {reason}; reinstall or uninstall it, and ask segkit doctor")
+        return True
+    return False

@@ -45,6 +45,9 @@ SPINS = "10000"
 def main(traceback: bool, no_plugins: bool, no_color: bool) -> None:
     """Train, evaluate and explain medical image segmentation models."""
     share_cores(os.environ)
+    # Those backends are none that `run.device` can name, and PyTorch looks for them in the entry points of everything
+    # installed: a single distribution whose file is malformed makes `import torch` fail (issue 19).
+    os.environ.setdefault("TORCH_DEVICE_BACKEND_AUTOLOAD", "0")
     if no_color:
         output.switch_colour_off()
 

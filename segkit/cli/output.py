@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from segkit.errors import one_line
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -63,13 +65,13 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, groupe
             cells[0] = ""
         elif grouped and number:
             table.add_row()
-        table.add_row(*map(Text, cells))
+        table.add_row(*(Text(one_line(cell)) for cell in cells))
     console().print(table)
 
 
 def print_line(*cells: str) -> None:
     """Print one tab-separated line; tabs and line breaks inside a cell become spaces."""
-    click.echo("\t".join(" ".join(cell.split()) for cell in cells))
+    click.echo("\t".join(map(one_line, cells)))
 
 
 def print_json(value: Any) -> None:
@@ -96,4 +98,4 @@ def _colour_forced() -> bool:
 def _remark(prefix: str, colour: str, text: str) -> None:
     if _colour_forced() or (sys.stderr.isatty() and not os.environ.get("NO_COLOR")):
         prefix = click.style(prefix, fg=colour, bold=True)
-    click.echo(f"{prefix}: {' '.join(text.split())}", err=True, color=True)
+    click.echo(f"{prefix}: {one_line(text)}", err=True, color=True)

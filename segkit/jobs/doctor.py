@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 from segkit.data.roots import cache_folder
-from segkit.discovery import CORE, Found, Registry, canonical
+from segkit.discovery import CORE, Found, Registry, canonical, damaged_distributions
 from segkit.errors import SegkitError
 from segkit.files import bytes_text
 from segkit.version import __version__
@@ -185,6 +185,8 @@ def plugins(registry: Registry) -> Iterator[Finding]:
         notes = "; ".join(plugin.notes)
         text = f"{plugin.version}, {len(plugin.components)} component{'s' if len(plugin.components) != 1 else ''}"
         yield Finding("plugins", plugin.name, NOTE if notes else OK, f"{text}{f'; {notes}' if notes else ''}")
+    for name, reason in damaged_distributions():
+        yield Finding("plugins", name, BROKEN, reason, f"pip install --force-reinstall {name}, or uninstall it")
     for item in registry.components():
         try:
             item.load()

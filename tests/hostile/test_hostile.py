@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -178,6 +179,40 @@ def test_malformed_distribution_hides_no_other(tmp_path, segkit_beside):
     status = {plugin["distribution"]: plugin["status"] for plugin in plugins}
     assert status.pop("mangled") == "failed"
     assert set(status.values()) <= {"ok"}
+
+
+@pytest.fixture(params=[b"[x]\n\xff = m\n", b"[x]\nno equals sign\n"], ids=["no UTF-8", "malformed"])
+def damaged(request, tmp_path) -> Path:
+    """A site with a distribution that is no plugin, and whose entry points nobody can read."""
+    folder = tmp_path / "site" / "mangled-1.0.dist-info"
+    folder.mkdir(parents=True)
+    (folder / "METADATA").write_bytes(b"Metadata-Version: 2.1\nName: mangled\nVersion: 1.0\nAuthor: M\xfcller\n")
+    (folder / "entry_points.txt").write_bytes(request.param)
+    return tmp_path / "site"
+
+
+@pytest.mark.parametrize("args", [["list"], ["plugins"], ["info", "unet"], ["--help"]])
+def test_damaged_distributions_stop_no_command(damaged, segkit_beside, args):
+    """What is installed beside segkit and is broken stops no command that does without it."""
+    done = segkit_beside(damaged, *args)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_damaged_distributions_that_stop_pytorch_are_named(damaged, run_toy_beside, tmp_path):
+    """Where PyTorch's compiler refuses to be imported beside it, the error says which one and what to do."""
+    done = run_toy_beside(damaged, "--output", str(tmp_path / "run"))
+    if done.returncode:
+        (line,) = [line for line in done.stderr.splitlines() if "error" in line]
+        assert line.startswith("error: mangled is installed, and its entry_points.txt cannot be read: ")
+        assert line.endswith("; reinstall or uninstall it, and ask segkit doctor")
+
+
+@pytest.mark.parametrize("damaged", [b"[x]\n\xff = m\n"], indirect=True)
+def test_damaged_distributions_are_found_by_the_doctor(damaged, segkit_beside):
+    """`segkit doctor` names it and the way out."""
+    found = json.loads(segkit_beside(damaged, "doctor", "--json").stdout)["findings"]
+    (mangled,) = [one for one in found if one["name"] == "mangled"]
+    assert (mangled["area"], mangled["status"]) == ("plugins", "broken")
 
 
 def test_a_run_that_needs_none_of_them_ends_well(site, run_toy_beside, tmp_path):
