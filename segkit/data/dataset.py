@@ -25,6 +25,9 @@ class DatasetReader(Protocol):
     - `modes`, names of those that its component declares, where it depends on the files which of them are possible.
     - `describe() -> sequence of (label, text)`: how it understood the files, such as where the validation cases come
       from; `segkit data info` shows it before anything is trained.
+    - `remarks() -> sequence of str`: what whoever uses the data must know although all of it can be used, a sentence
+      each with a file's name, such as headers that contradict themselves (`segkit.data.remarks` joins those of many
+      files); a run begins with them, `segkit data info` and `verify` tell them too.
     - `read_geometry(case) -> (shape, spacing)`, as of `read`'s sample but from a volume's header alone: patches are
       then taken at the median spacing of the training cases without each of them being read once more for that, and
       the recipe's sizes are shrunk to the volumes.

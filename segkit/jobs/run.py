@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from segkit.contracts import RunInfo
+from segkit.data.remarks import remarks_of
 from segkit.declarations import Dataset
 from segkit.engine.clock import OFF, Clock
 from segkit.engine.device import (
@@ -166,6 +167,8 @@ def announce(job: Job) -> None:
         homepage = plan.data.component.homepage
         where = f"; the real data: {homepage}" if homepage else ""
         tell(f"GENERATED SAMPLE: these images are drawn by a program, the scores say nothing about patients{where}")
+    for remark in remarks_of(plan.reader):
+        tell(f"note: {remark}")
     tell(f"scores: {plan.split} split ({plan.split_note})")
     tell(f"run: {job.folder}")
     batch_wide = [term.label for term in job.parts.objective.terms if term.scope == "batch"]

@@ -109,7 +109,7 @@ def test_verify_without_problems(segkit_data, root):
     result = segkit_data("verify", "squares", "--data-root", str(root), "--deep")
     assert (result.exit_code, result.stdout) == (0, "no problem was found: train 6, val 3, test 3 cases\n")
     told = json.loads(segkit_data("verify", "squares", "--data-root", str(root), "--json").stdout)
-    assert told == {"dataset": "segkit-toy:squares", "root": str(root), "deep": False, "problems": []}
+    assert told == {"dataset": "segkit-toy:squares", "root": str(root), "deep": False, "remarks": [], "problems": []}
 
 
 def test_verify_with_problems(segkit_data, root, squares, monkeypatch):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
+import stat
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 import numpy as np
 from nibabel.nifti1 import Nifti1Header
@@ -14,17 +16,19 @@ from nibabel.nifti2 import Nifti2Header
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
+from segkit_nifti.packed import GZIP, Bytes, Packed
 from segkit_nifti.problems import UnusableFileError
 
 SUFFIXES = (".nii", ".nii.gz")
 HEADER_BYTES = {348: Nifti1Header, 540: Nifti2Header}
 MAGIC = {348: b"n+1\0", 540: b"n+2\0\r\n\x1a\n"}
 PAIRED_MAGIC = (b"ni1\0", b"ni2\0\r\n\x1a\n")
-GZIP = b"\x1f\x8b"
 DEFLATE_RATIO = 1032
 """Bytes that one byte of a deflate stream can stand for at most."""
 BLOCK = 1 << 22
-BROKEN_STREAM = (EOFError, gzip.BadGzipFile, zlib.error)
+BROKEN_STREAM = (EOFError, zlib.error)
+TRAILING = 1 << 26
+"""Bytes after the voxels that are read for the sake of the checksum behind them; the libraries read none of them."""
 AGAIN = "copy or download it again"
 CONVERT_DICOM = "convert the series to NIfTI first, such as with dcm2niix: dcm2niix -z y -o OUT FOLDER"
 
@@ -61,24 +65,36 @@ def open_nifti(path: Path, name: str | None = None) -> Nifti:
         UnusableFileError: it is no NIfTI file, damaged or cut short, or holds what is no volume of numbers.
     """
     name = name or path.name
-    try:
-        with _opened(path, name) as stream:
-            header = _header(stream, path, name)
-            return Nifti(name, header, _voxels(stream, header, path, name))
-    except BROKEN_STREAM as error:
-        raise UnusableFileError(name, f"is damaged or cut short ({_words(error)})", AGAIN) from error
-    except OSError as error:
-        raise UnusableFileError(
-            name, f"cannot be read: {_words(error)}", "check the file and its permissions"
-        ) from error
+    with _opened(path, name) as stream:
+        header = _header(stream, name)
+        return Nifti(name, header, _voxels(stream, header, path, name))
 
 
 def read_header(path: Path, name: str | None = None) -> Any:
     """Read a file's header alone, a nibabel header; raises UnusableFileError as `open_nifti` does."""
     name = name or path.name
+    with _opened(path, name) as stream:
+        return _header(stream, name)
+
+
+@contextmanager
+def _opened(path: Path, name: str) -> Iterator[Bytes]:
+    """Open a file, unpacked where it is packed; what fails while it is read is told of it."""
     try:
-        with _opened(path, name) as stream:
-            return _header(stream, path, name)
+        kind = path.stat().st_mode
+        if stat.S_ISDIR(kind):
+            raise UnusableFileError(name, "is a folder, not a NIfTI file", f"a folder of DICOM? {CONVERT_DICOM}")
+        if not stat.S_ISREG(kind):  # reading a named pipe or a device would wait for ever
+            raise UnusableFileError(name, "is no regular file", "give a file")
+        with path.open("rb") as stream:
+            start = stream.read(132)
+            stream.seek(0)
+            if start[128:132] == b"DICM" or path.suffix.lower() in (".dcm", ".ima"):
+                raise UnusableFileError(name, "is a DICOM file", CONVERT_DICOM)
+            if not start:
+                raise UnusableFileError(name, "is empty", AGAIN)
+            # What a file holds decides, not what it is called.
+            yield Packed(stream) if start.startswith(GZIP) else stream
     except BROKEN_STREAM as error:
         raise UnusableFileError(name, f"is damaged or cut short ({_words(error)})", AGAIN) from error
     except OSError as error:
@@ -87,20 +103,7 @@ def read_header(path: Path, name: str | None = None) -> Any:
         ) from error
 
 
-def _opened(path: Path, name: str) -> BinaryIO:
-    if path.is_dir():
-        raise UnusableFileError(name, "is a folder, not a NIfTI file", f"a folder of DICOM? {CONVERT_DICOM}")
-    with path.open("rb") as stream:
-        start = stream.read(132)
-    if start[128:132] == b"DICM" or path.suffix.lower() in (".dcm", ".ima"):
-        raise UnusableFileError(name, "is a DICOM file", CONVERT_DICOM)
-    if not start:
-        raise UnusableFileError(name, "is empty", AGAIN)
-    # What a file holds decides, not what it is called.
-    return cast(BinaryIO, gzip.open(path, "rb")) if start.startswith(GZIP) else path.open("rb")
-
-
-def _header(stream: BinaryIO, path: Path, name: str) -> Any:
+def _header(stream: Bytes, name: str) -> Any:
     start = stream.read(4)
     length = next((known for known in HEADER_BYTES if start in (known.to_bytes(4, "little"), known.to_bytes(4))), None)
     if length is None:
@@ -117,16 +120,16 @@ def _header(stream: BinaryIO, path: Path, name: str) -> Any:
         if not MAGIC[length].startswith(magic.rstrip(b"\0")) or not magic.strip(b"\0"):
             raise UnusableFileError(name, "is Analyze 7.5, whose orientation nobody knows", "convert it to NIfTI")
         header.get_data_dtype()
-        known = np.isfinite(header["vox_offset"])
+        known = np.isfinite(header["vox_offset"]) and 1 <= int(header["dim"][0]) <= 7
     except (HeaderDataError, WrapStructError, KeyError) as error:
         reason = f"its data type {error} is unknown" if isinstance(error, KeyError) else _words(error)
         raise UnusableFileError(name, f"has a damaged header ({reason})", AGAIN) from error
     if not known:
-        raise UnusableFileError(name, "has a damaged header (nothing says where its voxels begin)", AGAIN)
+        raise UnusableFileError(name, "has a damaged header (its dim or vox_offset)", AGAIN)
     return header
 
 
-def _voxels(stream: BinaryIO, header: Any, path: Path, name: str) -> np.ndarray:
+def _voxels(stream: Bytes, header: Any, path: Path, name: str) -> np.ndarray:
     shape = _shape(header, name)
     dtype = header.get_data_dtype()
     if dtype.kind not in "iuf":
@@ -136,27 +139,37 @@ def _voxels(stream: BinaryIO, header: Any, path: Path, name: str) -> np.ndarray:
     offset = int(header["vox_offset"])
     header_bytes = int(header["sizeof_hdr"])
     total = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-    most = path.stat().st_size * (DEFLATE_RATIO if _is_packed(stream) else 1)
-    if offset < header_bytes or offset + total > most:
+    packed = isinstance(stream, Packed)
+    most = path.stat().st_size * (DEFLATE_RATIO if packed else 1)
+    if offset < header_bytes:
+        # nibabel refuses it, nifticlib reads on behind the header.
+        raise UnusableFileError(name, f"says that its voxels begin at byte {offset}, within its header", AGAIN)
+    if offset + total > most:
         raise UnusableFileError(
             name, f"is cut short or damaged: its header promises {total:,} bytes of {_times(shape)} voxels", AGAIN
         )
-    stream.read(offset - header_bytes)
+    if _skip(stream, offset - header_bytes) < offset - header_bytes:
+        raise UnusableFileError(name, "is cut short: it ends before its voxels begin", AGAIN)
     buffer = np.empty(total, np.uint8)
     done = 0
     while done < total:
-        read = cast(Any, stream).readinto(buffer[done : done + BLOCK])
-        if not read:
+        block = stream.read(min(BLOCK, total - done))
+        if not block:
             raise UnusableFileError(name, f"is cut short: {done:,} of {total:,} bytes of its voxels", AGAIN)
-        done += read
-    if _is_packed(stream):
-        stream.read(BLOCK)  # gzip compares the checksum where its end is read
+        buffer[done : done + len(block)] = np.frombuffer(block, np.uint8)
+        done += len(block)
+    if packed:
+        _skip(stream, TRAILING)  # the checksum is compared where the end is read
     voxels: np.ndarray = buffer.view(dtype).reshape(shape, order="F")
     return voxels
 
 
-def _is_packed(stream: object) -> bool:
-    return isinstance(stream, gzip.GzipFile)
+def _skip(stream: Bytes, count: int) -> int:
+    """Read on without keeping anything; returns how many bytes there were of `count`."""
+    done = 0
+    while done < count and (block := stream.read(min(BLOCK, count - done))):
+        done += len(block)
+    return done
 
 
 def _shape(header: Any, name: str) -> tuple[int, int, int, int]:

@@ -7,18 +7,20 @@ from typing import Any
 
 import numpy as np
 from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation, ornt_transform
-from nibabel.spatialimages import HeaderDataError
 
+from segkit.data.remarks import Remark
+from segkit_nifti.forms import MM_PER_UNIT, column_lengths, unit_of
+from segkit_nifti.placement import AGREE, SAME_PLACE, corner_distance, lengths, place
 from segkit_nifti.problems import UnusableFileError
 
 RAS = np.array([[0, 1], [1, 1], [2, 1]])
-MM_PER_UNIT = {1: 1000.0, 3: 0.001}
-"""Metres and micrometres by the code of xyzt_units; everything else counts as mm, as it is written in practice."""
-SHEAR = 0.01
-"""Largest cosine between two voxel axes that counts as a right angle (0.6 degrees)."""
-SAME_PLACE = 0.5
-"""Grids are the same where no corner is further apart than this share of the smallest voxel side."""
-SAME_SPACING = 0.01
+SMALLEST, LARGEST = 1e-4, 200.0
+"""Mm per voxel that is believed: from a tenth of a micrometre, below light's wavelength, to a hand's breadth."""
+LONGEST = 10_000.0
+"""Mm that a volume may extend along an axis: no scanner takes in ten metres."""
+MICROSCOPIC = 0.005
+"""Mm per voxel below which it is told: a microscope's, or metres that are called mm."""
+UNITS = {1: "metres", 3: "micrometres"}
 TURN = "resample both onto one grid, or write one of them anew with the other's affine if only the header is wrong"
 
 
@@ -30,11 +32,13 @@ class Grid:
         own: shape (X, Y, Z) of the file.
         affine: (4, 4) of the turned array's own index order, to RAS mm.
         turn: nibabel's orientation that makes RAS of the file's axes.
+        remarks: what people must know of how the header was read.
     """
 
     own: tuple[int, int, int]
     affine: np.ndarray
     turn: np.ndarray
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -42,6 +46,11 @@ class Grid:
         turned = np.empty(3, np.int64)
         turned[self.turn[:, 0].astype(int)] = self.own
         return tuple(int(length) for length in turned[::-1])
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The remarks' texts."""
+        return tuple(remark.text for remark in self.remarks)
 
     @property
     def spacing(self) -> tuple[float, ...]:
@@ -63,33 +72,39 @@ def grid_of(header: Any, name: str) -> Grid:
     """Return the grid that a header describes.
 
     Raises:
-        UnusableFileError: the affine is no number, flat, or sheared.
+        UnusableFileError: its forms and pixdim contradict each other, are no numbers, flat or sheared, or no scan has
+            such voxels.
     """
-    try:
-        affine = np.asarray(header.get_best_affine(), np.float64)
-    except (HeaderDataError, ValueError) as error:
-        raise UnusableFileError(name, f"has no usable affine ({error})", "write it anew with a valid affine") from error
-    lengths = np.linalg.norm(affine[:3, :3], axis=0)
-    if not np.isfinite(affine).all() or (lengths == 0).any():
-        raise UnusableFileError(
-            name, "has an affine with an axis of no length or with NaN", "write it anew with a valid affine"
-        )
-    directions = affine[:3, :3] / lengths
-    cosine = float(np.abs(directions.T @ directions - np.eye(3)).max())
-    if cosine > SHEAR:
-        angle = 90 - np.degrees(np.arccos(min(cosine, 1.0)))
-        raise UnusableFileError(
-            name,
-            f"has a sheared affine, two voxel axes {angle:.1f} degrees off a right angle: its spacing is no distance",
-            "resample it to a rectangular grid (a tilted gantry: dcm2niix does it while it converts)",
-        )
-    affine = affine.copy()
-    affine[:3] *= MM_PER_UNIT.get(int(header["xyzt_units"]) & 7, 1.0)
     x, y, z = (*header.get_data_shape(), 1, 1, 1)[:3]
     own = (int(x), int(y), int(z))
+    placement = place(header, own, name)
+    affine = placement.affine
+    check_lengths(column_lengths(affine), own, unit_of(header), name)
     turn = io_orientation(affine)
     ras = affine @ inv_ornt_aff(turn, own)
-    return Grid(own, ras[:, [2, 1, 0, 3]], turn)
+    return Grid(own, ras[:, [2, 1, 0, 3]], turn, (*placement.remarks, *size_remarks(affine, unit_of(header))))
+
+
+def check_lengths(spacing: np.ndarray, shape: tuple[int, ...], unit: int, name: str) -> None:
+    """Raise UnusableFileError where no scan has voxels of such a size, or such an extent."""
+    thick = np.array(shape) > 1  # a single plane's thickness is often made up
+    if ((spacing < SMALLEST) | (spacing > LARGEST))[thick].any() or (spacing * shape).max() > LONGEST:
+        said = f" (it counts in {UNITS[unit]})" if unit in UNITS else ""
+        raise UnusableFileError(
+            name,
+            f"has voxels of {lengths(spacing)}{said}: no scan has",
+            "write it anew with its real spacing, and its unit in xyzt_units",
+        )
+
+
+def size_remarks(affine: np.ndarray, unit: int) -> tuple[Remark, ...]:
+    """Say that a header counts in another unit, or that voxels are a microscope's."""
+    spacing = column_lengths(affine)
+    if unit in MM_PER_UNIT:
+        return (Remark("unit", f"counts in {UNITS[unit]}: its voxels are {lengths(spacing)}"),)
+    if spacing.min() < MICROSCOPIC:
+        return (Remark("small", f"has voxels of {lengths(spacing)}: are these metres or a microscope's?"),)
+    return ()
 
 
 def difference(first: Grid, second: Grid) -> str | None:
@@ -97,11 +112,9 @@ def difference(first: Grid, second: Grid) -> str | None:
     if first.shape != second.shape:
         return f"{_times(first.shape)} and {_times(second.shape)} voxels"
     one, other = np.array(first.spacing), np.array(second.spacing)
-    if (np.abs(one - other) > SAME_SPACING * np.minimum(one, other)).any():
-        return f"spacing {_lengths(one)} and {_lengths(other)} mm"
-    corners = np.array([[*corner, 1] for corner in np.ndindex(2, 2, 2)], np.float64)
-    corners[:, :3] *= np.array(first.shape) - 1
-    apart = float(np.linalg.norm((corners @ (first.affine - second.affine).T)[:, :3], axis=1).max())
+    if (np.abs(one - other) > AGREE * np.minimum(one, other)).any():
+        return f"spacing {lengths(one)[:-3]} and {lengths(other)}"
+    apart = corner_distance(first.affine, second.affine, first.shape)
     if apart > SAME_PLACE * min(one.min(), other.min()):
         return f"corners up to {apart:.3g} mm apart"
     return None
@@ -116,7 +129,3 @@ def check_same_grid(image: Grid, image_name: str, label: Grid, label_name: str) 
 
 def _times(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape))
-
-
-def _lengths(spacing: np.ndarray) -> str:
-    return "x".join(f"{length:.4g}" for length in spacing)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from segkit import Case, Problem, Sample, SegkitError, Task
-from segkit_nifti.files import SUFFIXES, read_header
+from segkit.data.remarks import Remark, sentences
+from segkit_nifti.files import SUFFIXES, read_header, stem_of
 from segkit_nifti.grid import check_same_grid, grid_of
 from segkit_nifti.problems import Faults, UnusableFileError, problems_of, raise_faults
 from segkit_nifti.volumes import check_labels, read_image, read_label, write_label, write_map
@@ -57,6 +58,21 @@ class VolumeReader:
         """Return how the files were understood, as label and text."""
         return tuple(self.notes)
 
+    def remarks(self) -> Sequence[str]:
+        """Read every header and return what people must know of how it is understood, a sentence for each kind."""
+        files = [path for split in self.listed.values() for case in split for path in case.files]
+        with ThreadPoolExecutor(THREADS) as pool:
+            found = list(pool.map(self._header_remarks, files))
+        return sentences((self._name(path), remark) for path, told in zip(files, found, strict=True) for remark in told)
+
+    def _header_remarks(self, path: Path) -> tuple[Remark, ...]:
+        if stem_of(path.name) is None:
+            return ()
+        try:
+            return grid_of(read_header(path), path.name).remarks
+        except UnusableFileError:
+            return ()  # refused where the case is read, and told by verify
+
     def read(self, case: Case) -> Sample:
         """Read one case, turned to RAS.
 
@@ -92,7 +108,7 @@ class VolumeReader:
     def open_file(cls, path: Path) -> Sample:
         """Read an image that is in no dataset, turned to RAS; raises UnusableFileError."""
         image, grid = read_image([path], [path.name], None)
-        return Sample(image=image, spacing=grid.spacing, affine=grid.affine)
+        return Sample(image=image, spacing=grid.spacing, affine=grid.affine, remarks=grid.told)
 
     @classmethod
     def write_labels(cls, stem: Path, labels: np.ndarray, like: Path) -> Path:

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from nibabel.nifti1 import Nifti1Header
 from nibabel.nifti2 import Nifti2Header
-from nibabel.spatialimages import HeaderDataError
 
 from segkit.files import write_whole
 from segkit_nifti.files import Nifti, open_nifti, read_header
@@ -19,7 +18,14 @@ from segkit_nifti.problems import UnusableFileError
 WHOLE = 1e-3
 """How far a label stored as a float may be from a whole number."""
 LARGEST_LABEL = 2**31
+REPLACE = "a mark for no value? replace it, such as by the value of air, and write the file anew"
 COMPRESSION = 6
+ABSURD = 1e18
+"""Magnitude whose square float32 no longer holds: no measurement, but a mark for "no value", such as -3.4e38."""
+DROWNED = 30_000
+"""Of an image whose values reach this many times further than 99.8 % of them, 65,536 stored steps keep two."""
+LOOKED_AT = 200_000
+"""Voxels, evenly spread, that are looked at for that."""
 TEXTS = ("descrip", "aux_file", "db_name", "intent_name")
 """Free texts of a header, which may say who was scanned, when and where."""
 
@@ -76,23 +82,44 @@ def image_values(file: Nifti) -> np.ndarray:
     with np.errstate(over="ignore", invalid="ignore"):
         wide = voxels if (slope, intercept) == (1, 0) else voxels.astype(np.float64) * slope + intercept
         values: np.ndarray = wide.astype(np.float32)
-    bad = values.size - int(np.count_nonzero(np.isfinite(values)))
-    if bad:
-        raise UnusableFileError(
-            file.name,
-            f"has {'1 voxel that is' if bad == 1 else f'{bad:,} voxels that are'} NaN or infinite",
-            "replace them, such as by the value of air, and write the file anew",
-        )
+    check_values(values, file.name)
     return values
 
 
+def check_values(values: np.ndarray, name: str) -> None:
+    """Raise UnusableFileError where float32 values are no measurements, or drown in a few that are none."""
+    for odd, what in ((~np.isfinite(values), "NaN or infinite"), (np.abs(values) > ABSURD, f"beyond {ABSURD:g}")):
+        bad = int(np.count_nonzero(odd))
+        if bad:
+            count = "1 voxel that is" if bad == 1 else f"{bad:,} voxels that are"
+            raise UnusableFileError(name, f"has {count} {what}", REPLACE)
+    looked_at = values.reshape(-1)[:: max(1, values.size // LOOKED_AT)]
+    low, high = (float(bound) for bound in np.percentile(looked_at, (0.1, 99.9)))
+    least, most = float(values.min()), float(values.max())
+    if high > low and most - least > DROWNED * (high - low):
+        raise UnusableFileError(
+            name, f"has values from {least:.4g} to {most:.4g}, nearly all of them from {low:.4g} to {high:.4g}", REPLACE
+        )
+
+
 def scaling(file: Nifti) -> tuple[float, float]:
-    """Return slope and intercept of a file, 1 and 0 where it gives none; raises UnusableFileError."""
-    try:
-        slope, intercept = file.header.get_slope_inter()
-    except HeaderDataError as error:
-        raise UnusableFileError(file.name, f"has a damaged scaling ({error})", "write the file anew") from error
-    return (1.0, 0.0) if slope is None else (float(slope), float(intercept))
+    """Return slope and intercept of a file, 1 and 0 where it gives none: a slope of 0 or NaN, for nibabel and ITK too.
+
+    Raises:
+        UnusableFileError: one is infinite or the intercept alone NaN, or there is an intercept and no slope: ITK then
+            adds it, nibabel and the standard do not.
+    """
+    slope, intercept = (float(file.header[name]) for name in ("scl_slope", "scl_inter"))
+    none = slope == 0 or np.isnan(slope)
+    if none and (intercept == 0 or np.isnan(intercept)):
+        return 1.0, 0.0
+    if none or not np.isfinite([slope, intercept]).all():
+        raise UnusableFileError(
+            file.name,
+            f"has a damaged scaling (slope {slope:g}, intercept {intercept:g})",
+            "write it anew: slope 1 and intercept 0 where its voxels are what they say",
+        )
+    return slope, intercept
 
 
 def read_label(path: Path, name: str | None = None) -> tuple[np.ndarray, Grid]:
@@ -112,7 +139,11 @@ def read_label(path: Path, name: str | None = None) -> tuple[np.ndarray, Grid]:
     slope, intercept = scaling(file)
     voxels = file.voxels[..., 0]
     if voxels.dtype.kind == "f" or (slope, intercept) != (1, 0):
-        voxels = _whole(voxels.astype(np.float64) * slope + intercept, file.name)
+        with np.errstate(over="ignore", invalid="ignore"):
+            voxels = voxels.astype(np.float64) * slope + intercept
+        voxels = _whole(voxels, file.name)
+    elif int(voxels.max()) > LARGEST_LABEL:  # of unsigned 64 bits int64 would make a negative number
+        raise UnusableFileError(file.name, f"has the label {int(voxels.max())}", "labels are small whole numbers")
     fits = int(voxels.min()) >= 0 and int(voxels.max()) <= 255
     grid = grid_of(file.header, file.name)
     return grid.to_volume(voxels.astype(np.uint8 if fits else np.int64)), grid

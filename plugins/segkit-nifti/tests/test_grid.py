@@ -65,9 +65,9 @@ def test_oblique_volume_keeps_its_angles():
 @pytest.mark.parametrize(("unit", "factor"), [("mm", 1), ("unknown", 1), ("micron", 1e-3), ("meter", 1e3)])
 def test_units(unit, factor):
     """Spacing is in mm, whatever unit the header names."""
-    header = header_of(np.diag([1.0, 2, 3, 1]))
+    header = header_of(np.diag([1.0, 2, 3, 1]) / factor)
     header.set_xyzt_units(unit, 0)
-    assert grid_of(header, "a").spacing == pytest.approx((3 * factor, 2 * factor, factor))
+    assert grid_of(header, "a").spacing == pytest.approx((3, 2, 1))
 
 
 def test_sheared_affine():
@@ -85,7 +85,7 @@ def test_flat_affine(value):
     """An axis of no length, or NaN, is refused."""
     header = header_of(np.eye(4))
     header["srow_x"] = value
-    with pytest.raises(UnusableFileError, match=r"an axis of no length or with NaN|sheared"):
+    with pytest.raises(UnusableFileError, match=r"an axis of no length|NaN|sheared"):
         grid_of(header, "a")
 
 

@@ -44,7 +44,7 @@ def test_codes_and_affines(tmp_path, order, qform, sform):
     image.header.set_zooms((0.7, 0.7, 5))
     image.header.set_xyzt_units("mm", "sec")
     image.set_qform(matrix, qform)
-    image.set_sform(np.diag([-0.7, 0.7, 5, 1]), sform)
+    image.set_sform(np.diag([-0.7, -0.7, 5, 1]), sform)
     nib.save(image, tmp_path / "like.nii.gz")
     labels = np.zeros(read_label(tmp_path / "like.nii.gz")[0].shape, np.uint8)
     labels[2, 3, 1] = 7

@@ -33,6 +33,7 @@ def info(name: str, data_root: str | None, assignments: tuple[str, ...], as_json
     from segkit.cli.data.watch import Stages
     from segkit.cli.progress import make_progress
     from segkit.data.overview import overview
+    from segkit.data.remarks import remarks_of
 
     chosen = choose(name, data_root, assignments)
     progress = make_progress()
@@ -40,6 +41,7 @@ def info(name: str, data_root: str | None, assignments: tuple[str, ...], as_json
     try:
         reader, root = open_chosen(chosen, progress.message)
         notes = [(str(label), str(text)) for label, text in getattr(reader, "describe", tuple)()]
+        remarks = remarks_of(reader)
         found = overview(
             reader,
             list_cases(reader, chosen),
@@ -51,9 +53,12 @@ def info(name: str, data_root: str | None, assignments: tuple[str, ...], as_json
     finally:
         progress.close()
     if as_json:
-        output.print_json({**as_object(found, chosen, root), "notes": [list(note) for note in notes]})
+        told = {"notes": [list(note) for note in notes], "remarks": remarks}
+        output.print_json({**as_object(found, chosen, root), **told})
     else:
         show(notes, found)
+    for sentence in remarks:
+        output.warn(sentence)
     remark(found)
 
 

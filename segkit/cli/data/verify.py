@@ -25,6 +25,7 @@ def verify(
     """
     from segkit.cli.data.watch import Stages
     from segkit.cli.progress import make_progress
+    from segkit.data.remarks import remarks_of
     from segkit.data.roots import cache_folder
     from segkit.data.verify import verify as find_problems
     from segkit.params import plain
@@ -45,16 +46,19 @@ def verify(
             workers=reading_threads(),
         )
         stages.finish()
+        remarks = remarks_of(reader)
     finally:
         progress.close()
     if as_json:
-        told = {"dataset": chosen.full_name, "root": str(root.path), "deep": deep}
+        told = {"dataset": chosen.full_name, "root": str(root.path), "deep": deep, "remarks": remarks}
         output.print_json({**told, "problems": [asdict(problem) for problem in problems]})
     elif problems:
         output.print_table(("file", "problem"), [(problem.file, problem.reason) for problem in problems])
     else:
         cases = list_cases(reader, chosen)
         click.echo(f"no problem was found: {count_text(cases)} cases")
+    for sentence in remarks:
+        output.warn(sentence)
     if problems:
         output.complain(f"dataset {chosen.declaration.name}: {_count(len(problems))}")
         context.exit(1)
