@@ -34,7 +34,7 @@ def param(
         default: the value used when nobody sets it; immutable.
         help: one sentence for `segkit info`.
         min: smallest number allowed, also for each entry of a tuple of numbers.
-        max: largest number allowed, likewise.
+        max: largest number allowed, likewise. Numbers are finite unless a limit or the default itself is infinite.
         measured: the value changes what a metric measures on a case (it reaches `measure` as an
             option), not only how a score is derived from it.
         start: the value matters only where training starts, such as first weights to load: a model rebuilt from its
@@ -62,6 +62,11 @@ class ParamInfo:
     measured: bool
     start: bool
     hint: Any
+
+    @property
+    def unbounded(self) -> bool:
+        """Whether infinity is a value that makes sense, as a limit or the default says."""
+        return any(abs(number) == math.inf for number in numbers_in((self.min, self.max)) + numbers_in(self.default))
 
     @property
     def limits(self) -> str:
@@ -146,14 +151,23 @@ def check(info: ParamInfo, value: Any, where: str) -> Any:
         raise UsageError(
             f"{where}: {info.name}={value!r}: {reason}", f"give {info.type}, as in {info.name}={show(info.default)}"
         ) from None
-    for number in converted if isinstance(converted, tuple) else (converted,):
-        if isinstance(number, bool) or not isinstance(number, (int, float)):
-            continue
+    for number in numbers_in(converted):
         too_low = info.min is not None and number < info.min
         too_high = info.max is not None and number > info.max
-        if too_low or too_high or math.isnan(number):
-            raise UsageError(f"{where}: {info.name}={value} is out of range", f"give {info.limits or 'a number'}")
+        # A tolerance of infinity, typed or computed by somebody's script, ended deep inside of a distance transform as
+        # an internal error (issue 16): what few params can mean has to be said by the param.
+        # Compared, for math.isfinite turns a whole number into a float, which 10**400 has none of.
+        if too_low or too_high or number != number or (abs(number) == math.inf and not info.unbounded):
+            raise UsageError(
+                f"{where}: {info.name}={show(value)} is out of range", f"give {info.limits or 'a finite number'}"
+            )
     return converted
+
+
+def numbers_in(value: Any) -> list[int | float]:
+    """The numbers that a param's value is or holds; truth values are none."""
+    values = value if isinstance(value, tuple) else (value,)
+    return [one for one in values if isinstance(one, (int, float)) and not isinstance(one, bool)]
 
 
 def convert(value: Any, hint: Any) -> Any:

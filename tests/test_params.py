@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segkit import UsageError, param
+from segkit.discovery import Registry
 from segkit.params import build, check_params_type, describe, show
+from segkit.settings import SECTIONS
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -97,7 +99,7 @@ values = st.fixed_dictionaries(
         "rate": st.floats(0, 1),
         "norm": st.sampled_from(["none", "batch"]),
         "size": st.none() | st.lists(st.integers(8, 4096), min_size=1, max_size=3).map(tuple),
-        "pair": st.tuples(st.floats(allow_nan=False), st.floats(allow_nan=False)),
+        "pair": st.tuples(*[st.floats(allow_nan=False, allow_infinity=False)] * 2),
         "mirror": st.booleans(),
     }
 )
@@ -153,6 +155,46 @@ def test_bad_params_are_refused_when_declared(params_type, message):
         check_params_type(params_type)
 
 
-def test_unlimited_params_take_infinity():
-    """Where no limit is stated, infinity is a number like others."""
-    assert math.isinf(build(frozen(most=(float, param(0.0, "Most."))), {"most": "inf"}, "metric m").most)
+@pytest.mark.parametrize(
+    ("stated", "given", "fits"),
+    [
+        ({}, "inf", False),
+        ({}, float("-inf"), False),
+        ({"min": 0}, "1e999", False),
+        ({"max": math.inf}, "inf", True),
+        ({"max": math.inf}, "nan", False),
+        ({"min": -math.inf}, "-inf", True),
+        ({"min": 0, "max": math.inf}, "-inf", False),
+    ],
+)
+def test_numbers_are_finite_unless_the_param_says_otherwise(stated, given, fits):
+    """Infinity is taken where a limit is infinite; NaN never."""
+    params_type = frozen(most=(float, param(0.0, "Most.", **stated)))
+    if fits:
+        assert math.isinf(build(params_type, {"most": given}, "metric m").most)
+    else:
+        with pytest.raises(UsageError, match=r"metric m: most=.* is out of range; give "):
+            build(params_type, {"most": given}, "metric m")
+
+
+def test_an_infinite_default_says_so_too():
+    """A param that is infinite where nobody sets it may be set to infinity."""
+    assert math.isinf(build(frozen(most=(float, param(math.inf, "Most."))), {"most": "inf"}, "metric m").most)
+
+
+def every_param():
+    """Every param that holds a float: of the core's sections and of every installed component."""
+    homes = [*SECTIONS.items(), *((item.full_name, item.component.params) for item in Registry.discover().components())]
+    for home, params_type in homes:
+        for name, info in describe(params_type).items():
+            if "float" in info.type and not info.unbounded and "|" not in info.type.replace(" | none", ""):
+                yield pytest.param(params_type, name, id=f"{home}.{name}")
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize(("params_type", "name"), list(every_param()))
+def test_no_float_of_a_component_takes_what_is_no_number(params_type, name, number):
+    """NaN and the infinities are refused with a sentence, as text, as a number, and within a list."""
+    for value in (number, float(number), f"1,{number}", [float(number)]):
+        with pytest.raises(UsageError, match="give "):
+            build(params_type, {name: value}, "here")
