@@ -94,7 +94,7 @@ def measure(count: int) -> dict[str, float]:
     from segkit.engine.measure import ChosenMetric
     from segkit.engine.objective import Objective, WeightedLoss
     from segkit.engine.progress import Progress
-    from segkit.engine.scoring import evaluate
+    from segkit.engine.scoring import score_cases
     from segkit.engine.trainer import Trainer
     from segkit.settings import Augment, Run, Train
 
@@ -138,7 +138,7 @@ def measure(count: int) -> dict[str, float]:
         begun = time.perf_counter()
         predictor = Predictor(model.eval(), reader.task, (SIDE, SIDE), normalization, device)
         where = folder / "predictions"
-        evaluate(reader, "growth", cases, predictor, [scored], predictions=where, workers=1, progress=Progress())
+        score_cases(reader, "growth", cases, predictor, [scored], predictions=where, workers=1, progress=Progress())
         stage("evaluation", begun)
     return result
 

@@ -12,7 +12,7 @@ from segkit.cli.registry import load_registry
 from segkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from segkit.testing.suite import Item, Outcome, Suite
+    from segkit.testing.suite import CheckOutcome, Item, Suite
 
 COLOURS = {"passed": "green", "failed": "red", "skipped": "yellow", "xfailed": "yellow"}
 
@@ -73,7 +73,7 @@ def known_gaps(texts: tuple[str, ...]) -> dict[str, str]:
     return gaps
 
 
-def run(suite: Suite, only: tuple[str, ...], *, tell: bool) -> list[tuple[Item, Outcome]]:
+def run(suite: Suite, only: tuple[str, ...], *, tell: bool) -> list[tuple[Item, CheckOutcome]]:
     """Run a suite's checks, printing a line for each as it ends."""
     done = []
     for item in suite.items():
@@ -86,7 +86,7 @@ def run(suite: Suite, only: tuple[str, ...], *, tell: bool) -> list[tuple[Item, 
     return done
 
 
-def show(item: Item, outcome: Outcome) -> None:
+def show(item: Item, outcome: CheckOutcome) -> None:
     """Print one check's line."""
     seconds = f"{outcome.seconds:.2f} s"
     if not output.for_people():
@@ -101,7 +101,7 @@ def show(item: Item, outcome: Outcome) -> None:
     output.console().print(line.append(f"  {outcome.reason}" if outcome.reason else ""), soft_wrap=True)
 
 
-def as_object(suite: Suite, item: Item, outcome: Outcome) -> dict[str, Any]:
+def as_object(suite: Suite, item: Item, outcome: CheckOutcome) -> dict[str, Any]:
     """One check as JSON."""
     failure = outcome.failure
     return {

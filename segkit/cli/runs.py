@@ -11,7 +11,7 @@ import click
 from segkit.cli import output
 
 if TYPE_CHECKING:
-    from segkit.rundir.listing import RunInfo, Score
+    from segkit.rundir.listing import ListedRun, Score
 
 DEFAULT = "runs"
 
@@ -28,7 +28,7 @@ def runs(folders: tuple[str, ...], as_json: bool) -> None:
 
     chosen = [Path(folder) for folder in folders or (DEFAULT,)]
     if not folders and not chosen[0].is_dir():
-        found: list[RunInfo] = []
+        found: list[ListedRun] = []
     else:
         found = [run for folder in chosen for run in find_runs(folder)]
     if as_json:
@@ -45,7 +45,7 @@ def runs(folders: tuple[str, ...], as_json: bool) -> None:
         output.warn(f"no runs in {', '.join(map(str, chosen))}; make one with: segkit run")
 
 
-def table(found: list[RunInfo]) -> list[tuple[str, ...]]:
+def table(found: list[ListedRun]) -> list[tuple[str, ...]]:
     """Rows for people: a run, and below it what it was scored on besides."""
     rows: list[tuple[str, ...]] = []
     for run in found:
@@ -58,7 +58,7 @@ def table(found: list[RunInfo]) -> list[tuple[str, ...]]:
     return rows
 
 
-def line(run: RunInfo) -> tuple[str, ...]:
+def line(run: ListedRun) -> tuple[str, ...]:
     """Cells for a pipe: folder, time, arch, data, loss, metric, mean, interval, cases, split, state, details."""
     numbers = ["", "", "", "", "", ""]
     if run.score is not None:
@@ -69,7 +69,7 @@ def line(run: RunInfo) -> tuple[str, ...]:
     return str(run.folder), run.when.isoformat(timespec="seconds"), *parts, *numbers, run.state, run.details
 
 
-def as_object(run: RunInfo) -> dict[str, object]:
+def as_object(run: ListedRun) -> dict[str, object]:
     """One entry of the JSON list."""
 
     def score_object(score: Score | None) -> dict[str, object] | None:

@@ -26,7 +26,7 @@ from segkit.engine.volumes import VolumePredictor
 from segkit.errors import SegkitError
 
 
-def evaluate(
+def score_cases(
     reader: DatasetReader,
     dataset_name: str,
     cases: Sequence[Case],
@@ -62,7 +62,7 @@ def evaluate(
     def predicted(samples: Iterable[Sample]) -> Iterator[Predicted]:
         for case, sample in zip(ordered, clock.over(samples, "reading cases"), strict=True):
             with clock("inference"):
-                found = predict(predictor, case, sample)
+                found = predict_case(predictor, case, sample)
             yield found
 
     def score(found: Predicted) -> CaseScores:
@@ -101,7 +101,7 @@ class Predicted(NamedTuple):
     labels: np.ndarray
 
 
-def predict(predictor: Predictor | VolumePredictor, case: Case, sample: Sample) -> Predicted:
+def predict_case(predictor: Predictor | VolumePredictor, case: Case, sample: Sample) -> Predicted:
     """Predict one case; raises SegkitError where it has no mask to be scored against."""
     if sample.mask is None:
         raise SegkitError(f"case {case.id} has no mask", "score a split whose cases all have one")

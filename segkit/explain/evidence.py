@@ -55,7 +55,7 @@ def agreement(heat: np.ndarray, mask: np.ndarray | None, label: int) -> dict[str
     }
 
 
-def measure(
+def measure_evidence(
     model: nn.Module,
     x: torch.Tensor,
     explainer: BuiltExplainer,

@@ -93,7 +93,7 @@ def read_explanation(path: Path) -> Explanation:
         raise SegkitError(f"{path.name} is no explanation ({reason})", "explain the case again") from None
 
 
-def coloured(heat: np.ndarray) -> np.ndarray:
+def coloured_heat(heat: np.ndarray) -> np.ndarray:
     """Colour a heat map (H, W) in [0, 1]; returns (H, W, 3) uint8."""
     import matplotlib
 
@@ -106,5 +106,5 @@ def coloured_png(heat: np.ndarray) -> bytes:
     from PIL import Image
 
     stream = io.BytesIO()
-    Image.fromarray(coloured(heat)).save(stream, "PNG")
+    Image.fromarray(coloured_heat(heat)).save(stream, "PNG")
     return stream.getvalue()

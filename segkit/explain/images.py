@@ -12,7 +12,7 @@ from segkit.data.resample import resize_mask
 from segkit.declarations import Task
 from segkit.engine.infer import Predictor
 from segkit.explain.case import BuiltExplainer, bind, choose_layer, explanations, found_target, raw_maps
-from segkit.explain.evidence import EvidenceSettings, measure
+from segkit.explain.evidence import EvidenceSettings, measure_evidence
 from segkit.explain.explanation import Explanation
 from segkit.explain.layers import LayerPath
 from segkit.explain.targets import Target
@@ -78,7 +78,7 @@ def explain_image(
         made = [explanations(result, explainer, predictor.task, size, own)[0] for result in results]
         if wish.evidence is not None:
             middle = wish.declared.get("middle")
-            gathered = measure(
+            gathered = measure_evidence(
                 predictor.model,
                 x,
                 explainer,

@@ -56,7 +56,7 @@ def run_plain(model: nn.Module, x: torch.Tensor) -> Any:
     """Call a model with its parameters and buffers as constants, in float32 where they are of half precision."""
     layout = torch.channels_last if x.ndim == 4 else torch.channels_last_3d
     with torch.autocast(x.device.type, enabled=False), constants(model):
-        return model(plain(x).contiguous(memory_format=layout))
+        return model(as_constant(x).contiguous(memory_format=layout))
 
 
 @contextmanager
@@ -75,7 +75,7 @@ def constants(model: nn.Module) -> Iterator[None]:
                 for name, value in list(place.items()):
                     if value is None:
                         continue
-                    constant = made.setdefault(id(value), plain(value).clone() if copied else plain(value))
+                    constant = made.setdefault(id(value), as_constant(value).clone() if copied else as_constant(value))
                     replaced.append((place, name, value))
                     place[name] = constant
         yield
@@ -84,7 +84,7 @@ def constants(model: nn.Module) -> Iterator[None]:
             place[name] = value
 
 
-def plain(value: torch.Tensor) -> torch.Tensor:
+def as_constant(value: torch.Tensor) -> torch.Tensor:
     """Return a tensor without gradient, of at least single precision, that autograd can keep."""
     value = value.detach()
     if value.is_floating_point() and value.dtype not in (torch.float32, torch.float64):

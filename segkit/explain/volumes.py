@@ -12,7 +12,7 @@ import torch
 from segkit.declarations import Task
 from segkit.engine.volumes import VolumePredictor
 from segkit.explain.case import BuiltExplainer, RawMaps, choose_layer, explanations, raw_maps
-from segkit.explain.evidence import agreement, in_words, measure
+from segkit.explain.evidence import agreement, in_words, measure_evidence
 from segkit.explain.explanation import Explanation
 from segkit.explain.heat import divided_by_maximum, to_working_grid
 from segkit.explain.images import Wish, chosen_classes
@@ -245,7 +245,7 @@ def with_evidence(
         size = tuple(part.x.shape[2:])
         (window,) = explanations(part.result, explainer, predictor.task, size, size)
         middle = wish.declared.get("middle")
-        (measured,) = measure(
+        (measured,) = measure_evidence(
             predictor.model,
             part.x,
             explainer,

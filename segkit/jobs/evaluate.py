@@ -18,7 +18,7 @@ from segkit.discovery import Found, Registry
 from segkit.engine.device import default_workers
 from segkit.engine.postprocess import postprocessing
 from segkit.engine.progress import Progress
-from segkit.engine.scoring import evaluate
+from segkit.engine.scoring import score_cases
 from segkit.engine.summary import check_aggregations, write_cases
 from segkit.errors import SegkitError, UsageError
 from segkit.files import whole_folder, write_json, write_text
@@ -117,7 +117,7 @@ def score_model(plan: Plan, request: Request, folder: Path, workers: int | None,
     with whole_folder(folder) as building:
         predictions = building / PREDICTIONS
         predictions.mkdir()
-        scores = evaluate(
+        scores = score_cases(
             plan.reader,
             plan.data.full_name,
             plan.cases[plan.split],

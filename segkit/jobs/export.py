@@ -94,7 +94,7 @@ def export_model(model: Model, kind: str, path: Path, samples: Sequence[Sample],
     """
     model = model.adjusted(mirror=False)
     graph = trace(model, kind, dynamic=level == "dynamic")
-    comparison = compare(model, graph, samples)
+    comparison = compare_with_model(model, graph, samples)
     comparison.check()
     record = description(model, kind, graph, comparison, path.name, level)
     write_whole(path, lambda stream: stream.write(graph.data))
@@ -235,7 +235,7 @@ class Compared(nn.Module):
         return found
 
 
-def compare(model: Model, graph: Graph, samples: Sequence[Sample]) -> Comparison:
+def compare_with_model(model: Model, graph: Graph, samples: Sequence[Sample]) -> Comparison:
     """Predict images with the network and with the graph, pre- and post-processing included."""
     comparison = Comparison(images=len(samples))
     network = model.predictor.model

@@ -15,7 +15,7 @@ from segkit.engine.distributed import ALONE, Ranks
 from segkit.engine.progress import Progress
 from segkit.engine.stop import StopRequest
 from segkit.jobs.events import Events
-from segkit.planning.build import Parts
+from segkit.planning.build import BuiltComponents
 from segkit.planning.plan import Plan
 from segkit.rundir.resume import Resume
 
@@ -33,7 +33,7 @@ class Job:
     """
 
     plan: Plan
-    parts: Parts
+    parts: BuiltComponents
     folder: Path
     device: torch.device
     workers: int

@@ -35,11 +35,11 @@ def pictures(job: Job, scores: Sequence[CaseScores]) -> Iterator[CasePicture]:
     cases = {case.id: case for case in plan.cases[plan.split]}
     predictions = job.folder / "predictions"
     for label, case_id in choose_cases(by_case, higher_is_better=main.declaration.higher_is_better):
-        yield shown_case(plan.reader, cases[case_id], predictions).picture(label, by_case[case_id], main.name)
+        yield read_scored_case(plan.reader, cases[case_id], predictions).picture(label, by_case[case_id], main.name)
 
 
 @dataclass(frozen=True)
-class ShownCase:
+class ScoredCase:
     """A case read again, with the prediction that was kept of it."""
 
     case: Case
@@ -58,7 +58,7 @@ class ShownCase:
         return CasePicture(self.case.id, label, image, mask, prediction, score, score_name, where)
 
 
-def shown_case(reader: DatasetReader, case: Case, predictions: Path) -> ShownCase:
+def read_scored_case(reader: DatasetReader, case: Case, predictions: Path) -> ScoredCase:
     """Read one case and its prediction; raises SegkitError where there is none or no mask, or their grids differ."""
     sample = reader.read(case)
     if sample.mask is None:
@@ -66,7 +66,7 @@ def shown_case(reader: DatasetReader, case: Case, predictions: Path) -> ShownCas
     prediction = read_prediction(reader, predictions, case)
     if prediction.shape != sample.mask.shape:
         raise SegkitError(f"case {case.id} has another size than was scored", "give the folder that was scored")
-    return ShownCase(case, sample, sample.mask, prediction)
+    return ScoredCase(case, sample, sample.mask, prediction)
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class ScoredData:
     rows: Mapping[str, Sequence[CaseRow]]
     predictions: Path
 
-    def read(self, case_id: str) -> ShownCase:
+    def read(self, case_id: str) -> ScoredCase:
         """Read one case and its prediction.
 
         Raises:
@@ -92,7 +92,7 @@ class ScoredData:
         """
         if case_id not in self.cases:
             raise SegkitError(f"case {case_id} is not among the data found", "give the folder that was scored")
-        shown = shown_case(self.reader, self.cases[case_id], self.predictions)
+        shown = read_scored_case(self.reader, self.cases[case_id], self.predictions)
         classes = {name: index for index, name in enumerate(self.reader.task.classes, start=1)}
         for row in self.rows[case_id]:
             label_of = classes.get(row.class_name)

@@ -27,7 +27,7 @@ from segkit.engine.measure import CaseScores
 from segkit.engine.memory import peak_memory, start_peak
 from segkit.engine.postprocess import postprocessing
 from segkit.engine.progress import Progress
-from segkit.engine.scoring import evaluate
+from segkit.engine.scoring import score_cases
 from segkit.engine.stop import StopRequest
 from segkit.engine.summary import write_cases
 from segkit.engine.volumes import VolumePredictor
@@ -38,7 +38,7 @@ from segkit.jobs.explain import check_run_layers, explain_run
 from segkit.jobs.job import Job
 from segkit.jobs.report import pictures
 from segkit.jobs.stores import open_stores
-from segkit.jobs.train import keep_model, shared_settings, train
+from segkit.jobs.train import keep_model, shared_settings, train_model
 from segkit.planning.build import assemble
 from segkit.planning.plan import Plan
 from segkit.report import write_report
@@ -109,13 +109,13 @@ def run_job(
         with job.ranks.joined(job.device):
             job.folder = Path(job.ranks.told(str(job.folder)))
             with job.timed("train"):
-                trained = train(job, stores)
+                trained = train_model(job, stores)
             if job.ranks.leads:
                 keep_model(job, trained, stores)
             if only_train:
                 return RunResult(job.folder, {})
             with job.timed("evaluate"):
-                scores = score(job, trained.predictor)
+                scores = score_split(job, trained.predictor)
         if not job.ranks.leads:
             return RunResult(job.folder, {})
         with job.timed("explain"):
@@ -132,11 +132,11 @@ def run_job(
         keep_model(job, trained, stores, summary["scores"])
         write_json(job.folder / SUMMARY, summary)
         with job.clock("report"):
-            report(job, scores)
+            write_page(job, scores)
         if job.clock.runs:
             job.clock.write(job.folder)
             # Once more, because only now it is known what the report itself took.
-            report(job, scores)
+            write_page(job, scores)
         shutil.rmtree(job.folder / STATE_FOLDER)
     return RunResult(job.folder, summary)
 
@@ -212,10 +212,10 @@ def environment(job: Job) -> dict[str, Any]:
     return {"segkit": __version__, **described, **shared, "components": component_versions(job.plan)}
 
 
-def score(job: Job, predictor: Predictor | VolumePredictor) -> list[CaseScores]:
+def score_split(job: Job, predictor: Predictor | VolumePredictor) -> list[CaseScores]:
     """Score the plan's split on each case's own grid and write cases.csv."""
     plan = job.plan
-    scores = evaluate(
+    scores = score_cases(
         plan.reader,
         plan.data.full_name,
         plan.cases[plan.split],
@@ -234,7 +234,7 @@ def score(job: Job, predictor: Predictor | VolumePredictor) -> list[CaseScores]:
     return scores
 
 
-def report(job: Job, scores: Sequence[CaseScores]) -> None:
+def write_page(job: Job, scores: Sequence[CaseScores]) -> None:
     """Write figures and report.html."""
     job.progress.start("report", 1, "page")
     write_report(job.folder, list(pictures(job, scores)))

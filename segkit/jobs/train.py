@@ -51,7 +51,7 @@ class Trained:
     weights: str
 
 
-def train(job: Job, stores: Stores) -> Trained:
+def train_model(job: Job, stores: Stores) -> Trained:
     """Train; write history.jsonl as it goes.
 
     A resumed run goes on at its last saved step.
@@ -60,7 +60,7 @@ def train(job: Job, stores: Stores) -> Trained:
     keeper = Keeper(job, {f"data of split {split}": store.fingerprint for split, store in stores.items()})
     with job.clock("preparing"):
         preprocessing = make_preprocessing(plan, stores["train"])
-        trainer = prepare(job, stores, preprocessing, keeper)
+        trainer = make_trainer(job, stores, preprocessing, keeper)
     with job.stop.finishing_steps():
         trainer.train()
     keeper.wait()
@@ -69,7 +69,7 @@ def train(job: Job, stores: Stores) -> Trained:
     return Trained(predictor, preprocessing, weights)
 
 
-def prepare(job: Job, stores: Stores, preprocessing: Preprocessing, keeper: Keeper) -> Trainer:
+def make_trainer(job: Job, stores: Stores, preprocessing: Preprocessing, keeper: Keeper) -> Trainer:
     """Return the trainer, in the state to go on with where the run is resumed."""
     plan, config = job.plan, job.plan.config
     layout = torch.channels_last if plan.task.spatial_dims == 2 else torch.channels_last_3d

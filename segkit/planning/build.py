@@ -15,7 +15,7 @@ from segkit.planning.plan import Plan
 
 
 @dataclass(frozen=True)
-class Parts:
+class BuiltComponents:
     """The components of a run, imported and built.
 
     Attributes:
@@ -33,7 +33,7 @@ class Parts:
         return sum(parameter.numel() for parameter in self.model.parameters())
 
 
-def assemble(plan: Plan) -> Parts:
+def assemble(plan: Plan) -> BuiltComponents:
     """Build every component; weights depend on the run's seed alone.
 
     Raises:
@@ -41,7 +41,7 @@ def assemble(plan: Plan) -> Parts:
     """
     objective, metrics = build_objective(plan), build_metrics(plan)
     torch.manual_seed(plan.config.run.seed)
-    return Parts(build_model(plan), objective, metrics)
+    return BuiltComponents(build_model(plan), objective, metrics)
 
 
 def build_model(plan: Plan) -> nn.Module:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from segkit.report.html import Section
 from segkit.report.pictures import CasePicture, choose_cases
-from segkit.report.tables import ScoreRow, print_scores, score_rows
+from segkit.report.tables import ScoreRow, print_scores, table_rows
 from segkit.report.writer import write_report
 
-__all__ = ["CasePicture", "ScoreRow", "Section", "choose_cases", "print_scores", "score_rows", "write_report"]
+__all__ = ["CasePicture", "ScoreRow", "Section", "choose_cases", "print_scores", "table_rows", "write_report"]

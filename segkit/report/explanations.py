@@ -44,7 +44,7 @@ class ShownMap:
 
 
 @dataclass(frozen=True)
-class ShownCase:
+class ExplainedCase:
     """One explained case.
 
     Attributes:
@@ -81,9 +81,9 @@ def explanations_section(run_folder: Path, record: RunRecord) -> Section | None:
     return Section("explanations", "Explanations", TEMPLATE, shown) if shown else None
 
 
-def shown_case(folder: Path, entry: Mapping[str, Any], record: RunRecord) -> ShownCase:
+def shown_case(folder: Path, entry: Mapping[str, Any], record: RunRecord) -> ExplainedCase:
     """Return one entry of the index as the page shows it."""
-    return ShownCase(
+    return ExplainedCase(
         name=record.case_names[entry["case"]],
         label=entry["label"],
         score=figure(entry["score"]),

@@ -21,7 +21,7 @@ from segkit.report.overlays import (
 )
 from segkit.report.pictures import CasePicture
 from segkit.report.style import DISCLAIMER
-from segkit.report.tables import ScoreRow, score_rows
+from segkit.report.tables import ScoreRow, table_rows
 from segkit.rundir.privacy import renamed, without_paths
 from segkit.rundir.read import CaseRow, RunRecord
 
@@ -71,7 +71,7 @@ def render(
     Args:
         no_pictures: why there are none, in a sentence.
     """
-    scores = score_rows(record.summary)
+    scores = table_rows(record.summary)
     overall = overall_scores(scores)
     context = {
         "record": record,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from segkit.report.html import page_environment
-from segkit.report.tables import score_rows
+from segkit.report.tables import table_rows
 from segkit.rundir.names import REPORT
 
 
@@ -18,7 +18,7 @@ def run_html(folder: Path, summary: Mapping[str, Any]) -> str:
         facts += [("split", f"{summary['split']}: {summary['split_note']}"), ("weights", str(summary["weights"]))]
     title = str(summary.get("name") or folder.name)
     report = folder / REPORT
-    return render(title, facts, summary, report=str(report) if report.is_file() else "")
+    return render_piece(title, facts, summary, report=str(report) if report.is_file() else "")
 
 
 def model_html(header: Mapping[str, Any]) -> str:
@@ -35,10 +35,10 @@ def model_html(header: Mapping[str, Any]) -> str:
     ]
     scores = header.get("scores", {})
     summary = {"scores": scores.get("rows", []), "generated_sample": header.get("generated_sample", False)}
-    return render(f"segkit model: {named.get('arch', '')}", facts, summary, split=str(scores.get("split", "")))
+    return render_piece(f"segkit model: {named.get('arch', '')}", facts, summary, split=str(scores.get("split", "")))
 
 
-def render(
+def render_piece(
     title: str, facts: list[tuple[str, str]], summary: Mapping[str, Any], *, report: str = "", split: str = ""
 ) -> str:
     """Fill the template."""
@@ -48,7 +48,7 @@ def render(
         .render(
             title=title,
             facts=[(name, value) for name, value in facts if value],
-            rows=score_rows({"scores": summary.get("scores", [])}),
+            rows=table_rows({"scores": summary.get("scores", [])}),
             generated=bool(summary.get("generated_sample")),
             report=report,
             split=split,

@@ -45,7 +45,7 @@ class ScoreRow:
     note: str
 
 
-def score_rows(summary: Mapping[str, Any]) -> list[ScoreRow]:
+def table_rows(summary: Mapping[str, Any]) -> list[ScoreRow]:
     """Return the scores of a run's summary in the order of summary.json."""
     main = summary["scores"][0].get("aggregation") if summary["scores"] else None
     return [
@@ -73,7 +73,7 @@ def score_rows(summary: Mapping[str, Any]) -> list[ScoreRow]:
 
 def print_scores(summary: Mapping[str, Any], console: Console) -> None:
     """Print the scores: a table on a terminal, tab-separated lines with full numbers elsewhere."""
-    rows = score_rows(summary)
+    rows = table_rows(summary)
     if console.is_terminal:
         _print_table(rows, console)
         return

@@ -42,7 +42,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class RunInfo:
+class ListedRun:
     """One run directory.
 
     Attributes:
@@ -63,7 +63,7 @@ class RunInfo:
     evaluations: Mapping[str, Score | None] = field(default_factory=dict)
 
 
-def find_runs(folder: Path) -> list[RunInfo]:
+def find_runs(folder: Path) -> list[ListedRun]:
     """Read every run in a folder and its subfolders, the newest first; the folder may itself be one.
 
     Raises:
@@ -71,7 +71,7 @@ def find_runs(folder: Path) -> list[RunInfo]:
     """
     if not folder.is_dir():
         raise SegkitError(f"{folder} is no folder", "give the folder that holds the runs")
-    return sorted(map(read_run, run_folders(folder)), key=lambda run: (run.when, str(run.folder)), reverse=True)
+    return sorted(map(list_run, run_folders(folder)), key=lambda run: (run.when, str(run.folder)), reverse=True)
 
 
 def run_folders(folder: Path, depth: int = 0) -> Iterator[Path]:
@@ -89,7 +89,7 @@ def run_folders(folder: Path, depth: int = 0) -> Iterator[Path]:
         yield from run_folders(path, depth + 1)
 
 
-def read_run(folder: Path) -> RunInfo:
+def list_run(folder: Path) -> ListedRun:
     """Read one run directory; whatever is wrong with it becomes its state."""
     when = changed(folder)
     try:
@@ -100,7 +100,7 @@ def read_run(folder: Path) -> RunInfo:
             for path in sorted(folder.glob(f"{SCORES}/*/{SUMMARY}"))
         }
         state, details = progress_of(folder, config, summary)
-        return RunInfo(
+        return ListedRun(
             folder=folder,
             state=state,
             details=details,
@@ -113,7 +113,7 @@ def read_run(folder: Path) -> RunInfo:
         )
     except (SegkitError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         reason = error.message if isinstance(error, SegkitError) else f"its files are damaged ({error!r})"
-        return RunInfo(folder, "broken", reason, when, folder.name)
+        return ListedRun(folder, "broken", reason, when, folder.name)
 
 
 def progress_of(folder: Path, config: Mapping[str, Any], summary: Mapping[str, Any]) -> tuple[str, str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-class Subject:
+class CheckSubject:
     """What a check looks at.
 
     Attributes:
@@ -34,7 +34,7 @@ class Subject:
     full_name: str
 
 
-class PluginSubject(Subject):
+class PluginSubject(CheckSubject):
     """One entry point of the distribution."""
 
     kind = "plugin"
@@ -44,7 +44,7 @@ class PluginSubject(Subject):
         self.name = self.label = self.full_name = plugin.name
 
 
-class ComponentSubject(Subject):
+class ComponentSubject(CheckSubject):
     """One component with the params it is checked with.
 
     Args:

@@ -14,7 +14,7 @@ from segkit.declarations import Architecture
 from segkit.discovery import Found, Plugin, Registry, canonical
 from segkit.errors import UsageError, did_you_mean
 from segkit.testing.check import Check, CheckFailure, NotChecked, checks_of
-from segkit.testing.subjects import ArchitectureSubject, DatasetSubject, PluginSubject, Subject, subject_type
+from segkit.testing.subjects import ArchitectureSubject, CheckSubject, DatasetSubject, PluginSubject, subject_type
 
 Status = Literal["passed", "failed", "skipped", "xfailed"]
 OWN_FOLDER = Path(__file__).parent
@@ -24,7 +24,7 @@ OWN_FOLDER = Path(__file__).parent
 class Item:
     """One check of one subject."""
 
-    subject: Subject
+    subject: CheckSubject
     check: Check
 
     def __str__(self) -> str:
@@ -32,7 +32,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CheckOutcome:
     """What came of an item.
 
     Attributes:
@@ -62,7 +62,7 @@ class Suite:
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     samples: Mapping[str, Callable[[Path], object]] = field(default_factory=dict)
     full: bool = False
-    _outcomes: dict[Item, Outcome] = field(default_factory=dict)
+    _outcomes: dict[Item, CheckOutcome] = field(default_factory=dict)
 
     @classmethod
     def of(cls, distribution: str, registry: Registry | None = None, **options: Any) -> Suite:
@@ -97,9 +97,9 @@ class Suite:
                     raise UsageError(f"{option} name no component: {name!r}{guess}", "mend the name")
 
     @cached_property
-    def subjects(self) -> list[Subject]:
+    def subjects(self) -> list[CheckSubject]:
         """Every plugin and every component, architectures once per number of spatial dims."""
-        found: list[Subject] = []
+        found: list[CheckSubject] = []
         for plugin in self.plugins:
             found.append(PluginSubject(plugin))
             for component in plugin.components:
@@ -119,7 +119,7 @@ class Suite:
                 if one.full <= (self.full if full is None else full):
                     yield Item(subject, one)
 
-    def outcome(self, item: Item) -> Outcome:
+    def outcome(self, item: Item) -> CheckOutcome:
         """Run a check and what it needs, unless that was done."""
         if item not in self._outcomes:
             self._outcomes[item] = self._run(item)
@@ -129,21 +129,21 @@ class Suite:
         """Why an item is expected to fail; empty where it is not."""
         return next((self.xfail[name] for name in names_of(item) if name in self.xfail), "")
 
-    def _run(self, item: Item) -> Outcome:
+    def _run(self, item: Item) -> CheckOutcome:
         for other in checks_of(item.subject.kind):
             if other.name not in item.check.needs:
                 continue
             needed = self.outcome(Item(item.subject, other))
             if needed.status in ("failed", "xfailed"):
-                return Outcome("skipped", f"it needs {other.name}, which failed")
+                return CheckOutcome("skipped", f"it needs {other.name}, which failed")
             if needed.status == "skipped":
-                return Outcome("skipped", needed.reason)
+                return CheckOutcome("skipped", needed.reason)
         known, start = self.reason_to_fail(item), time.perf_counter()
         found: CheckFailure | None
         try:
             item.check.function(item.subject)
         except NotChecked as reason:
-            return Outcome("skipped", str(reason), seconds=time.perf_counter() - start)
+            return CheckOutcome("skipped", str(reason), seconds=time.perf_counter() - start)
         except CheckFailure as failure:
             found = failure
         except Exception as error:
@@ -152,12 +152,12 @@ class Suite:
             found = needless(known) if known else None
         seconds = time.perf_counter() - start
         if found is None:
-            return Outcome("passed", seconds=seconds)
+            return CheckOutcome("passed", seconds=seconds)
         if known and found.found != NEEDLESS:
-            return Outcome("xfailed", known, found, seconds)
+            return CheckOutcome("xfailed", known, found, seconds)
         found.subject = f"{item.subject.full_name} fails {item.check.name!r}"
         found.expected = found.expected or item.check.expected
-        return Outcome("failed", "", found, seconds)
+        return CheckOutcome("failed", "", found, seconds)
 
 
 def names_of(item: Item) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from segkit.engine.measure import ChosenMetric
 from segkit.engine.predictions import read_prediction
 from segkit.engine.preprocessing import Preprocessing
 from segkit.engine.progress import Progress
-from segkit.engine.scoring import evaluate
+from segkit.engine.scoring import score_cases
 from segkit.engine.volumes import make_predictor
 
 CASES = [Case("b", files=(Path("b.vol"),)), Case("a", files=(Path("a.vol"),))]
@@ -76,7 +76,7 @@ def score(reader, overlap, folder: Path | None, mode: str = "slices", workers: i
     settings = Preprocessing(mode, (4, 5, 5) if dims == 3 else (10, 8), Normalization("unit"))
     predictor = make_predictor(Copy(), Task(1, ("bright",), dims), settings, torch.device("cpu"))
     more = {"predictions": folder, "workers": workers, "progress": Progress()}
-    return evaluate(reader, "volumes", CASES, predictor, [overlap], **more)
+    return score_cases(reader, "volumes", CASES, predictor, [overlap], **more)
 
 
 @pytest.mark.parametrize("mode", ["slices", "patches"])
@@ -142,7 +142,7 @@ class Photographs:
 def score_photographs(reader, metric, folder: Path | None = None, workers: int = 0, progress=None, **more):
     predictor = Predictor(Copy().eval(), reader.task, (9, 11), Normalization("unit"), torch.device("cpu"))
     more |= {"predictions": folder, "workers": workers, "progress": progress or Progress()}
-    return evaluate(reader, "photographs", reader.cases, predictor, [metric], **more)
+    return score_cases(reader, "photographs", reader.cases, predictor, [metric], **more)
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from segkit import SegkitError
 from segkit.explain import Explanation, read_explanation
-from segkit.explain.explanation import coloured
+from segkit.explain.explanation import coloured_heat
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_what_is_no_explanation_is_an_error(tmp_path, content):
 
 def test_colours_get_lighter_with_heat():
     """Printed grey, hotter is lighter at every step, and no two levels of a tenth look alike."""
-    levels = coloured(np.linspace(0, 1, 11, dtype=np.float32)[None])[0].astype(float)
+    levels = coloured_heat(np.linspace(0, 1, 11, dtype=np.float32)[None])[0].astype(float)
     grey = levels @ [0.2126, 0.7152, 0.0722]
     assert (np.diff(grey) > 5).all()
 
@@ -56,7 +56,7 @@ def test_colours_get_lighter_with_heat():
 def test_shown_in_a_notebook_and_in_words(explanation):
     """The picture is the coloured heat map, of a volume a slice of it; the words hold no array."""
     with Image.open(io.BytesIO(explanation._repr_png_())) as image:
-        assert np.array_equal(np.asarray(image), coloured(explanation.heat))
+        assert np.array_equal(np.asarray(image), coloured_heat(explanation.heat))
     volume = replace(explanation, heat=np.stack([0 * explanation.heat, explanation.heat]))
     assert volume._repr_png_() == explanation._repr_png_()
     assert "array" not in repr(explanation)

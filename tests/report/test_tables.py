@@ -4,7 +4,7 @@ import json
 
 from rich.console import Console
 
-from segkit.report import print_scores, score_rows
+from segkit.report import print_scores, table_rows
 
 
 def summary_of(run_folder):
@@ -57,7 +57,7 @@ def test_terminal_shows_score_interval_and_note(run_folder):
 def test_score_rows_follow_the_summary(run_folder):
     """Every row of the summary becomes one row with its counts."""
     summary = summary_of(run_folder)
-    rows = score_rows(summary)
+    rows = table_rows(summary)
     assert [(row.metric, row.mean, row.n_cases, row.missed) for row in rows] == [
         (score["metric"], score["mean"], score["n_cases"], score["n_missed"]) for score in summary["scores"]
     ]
@@ -68,4 +68,4 @@ def test_a_second_aggregation_is_told_apart(run_folder):
     summary = summary_of(run_folder)
     first = summary["scores"][0]
     summary["scores"] = [first | {"aggregation": "case_mean"}, first | {"aggregation": "pooled"}]
-    assert [row.metric for row in score_rows(summary)] == [first["metric"], f"{first['metric']} pooled"]
+    assert [row.metric for row in table_rows(summary)] == [first["metric"], f"{first['metric']} pooled"]

@@ -112,7 +112,7 @@ def analyse(models: Sequence[ComparedModel], data: Scores) -> Analysis:
     tables = [data.table(model, main) for model in range(len(models))]
     stability = rank_stability(tables, data.groups, higher_is_better=better[main])
     order = tuple(int(place) for place in np.argsort(stability.ranks, kind="stable"))
-    case_scores = np.stack([mean_over_classes(table) for table in tables])
+    case_scores = np.stack([class_mean_of_case(table) for table in tables])
     return Analysis(
         models=tuple(models),
         data=data,
@@ -217,7 +217,7 @@ def judge(paired: PairedComparison, p_holm: float | None, *, higher_is_better: b
     return ("first" if (direction > 0) == higher_is_better else "second"), ""
 
 
-def mean_over_classes(table: np.ndarray) -> np.ndarray:
+def class_mean_of_case(table: np.ndarray) -> np.ndarray:
     """Return each case's mean over the classes that have a number (cases, classes) -> (cases,)."""
     defined = ~np.isnan(table)
     sums, sizes = np.where(defined, table, 0).sum(axis=1), defined.sum(axis=1)

@@ -18,8 +18,8 @@ from segkit.jobs.compare.analysis import Analysis, analyse, anonymised, most_dis
 from segkit.jobs.compare.models import ComparedModel, gather, model_of
 from segkit.jobs.compare.page import write_page
 from segkit.jobs.compare.results import write_results
-from segkit.jobs.compare.runs import RESULT, RUNS, FinishedRun, read_run
-from segkit.jobs.report import ScoredData, ShownCase, Tell, case_means, open_scored_data
+from segkit.jobs.compare.runs import RESULT, RUNS, FinishedRun, read_compared_run
+from segkit.jobs.report import ScoredCase, ScoredData, Tell, case_means, open_scored_data
 from segkit.report import CasePicture
 from segkit.report.volume_pictures import telling_level
 from segkit.rundir.names import REPORT
@@ -112,7 +112,7 @@ def compare_again(
         raise SegkitError(f"{path} is no comparison: {error}", "compare the runs again") from None
     if not all((folder / RUNS / run).is_dir() for _, runs in named for run in runs):
         raise SegkitError(f"{folder} does not hold the runs that it compares", "say segkit compare RUN RUN... again")
-    models = [model_of(label, [read_run(folder / RUNS / run) for run in runs]) for label, runs in named]
+    models = [model_of(label, [read_compared_run(folder / RUNS / run) for run in runs]) for label, runs in named]
     return write_comparison(models, folder, name, registry, data_root=data_root, anonymous=anonymous, tell=tell)
 
 
@@ -141,7 +141,7 @@ def disagreements(
 def pictures_of(analysis: Analysis, case: str, data_of: Callable[[FinishedRun], ScoredData]) -> list[CasePicture]:
     """Read one case as each model predicted it, models by rank; of a volume the same slice for all."""
     metric = analysis.main_metric
-    shown: list[tuple[str, float, ShownCase]] = []
+    shown: list[tuple[str, float, ScoredCase]] = []
     for model in analysis.order[:SHOWN_MODELS]:
         compared = analysis.models[model]
         run = next(run for run in compared.repeats[0] if any(row.case == case for row in run.record.cases))

@@ -14,7 +14,7 @@ ENVIRONMENT_FACTS = ("segkit", "torch", "device", "device_name", "autocast", "th
 
 
 @dataclass(frozen=True)
-class Cost:
+class ModelCost:
     """What one model takes, the mean over its runs (memory: the largest); None where the runs do not say.
 
     Attributes:
@@ -33,11 +33,11 @@ class Cost:
     weights: tuple[str, ...]
 
 
-def cost_of(model: ComparedModel) -> Cost:
+def cost_of(model: ComparedModel) -> ModelCost:
     """Gather what a model's runs recorded."""
     runs = model.runs
     memory = [run.record.summary.get("peak_memory") or {} for run in runs]
-    return Cost(
+    return ModelCost(
         parameters=runs[0].record.summary.get("parameters"),
         epochs=len(runs[0].record.history) or None,
         train_seconds=mean_of(runs, train_seconds),

@@ -17,7 +17,7 @@ from segkit.engine.progress import Progress
 from segkit.errors import SegkitError, UsageError
 from segkit.jobs.compare.compose import FOLDER, default_name, file_name
 from segkit.jobs.compare.models import ComparedModel, model_of
-from segkit.jobs.compare.runs import FOLD, RUNS, read_run
+from segkit.jobs.compare.runs import FOLD, RUNS, read_compared_run
 from segkit.jobs.events import Events
 from segkit.jobs.report import Tell
 from segkit.jobs.run import run_job
@@ -198,7 +198,7 @@ def train_missing(
         # What one run leaves behind must not count as memory of the next.
         gc.collect()
     labels = dict.fromkeys(cell.label for cell in cells)
-    read = {cell.name: read_run(folder / RUNS / cell.name) for cell in cells}
+    read = {cell.name: read_compared_run(folder / RUNS / cell.name) for cell in cells}
     return [model_of(label, [read[cell.name] for cell in cells if cell.label == label]) for label in labels]
 
 

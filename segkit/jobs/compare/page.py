@@ -25,7 +25,7 @@ from segkit.version import __version__
 
 
 @dataclass(frozen=True)
-class ShownCase:
+class ComparedCase:
     """A case with the prediction of each model."""
 
     name: str
@@ -65,10 +65,10 @@ def write_page(
         for part, found in comparison_plots(analysis, heading).items()
     }
     shown = [
-        ShownCase(case, [(picture, make_overlay(picture)) for picture in found]) for case, found in pictures.items()
+        ComparedCase(case, [(picture, make_overlay(picture)) for picture in found]) for case, found in pictures.items()
     ]
     page = folder / REPORT
-    write_text(page, render(analysis, heading, plots, shown, no_pictures, command(folder, analysis)))
+    write_text(page, render_comparison(analysis, heading, plots, shown, no_pictures, command(folder, analysis)))
     return page
 
 
@@ -80,11 +80,11 @@ def command(folder: Path, analysis: Analysis) -> str:
     return f"segkit compare {shlex.join(run.name for run in runs)}"
 
 
-def render(
+def render_comparison(
     analysis: Analysis,
     heading: Heading,
     plots: Mapping[str, Sequence[PlotFiles]],
-    pictures: Sequence[ShownCase],
+    pictures: Sequence[ComparedCase],
     no_pictures: str,
     repeat: str,
 ) -> str:

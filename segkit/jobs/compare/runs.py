@@ -52,7 +52,7 @@ class FinishedRun:
         return {name: value for name, value in self.config.items() if name not in REPEATS}
 
 
-def read_run(folder: Path) -> FinishedRun:
+def read_compared_run(folder: Path) -> FinishedRun:
     """Read a run directory.
 
     Raises:
@@ -72,5 +72,5 @@ def read_runs(folders: Iterable[Path]) -> list[FinishedRun]:
     runs = []
     for folder in folders:
         inside = sorted((folder / RUNS).glob("*/summary.json")) if (folder / RESULT).exists() else []
-        runs += [read_run(path.parent) for path in inside] or [read_run(folder)]
+        runs += [read_compared_run(path.parent) for path in inside] or [read_compared_run(folder)]
     return runs

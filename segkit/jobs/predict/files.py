@@ -72,7 +72,7 @@ class Labelled:
 
 
 @dataclass(frozen=True)
-class Predicted:
+class PredictedFile:
     """One file's result.
 
     Attributes:
@@ -94,7 +94,7 @@ class Outcome:
     """
 
     folder: Path
-    predicted: list[Predicted] = field(default_factory=list)
+    predicted: list[PredictedFile] = field(default_factory=list)
     failed: list[tuple[Input, SegkitError]] = field(default_factory=list)
     record: dict[str, Any] = field(default_factory=dict)
 
@@ -112,7 +112,7 @@ def predict_files(
     Raises:
         SegkitError: the models do not fit together, an output is there already, or the disk refuses.
     """
-    check_alike(models)
+    check_same_task(models)
     first = models[0]
     check_free(folder, items, [possible_names(first, item, options) for item in items], force=options.force)
     make_folder(folder)
@@ -120,7 +120,7 @@ def predict_files(
     progress.start("predict", len(items), "files" if len(items) != 1 else "file")
     try:
         for result in run(models, items, folder, options):
-            if isinstance(result, Predicted):
+            if isinstance(result, PredictedFile):
                 outcome.predicted.append(result)
             else:
                 outcome.failed.append(result)
@@ -138,7 +138,7 @@ def predict_files(
 
 def run(
     models: Sequence[Model], items: Sequence[Input], folder: Path, options: Options
-) -> Iterator[Predicted | tuple[Input, SegkitError]]:
+) -> Iterator[PredictedFile | tuple[Input, SegkitError]]:
     """Read, predict and write, at most a few files of each under way."""
     first, ensemble = models[0], Ensemble(tuple(model.predictor for model in models))
     # Each volume may be large: no more than two are in memory.
@@ -155,7 +155,7 @@ def run(
         for part in prefetch(read, items, workers):
             yield label_one(first, ensemble, part, folder, options)
 
-    def write(part: Labelled) -> Predicted | tuple[Input, SegkitError]:
+    def write(part: Labelled) -> PredictedFile | tuple[Input, SegkitError]:
         if part.labels is None or part.read.sample is None:
             assert part.error is not None
             return part.read.item, part.error
@@ -163,7 +163,7 @@ def run(
         mask = write_mask(folder, item, part.read.writer, part.labels, sample)
         if options.overlays:
             write_overlay(folder / OVERLAYS / f"{item.name}.jpg", first, item, part.labels, sample)
-        return Predicted(item, mask, class_sizes(part.labels, first.task.classes, sample.spacing))
+        return PredictedFile(item, mask, class_sizes(part.labels, first.task.classes, sample.spacing))
 
     yield from prefetch(write, label(), workers)
 
@@ -207,13 +207,13 @@ def keep_probabilities(path: Path, ensemble: Ensemble, sample: Sample) -> np.nda
 
 def write_overlay(path: Path, model: Model, item: Input, labels: np.ndarray, sample: Sample) -> None:
     """Write the image with its classes coloured; of a volume some slices."""
-    from segkit.jobs.predict.overlays import coloured, montage, overlay_jpeg, overlay_size
+    from segkit.jobs.predict.overlays import coloured_labels, montage, overlay_jpeg, overlay_size
 
     caption = GENERATED if model.header.get("generated_sample") else ""
     if labels.ndim == 2:
         # It was read at the network's size, which is too coarse to be looked at.
         shown = model.opener.open(item.path, model.image_task, overlay_size(labels.shape))
-        picture = coloured(shown.image, labels)
+        picture = coloured_labels(shown.image, labels)
     else:
         picture = montage(sample.image, labels, sample.spacing)
         caption = "; ".join(part for part in ("right is left", caption) if part)
@@ -222,7 +222,7 @@ def write_overlay(path: Path, model: Model, item: Input, labels: np.ndarray, sam
     write_whole(path, lambda stream: stream.write(data))
 
 
-def check_alike(models: Sequence[Model]) -> None:
+def check_same_task(models: Sequence[Model]) -> None:
     """Raise SegkitError where models cannot be averaged: other classes, or images of another kind."""
     first = models[0]
     for number, model in enumerate(models[1:], start=2):

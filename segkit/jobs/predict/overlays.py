@@ -72,7 +72,7 @@ def legend_rows(
     return rows
 
 
-def coloured(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def coloured_labels(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Colour the classes of a plane.
 
     Args:
@@ -127,7 +127,7 @@ def montage(image: np.ndarray, labels: np.ndarray, spacing: Sequence[float] | No
         plane = displayable(image[:, depth, ::-1, ::-1])
         shown = np.asarray(Image.fromarray(plane).resize((width, height), Image.Resampling.BILINEAR))
         top, left = divmod(number, COLUMNS)
-        panel = coloured(shown.transpose(2, 0, 1), np.ascontiguousarray(labels[depth, ::-1, ::-1]))
+        panel = coloured_labels(shown.transpose(2, 0, 1), np.ascontiguousarray(labels[depth, ::-1, ::-1]))
         canvas[top * height : (top + 1) * height, left * width : (left + 1) * width] = panel
     return canvas
 
