@@ -26,6 +26,7 @@ class CaseFacts:
         shape: the case's own grid.
         counts: pixels of each foreground class, in label order; None where there is no mask.
         valid: pixels of the mask that are not ignored.
+        files: bytes of each.
     """
 
     split: str
@@ -36,7 +37,7 @@ class CaseFacts:
     dtype: str
     counts: tuple[int, ...] | None
     valid: int
-    bytes: int
+    files: Mapping[Path, int]
     prints: Prints
 
 
@@ -162,7 +163,7 @@ def facts_of(reader: DatasetReader, split: str, case: Case, dataset_name: str) -
         sample.image.dtype.name,
         counts,
         valid,
-        sum(Path(path).stat().st_size for path in case.files),
+        {Path(path): Path(path).stat().st_size for path in case.files},
         prints_of(sample.image),
     )
 
@@ -183,7 +184,8 @@ def summarise(split: str, facts: Sequence[CaseFacts], task: Task) -> SplitFacts:
         cases=len(facts),
         groups=len({fact.group for fact in facts if fact.group is not None}),
         without_mask=len(facts) - len(masked),
-        bytes=sum(fact.bytes for fact in facts),
+        # A file that describes many cases is there once.
+        bytes=sum({path: length for fact in facts for path, length in fact.files.items()}.values()),
         smallest=shapes[0],
         median=shapes[len(shapes) // 2],
         largest=shapes[-1],

@@ -55,6 +55,20 @@ def test_counts_and_sizes(describe):
     assert found.twins == found.unreadable == ()
 
 
+def test_a_file_of_many_cases_is_counted_once(array_reader, tmp_path):
+    """A description that all cases of a split share adds its bytes once, an image of its own each time."""
+    shared = tmp_path / "all.json"
+    shared.write_bytes(bytes(1000))
+    cases = []
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(bytes(10))
+        cases.append(Case(name, files=(tmp_path / name, shared)))
+    samples = {name: sample(seed, (4, 4)) for seed, name in enumerate("ab")}
+    reader = array_reader(samples, Task(3, ("lesion",)))
+    found = overview(reader, {"train": cases}, "arrays", workers=1, progress=lambda *_: None)
+    assert found.splits[0].bytes == 1020
+
+
 def test_class_shares(describe):
     """Each case counts the same, ignored pixels do not count, and absent classes are seen to be absent."""
     half = np.zeros((4, 4), np.uint8)
