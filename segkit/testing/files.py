@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from segkit.data.case import Case
+from segkit.data.remarks import remarks_of
 from segkit.errors import SegkitError
 from segkit.testing.check import NotChecked, check, fail, listed
 from segkit.testing.subjects import DatasetSubject
@@ -47,7 +48,7 @@ def verify(subject: DatasetSubject) -> None:
 
 @check("data", "missing-file", needs=["sample"])
 def missing_file(subject: DatasetSubject) -> None:
-    """A file that is missing is named by a SegkitError and by verify(), or by describe() where nothing needs it."""
+    """A file that is missing is named by a SegkitError and by verify(), or by remarks() where nothing needs it."""
     for file, reading in spoiled(subject, lambda path: path.unlink()):
         reading(file, MISSING)
 
@@ -104,9 +105,8 @@ def look(subject: DatasetSubject, case: Case, root: Path, path: Path, how: str) 
     except Exception as error:
         fail(f"{path.name} was {how}: {type(error).__name__}: {error}", MEND_ERROR)
     else:
-        told = " ".join(str(text) for _, text in getattr(reader, "describe", tuple)())
         # Formats are that have no file for an image without structures: it cannot be told from one that was lost.
-        if how == MISSING and named(told, case, path):
+        if how == MISSING and named(" ".join(remarks_of(reader)), case, path):
             return
         fail(f"{path.name} was {how}, and nothing was raised", MEND_ERROR)
     problems = list(reader.verify())

@@ -43,10 +43,10 @@ class CocoReader(OutlineReader):
     def __init__(self, root: Path, params: CocoParams) -> None:
         super().__init__(root, params)
         tree = Tree(self.root)
-        sources = find_sources(tree, params.annotations, self.remarks)
+        sources = find_sources(tree, params.annotations, self.told)
         self.notes.append(("annotations", ", ".join(source.name for source in sources)))
         for source in sources:
-            for kept, told in ((self.faults, source.entries.faults), (self.remarks, source.entries.remarks)):
+            for kept, told in ((self.faults, source.entries.faults), (self.told, source.entries.remarks)):
                 for fault, named in told.items():
                     add(kept, fault, *named)
         if {source.split for source in sources}.isdisjoint(("train", None)):
@@ -59,7 +59,7 @@ class CocoReader(OutlineReader):
         ids = case_ids([image.file for image in images])
         drawings = [self._drawing(id, tree, image, labels) for id, image in zip(ids, images, strict=True)]
         used = {image.file for image in images}
-        add(self.remarks, faults.NOT_LISTED, *(str(file) for file in tree.images if file not in used))
+        add(self.told, faults.NOT_LISTED, *(str(file) for file in tree.images if file not in used))
         self._finish(drawings, classes, "the annotation files")
 
     @classmethod
@@ -122,13 +122,13 @@ class CocoReader(OutlineReader):
         for annotation in annotations:
             label = labels.get(source.entries.categories[annotation.category])
             if label is None:
-                add(self.remarks, faults.OTHER_CLASS, f"{source.name}, {annotation.name}")
+                add(self.told, faults.OTHER_CLASS, f"{source.name}, {annotation.name}")
             else:
                 regions.append(self._region(annotation, label))
         if not annotations:
-            add(self.remarks, faults.EMPTY, str(image.file))
+            add(self.told, faults.EMPTY, str(image.file))
         crowds = [annotation.name for annotation in annotations if annotation.crowd]
-        add(self.remarks, faults.CROWD, *(f"{source.name}, {name}" for name in crowds))
+        add(self.told, faults.CROWD, *(f"{source.name}, {name}" for name in crowds))
         return Drawing(
             id, source.split, shown(tree.root / image.file, self.root), source.path, listed.size, tuple(regions)
         )

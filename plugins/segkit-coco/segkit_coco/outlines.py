@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from segkit import IGNORE
-from segkit.data.photographs import UnusableFileError
+from segkit.errors import UnusableFileError
 from segkit_coco.polygons import Patch, TooManyCornersError, fill
 from segkit_coco.runs import decode
 

@@ -9,15 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from segkit.data.photographs import (
-    BROKEN_FILE,
-    FORMATS,
-    SWAPPING,
-    Decoded,
-    UnusableFileError,
-    size_text,
-    upright,
-)
+from segkit.data.image_files import BROKEN_FILE, FORMATS, SWAPPING, size_text, upright
+from segkit.data.photographs import Decoded
+from segkit.errors import UnusableFileError
 
 WAY_OUT = "say what the outlines were drawn on: --set data.orientation=upright or data.orientation=stored"
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from segkit import Case, Problem, Sample, SegkitError, Task, UsageError
-from segkit.data.photographs import DETAIL, Decoded, UnusableFileError, channels_first, decode, resized
-from segkit.errors import did_you_mean
+from segkit.data.photographs import DETAIL, Decoded, channels_first, decode, resized
+from segkit.errors import UnusableFileError, did_you_mean
 from segkit_coco import OutlineParams, faults
 from segkit_coco.deal import by_split
 from segkit_coco.outlines import Region, label_map, patches
@@ -59,7 +59,7 @@ class OutlineReader:
     Attributes:
         listed: the cases by split.
         faults: what the listing shows to be wrong.
-        remarks: what is used or left out, and told.
+        told: what is used or left out, and told.
         notes: how the files were understood, as label and text.
     """
 
@@ -73,7 +73,7 @@ class OutlineReader:
             raise SegkitError(f"data root {root} is not a folder", "check the path given to --data-root")
         self.params = params
         self.faults: Faults = {}
-        self.remarks: Faults = {}
+        self.told: Faults = {}
         self.notes: list[tuple[str, str]] = []
         self.listed: dict[str, list[Case]] = {}
         self.drawings: dict[str, Drawing] = {}
@@ -89,7 +89,11 @@ class OutlineReader:
 
     def describe(self) -> Sequence[tuple[str, str]]:
         """Return how the files were understood, as label and text."""
-        return (*self.notes, *(("told", sentence) for sentence in faults.sentences(self.remarks)))
+        return tuple(self.notes)
+
+    def remarks(self) -> Sequence[str]:
+        """Return what is left out, cut off or taken for background, a sentence for each kind."""
+        return tuple(faults.sentences(self.told))
 
     def read(self, case: Case) -> Sample:
         """Read one photograph upright, and its outlines as a label map on its grid.
@@ -123,7 +127,9 @@ class OutlineReader:
         decoded, ground = self._open(drawing, size)
         mask = self._labels(drawing, ground)
         image = channels_first(resized(decoded, ground.method, size), self.task.in_channels)
-        return Sample(image=image, mask=mask, grid=None if size is None else mask.shape)
+        along = " with its outlines" if ground.stored else ""
+        remarks = () if ground.method is None else (f"is turned{along} as its EXIF orientation says",)
+        return Sample(image=image, mask=mask, grid=None if size is None else mask.shape, remarks=remarks)
 
     def _open(self, drawing: Drawing, size: tuple[int, int] | None = None) -> tuple[Decoded, Ground]:
         """Decode a photograph, at a part of its scale where `size` needs no more."""

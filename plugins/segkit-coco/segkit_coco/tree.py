@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from segkit import SegkitError
-from segkit.data.photographs import SUFFIXES
+from segkit.data.image_files import SUFFIXES
 from segkit.data.roots import MARKER
 from segkit_coco import faults
 from segkit_folder.layout import SPLITS

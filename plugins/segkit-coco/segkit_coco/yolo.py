@@ -29,14 +29,14 @@ class YoloReader(OutlineReader):
         super().__init__(root, params)
         tree = Tree(self.root)
         description = find_description(tree, params.yaml)
-        splits = photographs_of(tree, description, self.faults, self.remarks)
+        splits = photographs_of(tree, description, self.faults, self.told)
         files = label_files(tree, self.faults)
         if not any(file in files for file in splits):
             raise SegkitError(f"none of the {len(splits)} photographs in {self.root} has a label file", EXAMPLE)
         add(self.faults, faults.NO_NAME, *(str(file) for file in splits if not is_case_name(file.name)))
-        add(self.remarks, faults.NO_LABEL, *(str(file) for file in splits if file not in files))
+        add(self.told, faults.NO_LABEL, *(str(file) for file in splits if file not in files))
         lines = {
-            file: read_labels(self.root / label, str(label), self.faults, self.remarks)
+            file: read_labels(self.root / label, str(label), self.faults, self.told)
             for file, label in files.items()
             if file in splits
         }
@@ -77,7 +77,7 @@ class YoloReader(OutlineReader):
             if line.category not in names:
                 add(self.faults, faults.YOLO_CLASS, f"{file}, {called}")
             elif line.category not in labels:
-                add(self.remarks, faults.OTHER_CLASS, f"{file}, {called}")
+                add(self.told, faults.OTHER_CLASS, f"{file}, {called}")
             else:
                 regions.append(Region(called, labels[line.category], (line.points,)))
         return tuple(regions)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from segkit import SegkitError
-from segkit.data.photographs import SUFFIXES
+from segkit.data.image_files import SUFFIXES
 from segkit_coco import faults
 from segkit_coco.data_yaml import MOST_IN_LIST, Description, place_in, read_text
 from segkit_coco.tree import Tree, composed, split_named

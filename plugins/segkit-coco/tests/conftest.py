@@ -142,7 +142,7 @@ def mask_of() -> Callable[..., np.ndarray]:
 @pytest.fixture
 def told() -> Callable[[OutlineReader], str]:
     """Everything that is said of how the files were understood."""
-    return lambda opened: "\n".join(f"{name}: {text}" for name, text in opened.describe())
+    return lambda opened: "\n".join([*(f"{name}: {text}" for name, text in opened.describe()), *opened.remarks()])
 
 
 @pytest.fixture
