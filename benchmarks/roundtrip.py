@@ -27,8 +27,8 @@ from startup import machine
 from segkit import Case, Sample, Task
 from segkit.data.volume_layout import VolumeLayout
 from segkit.data.volume_store import open_volume_store
+from segkit.engine.decoding import decode
 from segkit.engine.restore import restore
-from segkit.engine.volumes import decode_planes
 from segkit_nifti.volumes import read_label, write_label
 
 ORGANS = (
@@ -73,7 +73,7 @@ def segkit_round_trip(path: Path, spacing: float | None, folder: Path) -> np.nda
     working = store.mask(0)
     restored = np.empty(labels.shape, np.uint8)
     for planes, scores in restore(slabs(working), working.shape, labels.shape, layout.coarse):
-        restored[planes] = decode_planes(scores).numpy()
+        restored[planes] = decode(scores).numpy()
     written = write_label(folder / f"back-{spacing}", restored, path)
     return np.asarray(nibabel.load(written).dataobj)
 

@@ -157,10 +157,10 @@ def check(info: ParamInfo, value: Any, where: str) -> Any:
         # A tolerance of infinity, typed or computed by somebody's script, ended deep inside of a distance transform as
         # an internal error (issue 16): what few params can mean has to be said by the param.
         # Compared, for math.isfinite turns a whole number into a float, which 10**400 has none of.
-        if too_low or too_high or number != number or (abs(number) == math.inf and not info.unbounded):
-            raise UsageError(
-                f"{where}: {info.name}={show(value)} is out of range", f"give {info.limits or 'a finite number'}"
-            )
+        endless = number != number or (abs(number) == math.inf and not info.unbounded)
+        if too_low or too_high or endless:
+            wanted = ", ".join(part for part in ("a finite number" if endless else "", info.limits) if part)
+            raise UsageError(f"{where}: {info.name}={show(value)} is out of range", f"give {wanted}")
     return converted
 
 

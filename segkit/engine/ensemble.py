@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from segkit.declarations import Task
+from segkit.engine.decoding import decode
 from segkit.engine.infer import Predictor
 from segkit.engine.volumes import VolumePredictor
 
@@ -45,7 +46,7 @@ class Ensemble:
             return self.predictors[0].labels(image, shape, spacing)
         labels = np.empty(shape or image.shape[1:], np.uint8)
         for planes, values in self.probabilities(image, shape, spacing):
-            labels[planes] = decode_probabilities(values)
+            labels[planes] = decode(values, above=0.5).cpu().numpy()
         return labels
 
     def probabilities(
@@ -77,9 +78,3 @@ def averaged(streams: Sequence[Iterator[Chunk]]) -> Iterator[Chunk]:
         yield slice(position, position + count), total / len(parts)
         position += count
         waiting = [part[:, count:] if part.shape[1] > count else None for part in parts]
-
-
-def decode_probabilities(values: torch.Tensor) -> np.ndarray:
-    """Turn probabilities (K', *S) into labels (*S) uint8: above one half for one class, the largest for several."""
-    labels = values[0] > 0.5 if len(values) == 1 else values.argmax(dim=0)
-    return labels.to(torch.uint8).cpu().numpy()

@@ -14,6 +14,7 @@ from torch.nn import functional
 from segkit.data.normalize import Normalization, to_float
 from segkit.data.resample import resize_image
 from segkit.declarations import Task
+from segkit.engine.decoding import decode, probabilities
 from segkit.engine.device import autocast
 from segkit.engine.plane_labels import plane_labels
 
@@ -63,7 +64,7 @@ class Predictor:
         """
         images, own = self.prepare(image), tuple(shape or image.shape[1:])
         if self.mirror or len(own) != 2:
-            return decode(self.scores(images, own)[0], self.task)
+            return decode(self.scores(images, own)[0]).cpu().numpy()
         return plane_labels(self.logits(images)[0], own)
 
     def probabilities(
@@ -81,7 +82,7 @@ class Predictor:
         """
         own = shape or image.shape[1:]
         scores = self.scores(self.prepare(image), own)[0]
-        yield slice(0, own[0]), scores.sigmoid() if self.task.out_channels == 1 else scores.softmax(dim=0)
+        yield slice(0, own[0]), probabilities(scores)
 
     def prepare(self, image: np.ndarray) -> torch.Tensor:
         """Turn an image (C, *S) of the file's type into a normalised batch of one, (1, C, *size)."""
@@ -103,7 +104,7 @@ class Predictor:
         mean = torch.zeros((), device=self.device)
         for axes in copies:
             logits = self._restored(images.flip(axes), shape).flip(axes)
-            mean = mean + (logits.sigmoid() if self.task.out_channels == 1 else logits.softmax(dim=1)) / len(copies)
+            mean = mean + probabilities(logits, dim=1) / len(copies)
         # The limit keeps them finite, so that blending and interpolating them gives numbers.
         return mean.logit(eps=1e-7) if self.task.out_channels == 1 else mean.clamp_min(1e-7).log()
 
@@ -126,9 +127,3 @@ def mirrored_axes(dims: int) -> Iterator[tuple[int, ...]]:
     """Every combination of the spatial axes of a batch (N, C, *S), none first."""
     for count in range(dims + 1):
         yield from itertools.combinations(range(2, 2 + dims), count)
-
-
-def decode(scores: torch.Tensor, task: Task) -> np.ndarray:
-    """Turn scores (K, *S) into labels: above 0 (probability 0.5) for one class, the largest for several."""
-    labels = scores[0] > 0 if task.out_channels == 1 else scores.argmax(dim=0)
-    return labels.to(torch.uint8).cpu().numpy()

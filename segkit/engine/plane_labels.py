@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from segkit.engine.decoding import decode
 from segkit.engine.restore import linear_sources
 
 ROWS = 32
@@ -25,7 +26,7 @@ def plane_labels(scores: torch.Tensor, shape: Sequence[int]) -> np.ndarray:
         scores[None].float(), size=(scores.shape[1], shape[1]), mode="bilinear", align_corners=False
     )
     across = columns[0].cpu().numpy()
-    winner = winners(across)
+    winner = decode(across)
     lower, upper, fraction = linear_sources(len(winner), shape[0])
     labels: np.ndarray = winner[lower]
     differs = winner[1:] != winner[:-1]
@@ -34,11 +35,5 @@ def plane_labels(scores: torch.Tensor, shape: Sequence[int]) -> np.ndarray:
         changing = np.flatnonzero(differs[lower[rows][0] : upper[rows][-1]].any(axis=0))
         if changing.size:
             above, below = (across[:, source[rows, None], changing] for source in (lower, upper))
-            labels[rows, changing] = winners(above + fraction[rows, None] * (below - above))
+            labels[rows, changing] = decode(above + fraction[rows, None] * (below - above))
     return labels
-
-
-def winners(scores: np.ndarray) -> np.ndarray:
-    """Turn scores (K, *S) into labels (*S) uint8: above 0 for one class, the first largest for several."""
-    found: np.ndarray = scores[0] > 0 if len(scores) == 1 else scores.argmax(axis=0)
-    return found.astype(np.uint8)

@@ -17,8 +17,9 @@ from segkit.data.prefetch import prefetch
 from segkit.data.store import Store
 from segkit.data.volume_store import VolumeStore
 from segkit.declarations import Task
+from segkit.engine.decoding import decode
 from segkit.engine.distributed import ALONE, Ranks
-from segkit.engine.infer import Predictor, decode
+from segkit.engine.infer import Predictor
 from segkit.engine.measure import CaseScores, ChosenMetric, score_case
 from segkit.engine.volumes import VolumePredictor
 
@@ -52,7 +53,7 @@ def validate_images(
         for batch in batches.epoch(0):
             index = int(batch.indices[0])
             found = store.cases[index]
-            labels = decode(predictor.scores(batch.images, store.size)[0], predictor.task)
+            labels = decode(predictor.scores(batch.images, store.size)[0]).cpu().numpy()
             yield Prediction(index, Case(found.id, found.group), labels, batch.masks[0].cpu().numpy(), None)
 
     return means(ranks.gather(scored(predictions(), predictor.task, metrics, batches.workers)), metrics)

@@ -12,6 +12,7 @@ from torch import nn
 from segkit.data.normalize import Normalization, to_float
 from segkit.data.working_grid import WorkingPlanes, coarse_axis, neighbour_indices, slab_input, working_shape
 from segkit.declarations import Task
+from segkit.engine.decoding import decode, probabilities
 from segkit.engine.infer import Predictor
 from segkit.engine.preprocessing import Preprocessing
 from segkit.engine.restore import resize_planes, restore
@@ -97,7 +98,7 @@ class VolumePredictor:
         labels = np.empty(own, np.uint8)
         front = np.moveaxis(labels, axis, 0)
         for planes, scores in self.scores(image, own, spacing, axis):
-            front[planes] = decode_planes(scores).cpu().numpy()
+            front[planes] = decode(scores).cpu().numpy()
         return labels
 
     def probabilities(
@@ -114,7 +115,7 @@ class VolumePredictor:
             Which planes, and (K', n, H, W) float32 on the device: the foreground's for one class, else one per label.
         """
         for planes, scores in self.scores(image, tuple(shape or image.shape[1:]), spacing, 0):
-            yield planes, scores.sigmoid() if self.task.out_channels == 1 else scores.softmax(dim=0)
+            yield planes, probabilities(scores)
 
     def walked_axis(self, own: Sequence[int], spacing: Sequence[float] | None) -> int:
         """The axis along which planes are finished: that with the smallest slab of scores."""
@@ -241,13 +242,6 @@ def cropped(
         if low < high:
             inside = scores[:, low - start : high - start, top : top + size[1], left : left + size[2]]
             yield low - front, inside
-
-
-def decode_planes(scores: torch.Tensor) -> torch.Tensor:
-    """Turn scores (K, n, H, W) into labels (n, H, W) uint8: above 0 for one class, the first largest for several."""
-    if len(scores) == 1:
-        return (scores[0] > 0).to(torch.uint8)
-    return scores.max(dim=0).indices.to(torch.uint8)
 
 
 def make_predictor(

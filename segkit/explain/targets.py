@@ -263,14 +263,11 @@ def class_logit(logits: torch.Tensor, label: int, *, margin: bool = False) -> to
     return logits[:, label] - others.amax(dim=1)
 
 
-def predicted_labels(logits: torch.Tensor) -> torch.Tensor:
-    """Return the label map (N, *S) of logits."""
-    return (logits[:, 0] > 0).long() if logits.shape[1] == 1 else logits.argmax(dim=1)
-
-
 def find_pixels(target: Target, logits: torch.Tensor, task: Task, reference: torch.Tensor | None) -> torch.Tensor:
     """Return the pixels (N, *S) of a target in logits, bool; raises what `find_in_labels` raises."""
-    return find_in_labels(target, predicted_labels(logits), reference, task)
+    from segkit.engine.decoding import decode
+
+    return find_in_labels(target, decode(logits.transpose(0, 1)), reference, task)
 
 
 def find_in_labels(target: Target, predicted: torch.Tensor, reference: torch.Tensor | None, task: Task) -> torch.Tensor:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from segkit.data.normalize import Normalization
 from segkit.declarations import Task
-from segkit.engine.ensemble import Ensemble, averaged, decode_probabilities
+from segkit.engine.ensemble import Ensemble, averaged
 from segkit.engine.infer import Predictor
 
 
@@ -36,12 +36,6 @@ def test_however_they_are_cut_the_mean_is_the_same(drawn) -> None:
     assert [plane for planes, _ in found for plane in range(planes.start, planes.stop)] == list(range(depth))
     joined = np.concatenate([part.numpy() for _, part in found], axis=1)
     np.testing.assert_allclose(joined, values.mean(axis=0), rtol=1e-6)
-
-
-def test_decoding() -> None:
-    """One class: above one half, not at it; several: the largest."""
-    assert decode_probabilities(torch.tensor([[0.2, 0.5, 0.50001]])).tolist() == [0, 0, 1]
-    assert decode_probabilities(torch.tensor([[0.5, 0.1], [0.3, 0.2], [0.2, 0.7]])).tolist() == [0, 2]
 
 
 class Constant(torch.nn.Module):

@@ -7,7 +7,7 @@ from torch import nn
 
 from segkit.data.normalize import Normalization
 from segkit.declarations import Task
-from segkit.engine.infer import Predictor, decode, mirrored_axes
+from segkit.engine.infer import Predictor, mirrored_axes
 
 CPU = torch.device("cpu")
 
@@ -30,14 +30,6 @@ def test_labels_are_on_the_own_grid() -> None:
     labels = predictor(Offset(), Task(1, ("x",)), (16, 16)).labels(image)
     assert labels.shape == (40, 60)
     assert np.array_equal(labels, (image[0] > 127).astype(np.uint8))
-
-
-def test_one_class_is_above_a_half_and_several_the_largest() -> None:
-    """Decoding follows the task: sigmoid above 0.5, or argmax."""
-    one = torch.tensor([[[-0.1, 0.0, 0.1]]])
-    assert decode(one, Task(1, ("x",))).tolist() == [[0, 0, 1]]
-    many = torch.tensor([[[2.0, 0.0, 0.0]], [[1.0, 3.0, 0.0]], [[0.0, 0.0, 1.0]]])
-    assert decode(many, Task(1, ("x", "y"))).tolist() == [[0, 1, 2]]
 
 
 @pytest.mark.parametrize("classes", [("x",), ("x", "y")])

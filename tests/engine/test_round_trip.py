@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from segkit.data.volume_layout import VolumeLayout
+from segkit.engine.decoding import decode
 from segkit.engine.restore import restore
-from segkit.engine.volumes import decode_planes
 
 FILE = Path(__file__).resolve().parents[3] / "shared" / "data" / "amos-label-0013" / "amos_0013.nii.gz"
 SHAPE, SPACING, CLASSES = (82, 512, 512), (5.0, 0.78125, 0.78125), 16
@@ -36,7 +36,7 @@ def there_and_back(labels: np.ndarray, target) -> np.ndarray:
             yield start, eye[torch.from_numpy(np.array(working[start : start + 16])).long()].permute(3, 0, 1, 2)
 
     found = restore(slabs(), working.shape, labels.shape, layout.coarse)
-    return np.concatenate([decode_planes(scores).numpy() for _, scores in found])
+    return np.concatenate([decode(scores).numpy() for _, scores in found])
 
 
 @pytest.mark.parametrize("step", [4, pytest.param(1, marks=pytest.mark.full)])

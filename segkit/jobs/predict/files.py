@@ -12,7 +12,8 @@ import torch
 
 from segkit.data.case import Sample
 from segkit.data.prefetch import prefetch
-from segkit.engine.ensemble import Ensemble, decode_probabilities
+from segkit.engine.decoding import decode
+from segkit.engine.ensemble import Ensemble
 from segkit.engine.progress import Progress
 from segkit.errors import SegkitError
 from segkit.files import write_json, write_whole
@@ -197,7 +198,7 @@ def keep_probabilities(path: Path, ensemble: Ensemble, sample: Sample) -> np.nda
     try:
         for planes, values in ensemble.probabilities(sample.image, sample.shape, sample.spacing):
             file.put(planes, values.cpu().numpy())
-            labels[planes] = decode_probabilities(values)
+            labels[planes] = decode(values, above=0.5).cpu().numpy()
     except BaseException:
         file.drop()
         raise
