@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -12,6 +13,9 @@ from typing import Any, BinaryIO
 
 from segkit.errors import SegkitError
 
+LONGEST_NAME = 255
+"""Bytes of a file's name, on all systems that are common."""
+
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file beside `path`, sync it, and rename it into place.
@@ -19,7 +23,7 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
     Raises:
         SegkitError: the disk is full or refuses; what stood at `path` before stands there still.
     """
-    part = path.with_name(f".{path.name}.part")
+    part = part_of(path)
     try:
         with part.open("wb") as stream:
             write(stream)
@@ -33,6 +37,14 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
         raise SegkitError(
             f"cannot write {path.name}: {reason}", "free some space or choose another --output"
         ) from error
+
+
+def part_of(path: Path) -> Path:
+    """Return the hidden name that a file has until it is whole; a digest of it where it would be too long."""
+    name = f".{path.name}.part"
+    if len(os.fsencode(name)) > LONGEST_NAME:
+        name = f".{hashlib.sha256(os.fsencode(name)).hexdigest()}.part"
+    return path.with_name(name)
 
 
 @contextmanager

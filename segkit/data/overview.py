@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +14,12 @@ from segkit.data.check import check_sample
 from segkit.data.dataset import DatasetReader
 from segkit.data.duplicates import Prints, find_pairs, prints_of
 from segkit.data.prefetch import prefetch
+from segkit.data.remarks import Remark, sentences
 from segkit.declarations import Task
-from segkit.errors import SegkitError
+from segkit.errors import SegkitError, UnusableFileError
+
+RARE = 20
+"""From so many masks on a class that one of them alone holds is told."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class CaseFacts:
     valid: int
     files: Mapping[Path, int]
     prints: Prints
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,11 +111,13 @@ class Overview:
 
     Attributes:
         unreadable: cases left out, with the reason.
+        remarks: what people should know of how cases were read and of masks that stand out, in sentences.
     """
 
     splits: tuple[SplitFacts, ...]
     twins: tuple[Twins, ...]
     unreadable: tuple[Problem, ...]
+    remarks: tuple[str, ...] = ()
 
 
 def overview(
@@ -137,7 +144,28 @@ def overview(
     names = [(fact.split, fact.id) for fact in facts]
     pairs = find_pairs([fact.prints for fact in facts])
     twins = tuple(Twins(names[pair.first], names[pair.second], pair.exact, pair.distance) for pair in pairs)
-    return Overview(summaries, twins, tuple(unreadable))
+    return Overview(summaries, twins, tuple(unreadable), tuple(sentences(standing_out(facts, reader.task))))
+
+
+def standing_out(facts: Sequence[CaseFacts], task: Task) -> Iterator[tuple[str, Remark]]:
+    """Yield what is to be told of the cases: of how they were read, and of masks that stand out."""
+    for fact in facts:
+        for text in dict.fromkeys((*fact.remarks, *mask_remarks(fact))):
+            yield f"{fact.split}/{fact.id}", Remark(text, text)
+    masked = [fact for fact in facts if fact.counts is not None]
+    for position, name in enumerate(task.classes):
+        holders = [fact for fact in masked if fact.counts is not None and fact.counts[position]]
+        if len(holders) == 1 and len(masked) >= RARE:
+            text = f"is the only one of {len(masked)} whose mask holds class {name}"
+            yield f"{holders[0].split}/{holders[0].id}", Remark(text, text)
+
+
+def mask_remarks(fact: CaseFacts) -> Iterator[str]:
+    """Say where a mask marks nothing or everything."""
+    if fact.counts is not None and not any(fact.counts):
+        yield "marks no pixel"
+    elif fact.counts is not None and len(fact.counts) == 1 and fact.counts[0] == fact.valid:
+        yield "marks every pixel"
 
 
 def facts_of(reader: DatasetReader, split: str, case: Case, dataset_name: str) -> CaseFacts | Problem:
@@ -146,6 +174,8 @@ def facts_of(reader: DatasetReader, split: str, case: Case, dataset_name: str) -
         sample = reader.read(case)
         check_sample(sample, case, reader.task, dataset_name)
     except Exception as error:  # whatever a stranger's reader may raise
+        if isinstance(error, UnusableFileError):
+            return Problem(error.file, error.reason)
         reason = error.message if isinstance(error, SegkitError) else f"{type(error).__name__}: {error}"
         return Problem(case.files[0].name if case.files else case.id, reason)
     classes = len(reader.task.classes)
@@ -165,6 +195,7 @@ def facts_of(reader: DatasetReader, split: str, case: Case, dataset_name: str) -
         valid,
         {Path(path): Path(path).stat().st_size for path in case.files},
         prints_of(sample.image),
+        sample.remarks,
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from segkit.contracts import RunInfo
+from segkit.data.inventory import inventory_of
 from segkit.data.remarks import remarks_of
 from segkit.declarations import Dataset
 from segkit.engine.clock import OFF, Clock
@@ -167,6 +168,11 @@ def announce(job: Job) -> None:
         homepage = plan.data.component.homepage
         where = f"; the real data: {homepage}" if homepage else ""
         tell(f"GENERATED SAMPLE: these images are drawn by a program, the scores say nothing about patients{where}")
+    if not plan.root.generated:
+        every = [case for cases in plan.cases.values() for case in cases]
+        left_out = inventory_of(plan.reader, every, plan.root.path).sentence()
+        if left_out:
+            tell(f"{left_out}; all are listed by segkit data info")
     for remark in remarks_of(plan.reader):
         tell(f"note: {remark}")
     tell(f"scores: {plan.split} split ({plan.split_note})")

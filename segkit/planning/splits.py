@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from segkit.data.case import Case
 from segkit.data.dataset import SPLITS, DatasetReader
+from segkit.data.inventory import is_text
 from segkit.errors import SegkitError, UsageError
 
 ON_TRAINING_CASES = "these scores are on the training cases, and say nothing about others"
@@ -26,6 +27,8 @@ def list_cases(reader: DatasetReader, dataset_name: str) -> dict[str, Sequence[C
     groups: dict[str, tuple[str, str]] = {}
     for split, listed in cases.items():
         for case in listed:
+            if not is_text(case.id):
+                raise SegkitError(f"case id {case.id!r} is not UTF-8", "rename its files: results have its name")
             if not CASE_ID.match(case.id):
                 raise SegkitError(f"case id {case.id!r} cannot name a file", "report it to the dataset's author")
             other, where = ids.setdefault(case.id.casefold(), (case.id, split))

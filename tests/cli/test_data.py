@@ -50,13 +50,15 @@ def test_info(segkit_data, root):
     rows = [line.split("\t") for line in result.stdout.splitlines()]
     assert [row[:3] for row in rows[:3]] == [["split", "train", "6"], ["split", "val", "3"], ["split", "test", "3"]]
     assert rows[0][-1] == "uint8"
-    assert [row[:4] for row in rows[3:]] == [
+    assert [row[:4] for row in rows[3:6]] == [
         ["class", "train", "class-1", "6 of 6"],
         ["class", "val", "class-1", "3 of 3"],
         ["class", "test", "class-1", "3 of 3"],
     ]
     masks = [np.load(file)[3] for file in (root / "train").glob("*.npy")]
     assert rows[3][4] == f"{np.mean([mask.mean() for mask in masks]):.2%}"
+    assert [row[:2] for row in rows[6:]] == [["files", "used"], ["files", "left out"], ["files", "errors"]]
+    assert [row[2] for row in rows[6:]] == ["12", "1", "0"]
     assert result.stderr.startswith(f"data: {root} (--data-root)\n")
 
 
@@ -86,7 +88,7 @@ def test_info_for_people(segkit_data, root, monkeypatch):
         "patients",
         *["files", "smallest", "median", "largest", "type"],
     ]
-    assert output.endswith("no image is there twice\n")
+    assert "\nno image is there twice\n" in output
 
 
 def test_info_leaves_out_what_cannot_be_read(segkit_data, root):

@@ -145,11 +145,10 @@ def test_how_image_and_mask_lie_on_each_other(saved):
     assert copied is not None
     np.testing.assert_array_equal(copied[1][0].values, GREY)
     assert laid_alike((48, 60), way, [plain]) is None
-    assert not is_doubtful((48, 64), way, plain)
-    assert is_doubtful((48, 64), UPRIGHT[3], plain)
-    square = read_mask(saved(GREY[:, :48]), "m")
-    assert is_doubtful((48, 48), way, square)
-    assert not is_doubtful((48, 48), None, square)
+    assert not is_doubtful((48, 64), way, (48, 64), None)
+    assert is_doubtful((48, 64), UPRIGHT[3], (48, 64), None)
+    assert is_doubtful((48, 48), way, (48, 48), None)
+    assert not is_doubtful((48, 48), way, (48, 48), way)
 
 
 def test_damage_is_a_sentence(saved, tmp_path):

@@ -15,6 +15,15 @@ MODES = {"images": 2, "slices": 2, "slab": 2, "patches": 3}
 class FolderParams:
     """What can be set of a folder of one's own."""
 
+    images: str | None = segkit.param(
+        None, "Folder of the images, or a pattern of their names such as '*_image.png'; none: the usual names."
+    )
+    masks: str | None = segkit.param(
+        None, "Folder of the masks, or a pattern of their names such as '*_mask.png'; none: the usual names."
+    )
+    field_of_view: str | None = segkit.param(
+        None, "Folder or pattern of masks outside of which pixels count for nothing, such as 'mask'; none: all count."
+    )
     classes: str | None = segkit.param(
         None, "TOML file that names the classes; none: classes.toml in the folder, or what the masks hold."
     )

@@ -207,6 +207,11 @@ def one_class(named: Classes | None, threshold: float) -> Classes:
     return replace(named, threshold=threshold)
 
 
+def joined_class(name: str, threshold: float | None) -> Classes:
+    """Take the masks that a case has for each of its objects, together, for the one class."""
+    return Classes({name: 1}, None, "the masks of a case's objects, joined", threshold=threshold)
+
+
 def folder_classes(folders: Sequence[str], named: Classes | None, threshold: float | None = None) -> Classes:
     """Take folders of masks for classes, in the order of a TOML file where there is one.
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import csv
+import io
 import random
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from segkit import Case, SegkitError
 from segkit.data.folds import deal
+from segkit.errors import did_you_mean
 from segkit_folder import FolderParams
-from segkit_folder.layout import SPLITS, photograph_stem
-from segkit_nifti.files import stem_of
+from segkit_folder.layout import SPLITS
+from segkit_folder.listing import composed, file_stem
+from segkit_folder.pairing import Pair
 
 FILE = "splits.csv"
+SEPARATORS = ",;\t"
 ID_COLUMNS = ("id", "case", "image", "file", "filename", "name", "stem")
 SPLIT_COLUMNS = ("split", "set", "subset", "fold")
 PATIENT_COLUMNS = ("patient", "patient_id", "group", "subject")
@@ -42,32 +47,33 @@ def read_table(path: Path, ids: Sequence[str]) -> Table:
     Raises:
         SegkitError: it cannot be read, lacks a column, or names a case that is not there or names one twice.
     """
-    rows = read_rows(path)
-    columns = {(name or "").strip().lower(): name for name in rows[0]} if rows else {}
+    head, rows = read_rows(path)
+    columns = {name.lower(): place for place, name in reversed(list(enumerate(head))) if name}
     id_column, split_column, patient_column = (
         next((columns[name] for name in names if name in columns), None)
         for names in (ID_COLUMNS, SPLIT_COLUMNS, PATIENT_COLUMNS)
     )
     if id_column is None or (split_column is None and patient_column is None):
-        raise SegkitError(f"{path.name} has the columns {', '.join(columns) or 'of none'}", EXAMPLE)
+        raise SegkitError(f"{path.name} has the columns {', '.join(filter(None, head)) or 'of none'}", EXAMPLE)
     splits: dict[str, str] = {}
     patients: dict[str, str] = {}
     known = {id.casefold(): id for id in ids}
     seen: set[str] = set()
-    for row in rows:
-        written = (row[id_column] or "").strip()
-        name = Path(written.replace("\\", "/")).name
-        names = (name, photograph_stem(name), stem_of(name))
-        id = next((known[form.casefold()] for form in names if form and form.casefold() in known), None)
+    for line, row in rows:
+        written = row[id_column]
+        id = known.get(id_of(written, known))
+        if not written:
+            raise SegkitError(f"{path.name}, line {line} names no case", "fill in its id, or take the line out")
         if id is None:
-            raise SegkitError(f"{path.name} names the case {written!r}, which is not there", "take its row out")
+            hint = f"take its row out{did_you_mean(written, ids)}"
+            raise SegkitError(f"{path.name} names the case {written!r}, which is not there", hint)
         if id in seen:
             raise SegkitError(f"{path.name} names the case {id} twice", "keep one row for each")
         seen.add(id)
         if split_column is not None:
-            splits[id] = split_of((row[split_column] or "").strip(), path.name)
-        if patient_column is not None and (row[patient_column] or "").strip():
-            patients[id] = row[patient_column].strip()
+            splits[id] = split_of(row[split_column], path.name)
+        if patient_column is not None and row[patient_column]:
+            patients[id] = row[patient_column]
     missing = sorted(set(ids) - seen)
     if missing:
         raise SegkitError(
@@ -76,17 +82,48 @@ def read_table(path: Path, ids: Sequence[str]) -> Table:
     return Table(splits, patients)
 
 
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a CSV file with commas, semicolons or tabs; raises SegkitError."""
+def id_of(written: str, known: Collection[str]) -> str:
+    """Return the id that is meant, in small letters: a name with folders, of Windows too, and with a suffix or not."""
+    name = composed(written.replace("\\", "/").rpartition("/")[2])
+    forms = (name, file_stem(name), composed(written))
+    return next((form.casefold() for form in forms if form and form.casefold() in known), "")
+
+
+def read_rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Return the head and the rows of a CSV file, each with its line, as spreadsheets write it.
+
+    Between commas, semicolons or tabs, in UTF-8 or what Excel calls Unicode text; rows without anything are left out,
+    a line "sep=;" is heeded, cells are trimmed, and rows that are too short are filled up.
+
+    Raises:
+        SegkitError: it cannot be read.
+    """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        content = path.read_bytes()
+        utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+        text = content.decode("utf-16" if utf16 else "utf-8-sig")
     except OSError as error:
         raise SegkitError(f"{path.name} cannot be read: {error.strerror}", "check the path") from None
     except UnicodeDecodeError:
         raise SegkitError(f"{path.name} is not written in UTF-8", "save it as CSV UTF-8") from None
-    head = text.partition("\n")[0]
-    delimiter = max(",;\t", key=head.count)
-    return list(csv.DictReader(text.splitlines(), delimiter=delimiter, restval=""))
+    said = re.match(r"\s*\"?sep=(.)\"?[^\r\n]*[\r\n]+", text, re.IGNORECASE)
+    lines = text[said.end() :] if said else text
+    first = next((line for line in lines.splitlines() if line.strip(f'{SEPARATORS} "')), "")
+    delimiter = said[1] if said else max(SEPARATORS, key=first.count)
+    reader = csv.reader(io.StringIO(lines, newline=""), delimiter=delimiter)
+    try:
+        rows = [
+            (reader.line_num, [cell.strip() for cell in row])
+            for row in reader
+            if any(cell.strip(f"{SEPARATORS} ") for cell in row)
+        ]
+    except csv.Error as error:
+        raise SegkitError(f"{path.name}, line {reader.line_num} is no CSV: {error}", "save it as CSV UTF-8") from None
+    if not rows:
+        return [], []
+    (_, head), *rest = rows
+    skipped = 1 if said else 0
+    return head, [(line + skipped, row + [""] * (len(head) - len(row))) for line, row in rest]
 
 
 def split_of(written: str, file: str) -> str:
@@ -95,6 +132,22 @@ def split_of(written: str, file: str) -> str:
         if written.lower() in names:
             return split
     raise SegkitError(f"{file} has the split {written!r}", "splits are train, val and test")
+
+
+def by_folder(pairs: Sequence[Pair]) -> dict[str, str]:
+    """Return the splits by id that folders say; none where they say "train" of all, which is to be dealt out.
+
+    Raises:
+        SegkitError: they say it of some.
+    """
+    told = {pair.id: pair.split for pair in pairs if pair.split is not None}
+    silent = next((pair for pair in pairs if pair.split is None), None)
+    if told and silent is not None:
+        raise SegkitError(
+            f"{silent.image.name} is in no folder that is called like a split, {len(told)} others are",
+            "put it in train, val or test, or say the splits of all in splits.csv",
+        )
+    return {} if set(told.values()) == {"train"} else told
 
 
 def deal_out(cases: Sequence[Case], params: FolderParams) -> tuple[dict[str, list[Case]], str]:

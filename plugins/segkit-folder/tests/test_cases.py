@@ -53,8 +53,8 @@ def test_masks_of_one_class(name, params, expected):
 
 
 def test_m_mixed_encoding_is_told():
-    """0/1 among 0/255 is one class, and a note names a file."""
-    assert "masks/c0.png and 3 more do not" in dict(opened("m_mixed_encoding").describe())["masks"]
+    """0/1 among 0/255 is one class, and a remark names a file."""
+    assert "masks/c0.png and 3 more do not" in opened("m_mixed_encoding").remarks()[0]
 
 
 def test_m_rgba_white():
@@ -98,3 +98,36 @@ def test_l_bmp():
     """BMP is read like the others."""
     assert len(shares(opened("l_bmp"))) == 10
     assert not problems(opened("l_bmp"))
+
+
+def test_l_litter_classes():
+    """What NAS and Mac leave behind is no class and no image, and every file of it is told."""
+    from segkit.data.inventory import LITTER, inventory_of
+
+    reader = opened("l_litter_classes")
+    assert reader.task.classes == ("hair", "lesion")
+    cases = [case for split in ("train", "val", "test") for case in reader.cases(split)]
+    inventory = inventory_of(reader, cases, reader.root)
+    assert (len(inventory.used), len(inventory.left_out)) == (18, 20)
+    assert {problem.reason for problem in inventory.left_out} == {LITTER}
+
+
+def test_l_same():
+    """Splits that number alike are taken, their ids made distinct."""
+    reader = opened("l_same")
+    assert [len(reader.cases(split)) for split in ("train", "val", "test")] == [6, 3, 3]
+    assert reader.cases("val")[0].id == "val-0001"
+    assert not problems(reader)
+
+
+def test_l_csv():
+    """The table is read, spreadsheets' leavings around it or not."""
+    reader = opened("l_csv")
+    assert [len(reader.cases(split)) for split in ("train", "val")] == [4, 2]
+
+
+def test_n_nfd():
+    """A name composed and its mask's decomposed are one."""
+    reader = opened("n_nfd")
+    assert "Läsion-é" in shares(reader)
+    assert not problems(reader)

@@ -65,11 +65,23 @@ def test_split_folders(photograph, reader, form):
     assert ("splits", "from the folders' names") in opened.describe()
 
 
-def test_one_id_in_two_splits(pairs, reader):
-    """Leakage is an error, whatever the capitals."""
+def test_one_image_in_two_splits(pairs, photograph, reader):
+    """Leakage is an error, whatever the capitals of the name."""
     pairs("a", "b", folder="train/")
     pairs("A", folder="val/")
-    assert "1 case is in two splits: a" in refused(reader()).replace(": A", ": a")
+    same = np.zeros((6, 9, 3), np.uint8)
+    photograph("train/images/a.png", same)
+    photograph("val/images/A.png", same)
+    assert "1 case is in two splits: " in refused(reader())
+
+
+def test_splits_that_number_alike(pairs, reader):
+    """Other images under the same names are other cases, told apart by their split."""
+    pairs("1", "2", folder="train/")
+    pairs("1", folder="val/")
+    opened = reader()
+    assert (ids(opened, "train"), ids(opened, "val")) == (["train-1", "train-2"], ["val-1"])
+    assert "2 are numbered alike" in dict(opened.describe())["ids"]
 
 
 def test_ids_that_differ_in_capitals(pairs, whole):

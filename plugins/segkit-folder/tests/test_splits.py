@@ -132,3 +132,56 @@ def test_too_few_patients(pairs, reader):
     pairs("a", "b")
     with pytest.raises(SegkitError, match="2 patients cannot be shared out: 1 to validate on, 1 to test on"):
         reader()
+
+
+BODY = "id,split\na,train\nb,val\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        BODY.encode("utf-8-sig"),
+        BODY.replace("\n", "\r\n").encode(),
+        BODY.replace("\n", "\r").encode(),
+        BODY.replace(",", ";").encode("utf-8-sig"),
+        BODY.replace(",", "\t").encode("utf-16"),
+        b"sep=;\r\n" + BODY.replace(",", ";").replace("\n", "\r\n").encode(),
+        b'"sep=;"\n' + BODY.replace(",", ";").encode(),
+        b"\n\n" + BODY.replace("\n", "\n\n").encode() + b"\n\n",
+        b",,\n" + BODY.encode() + b",,\n,,,,\n;;;\n",
+        BODY.replace("\n", ",,,\n").encode(),
+        BODY.replace("\n", ",,\n").replace("id,split", "id,split,,notes").encode(),
+        b'"id","split"\n"a","train"\n"b","val"\n',
+        b" id , split \n a , train \n b\xc2\xa0, val \n",
+        b"file,split\nimages\\a.png,train\nC:\\data\\images\\b.PNG,val\n",
+        b"file,split\nimages/a.png,train\n./images/b.png,val\n",
+        b'id,split,notes\na,train,"two\nlines, a comma"\nb,val,\n',
+        b"split;id\ntrain;a\nval;b",
+    ],
+)
+def test_tables_as_spreadsheets_write_them(pairs, root, reader, content):
+    """Byte order marks, separators, blank and stray rows, line ends, quotes, trailing columns, paths of Windows."""
+    pairs("a", "b")
+    (root / "splits.csv").write_bytes(content)
+    opened = reader()
+    assert (ids(opened, "train"), ids(opened, "val")) == (["a"], ["b"])
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"id,split\na,train\n,val\nb,val\n", r"splits\.csv, line 3 names no case; fill in its id"),
+        (b"id,split\na,train\nb,\n", r"splits\.csv has the split ''"),
+        (b"id,split\na,train\nM\xe4rz,val\n", r"is not written in UTF-8; save it as CSV UTF-8"),
+        (
+            b"id,split\na,train\nbb,val\n",
+            r"names the case 'bb', which is not there; take its row out \(did you mean 'b'",
+        ),
+    ],
+)
+def test_tables_that_are_broken_name_the_line(pairs, root, reader, content, said):
+    """One line with the way out."""
+    pairs("a", "b")
+    (root / "splits.csv").write_bytes(content)
+    with pytest.raises(SegkitError, match=said):
+        reader()

@@ -132,6 +132,12 @@ def id_of_image(name: str) -> str | None:
     return None if stem.lower().endswith(SUPERPIXELS_ENDING) else stem
 
 
+def superpixels(root: Path, splits: Mapping[str, Folders]) -> dict[Path, str]:
+    """Return the superpixels beside the photographs, which are left out."""
+    found = [path for folders in splits.values() for path in (root / folders.images).glob(f"*{SUPERPIXELS_ENDING}.*")]
+    return dict.fromkeys(found, "is of superpixels, not a photograph")
+
+
 def id_of_mask(name: str) -> str | None:
     """The case id of a mask; None for another file. 2016 writes `_Segmentation`."""
     stem = name.rpartition(".")[0]

@@ -13,7 +13,7 @@ from segkit import Case, Problem, Sample, Task
 from segkit.errors import UnusableFileError
 from segkit_isic import IsicParams, layout
 from segkit_isic.images import read_pair, read_pair_resized
-from segkit_isic.listing import list_cases, problems_of, raise_faults
+from segkit_isic.listing import list_cases, problems_of, raise_faults, superpixels
 from segkit_isic.recipe import RECIPE
 
 
@@ -32,6 +32,7 @@ class IsicReader:
         self.root = Path(root)
         self.year = layout.detect_year(self.root, params.year)
         self._cases, self._faults = list_cases(self.root, layout.YEARS[self.year])
+        self.left_out = superpixels(self.root, layout.YEARS[self.year])
 
     @classmethod
     def download(cls, root: Path, params: IsicParams, progress: Callable[[str, int, int], None]) -> None:

@@ -36,6 +36,7 @@ class MsdReader(VolumeReader):
         super().__init__(Path(root))
         check_root(self.root)
         self.description = self.describe_data()
+        self.describing = [self.root / FILE]
         self.task = Task(len(self.description.channels), self.description.classes, spatial_dims=3)
         self.listed, self.faults = list_cases(self.root, self.description, self.leave_out())
         self._note_listing()

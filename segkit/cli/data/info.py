@@ -14,9 +14,13 @@ from segkit.cli.data.chosen import choose, dataset_options, list_cases, open_cho
 from segkit.files import bytes_text
 
 if TYPE_CHECKING:
+    from segkit.data.inventory import Inventory
     from segkit.data.overview import Overview, SplitFacts, Twins
     from segkit.data.roots import Root
     from segkit.planning.dataset import ChosenDataset
+
+SHOWN = 5
+"""Files with errors that are listed one by one."""
 
 
 @click.command(short_help="Counts, sizes, class shares, duplicates and leaks.")
@@ -32,6 +36,7 @@ def info(name: str, data_root: str | None, assignments: tuple[str, ...], as_json
     """
     from segkit.cli.data.watch import Stages
     from segkit.cli.progress import make_progress
+    from segkit.data.inventory import inventory_of
     from segkit.data.overview import overview
     from segkit.data.remarks import remarks_of
 
@@ -41,10 +46,10 @@ def info(name: str, data_root: str | None, assignments: tuple[str, ...], as_json
     try:
         reader, root = open_chosen(chosen, progress.message)
         notes = [(str(label), str(text)) for label, text in getattr(reader, "describe", tuple)()]
-        remarks = remarks_of(reader)
+        cases = list_cases(reader, chosen)
         found = overview(
             reader,
-            list_cases(reader, chosen),
+            cases,
             chosen.full_name,
             workers=reading_threads(),
             progress=lambda done, total: stages("reading cases", done, total),
@@ -52,21 +57,26 @@ def info(name: str, data_root: str | None, assignments: tuple[str, ...], as_json
         stages.finish()
     finally:
         progress.close()
+    every = [case for listed in cases.values() for case in listed]
+    files = inventory_of(reader, every, root.path, found.unreadable)
+    remarks = [*remarks_of(reader), *found.remarks]
     if as_json:
-        told = {"notes": [list(note) for note in notes], "remarks": remarks}
+        told = {"notes": [list(note) for note in notes], "remarks": remarks, "files": asdict(files)}
         output.print_json({**as_object(found, chosen, root), **told})
     else:
-        show(notes, found)
+        show(notes, found, files)
     for sentence in remarks:
         output.warn(sentence)
     remark(found)
 
 
-def show(notes: Sequence[tuple[str, str]], found: Overview) -> None:
+def show(notes: Sequence[tuple[str, str]], found: Overview, files: Inventory) -> None:
     """Print the tables for people, or tab-separated lines that say first what they are about."""
     splits, classes, twins = (list(rows(found)) for rows in (split_rows, class_rows, twin_rows))
+    counts = list(file_rows(files))
     if not output.for_people():
-        for label, rows in (("note", notes), ("split", splits), ("class", classes), ("duplicate", twins)):
+        sections = (("note", notes), ("split", splits), ("class", classes), ("duplicate", twins), ("files", counts))
+        for label, rows in sections:
             for row in rows:
                 output.print_line(label, *row)
         return
@@ -83,6 +93,23 @@ def show(notes: Sequence[tuple[str, str]], found: Overview) -> None:
         output.print_table(("duplicate", "image", "same as", "difference"), twins)
     else:
         click.echo("no image is there twice")
+    click.echo()
+    output.print_table(("files", "", "reason", "such as"), counts)
+
+
+def file_rows(files: Inventory) -> Iterator[tuple[str, ...]]:
+    """One line for the files that are used, one per reason of leaving some out, one per error."""
+    yield "used", str(len(files.used)), "", files.used[0] if files.used else ""
+    if not files.left_out:
+        yield "left out", "0", "", ""
+    for reason, count, first in files.reasons():
+        yield "left out", str(count), reason, first
+    if not files.errors:
+        yield "errors", "0", "", ""
+    for problem in files.errors[:SHOWN]:
+        yield "errors", "1", problem.reason, problem.file
+    if len(files.errors) > SHOWN:
+        yield "errors", str(len(files.errors) - SHOWN), "see segkit data verify", files.errors[SHOWN].file
 
 
 def split_rows(found: Overview) -> Iterator[tuple[str, ...]]:

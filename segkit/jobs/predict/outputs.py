@@ -16,7 +16,7 @@ from PIL import Image
 from segkit.data.case import Case, Sample
 from segkit.engine.predictions import colours_of, write_prediction
 from segkit.errors import SegkitError
-from segkit.files import write_text, write_whole
+from segkit.files import part_of, write_text, write_whole
 from segkit.jobs.predict.inputs import Input
 
 SIZES = "sizes.csv"
@@ -95,7 +95,7 @@ class ProbabilityFile:
 
     def __init__(self, path: Path, channels: int, shape: Sequence[int]) -> None:
         self.path = path
-        self.part = path.with_name(f".{path.name}.part")
+        self.part = part_of(path)
         try:
             path.parent.mkdir(exist_ok=True)
             self.values = np.lib.format.open_memmap(self.part, "w+", np.float16, (channels, *shape))

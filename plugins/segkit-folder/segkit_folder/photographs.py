@@ -1,0 +1,164 @@
+"""Read a photograph and its masks as one case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from segkit import IGNORE, Sample
+from segkit.data.image_files import BROKEN_FILE, FORMATS, upright
+from segkit.data.masks import MaskImage, is_doubtful, laid_alike, read_mask
+from segkit.data.photographs import channels_first, decode, resized
+from segkit.data.remarks import Remark
+from segkit.errors import UnusableFileError
+from segkit_folder.classes import Classes, unique
+from segkit_folder.found import Look, look
+from segkit_folder.pairing import Pair
+
+LOOKED_AT = 64
+"""Masks, evenly spread, that the classes are found in, and images whose channels are counted."""
+DOUBTFUL = "has an EXIF orientation that its mask has not, or the other way, and their sizes do not tell how they lie"
+TURNED = "is turned as its EXIF orientation says"
+AS_STORED = "is not turned as its EXIF orientation says: its mask fits it as it is stored"
+
+
+def read_pair(
+    root: Path, pair: Pair, classes: Classes, channels: int, name_of: Callable[[Path], str]
+) -> tuple[Sample, tuple[str, ...]]:
+    """Read a photograph and its masks, turned so that they lie on each other.
+
+    Returns:
+        The case, and what is to be told by verify of its mask.
+
+    Raises:
+        UnusableFileError: a file cannot be used, or their sizes differ.
+    """
+    paths = [path for part in pair.masks.values() for path in part]
+    paths += [] if pair.field is None else [pair.field]
+    masks = [read_mask(path, name_of(path)) for path in paths]
+    decoded = decode(root, pair.image.relative_to(root).as_posix())
+    method = upright(decoded.picture)
+    size = decoded.size[::-1]
+    laid = laid_alike(size, method, masks)
+    if laid is None:
+        other = next((number for number, mask in enumerate(masks) if mask.shape != size), 0)
+        raise UnusableFileError(
+            name_of(paths[other]),
+            f"has {times(masks[other].shape)} pixels, its image {name_of(pair.image)} {times(size)} (height first)",
+            "masks have the size of their images",
+        )
+    turned = dict(zip(paths, laid[1], strict=True))
+    labels = labels_of(pair, classes, turned, name_of)
+    worries = mask_worries(pair, classes, turned, labels)
+    if any(is_doubtful(size, method, mask.shape, mask.turning) for mask in masks):
+        worries = (*worries, DOUBTFUL)
+    if pair.field is not None:
+        labels[~classes.marked(turned[pair.field], name_of(pair.field))] = IGNORE
+    told = () if method is None or DOUBTFUL in worries else (AS_STORED if laid[0] is None else TURNED,)
+    pixels = channels_first(resized(decoded, laid[0], None), channels)
+    remarks = tuple(text for text in worries if text != DOUBTFUL)  # that one is told of all files by headers alone
+    return Sample(image=pixels, mask=labels, remarks=(*remarks, *told)), worries
+
+
+def labels_of(
+    pair: Pair, classes: Classes, masks: Mapping[Path, MaskImage], name_of: Callable[[Path], str]
+) -> np.ndarray:
+    """Make one label map of a label image, or of what the masks of each class mark."""
+    if "" in pair.masks:
+        [path] = pair.masks[""]
+        return classes.labels_of(masks[path], name_of(path))
+    marked = {
+        name: np.logical_or.reduce([classes.marked(masks[path], name_of(path)) for path in paths])
+        for name, paths in pair.masks.items()
+    }
+    return joined(pair, classes, marked, name_of)
+
+
+def joined(
+    pair: Pair, classes: Classes, marked: Mapping[str, np.ndarray], name_of: Callable[[Path], str]
+) -> np.ndarray:
+    """Make one label map of what a mask per class marks; raises UnusableFileError where two mark one place."""
+    labels = np.zeros(next(iter(marked.values())).shape, np.uint8)
+    for label, name in enumerate(classes.names, 1):
+        if name not in marked:
+            continue
+        taken = labels[marked[name] & (labels > 0)]
+        if taken.size:
+            raise UnusableFileError(
+                name_of(pair.masks[name][0]),
+                f"overlaps with class {classes.names[int(taken[0]) - 1]} in {taken.size:,} places: classes that "
+                "overlap cannot be learnt",
+                "give every pixel to one class",
+            )
+        labels[marked[name]] = label
+    return labels
+
+
+def mask_worries(pair: Pair, classes: Classes, masks: Mapping[Path, MaskImage], labels: np.ndarray) -> tuple[str, ...]:
+    """Say what may be wrong with a mask that can be read: it marks nothing, everything, or is encoded as few are."""
+    worries = []
+    if not labels.any():
+        worries.append("marks no pixel")
+    elif labels.all() and len(classes.names) == 1:
+        worries.append("marks every pixel")
+    if "" in pair.masks and classes.threshold is None:
+        mask = masks[pair.masks[""][0]]
+        usual = next(iter(classes.values.values()))
+        if not mask.lossy and not mask.coloured and classes.other_encoding({*unique(mask.values)} | {0}):
+            value = int(mask.values.max())
+            worries += [f"holds 0 and {value}, where most masks hold 0 and {usual}"] if value != usual else []
+    return tuple(worries)
+
+
+def doubtful(pairs: Sequence[Pair], name_of: Callable[[Path], str]) -> list[tuple[str, Remark]]:
+    """Return the photographs whose place on their masks EXIF leaves open, from headers alone."""
+    found = []
+    for pair in pairs:
+        masks = [path for part in pair.masks.values() for path in part]
+        image, *others = [header(path) for path in (pair.image, *masks)]
+        if image is None or not any(one is not None and one[1] is not None for one in (image, *others)):
+            continue
+        if any(other is not None and is_doubtful(image[0], image[1], *other) for other in others):
+            found.append((name_of(pair.image), Remark("orientation", DOUBTFUL)))
+    return found
+
+
+def header(path: Path) -> tuple[tuple[int, int], Image.Transpose | None] | None:
+    """Return height and width of an image as stored and what would turn it; None where that cannot be read."""
+    try:
+        with Image.open(path, formats=FORMATS) as opened:
+            # Pillow turns a TIFF when it is loaded, and gives its size as it will be.
+            return opened.size[::-1], None if opened.format == "TIFF" else upright(opened)
+    except (Image.DecompressionBombError, *BROKEN_FILE):
+        return None
+
+
+def some(pairs: Sequence[Pair]) -> list[Pair]:
+    """Return pairs, evenly spread."""
+    return list(islice(pairs, 0, None, -(-len(pairs) // LOOKED_AT) or 1))
+
+
+def look_at(path: Path, name: str) -> Look:
+    """Look at a mask for its classes."""
+    return look(name, read_mask(path, name))
+
+
+def channels_of(pairs: Sequence[Pair]) -> int:
+    """Return 1 where all photographs that are looked at are grey, else 3; no pixels are read."""
+    for pair in some(pairs):
+        try:
+            with Image.open(pair.image, formats=FORMATS) as opened:
+                if opened.mode not in ("1", "L", "LA"):
+                    return 3
+        except BROKEN_FILE:
+            continue  # told where the case is read, and by verify
+    return 1
+
+
+def times(shape: tuple[int, ...]) -> str:
+    """Write a size as people do."""
+    return "x".join(map(str, shape))
