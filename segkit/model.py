@@ -91,7 +91,7 @@ class Model:
     def sample(self, image: np.ndarray | str | Path, spacing: Sequence[float] | None = None) -> Sample:
         """Read or check an image, as `predict` describes it."""
         if isinstance(image, (str, Path)):
-            size = self.predictor.size if isinstance(self.predictor, Predictor) else None
+            size = None if self.predictor.volumes else self.predictor.size
             return self.opener.open(Path(image), self.image_task, size)
         sample = Sample(image, spacing=None if spacing is None else tuple(spacing))
         self.check(sample)
@@ -169,7 +169,7 @@ class Model:
         """
         predictor = self.predictor
         mirror = predictor.mirror if mirror is None else mirror
-        if isinstance(predictor, Predictor):
+        if not predictor.volumes:
             return replace(self, predictor=replace(predictor, mirror=mirror))
         settings = predictor.preprocessing
         settings = replace(settings, mirror=mirror, overlap=settings.overlap if overlap is None else overlap)

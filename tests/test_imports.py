@@ -43,6 +43,7 @@ EXEMPT = ("__init__", "__main__")
 """`segkit` itself gathers the public names."""
 EVERYDAY_WORDS = {"folder"}
 """Components that are called what the core has other things of."""
+TOLD_BY_VOLUMES = {"Store", "VolumeStore", "Parts", "Predictor", "VolumePredictor"}
 HEAVY = ("torch", "numpy", "scipy", "matplotlib", "jinja2", "PIL")
 
 SOURCES = sorted(CORE.rglob("*.py"))
@@ -106,6 +107,18 @@ def strings_of(path: Path) -> Iterator[tuple[int, str]]:
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield node.lineno, node.module or ""
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(CORE)))
+def test_photographs_and_volumes_are_told_apart_by_an_attribute(path):
+    """`volumes` of a store, of parts and of a predictor says what it is for; nobody asks for the class."""
+    if floor_of(path) in ("jobs",):
+        return
+    tree = ast.parse(path.read_text())
+    asked = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "isinstance"]
+    for call in asked:
+        kinds = set(re.findall(r"\w+", ast.unparse(call.args[1])))
+        assert not kinds & TOLD_BY_VOLUMES, f"{path.name}:{call.lineno}"
 
 
 @pytest.fixture(scope="module")

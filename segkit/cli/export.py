@@ -80,9 +80,8 @@ def export(
 
 def read(model: Model, path: Path) -> Sample:
     """Read one image as the model takes it."""
-    from segkit.engine.infer import Predictor
 
-    size = model.predictor.size if isinstance(model.predictor, Predictor) else None
+    size = None if model.predictor.volumes else model.predictor.size
     return model.opener.open(path, model.image_task, size)
 
 

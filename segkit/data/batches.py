@@ -81,6 +81,7 @@ class Batches:
         clock: told what each part of preparing a batch is, such as `segkit.engine.clock.Clock`.
 
     Attributes:
+        source: what the samples are taken from: the parts, or the store of images itself.
         samples: of one epoch.
         steps: batches of one epoch; the last one may be smaller.
     """
@@ -99,8 +100,7 @@ class Batches:
         part: tuple[int, int] = (0, 1),
         clock: Callable[[str], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        self.store = store
-        self.parts = parts
+        self.source = parts or images_of(store)
         self.batch_size = batch_size
         self.seed = seed
         self.augment = augment
@@ -109,7 +109,7 @@ class Batches:
         self.workers = workers
         self.part = part
         self.clock = clock
-        self.samples = len(store) if parts is None else parts.count
+        self.samples = self.source.count if self.source.volumes else len(self.source)
         self.steps = math.ceil(self.samples / batch_size)
 
     def order(self, epoch: int) -> np.ndarray:
@@ -136,7 +136,7 @@ class Batches:
         if self.augment is None:
             yield from steps
             return
-        spacing = None if self.parts is None else self.parts.spacing
+        spacing = self.source.spacing if self.source.volumes else None
         together = max(1, DRAWN_TOGETHER // self.batch_size)
         for first in range(0, len(steps), together):
             block = steps[first : first + together]
@@ -150,15 +150,15 @@ class Batches:
     @cached_property
     def _shape(self) -> tuple[int, ...]:
         """(C, *S) of every sample."""
-        if self.parts is not None:
-            return self.parts.take(self.seed, 0, 0).image.shape
-        assert isinstance(self.store, Store)
-        return (self.store.channels, *self.store.size)
+        if self.source.volumes:
+            return self.source.take(self.seed, 0, 0).image.shape
+        return (self.source.channels, *self.source.size)
 
     def _gather(self, step: _Step) -> _Gathered | _Step:
         if not len(step.indices):
             return step
-        raw = self._gather_images(step) if self.parts is None else self._gather_parts(self.parts, step)
+        source = self.source
+        raw = self._gather_parts(source, step) if source.volumes else self._gather_images(source, step)
         if self.augment is not None and step.changes is not None:
             raw = replace(raw, changes=draw_fields(step.changes, self.augment, raw.images.shape[1:]))
         if self.device.type != "cuda":
@@ -166,19 +166,17 @@ class Batches:
         changes = None if raw.changes is None else raw.changes.each(torch.Tensor.pin_memory)
         return replace(raw, images=raw.images.pin_memory(), masks=raw.masks.pin_memory(), changes=changes)
 
-    def _gather_images(self, step: _Step) -> _Gathered:
-        assert isinstance(self.store, Store)
+    def _gather_images(self, store: Store, step: _Step) -> _Gathered:
         indices = step.indices
-        slopes, intercepts = (torch.from_numpy(values.astype(np.float32)) for values in self.store.scale(indices))
-        images = torch.from_numpy(self.store.images(indices))
-        return _Gathered(images, torch.from_numpy(self.store.masks(indices)), (slopes, intercepts), step)
+        slopes, intercepts = (torch.from_numpy(values.astype(np.float32)) for values in store.scale(indices))
+        images = torch.from_numpy(store.images(indices))
+        return _Gathered(images, torch.from_numpy(store.masks(indices)), (slopes, intercepts), step)
 
     def _gather_parts(self, parts: Parts, step: _Step) -> _Gathered:
         taken: list[Part] = [parts.take(self.seed, step.epoch, int(index)) for index in step.indices]
         images = torch.from_numpy(np.stack([part.image for part in taken]))
         masks = torch.from_numpy(np.stack([part.mask for part in taken]))
-        store, kind = self.store, self.normalization.kind
-        assert isinstance(store, VolumeStore)
+        store, kind = parts.store, self.normalization.kind
         scale = _rows([store.scale(part.case) for part in taken])
         moments = _rows([store.moments(part.case, kind) for part in taken]) if kind in PER_CASE else None
         return _Gathered(images, masks, scale, step, moments, [part.inside for part in taken])
@@ -216,6 +214,13 @@ class Batches:
             )
         layout = torch.channels_last if images.ndim == 4 else torch.channels_last_3d
         return images.contiguous(memory_format=layout), masks
+
+
+def images_of(store: Store | VolumeStore) -> Store:
+    """Return a store whose samples are its images; raises ValueError where it is one of volumes."""
+    if store.volumes:
+        raise ValueError("the samples of a store of volumes are parts of them: say which")
+    return store
 
 
 def _rows(pairs: Sequence[tuple[Any, Any]]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -17,8 +17,6 @@ from segkit.errors import SegkitError, UsageError
 from segkit.settings import Data
 
 KINDS = ("unit", "image", "dataset", "fixed", "ct", "body")
-CHUNK = 16
-"""Images taken into memory at a time where a whole store is read."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +132,7 @@ def make_normalization(settings: Data, store: Store | VolumeStore | None = None)
     if kind == "dataset":
         if store is None:
             raise UsageError("data.normalization=dataset needs a training split", "use fixed, image or unit")
-        mean, std = store.channel_moments() if isinstance(store, VolumeStore) else channel_moments(store)
+        mean, std = store.channel_moments()
         return Normalization("dataset", tuple(mean.tolist()), tuple(np.maximum(std, STD_FLOOR).tolist()))
     if kind == "fixed":
         channels = store.channels if store is not None else len(settings.mean)
@@ -144,13 +142,14 @@ def make_normalization(settings: Data, store: Store | VolumeStore | None = None)
                 f"give one of each per channel{f' ({channels})' if channels else ''}",
             )
         return Normalization("fixed", settings.mean, settings.std)
-    if kind in ("ct", "body") and not isinstance(store, VolumeStore):
-        raise UsageError(
-            f"data.normalization={kind} is for volumes in mode slices, slab or patches", "use image, dataset or unit"
-        )
-    if kind == "ct":
-        assert isinstance(store, VolumeStore)
-        return ct_normalization(settings, store)
+    if kind in ("ct", "body"):
+        if store is None or not store.volumes:
+            raise UsageError(
+                f"data.normalization={kind} is for volumes in mode slices, slab or patches",
+                "use image, dataset or unit",
+            )
+        if kind == "ct":
+            return ct_normalization(settings, store)
     return Normalization(kind)
 
 
@@ -165,29 +164,3 @@ def ct_normalization(settings: Data, store: VolumeStore) -> Normalization:
     window = (settings.window[0], settings.window[1]) if settings.window else None
     low, high, mean, std = (tuple(row.tolist()) for row in foreground_scheme(values, weights, window))
     return Normalization("ct", mean, std, low, high)
-
-
-def channel_moments(store: Store) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and deviation (C,) over all pixels of a store, in float64; values are those of `to_float`."""
-    pixels = len(store) * int(np.prod(store.size))
-
-    def total(shift: np.ndarray | None) -> np.ndarray:
-        parts = []
-        for start in range(0, len(store), CHUNK):
-            values = _values(store, np.arange(start, min(start + CHUNK, len(store))))
-            parts.append((values if shift is None else (values - shift[:, None]) ** 2).sum(axis=(0, 2)))
-        summed: np.ndarray = np.stack(parts).sum(axis=0)
-        return summed
-
-    mean = total(None) / pixels
-    return mean, np.sqrt(total(mean) / pixels)
-
-
-def _values(store: Store, indices: np.ndarray) -> np.ndarray:
-    """Return values (n, C, pixels) float64."""
-    stored = store.images(indices).reshape(len(indices), store.channels, -1).astype(np.float64)
-    if store.dtype == np.uint8:
-        return stored / 255
-    slopes, intercepts = store.scale(indices)
-    values: np.ndarray = stored * slopes[..., None] + intercepts[..., None]
-    return values

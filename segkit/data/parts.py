@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -39,11 +40,16 @@ class Parts:
     """The samples of one epoch; what sample `index` is depends on seed, epoch and index alone.
 
     Attributes:
+        volumes: True; tells them from a `Store`, whose samples are its images.
+        store: the volumes.
         count: samples of one epoch.
         take: (seed, epoch, index) -> the part.
         spacing: mm per voxel of a part, where it is the same for all.
     """
 
+    volumes: ClassVar[Literal[True]] = True
+
+    store: VolumeStore
     count: int
     take: Callable[[int, int, int], Part]
     spacing: tuple[float, ...] | None = None
@@ -77,7 +83,7 @@ def slice_parts(store: VolumeStore, *, slab: int, per_case: int | None, foregrou
             level = int(source.integers(depths[case])) if voxel is None else int(voxel[0])
         return slice_part(store, case, level, slab)
 
-    return Parts(int(ends[-1]) if per_case is None else len(store) * per_case, take)
+    return Parts(store, int(ends[-1]) if per_case is None else len(store) * per_case, take)
 
 
 def slice_part(store: VolumeStore, case: int, level: int, slab: int) -> Part:
@@ -116,7 +122,7 @@ def patch_parts(
                 start.append(min(max(int(voxel[axis]) - side // 2, 0), length - side))
         return patch_part(store, case, start, size)
 
-    return Parts(len(store) * times, take, spacing)
+    return Parts(store, len(store) * times, take, spacing)
 
 
 def patch_part(store: VolumeStore, case: int, start: list[int], size: tuple[int, ...]) -> Part:

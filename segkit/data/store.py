@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from segkit.files import parse_json
 
 Progress = Callable[[int, int], None]
 logger = logging.getLogger("segkit")
+CHUNK = 16
+"""Images taken into memory at a time where a whole store is read."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Store:
     """Images and masks of a split at working resolution, read from memory-mapped files.
 
     Attributes:
+        volumes: False, as of every store of images; tells it from a `VolumeStore`.
         size: the working grid.
         dtype: uint8, or int16 with `scale`.
         cases: in the order of indices.
@@ -45,6 +48,8 @@ class Store:
         rounding_error: largest difference, in the image's unit, between a resampled float image and what is stored.
         was_built: whether this opening built it.
     """
+
+    volumes: ClassVar[Literal[False]] = False
 
     def __init__(self, folder: Path, index: Mapping[str, Any], *, was_built: bool) -> None:
         entries = index["cases"]
@@ -76,6 +81,30 @@ class Store:
         """Return slopes and intercepts, each (n, C) float64: value = slope * stored + intercept."""
         chosen = np.asarray(indices)
         return self._slopes[chosen], self._intercepts[chosen]
+
+    def channel_moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean and deviation (C,) over all pixels, in float64; of uint8 the values are those in 0 to 1."""
+        pixels = len(self) * int(np.prod(self.size))
+
+        def total(shift: np.ndarray | None) -> np.ndarray:
+            parts = []
+            for start in range(0, len(self), CHUNK):
+                values = self._values(np.arange(start, min(start + CHUNK, len(self))))
+                parts.append((values if shift is None else (values - shift[:, None]) ** 2).sum(axis=(0, 2)))
+            summed: np.ndarray = np.stack(parts).sum(axis=0)
+            return summed
+
+        mean = total(None) / pixels
+        return mean, np.sqrt(total(mean) / pixels)
+
+    def _values(self, indices: np.ndarray) -> np.ndarray:
+        """Return values (n, C, pixels) float64."""
+        stored = self.images(indices).reshape(len(indices), self.channels, -1).astype(np.float64)
+        if self.dtype == np.uint8:
+            return stored / 255
+        slopes, intercepts = self.scale(indices)
+        values: np.ndarray = stored * slopes[..., None] + intercepts[..., None]
+        return values
 
 
 def open_store(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -46,12 +46,15 @@ class VolumeStore:
     """Volumes and masks of a split on their working grids, read from memory-mapped files.
 
     Attributes:
+        volumes: True; tells it from a `Store` of images.
         cases: in the order of indices.
         layout: which grids these are.
         fingerprint: SHA-256 over the ids and the contents of the source files.
         rounding_error: largest difference, in the image's unit, between a resampled image and what is stored.
         was_built: whether this opening built it.
     """
+
+    volumes: ClassVar[Literal[True]] = True
 
     def __init__(self, folder: Path, index: Mapping[str, Any], *, was_built: bool) -> None:
         self._entries: list[dict[str, Any]] = index["cases"]

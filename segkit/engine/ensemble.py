@@ -35,7 +35,7 @@ class Ensemble:
     def size(self) -> tuple[int, ...] | None:
         """The grid that images may be read at: everybody's working size; None where they are needed whole."""
         sizes = {predictor.size for predictor in self.predictors}
-        whole = any(isinstance(predictor, VolumePredictor) for predictor in self.predictors)
+        whole = any(predictor.volumes for predictor in self.predictors)
         return None if whole or len(sizes) > 1 else sizes.pop()
 
     def labels(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -24,10 +25,13 @@ class Predictor:
     """A model with everything needed to apply it to an image at its own resolution.
 
     Attributes:
+        volumes: False, as images are shown whole; tells it from a `VolumePredictor`.
         model: in eval mode, on `device`.
         size: the working grid.
         mirror: average probabilities over all mirrored copies.
     """
+
+    volumes: ClassVar[Literal[False]] = False
 
     model: nn.Module
     task: Task

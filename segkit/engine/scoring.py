@@ -111,7 +111,7 @@ def predict_case(predictor: Predictor | VolumePredictor, case: Case, sample: Sam
 
 def few(predictor: Predictor | VolumePredictor, workers: int) -> int:
     """Return how many threads may hold cases at once: of volumes one, since each may be large."""
-    return min(1, workers) if isinstance(predictor, VolumePredictor) else workers
+    return min(1, workers) if predictor.volumes else workers
 
 
 def read_ahead(
@@ -122,7 +122,7 @@ def read_ahead(
     workers: int,
 ) -> Generator[Sample, None, None]:
     """Read cases in order, as the predictor takes them: photographs at its size, volumes as they are."""
-    if isinstance(predictor, VolumePredictor):
+    if predictor.volumes:
         return prefetch(lambda case: read_whole(reader, case, dataset_name), cases, workers)
     return prefetch(lambda case: read_at(reader, case, predictor.size, dataset_name), cases, workers)
 

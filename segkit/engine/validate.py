@@ -14,7 +14,6 @@ from segkit.data.case import Case
 from segkit.data.grid import nearest_indices
 from segkit.data.intensities import PER_CASE
 from segkit.data.prefetch import prefetch
-from segkit.data.store import Store
 from segkit.data.volume_store import VolumeStore
 from segkit.declarations import Task
 from segkit.engine.decoding import decode
@@ -46,8 +45,8 @@ def validate_images(
     Returns:
         The mean over cases and classes of each metric's finite values, such as {"dice@store": 0.71}.
     """
-    store = batches.store
-    assert isinstance(store, Store)
+    store = batches.source
+    assert not store.volumes
 
     def predictions() -> Iterator[Prediction]:
         for batch in batches.epoch(0):

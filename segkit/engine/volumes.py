@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -31,10 +32,13 @@ class VolumePredictor:
     Beside the image and the label map there are at most one slab of scores, whatever the volume's length.
 
     Attributes:
+        volumes: True, as volumes are shown part by part; tells it from a `Predictor`.
         model: in eval mode, on `device`.
         task: the network's: `spatial_dims` is 2 in slices and slab, `in_channels` counts all slices of a slab.
         preprocessing: its mode is slices, slab or patches.
     """
+
+    volumes: ClassVar[Literal[True]] = True
 
     model: nn.Module
     task: Task

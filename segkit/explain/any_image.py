@@ -34,7 +34,7 @@ def explain_any(
             f"the reference mask is on a grid of {reference.shape}, the image on one of {tuple(sample.shape)}",
             "give the mask on the image's own grid",
         )
-    if isinstance(predictor, VolumePredictor):
+    if predictor.volumes:
         return explain_volume(
             predictor,
             sample.image,
