@@ -43,7 +43,8 @@ class CocoReader(OutlineReader):
     def __init__(self, root: Path, params: CocoParams) -> None:
         super().__init__(root, params)
         tree = Tree(self.root)
-        sources = find_sources(tree, params.annotations, self.told)
+        sources = find_sources(tree, params.annotations, self.left_out)
+        self.describing = [source.path for source in sources]
         self.notes.append(("annotations", ", ".join(source.name for source in sources)))
         for source in sources:
             for kept, told in ((self.faults, source.entries.faults), (self.told, source.entries.remarks)):
@@ -59,7 +60,7 @@ class CocoReader(OutlineReader):
         ids = case_ids([image.file for image in images])
         drawings = [self._drawing(id, tree, image, labels) for id, image in zip(ids, images, strict=True)]
         used = {image.file for image in images}
-        add(self.told, faults.NOT_LISTED, *(str(file) for file in tree.images if file not in used))
+        self.left_out |= {tree.root / file: "is in no annotation file" for file in tree.images if file not in used}
         self._finish(drawings, classes, "the annotation files")
 
     @classmethod

@@ -20,6 +20,7 @@ LARGEST = 1e6
 """A coordinate, width or height beyond this many pixels is none."""
 Runs = tuple[str | Sequence[int], tuple[int, int]]
 """Run lengths, and the height and width that they are for."""
+NOT_ONE = "is no COCO instance file: it has no lists images, annotations and categories"
 EXPORT = "export the annotations as COCO instance segmentation again"
 
 
@@ -96,7 +97,7 @@ def read_object(path: Path, name: str) -> Any:
 def what_else(content: Any) -> str | None:
     """Say what an object is that is no COCO instance file; None where it is one."""
     if not isinstance(content, dict) or not all(isinstance(content.get(key), list) for key in LISTS):
-        return "is no COCO instance file: it has no lists images, annotations and categories"
+        return NOT_ONE
     first = content["annotations"][0] if content["annotations"] else {}
     if isinstance(first, dict) and "segments_info" in first:
         return "is a COCO panoptic file"

@@ -143,24 +143,9 @@ EMPTY_LABEL = Fault(
     "images with an empty label file are background only",
     "",
 )
-NOT_LISTED = Fault(
-    "image that no annotation file lists is left out",
-    "images that no annotation file lists are left out",
-    "",
-)
-OUTSIDE_FOLDERS = Fault(
-    "photograph outside of the images' folders is left out",
-    "photographs outside of the images' folders are left out",
-    "",
-)
 NO_PLACE_NAMED = Fault(
     "place that data.yaml names is not there",
     "places that data.yaml names are not there",
-    "",
-)
-OTHER_FILE = Fault(
-    "JSON file is left out",
-    "JSON files are left out",
     "",
 )
 

@@ -59,7 +59,9 @@ class OutlineReader:
     Attributes:
         listed: the cases by split.
         faults: what the listing shows to be wrong.
-        told: what is used or left out, and told.
+        told: what is used, and told.
+        left_out: files that are no case's, with the reason.
+        describing: files that say how the others are to be read.
         notes: how the files were understood, as label and text.
     """
 
@@ -74,6 +76,8 @@ class OutlineReader:
         self.params = params
         self.faults: Faults = {}
         self.told: Faults = {}
+        self.left_out: dict[Path, str] = {}
+        self.describing: list[Path] = []
         self.notes: list[tuple[str, str]] = []
         self.listed: dict[str, list[Case]] = {}
         self.drawings: dict[str, Drawing] = {}
@@ -92,7 +96,7 @@ class OutlineReader:
         return tuple(self.notes)
 
     def remarks(self) -> Sequence[str]:
-        """Return what is left out, cut off or taken for background, a sentence for each kind."""
+        """Return what is cut off, taken for background or the like, a sentence for each kind."""
         return tuple(faults.sentences(self.told))
 
     def read(self, case: Case) -> Sample:

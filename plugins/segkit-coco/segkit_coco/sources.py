@@ -9,10 +9,8 @@ from pathlib import Path, PurePosixPath
 
 from segkit import SegkitError
 from segkit.data.dataset import SPLITS
-from segkit_coco import faults
-from segkit_coco.entries import Entries, read_entries, read_object, what_else
+from segkit_coco.entries import NOT_ONE, Entries, read_entries, read_object, what_else
 from segkit_coco.tree import Tree, split_named
-from segkit_nifti.problems import Faults, add
 
 PREFERRED = "instances"
 """COCO's own folder holds person_keypoints_train.json, which lists the same images, beside instances_train.json."""
@@ -39,8 +37,11 @@ class Source:
     entries: Entries
 
 
-def find_sources(tree: Tree, given: Sequence[str], left_out: Faults) -> list[Source]:
-    """Read the annotation files that are given, or those below the root; other JSON files are added to `left_out`.
+def find_sources(tree: Tree, given: Sequence[str], left_out: dict[Path, str]) -> list[Source]:
+    """Read the annotation files that are given, or those below the root.
+
+    Args:
+        left_out: other JSON files are added to it, with the reason.
 
     Raises:
         SegkitError: there are none, one is broken, or some say their split and others do not.
@@ -71,25 +72,25 @@ def _given(tree: Tree, written: str) -> Source:
     return Source(path, path.name, folder, split_of(PurePosixPath(path.name)), read_entries(content, path.name))
 
 
-def _look_for(tree: Tree, left_out: Faults) -> list[Source]:
+def _look_for(tree: Tree, left_out: dict[Path, str]) -> list[Source]:
     files = []
     for file in tree.files:
         if file.suffix.lower() == ".json" and may_be_one(tree.root / file):
             files.append(file)
         elif file.suffix.lower() == ".json":
-            add(left_out, faults.OTHER_FILE, str(file))
+            left_out[tree.root / file] = NOT_ONE
     preferred = {split_of(file) for file in files if file.name.startswith(PREFERRED)}
     found = []
     for file in files:
         split = split_of(file)
         if split in preferred and not file.name.startswith(PREFERRED):
             # Not parsed at all: COCO's own files have hundreds of megabytes.
-            add(left_out, faults.OTHER_FILE, f"{file}, beside the file {PREFERRED}_... of the same split")
+            left_out[tree.root / file] = f"is of the same split as a file {PREFERRED}_..."
             continue
         content = read_object(tree.root / file, str(file))
         other = what_else(content)
         if other is not None:
-            add(left_out, faults.OTHER_FILE, f"{file} {other}")
+            left_out[tree.root / file] = other
             continue
         found.append(Source(tree.root / file, str(file), file.parent, split, read_entries(content, str(file))))
     if not found:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from segkit import SegkitError
 from segkit.data.image_files import SUFFIXES
-from segkit.data.roots import MARKER
+from segkit.data.inventory import OWN, is_litter, is_text
 from segkit_coco import faults
 from segkit_folder.layout import SPLITS
+from segkit_folder.listing import composed
 from segkit_nifti.problems import Fault
-
-LITTER = ("__macosx", "@eadir", "#recycle", "$recycle.bin", "lost+found")
-"""Folders that file systems and archives leave behind, in small letters."""
 
 
 class Tree:
@@ -77,7 +74,7 @@ def walk(root: Path) -> Iterator[PurePosixPath]:
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    if entry.name.startswith(".") or entry.name.lower() in LITTER or entry.name == MARKER:
+                    if is_litter(entry.name) or entry.name in OWN:
                         continue
                     if entry.is_dir():
                         waiting.append((folder / entry.name, relative / entry.name))
@@ -99,11 +96,6 @@ def ends_with(file: PurePosixPath, parts: Sequence[str]) -> bool:
     return tuple(composed(part) for part in file.parts[-len(parts) :]) == tuple(parts)
 
 
-def composed(name: str) -> str:
-    """A name with letters and their accents in one: macOS writes them apart."""
-    return unicodedata.normalize("NFC", name)
-
-
 def split_named(word: str) -> str | None:
     """Return the split that a folder's or file's name has among its words, as train2017 has; None where it has none."""
     letters = "".join(letter if letter.isalpha() else " " for letter in word.lower())
@@ -113,7 +105,7 @@ def split_named(word: str) -> str | None:
 
 def is_case_name(name: str) -> bool:
     """Whether a file's name can name files of a run: it has no control characters and can be written in UTF-8."""
-    return not any(ord(letter) < 32 or 0xD800 <= ord(letter) < 0xE000 for letter in name)
+    return is_text(name) and not any(ord(letter) < 32 for letter in name)
 
 
 def case_ids(files: Sequence[PurePosixPath]) -> list[str]:

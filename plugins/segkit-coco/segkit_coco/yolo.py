@@ -12,7 +12,7 @@ from segkit_coco.labels import Line, read_labels
 from segkit_coco.outlines import Region
 from segkit_coco.reader import Drawing, OutlineReader, chosen_classes
 from segkit_coco.tree import Tree, case_ids, is_case_name
-from segkit_coco.yolo_files import EXAMPLE, label_files, photographs_of
+from segkit_coco.yolo_files import EXAMPLE, describing, label_files, photographs_of
 from segkit_nifti.problems import add
 
 
@@ -30,6 +30,10 @@ class YoloReader(OutlineReader):
         tree = Tree(self.root)
         description = find_description(tree, params.yaml)
         splits = photographs_of(tree, description, self.faults, self.told)
+        self.describing = [self.root / file for file in describing(tree, description)]
+        for file in tree.images:
+            if file not in splits:
+                self.left_out[self.root / file] = "is in none of the folders of photographs"
         files = label_files(tree, self.faults)
         if not any(file in files for file in splits):
             raise SegkitError(f"none of the {len(splits)} photographs in {self.root} has a label file", EXAMPLE)

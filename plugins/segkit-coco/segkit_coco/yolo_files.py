@@ -8,8 +8,9 @@ from pathlib import PurePosixPath
 from segkit import SegkitError
 from segkit.data.image_files import SUFFIXES
 from segkit_coco import faults
-from segkit_coco.data_yaml import MOST_IN_LIST, Description, place_in, read_text
-from segkit_coco.tree import Tree, composed, split_named
+from segkit_coco.data_yaml import MOST_IN_LIST, NAME_LISTS, Description, place_in, read_text
+from segkit_coco.tree import Tree, split_named
+from segkit_folder.listing import composed
 from segkit_nifti.problems import Faults, add
 
 IMAGES, LABELS = "images", "labels"
@@ -20,7 +21,7 @@ EXAMPLE = "it needs images/train and labels/train, or train/images and train/lab
 def photographs_of(
     tree: Tree, description: Description, found: Faults, remarks: Faults
 ) -> dict[PurePosixPath, str | None]:
-    """Return the photographs with their splits, None where nothing says one; what is left out is added to `remarks`.
+    """Return the photographs with their splits, None where nothing says one.
 
     Raises:
         SegkitError: there are none, or nothing says the split of some of them.
@@ -42,7 +43,6 @@ def photographs_of(
             f"{unsaid[0]} is in no folder of train, val or test, and others are",
             "move it into one, or name the folders in data.yaml",
         )
-    add(remarks, faults.OUTSIDE_FOLDERS, *(str(file) for file in tree.images if file not in splits))
     return splits
 
 
@@ -74,6 +74,13 @@ def _listed(tree: Tree, place: PurePosixPath, split: str, found: Faults) -> Iter
                 add(found, fault, f"{line.strip()} in {place}")
             elif file is not None and file.name.lower().endswith(SUFFIXES):
                 yield file
+
+
+def describing(tree: Tree, description: Description) -> list[PurePosixPath]:
+    """Return the files that name classes and list photographs."""
+    named = [PurePosixPath(description.file), *map(PurePosixPath, NAME_LISTS)]
+    places = [place_in(tree, description.base, place) for listed in description.places.values() for place in listed]
+    return [file for file in dict.fromkeys((*named, *filter(None, places))) if file in tree.files]
 
 
 def label_files(tree: Tree, found: Faults) -> dict[PurePosixPath, PurePosixPath]:

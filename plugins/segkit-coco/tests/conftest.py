@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from segkit import SegkitError
+from segkit.data.inventory import inventory_of
 from segkit_coco import CocoParams, YoloParams
 from segkit_coco.coco import CocoReader
 from segkit_coco.reader import OutlineReader
@@ -142,7 +143,13 @@ def mask_of() -> Callable[..., np.ndarray]:
 @pytest.fixture
 def told() -> Callable[[OutlineReader], str]:
     """Everything that is said of how the files were understood."""
-    return lambda opened: "\n".join([*(f"{name}: {text}" for name, text in opened.describe()), *opened.remarks()])
+
+    def say(opened: OutlineReader) -> str:
+        every = [case for split in ("train", "val", "test") for case in opened.cases(split)]
+        left_out = [f"{problem.file} {problem.reason}" for problem in inventory_of(opened, every, opened.root).left_out]
+        return "\n".join([*(f"{name}: {text}" for name, text in opened.describe()), *opened.remarks(), *left_out])
+
+    return say
 
 
 @pytest.fixture

@@ -81,7 +81,9 @@ def test_other_json_files_are_left_out(write, coco, whole, ids, told):
     write("settings.json", '{"colour": "red"}', None)
     opened = whole()
     assert (ids(opened), ids(opened, "val")) == (["a"], ["b"])
-    assert "3 JSON files are left out, first: annotations/captions_extra.json is no COCO instance file" in told(opened)
+    assert "annotations/captions_extra.json is no COCO instance file" in told(opened)
+    assert "annotations/person_keypoints_train2017.json is of the same split as a file instances_..." in told(opened)
+    assert "settings.json is no COCO instance file" in told(opened)
 
 
 def test_panoptic_file_is_told(write, coco, whole, refused):
@@ -146,7 +148,9 @@ def test_what_is_not_used_is_told(write, coco, photograph, whole, told, mask_of,
     photograph("__MACOSX/images/d.png")
     opened = whole()
     assert "1 image without annotations is background only: images/b.png" in told(opened)
-    assert "1 image that no annotation file lists is left out: images/c.png" in told(opened)
+    assert "images/c.png is in no annotation file" in told(opened)
+    assert "images/._a.png litter" in told(opened)
+    assert "__MACOSX/images/d.png litter" in told(opened)
     assert "1 outline reaches out of its image and is cut off there: all.json, annotation 1" in told(opened)
     assert not mask_of(opened, "b").any()
     assert np.argwhere(mask_of(opened, "a"))[:, 1].max() == 11

@@ -53,7 +53,7 @@ def test_lists_of_photographs(label, root, yolo, ids, told, refused):
     (root / "data.yaml").write_text(f"train: train.txt\nval: val.txt\ntest:\n{NAMES}")
     opened = yolo()
     assert (ids(opened), ids(opened, "val"), ids(opened, "test")) == (["a"], ["b"], [])
-    assert "1 photograph outside of the images' folders is left out: images/c.png" in told(opened)
+    assert "images/c.png is in none of the folders of photographs" in told(opened)
     (root / "val.txt").write_text("images/z.png\n")
     assert "1 image that is listed is not there: images/z.png in val.txt" in refused(lambda: yolo().cases("train"))
 
@@ -212,7 +212,7 @@ def test_splits_of_some(label, root, yolo, ids, told, refused):
     (root / "images" / "b.png").rename(root / "preview.png")
     opened = yolo()
     assert ids(opened) == ["a"]
-    assert "1 photograph outside of the images' folders is left out: preview.png" in told(opened)
+    assert "preview.png is in none of the folders of photographs" in told(opened)
 
 
 def test_roots_that_are_none(root, photograph, yolo, refused):
