@@ -13,6 +13,7 @@ import torch
 from segkit.engine.sealed import DamagedFileError, portable, read_sealed, write_sealed
 from segkit.engine.trainer import Best, Trainer
 from segkit.errors import SegkitError
+from segkit.files import remove_parts
 
 FORMAT = 2
 NAME = "state.safetensors"
@@ -96,8 +97,7 @@ def load_state(folder: Path, trainer: Trainer, identity: Mapping[str, Any], *, f
         SegkitError: the file is damaged, of another format, or belongs to other data or settings.
     """
     path = folder / NAME
-    for left_over in folder.glob(f".{NAME}.part"):
-        left_over.unlink()
+    remove_parts(folder)
     if not path.exists():
         return False
     found, header = read_state(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.resources
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
@@ -12,6 +11,7 @@ from string import Template
 
 from segkit.declarations import NAME
 from segkit.errors import SegkitError, UsageError
+from segkit.files import whole_folder
 from segkit.version import __version__
 
 PREFIX = "segkit-"
@@ -145,16 +145,11 @@ def write_package(package: Package, parent: Path) -> Path:
     Raises:
         SegkitError: the folder is there already, or cannot be written.
     """
-    target, part = parent / package.distribution, parent / f".{package.distribution}.part"
+    target = parent / package.distribution
     if target.exists():
         raise SegkitError(f"{target} is there already", "choose another name, or another folder with --output")
-    try:
-        shutil.rmtree(part, ignore_errors=True)
+    with whole_folder(target) as part:
         for path, text in package.files.items():
             (part / path).parent.mkdir(parents=True, exist_ok=True)
             (part / path).write_text(text, encoding="utf-8")
-        part.rename(target)
-    except OSError as error:
-        shutil.rmtree(part, ignore_errors=True)
-        raise SegkitError(f"cannot write {target}: {error.strerror}", "name another folder with --output") from None
     return target

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from segkit import SegkitError
-from segkit.files import parse_json
+from segkit.files import read_json
 
 FILE = "dataset.json"
 BACKGROUND = 0
@@ -63,20 +63,10 @@ def read_description(root: Path) -> Description:
 
 def read_object(root: Path) -> Mapping[str, Any]:
     """Return the JSON object in `root`/dataset.json, a byte order mark before it or not; raises SegkitError."""
-    path = root / FILE
-    try:
-        content = parse_json(path.read_bytes().decode("utf-8-sig"))
-    except FileNotFoundError:
-        raise SegkitError(f"{root} holds no {FILE}", way_out(root)) from None
-    except OSError as error:
-        raise SegkitError(f"{FILE} cannot be read: {error.strerror}", "check its permissions") from None
-    except json.JSONDecodeError as error:
-        raise SegkitError(f"{FILE} is no JSON: {error.msg} in line {error.lineno}", "mend that line") from None
-    except ValueError as error:
-        raise SegkitError(f"{FILE} is no JSON: {error}", "write it in UTF-8") from None
-    if not isinstance(content, dict):
-        raise SegkitError(f"{FILE} holds no JSON object", EXAMPLE)
-    return content
+    if not os.path.lexists(root / FILE):
+        raise SegkitError(f"{root} holds no {FILE}", way_out(root))
+    found: Mapping[str, Any] = read_json(root / FILE, dict, file=FILE, hint="write it as JSON in UTF-8")
+    return found
 
 
 def way_out(root: Path) -> str:

@@ -70,7 +70,7 @@ def test_what_cannot_be_meant(tmp_path, change, said):
     [
         ('{"labels": {},\n}', "in line 2"),
         ("[" * 100_000, "nested too deeply"),
-        ("[]", "no JSON object"),
+        ("[]", "not a table"),
         ("", "line 1"),
     ],
 )
@@ -82,7 +82,7 @@ def test_no_json(tmp_path, text, said):
 
 def test_other_encoding(tmp_path):
     """Latin-1 is told, not guessed."""
-    with pytest.raises(SegkitError, match=r"no JSON.*UTF-8"):
+    with pytest.raises(SegkitError, match=r"not text in UTF-8"):
         read(tmp_path, '{"name": "Größe"}', "latin-1")
 
 

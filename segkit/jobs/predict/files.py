@@ -16,7 +16,7 @@ from segkit.engine.decoding import decode
 from segkit.engine.ensemble import Ensemble
 from segkit.engine.progress import Progress
 from segkit.errors import SegkitError
-from segkit.files import write_json, write_whole
+from segkit.files import remove_parts, write_json, write_whole
 from segkit.jobs.predict.inputs import Input
 from segkit.jobs.predict.outputs import (
     OVERLAYS,
@@ -117,6 +117,8 @@ def predict_files(
     first = models[0]
     check_free(folder, items, [possible_names(first, item, options) for item in items], force=options.force)
     make_folder(folder)
+    for place in (folder, folder / OVERLAYS, folder / PROBABILITIES):
+        remove_parts(place)
     outcome = Outcome(folder)
     progress.start("predict", len(items), "files" if len(items) != 1 else "file")
     try:

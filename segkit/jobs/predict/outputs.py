@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from PIL import Image
 from segkit.data.case import Case, Sample
 from segkit.engine.predictions import colours_of, write_prediction
 from segkit.errors import SegkitError
-from segkit.files import part_of, write_text, write_whole
+from segkit.files import new_part, own_folder, write_text, write_whole
 from segkit.jobs.predict.inputs import Input
 
 SIZES = "sizes.csv"
@@ -95,11 +96,15 @@ class ProbabilityFile:
 
     def __init__(self, path: Path, channels: int, shape: Sequence[int]) -> None:
         self.path = path
-        self.part = part_of(path)
+        folder = own_folder(path.parent.parent, path.parent.name)
         try:
-            path.parent.mkdir(exist_ok=True)
+            self.part, self.descriptor = new_part(folder)
+        except OSError as error:
+            raise self.failed(error) from error
+        try:
             self.values = np.lib.format.open_memmap(self.part, "w+", np.float16, (channels, *shape))
         except OSError as error:
+            self.drop()
             raise self.failed(error) from error
 
     def put(self, planes: slice, values: np.ndarray) -> None:
@@ -112,15 +117,17 @@ class ProbabilityFile:
             self.values.flush()
             self.part.replace(self.path)
         except OSError as error:
+            self.drop()
             raise self.failed(error) from error
+        os.close(self.descriptor)
 
     def drop(self) -> None:
         """Forget it."""
         self.part.unlink(missing_ok=True)
+        os.close(self.descriptor)
 
     def failed(self, error: OSError) -> SegkitError:
         """Describe a file that cannot be written."""
-        self.part.unlink(missing_ok=True)
         return SegkitError(f"cannot write {self.path.name}: {error.strerror or error}", "free some space")
 
 

@@ -1,0 +1,46 @@
+"""Files: read within bounds and checked, written whole or not at all, named by one function that leaves no folder."""
+
+from __future__ import annotations
+
+from segkit.files.parts import new_part, remove_parts
+from segkit.files.places import inside, is_inside, own_folder
+from segkit.files.reading import (
+    bytes_text,
+    parse_json,
+    parse_toml,
+    read_bytes,
+    read_json,
+    read_lines,
+    read_rows,
+    read_text,
+    read_toml,
+    reason_of,
+)
+from segkit.files.shape import Either, Limited, check_shape
+from segkit.files.writing import sync_folder, whole_folder, write_json, write_text, write_whole
+
+__all__ = [
+    "Either",
+    "Limited",
+    "bytes_text",
+    "check_shape",
+    "inside",
+    "is_inside",
+    "new_part",
+    "own_folder",
+    "parse_json",
+    "parse_toml",
+    "read_bytes",
+    "read_json",
+    "read_lines",
+    "read_rows",
+    "read_text",
+    "read_toml",
+    "reason_of",
+    "remove_parts",
+    "sync_folder",
+    "whole_folder",
+    "write_json",
+    "write_text",
+    "write_whole",
+]

@@ -1,0 +1,58 @@
+"""Names that a file gives for other files: joined to its folder by one function that refuses to leave it."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from segkit.errors import SegkitError
+
+
+def inside(folder: Path, name: str, *, named_by: str) -> Path:
+    """Return the path of the file `name` in `folder`, for a name that stands in a file somebody may have sent.
+
+    Args:
+        name: relative to the folder, with slashes.
+        named_by: the file that gives the name, for messages.
+
+    Raises:
+        SegkitError: it is no such name, or leads out of the folder, be it by a link (issue 19: `panel` in an index of
+            explanations put any file of the reader's disk into report.html).
+    """
+    parts = PurePosixPath(name).parts
+    # Of both systems: a directory is sent from one to the other.
+    absolute = PurePosixPath(name).is_absolute() or bool(PureWindowsPath(name).drive or PureWindowsPath(name).root)
+    if not parts or absolute or ".." in PureWindowsPath(name).parts or not name.isprintable():
+        raise SegkitError(
+            f"{named_by} names {name!r}, which is no file of its folder", "ask who made it for a whole copy"
+        )
+    path = folder.joinpath(*parts)
+    if not is_inside(folder, path):
+        raise SegkitError(
+            f"{named_by} names {name!r}, a link that leads out of its folder", "put the file itself there"
+        )
+    return path
+
+
+def is_inside(folder: Path, path: Path) -> bool:
+    """Whether a path lies below a folder once all links are followed; it need not exist."""
+    try:
+        return path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):  # a circle of links; a name with a zero byte
+        return False
+
+
+def own_folder(parent: Path, name: str) -> Path:
+    """Make the folder `name` in `parent` where there is none, and return it: what is written there stays in `parent`.
+
+    Raises:
+        SegkitError: it is a link or a file, or cannot be made.
+    """
+    folder = parent / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = "a file of that name is there" if folder.exists() else error.strerror
+        raise SegkitError(f"the folder {folder} cannot be made: {reason}", "move it away, or name another") from None
+    if not is_inside(parent, folder):
+        raise SegkitError(f"the folder {folder} is a link that leads out of {parent.name}", "put a folder in its place")
+    return folder
