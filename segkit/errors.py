@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Self
 
 
 class SegkitError(Exception):
@@ -24,6 +25,15 @@ class SegkitError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}; {self.hint}" if self.hint else self.message
+
+    def of(self, subject: str) -> Self:
+        """Return the same error, its message begun with what it is about, such as "case c01"."""
+        told = type(self).__new__(type(self))
+        # Not copy.copy: it would call __init__ with the arguments of this class's, and a subclass may take others.
+        told.__dict__ |= vars(self)
+        told.message = f"{subject}: {self.message}"
+        told.args = (told.message, self.hint)
+        return told
 
 
 class UsageError(SegkitError):

@@ -75,10 +75,12 @@ def print_line(*cells: str) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print a value as indented JSON."""
+    """Print a value as indented JSON; a number that is not finite is null, as in every file."""
     import json
 
-    click.echo(json.dumps(value, indent=2, allow_nan=False))
+    from segkit.files import without_non_finite
+
+    click.echo(json.dumps(without_non_finite(value), indent=2, allow_nan=False))
 
 
 def warn(text: str) -> None:

@@ -28,9 +28,16 @@ def epoch_line(record: Mapping[str, Any], epochs: int, seconds_left: float) -> s
     parts = [f"epoch {record['epoch']}/{epochs}", f"loss {record['loss']:.4f}"]
     if len(terms) > 1:
         parts[-1] += " (" + ", ".join(f"{name} {value:.4f}" for name, value in terms.items()) + ")"
-    parts += [f"val/{name} {value:.4f}" for name, value in record.get("val", {}).items()]
+    parts += [validated(record, name) for name in record.get("val", {})]
     parts += [f"{record['images_per_second']:.1f} images/s", f"{duration(seconds_left)} left"]
     return "  ".join(parts)
+
+
+def validated(record: Mapping[str, Any], name: str) -> str:
+    """One validated figure, with the values that are in no mean because they failed."""
+    counts = record.get("val_counts", {}).get(name, {})
+    failed = f" ({counts['failed']} of {counts['n'] + counts['failed']} failed)" if counts.get("failed") else ""
+    return f"val/{name} {record['val'][name]:.4f}{failed}"
 
 
 def duration(seconds: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -18,6 +19,7 @@ from segkit.declarations import Task
 from segkit.engine.decoding import decode, probabilities
 from segkit.engine.device import autocast
 from segkit.engine.plane_labels import plane_labels
+from segkit.errors import SegkitError
 
 
 @dataclass(frozen=True)
@@ -114,10 +116,16 @@ class Predictor:
 
     @torch.inference_mode()
     def logits(self, images: torch.Tensor) -> torch.Tensor:
-        """Return the network's logits (N, K, *size) float32 for normalised images (N, C, *size), not mirrored."""
+        """Return the network's logits (N, K, *size) float32 for normalised images (N, C, *size), not mirrored.
+
+        Raises:
+            SegkitError: some are NaN or infinite.
+        """
         with autocast(self.device, self.precision):
             logits: torch.Tensor = self.model(images)
-        return logits.float()
+        logits = logits.float()
+        check_finite(logits)
+        return logits
 
     def _restored(self, images: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
         logits = self.logits(images)
@@ -125,6 +133,17 @@ class Predictor:
             return logits
         mode = "bilinear" if len(shape) == 2 else "trilinear"
         return functional.interpolate(logits, size=tuple(shape), mode=mode, align_corners=False)
+
+
+def check_finite(logits: torch.Tensor, whose: str = "the network") -> None:
+    """Raise SegkitError where logits are not all numbers: NaN is above no threshold and would pass for background."""
+    # One pass that holds nothing; a sum that only overflowed is looked into.
+    if math.isfinite(float(logits.sum())) or bool(torch.isfinite(logits).all()):
+        return
+    raise SegkitError(
+        f"{whose} gives logits that are NaN or infinite",
+        "its training has diverged, or the image holds extreme values: check both, and train with a lower --lr",
+    )
 
 
 def mirrored_axes(dims: int) -> Iterator[tuple[int, ...]]:

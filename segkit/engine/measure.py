@@ -14,6 +14,7 @@ from segkit.contracts import IGNORE, Measurement
 from segkit.data.case import Case
 from segkit.declarations import Metric, Task
 from segkit.errors import SegkitError
+from segkit.statistics.failures import case_value
 
 BACKGROUND = "background"
 """Name of label 0 where it is scored too."""
@@ -80,10 +81,16 @@ class CaseScores:
     counts: Mapping[str, Measurement] = field(default_factory=dict)
     reference_digest: str = ""
 
-    def mean(self, metric: str) -> float:
-        """The mean over the classes whose value is a number; NaN where there is none."""
-        numbers = [float(value) for value in self.values[metric] if value == value]
-        return sum(numbers) / len(numbers) if numbers else float("nan")
+    @property
+    def missed(self) -> np.ndarray:
+        """Which classes are in the reference and not in the prediction, bool (classes,)."""
+        found: np.ndarray = (self.reference > 0) & (self.predicted == 0)
+        return found
+
+    def rank_value(self, metric: ChosenMetric) -> float:
+        """What the case is ranked by: its mean over classes, the worst there is where one failed; NaN without any."""
+        higher = metric.declaration.higher_is_better
+        return case_value(self.values[metric.name], self.missed, higher_is_better=higher)
 
     def status(self, label: int) -> str:
         """Return "empty", "missed", "spurious" or "ok" for the class at an index."""

@@ -102,10 +102,13 @@ class Predicted(NamedTuple):
 
 
 def predict_case(predictor: Predictor | VolumePredictor, case: Case, sample: Sample) -> Predicted:
-    """Predict one case; raises SegkitError where it has no mask to be scored against."""
+    """Predict one case; raises SegkitError where it has no mask to be scored against, or its logits are no numbers."""
     if sample.mask is None:
         raise SegkitError(f"case {case.id} has no mask", "score a split whose cases all have one")
-    labels = predictor.labels(sample.image, sample.shape, sample.spacing)
+    try:
+        labels = predictor.labels(sample.image, sample.shape, sample.spacing)
+    except SegkitError as error:
+        raise error.of(f"case {case.id}") from None
     return Predicted(case, replace(sample, image=sample.image[:0].copy(), grid=sample.shape), sample.mask, labels)
 
 

@@ -12,7 +12,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from segkit.files import write_whole
+from segkit.files import without_non_finite, write_whole
 
 DIGEST = "sha256"
 
@@ -28,6 +28,7 @@ def write_sealed(path: Path, key: str, header: Mapping[str, Any], tensors: Mappi
         key: the metadata key of the header. There is only this one: safetensors writes several in random order.
         tensors: as `portable` returns them.
     """
+    header = without_non_finite(header)
     text = json.dumps({**header, DIGEST: digest(header, tensors)}, sort_keys=True, ensure_ascii=False)
     data = save(dict(tensors), metadata={key: text})
     write_whole(path, lambda stream: stream.write(data))

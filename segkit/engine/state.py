@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from segkit.engine.sealed import DamagedFileError, portable, read_sealed, write_sealed
-from segkit.engine.trainer import Best, Trainer
+from segkit.engine.selection import Best, Figure
+from segkit.engine.trainer import Trainer
 from segkit.errors import SegkitError
 from segkit.files import remove_parts
 
@@ -59,7 +62,7 @@ def make_header(trainer: Trainer, identity: Mapping[str, Any]) -> dict[str, Any]
         "steps_in_epoch": trainer.steps_in_epoch,
         "seconds": trainer.seconds,
         "history": trainer.history,
-        "best": {"epoch": trainer.best.epoch, "value": trainer.best.value},
+        "best": {"epoch": trainer.best.epoch, **asdict(trainer.best.figure)},
         "scaler": trainer.scaler.state_dict(),
     }
 
@@ -105,7 +108,7 @@ def load_state(folder: Path, trainer: Trainer, identity: Mapping[str, Any], *, f
     trainer.model.load_state_dict(group(found, "model."))
     if trainer.average is not None:
         trainer.average.model.load_state_dict(group(found, "average."))
-    trainer.best = Best(header["best"]["epoch"], header["best"]["value"], group(found, "best."))
+    trainer.best = read_best(header["best"], group(found, "best."))
     restore_optimizer(trainer, found)
     trainer.scaler.load_state_dict(header["scaler"])
     trainer.sums = found["sums"].to(trainer.device)
@@ -116,6 +119,14 @@ def load_state(folder: Path, trainer: Trainer, identity: Mapping[str, Any], *, f
     if trainer.device.type == "cuda" and "random.cuda" in found:
         torch.cuda.set_rng_state(found["random.cuda"], trainer.device)
     return True
+
+
+def read_best(told: Mapping[str, Any], weights: dict[str, torch.Tensor]) -> Best:
+    """Return the best epoch that a state tells of; one of before failures were counted has a value and no counts."""
+    mean = told.get("mean", told.get("value"))
+    return Best(
+        told["epoch"], Figure(math.nan if mean is None else mean, told.get("n", 1), told.get("failed", 0)), weights
+    )
 
 
 def read_state(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

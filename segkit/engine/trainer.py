@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -22,20 +21,12 @@ from segkit.engine.distributed import ALONE, Ranks
 from segkit.engine.objective import Objective
 from segkit.engine.progress import Progress
 from segkit.engine.schedule import learning_rate, make_optimizer
+from segkit.engine.selection import Best, Validation
 from segkit.errors import SegkitError
 from segkit.settings import Run, Train
 
-Validate = Callable[[nn.Module], dict[str, float]]
+Validate = Callable[[nn.Module], Validation]
 Record = dict[str, Any]
-
-
-@dataclass
-class Best:
-    """The best epoch so far by the selection metric."""
-
-    epoch: int = 0
-    value: float = math.nan
-    weights: dict[str, torch.Tensor] = field(default_factory=dict)
 
 
 class Trainer:
@@ -44,7 +35,7 @@ class Trainer:
     Args:
         model: on its device, as it comes from the architecture.
         batches: the training split.
-        validate: scores a model on the validation split, e.g. {"dice@store": 0.7}; None where there is none.
+        validate: scores a model on the validation split; None where there is none.
         select: name of the validated figure that picks the best epoch and whether higher is better;
             None where the last epoch's weights are taken.
         after_step: called between steps and after every epoch; may save the state and stop the run.
@@ -161,8 +152,9 @@ class Trainer:
         }
         if self.validate is not None:
             with self.clock("validation"):
-                record["val"] = self.validate(self.current_model())
-            self.note_best(self.epoch, record["val"])
+                found = self.validate(self.current_model())
+            record |= found.record()
+            self.note_best(self.epoch, found)
         return record
 
     def show_step(self, sums: torch.Tensor, samples: int) -> None:
@@ -233,18 +225,14 @@ class Trainer:
         if self.average is not None:
             self.ranks.copy_from_first(self.average.model)
 
-    def note_best(self, epoch: int, scores: dict[str, float]) -> None:
+    def note_best(self, epoch: int, found: Validation) -> None:
         """Keep the weights where this epoch is the best so far by the selection metric."""
         if self.select is None:
             return
         name, higher_is_better = self.select
-        value = scores[name]
-        if math.isnan(value):
-            return
-        better = value > self.best.value if higher_is_better else value < self.best.value
-        if better or math.isnan(self.best.value):
+        if self.best.beaten_by(found.figures[name], higher_is_better):
             weights = {key: tensor.detach().clone() for key, tensor in self.current_model().state_dict().items()}
-            self.best = Best(epoch, value, weights)
+            self.best = Best(epoch, found.figures[name], weights)
 
     def finish(self) -> tuple[nn.Module, str]:
         """Return the model to score, in eval mode, and which weights it has, in words."""
@@ -252,4 +240,4 @@ class Trainer:
         if self.select is None or not self.best.weights:
             return model, "last epoch"
         model.load_state_dict(self.best.weights)
-        return model, f"epoch {self.best.epoch}, best val/{self.select[0]}"
+        return model, self.best.described(self.select[0])

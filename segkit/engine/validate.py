@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -20,7 +20,10 @@ from segkit.engine.decoding import decode
 from segkit.engine.distributed import ALONE, Ranks
 from segkit.engine.infer import Predictor
 from segkit.engine.measure import CaseScores, ChosenMetric, score_case
+from segkit.engine.selection import Figure, Validation
 from segkit.engine.volumes import VolumePredictor
+from segkit.errors import SegkitError
+from segkit.statistics.failures import failures
 
 
 class Prediction(NamedTuple):
@@ -35,15 +38,15 @@ class Prediction(NamedTuple):
 
 def validate_images(
     batches: Batches, predictor: Predictor, metrics: Sequence[ChosenMetric], ranks: Ranks = ALONE
-) -> dict[str, float]:
+) -> Validation:
     """Score a model on the images of a store.
 
     Args:
         batches: the validation split, one case a batch, not augmented; of several ranks, this one's. Has as many
             threads that score as it has that gather.
 
-    Returns:
-        The mean over cases and classes of each metric's finite values, such as {"dice@store": 0.71}.
+    Raises:
+        SegkitError: the logits of a case are not finite.
     """
     store = batches.source
     assert not store.volumes
@@ -52,10 +55,12 @@ def validate_images(
         for batch in batches.epoch(0):
             index = int(batch.indices[0])
             found = store.cases[index]
-            labels = decode(predictor.scores(batch.images, store.size)[0]).cpu().numpy()
+            with about(found.id):
+                labels = decode(predictor.scores(batch.images, store.size)[0]).cpu().numpy()
             yield Prediction(index, Case(found.id, found.group), labels, batch.masks[0].cpu().numpy(), None)
 
-    return means(ranks.gather(scored(predictions(), predictor.task, metrics, batches.workers)), metrics)
+    rows = ranks.gather(scored(predictions(), predictor.task, metrics, batches.workers))
+    return validation(rows, metrics, len(store.cases))
 
 
 def validate_volumes(
@@ -65,7 +70,7 @@ def validate_volumes(
     limit: int,
     ranks: Ranks = ALONE,
     workers: int = 0,
-) -> dict[str, float]:
+) -> Validation:
     """Score a model on the working grid of whole volumes, by the slices or windows that it is applied by.
 
     Args:
@@ -73,8 +78,10 @@ def validate_volumes(
         workers: threads that score; each holds up to two volumes.
 
     Returns:
-        The mean over cases and classes of each metric's finite values, such as {"dice@store": 0.71}; distances are in
-        mm where the spacing is known.
+        Figures whose distances are in mm where the spacing is known.
+
+    Raises:
+        SegkitError: the logits of a case are not finite.
     """
     kind = predictor.normalization.kind
     task = replace(predictor.task, in_channels=store.channels, spatial_dims=3)
@@ -86,11 +93,12 @@ def validate_volumes(
             numbers = store.moments(index, kind) if kind in PER_CASE else None
             normalization = predictor.normalization.bound(*numbers) if numbers else predictor.normalization
             bound = replace(predictor, preprocessing=replace(predictor.preprocessing, normalization=normalization))
-            labels = bound.labels(store.values(index), spacing=found.working_spacing)
+            with about(found.id):
+                labels = bound.labels(store.values(index), spacing=found.working_spacing)
             case, mask = Case(found.id, found.group), np.array(store.mask(index))
             yield Prediction(index, case, labels, mask, found.working_spacing)
 
-    return means(ranks.gather(scored(predictions(), task, metrics, workers)), metrics)
+    return validation(ranks.gather(scored(predictions(), task, metrics, workers)), metrics, len(store))
 
 
 def scored(
@@ -105,14 +113,25 @@ def scored(
         return list(rows)
 
 
-def means(rows: Sequence[tuple[int, CaseScores]], metrics: Sequence[ChosenMetric]) -> dict[str, float]:
-    """Return each metric's mean, the cases in the store's order: a sum's last bits depend on it."""
+def validation(rows: Sequence[tuple[int, CaseScores]], metrics: Sequence[ChosenMetric], total: int) -> Validation:
+    """Return what the cases say together, taken in the store's order: a sum's last bits depend on it."""
     ordered = [row for _, row in sorted(rows, key=lambda item: item[0])]
-    return {f"{metric.name}@store": mean_of(ordered, metric.name) for metric in metrics}
+    return Validation({f"{metric.name}@store": figure_of(ordered, metric) for metric in metrics}, len(rows), total)
 
 
-def mean_of(rows: Sequence[CaseScores], metric: str) -> float:
-    """Return the mean over cases and classes of a metric's finite values; NaN where there is none."""
-    values = np.stack([row.values[metric] for row in rows])
+def figure_of(rows: Sequence[CaseScores], metric: ChosenMetric) -> Figure:
+    """Return the mean over cases and classes of a metric's finite values, and how many failed."""
+    values = np.stack([row.values[metric.name] for row in rows])
+    missed = np.stack([row.missed for row in rows])
+    failed = failures(values, missed, higher_is_better=metric.declaration.higher_is_better)
     finite = values[np.isfinite(values)]
-    return float(finite.mean()) if finite.size else float("nan")
+    return Figure(float(finite.mean()) if finite.size else float("nan"), int(finite.size), int(failed.sum()))
+
+
+@contextmanager
+def about(case: str) -> Iterator[None]:
+    """Name the case that an error is about."""
+    try:
+        yield
+    except SegkitError as error:
+        raise error.of(f"case {case}") from None

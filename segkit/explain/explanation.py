@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from segkit.errors import SegkitError
-from segkit.files import write_whole
+from segkit.files import json_text, parse_json, write_whole
 
 COLOUR_MAP = "viridis"
 """Perceptually uniform, told apart with any colour vision, and printed grey still from dark to light."""
@@ -65,7 +64,7 @@ class Explanation:
             "meta": self.meta,
             "evidence": self.evidence,
         }
-        text = json.dumps(described, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        text = json_text(described)
         write_whole(
             stem.with_name(f"{stem.name}.npz"),
             lambda stream: np.savez_compressed(stream, raw=self.raw, heat=self.heat, about=np.array(text)),
@@ -83,7 +82,7 @@ def read_explanation(path: Path) -> Explanation:
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
-            about = json.loads(str(stored["about"]))
+            about = parse_json(str(stored["about"]))
             raw, heat = stored["raw"], stored["heat"]
         return Explanation(raw, heat, **about)
     except FileNotFoundError:

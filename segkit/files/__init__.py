@@ -17,7 +17,15 @@ from segkit.files.reading import (
     reason_of,
 )
 from segkit.files.shape import Either, Limited, check_shape
-from segkit.files.writing import sync_folder, whole_folder, write_json, write_text, write_whole
+from segkit.files.writing import (
+    json_text,
+    sync_folder,
+    whole_folder,
+    without_non_finite,
+    write_json,
+    write_text,
+    write_whole,
+)
 
 __all__ = [
     "Either",
@@ -26,6 +34,7 @@ __all__ = [
     "check_shape",
     "inside",
     "is_inside",
+    "json_text",
     "new_part",
     "own_folder",
     "parse_json",
@@ -40,6 +49,7 @@ __all__ = [
     "remove_parts",
     "sync_folder",
     "whole_folder",
+    "without_non_finite",
     "write_json",
     "write_text",
     "write_whole",

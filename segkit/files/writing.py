@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -67,8 +68,26 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON with sorted keys, whole or not at all; NaN and infinities are refused."""
-    write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write JSON with sorted keys, whole or not at all."""
+    write_text(path, json_text(value, indent=2) + "\n")
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """Return JSON with sorted keys, in which every number that is not finite is null.
+
+    JSON has neither NaN nor infinities, and Python's own extension is an error to other readers. What a null was is
+    told beside it, by counts or in words.
+    """
+    return json.dumps(without_non_finite(value), indent=indent, sort_keys=True, ensure_ascii=False, allow_nan=False)
+
+
+def without_non_finite(value: Any) -> Any:
+    """Return a value for JSON with None in the place of every float that is NaN or infinite, at any depth."""
+    if isinstance(value, Mapping):
+        return {key: without_non_finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_non_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def sync_folder(folder: Path) -> None:

@@ -17,7 +17,7 @@ from torch.nn import functional
 from segkit.data.case import Sample
 from segkit.declarations import Architecture
 from segkit.discovery import Registry
-from segkit.engine.infer import Predictor
+from segkit.engine.infer import Predictor, check_finite
 from segkit.engine.quiet import quiet
 from segkit.errors import SegkitError
 from segkit.files import write_json, write_whole
@@ -230,6 +230,9 @@ class Compared(nn.Module):
                 "nothing was written; report it to the architecture's author",
             ) from error
         found = found[tuple(slice(0, side) for side in (len(expected), expected.shape[1], *images.shape[2:]))]
+        # A NaN is larger than nothing: it would not count as a difference.
+        check_finite(expected)
+        check_finite(found, "the exported graph")
         self.comparison.difference = max(self.comparison.difference, float((found - expected).abs().max()))
         self.comparison.largest = max(self.comparison.largest, float(expected.abs().max()))
         return found

@@ -22,8 +22,11 @@ from segkit.report.pictures import displayable
 from segkit.report.volume_pictures import volume_slice
 from segkit.rundir.names import CONFIG
 from segkit.rundir.read import CaseRow, RunRecord, read_record
+from segkit.statistics.failures import case_value
 
 Tell = Callable[[str], None]
+MISSED = "missed"
+"""Status of a class that is in the reference and not in the prediction."""
 
 
 def pictures(job: Job, scores: Sequence[CaseScores]) -> Iterator[CasePicture]:
@@ -31,7 +34,7 @@ def pictures(job: Job, scores: Sequence[CaseScores]) -> Iterator[CasePicture]:
     plan, main = job.plan, job.parts.metrics[0]
     if not plan.config.evaluate.save_predictions:
         return
-    by_case = {row.case: row.mean(main.name) for row in scores}
+    by_case = {row.case: row.rank_value(main) for row in scores}
     cases = {case.id: case for case in plan.cases[plan.split]}
     predictions = job.folder / "predictions"
     for label, case_id in choose_cases(by_case, higher_is_better=main.declaration.higher_is_better):
@@ -126,14 +129,20 @@ def open_scored_data(
     return ScoredData(reader, cases, rows, predictions)
 
 
-def case_means(record: RunRecord, metric: str) -> dict[str, float]:
-    """Return each case's score: the mean over the classes whose value is a number; NaN where there is none."""
-    values: dict[str, list[float]] = {}
+def case_values(record: RunRecord, metric: str) -> dict[str, float]:
+    """Return what each case is ranked by, as `CaseScores.rank_value` has it."""
+    rows: dict[str, list[CaseRow]] = {}
     for row in record.cases:
-        known = values.setdefault(row.case, [])
-        if not np.isnan(row.values[metric]):
-            known.append(row.values[metric])
-    return {case: float(np.mean(known)) if known else float("nan") for case, known in values.items()}
+        rows.setdefault(row.case, []).append(row)
+    higher = record.higher_is_better(metric)
+    return {
+        case: case_value(
+            np.array([row.values[metric] for row in classes]),
+            np.array([row.status == MISSED for row in classes]),
+            higher_is_better=higher,
+        )
+        for case, classes in rows.items()
+    }
 
 
 def pictures_again(
@@ -146,10 +155,10 @@ def pictures_again(
     """
     record = read_record(folder)
     main = record.main_metric
-    means = case_means(record, main) if record.cases else {}
+    values = case_values(record, main) if record.cases else {}
     try:
         data = open_scored_data(folder, registry, data_root, tell)
-        chosen = choose_cases(means, higher_is_better=record.higher_is_better(main))
-        return [data.read(case).picture(label, means[case], main) for label, case in chosen], ""
+        chosen = choose_cases(values, higher_is_better=record.higher_is_better(main))
+        return [data.read(case).picture(label, values[case], main) for label, case in chosen], ""
     except SegkitError as problem:
         return [], problem.message

@@ -22,6 +22,7 @@ from segkit.engine.distributed import Ranks
 from segkit.engine.infer import Predictor
 from segkit.engine.measure import ChosenMetric
 from segkit.engine.preprocessing import Preprocessing
+from segkit.engine.selection import Validation
 from segkit.engine.state import StateWriter, load_state
 from segkit.engine.trainer import Trainer
 from segkit.engine.validate import validate_images, validate_volumes
@@ -171,9 +172,7 @@ def volume_parts(plan: Plan, store: VolumeStore) -> Parts:
     return slice_parts(store, slab=plan.slab, per_case=settings.patches, foreground=settings.foreground)
 
 
-def validate_on(
-    job: Job, store: Store | VolumeStore, preprocessing: Preprocessing, model: nn.Module
-) -> dict[str, float]:
+def validate_on(job: Job, store: Store | VolumeStore, preprocessing: Preprocessing, model: nn.Module) -> Validation:
     """Score a model on the validation split's working grid."""
     plan, config, metrics = job.plan, job.plan.config, job.parts.metrics
     plain = replace(preprocessing, mirror=False)

@@ -22,10 +22,11 @@ def curve_plots(record: RunRecord) -> list[Plot]:
     history = record.history
     losses = collect(history, loss_values)
     metrics = collect(history, lambda entry: {key: value for key, value in validation(entry).items() if key != "loss"})
+    metrics = {failures_label(history, name): points for name, points in metrics.items()}
     rates = collect(history, lambda entry: {"learning rate": entry.get("learning_rate")})
     plots = [
         line_plot(record, "loss", "Loss", losses),
-        line_plot(record, "validation", "Validation during training", metrics),
+        line_plot(record, "validation", f"Validation during training{cases_text(history)}", metrics),
         line_plot(record, "learning-rate", "Learning rate", rates),
     ]
     return [plot for plot in plots if plot is not None]
@@ -43,6 +44,24 @@ def loss_values(entry: Mapping[str, Any]) -> dict[str, Any]:
 def validation(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     """What was measured on the validation split after one epoch."""
     return entry.get("val") or {}
+
+
+def cases_text(history: Sequence[Mapping[str, Any]]) -> str:
+    """Say on how many cases the curves stand, such as " on 20 of 52 cases"; "" where the history does not tell."""
+    told = next((entry["val_cases"] for entry in history if entry.get("val_cases")), None)
+    if not told:
+        return ""
+    scored, total = told["scored"], told["of"]
+    return f" on {scored} of {total} cases" if scored != total else f" on {text.plural(total, 'case')}"
+
+
+def failures_label(history: Sequence[Mapping[str, Any]], name: str) -> str:
+    """Return a curve's label; where values failed it is of the finite ones, and says how many those were in the end."""
+    counts = [entry["val_counts"][name] for entry in history if name in entry.get("val_counts", {})]
+    if not any(count["failed"] for count in counts):
+        return name
+    last = counts[-1]
+    return f"{name}, finite only: {last['failed']} of {last['n'] + last['failed']} failed in the end"
 
 
 def collect(history: Sequence[Mapping[str, Any]], values_of: Any) -> dict[str, list[tuple[int, float]]]:

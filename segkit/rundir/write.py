@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from segkit.engine.measure import CaseScores, ChosenMetric
 from segkit.engine.postprocess import postprocess_record
 from segkit.engine.preprocessing import Preprocessing
 from segkit.engine.summary import score_rows
+from segkit.files import json_text
 from segkit.params import plain
 from segkit.planning.plan import Plan
 from segkit.version import __version__
@@ -126,11 +126,5 @@ def references_digest(scores: Sequence[CaseScores]) -> str:
 
 
 def history_line(record: Mapping[str, Any]) -> str:
-    """One line of history.jsonl; a figure that is not finite becomes null, which JSON has."""
-
-    def clean(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {key: clean(inner) for key, inner in value.items()}
-        return None if isinstance(value, float) and not math.isfinite(value) else value
-
-    return json.dumps(clean(record), sort_keys=True) + "\n"
+    """One line of history.jsonl."""
+    return json_text(record) + "\n"

@@ -1,5 +1,7 @@
 """Applying a model to one image on its own grid."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,11 @@ from torch import nn
 
 from segkit.data.normalize import Normalization
 from segkit.declarations import Task
+from segkit.engine.ensemble import Ensemble
 from segkit.engine.infer import Predictor, mirrored_axes
+from segkit.engine.preprocessing import Preprocessing
+from segkit.engine.volumes import make_predictor
+from segkit.errors import SegkitError
 
 CPU = torch.device("cpu")
 
@@ -59,3 +65,38 @@ def test_volumes_come_back_on_their_own_grid() -> None:
     labels = predictor(Offset(), Task(1, ("x",), 3), (8, 8, 8)).labels(image)
     assert labels.shape == (10, 12, 14)
     assert np.array_equal(labels, (image[0] > 127).astype(np.uint8))
+
+
+class Spoilt(nn.Module):
+    """Gives its value at one place of a copy, in three classes or one."""
+
+    def __init__(self, value: float, classes: int, place: tuple[int, ...]) -> None:
+        super().__init__()
+        self.value, self.classes, self.place = value, classes, place
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        logits = x[:, :1].repeat(1, self.classes, *[1] * (x.ndim - 2)) * 1e30
+        logits[(-1, 0, *self.place)] = self.value
+        return logits
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("mode", ["images", "slices", "slab", "patches"])
+@pytest.mark.parametrize("mirror", [False, True])
+def test_logits_that_are_no_numbers_stop_the_case(value: float, mode: str, mirror: bool) -> None:
+    """One NaN or infinity anywhere is an error, by every way to labels and probabilities; huge numbers are none."""
+    dims, size = (3, (4, 6, 6)) if mode == "patches" else (2, (6, 6))
+    image = np.full((1, 9, 12) if mode == "images" else (1, 5, 9, 12), 255, np.uint8)
+    settings = Preprocessing(mode, size, Normalization("unit"), slab=3 if mode == "slab" else 1, mirror=mirror)
+    for classes in ((), ("b", "c")):
+        task = Task(3 if mode == "slab" else 1, ("a", *classes), dims)
+        for spoilt in (value, 1e38):
+            model = Spoilt(spoilt, task.out_channels, (1,) * dims).eval()
+            applied = make_predictor(model, task, settings, CPU)
+            if spoilt == 1e38:
+                assert applied.labels(image).shape == image.shape[1:]
+                continue
+            with pytest.raises(SegkitError, match="logits that are NaN or infinite"):
+                applied.labels(image)
+            with pytest.raises(SegkitError, match="logits that are NaN or infinite"):
+                list(Ensemble((applied, applied)).probabilities(image))

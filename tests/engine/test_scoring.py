@@ -204,3 +204,16 @@ def test_few_cases_are_held_at_once(overlap) -> None:
 
     score_photographs(reader, overlap, workers=2, progress=Watching())
     assert max(ahead) <= 2 * 2 + 2 * 2
+
+
+def test_logits_that_are_no_numbers_name_their_case(overlap) -> None:
+    """A case that the network gives NaN for is an error with its id, not a missed structure."""
+
+    class Broken(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x[:, :1] * float("nan")
+
+    settings = Preprocessing("slices", (10, 8), Normalization("unit"))
+    predictor = make_predictor(Broken(), Task(1, ("bright",), 2), settings, torch.device("cpu"))
+    with pytest.raises(SegkitError, match="case a: the network gives logits that are NaN"):
+        score_cases(Volumes(), "volumes", CASES, predictor, [overlap], predictions=None, workers=0, progress=Progress())

@@ -12,6 +12,7 @@ from torch.nn import functional
 from segkit.data.batches import Batch
 from segkit.engine.objective import Objective, WeightedLoss
 from segkit.engine.progress import Progress
+from segkit.engine.selection import Figure, Validation
 from segkit.engine.trainer import Trainer
 from segkit.settings import Run, Train
 
@@ -77,9 +78,9 @@ def test_best_epoch_is_kept_and_returned() -> None:
     values = iter([0.2, float("nan"), 0.9, 0.4])
     kept: list[torch.Tensor] = []
 
-    def validate(current: nn.Module) -> dict[str, float]:
+    def validate(current: nn.Module) -> Validation:
         kept.append(next(current.parameters()).detach().clone())
-        return {"dice@store": next(values)}
+        return Validation({"dice@store": Figure(next(values))})
 
     running = trainer(model, Train(epochs=4), validate=validate, select=("dice@store", True))
     running.train()

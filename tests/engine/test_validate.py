@@ -5,7 +5,8 @@ import pytest
 
 from segkit import Case, Measurement, Metric, Task
 from segkit.engine.measure import ChosenMetric
-from segkit.engine.validate import Prediction, means, scored
+from segkit.engine.selection import Figure
+from segkit.engine.validate import Prediction, scored, validation
 from segkit.params import NoParams
 
 TASK = Task(1, ("a",))
@@ -39,4 +40,6 @@ def test_threads_change_no_mean(workers: int) -> None:
     }
     expected = float(np.array([by_place[place] for place in range(20)]).mean())
     rows = scored(predictions(20), TASK, [overlap()], workers)
-    assert means(rows, [overlap()]) == {"overlap@store": expected}
+    found = validation(rows, [overlap()], 25)
+    assert found.figures["overlap@store"] == Figure(expected, 20, 0)
+    assert (found.cases, found.total) == (20, 25)

@@ -1,8 +1,11 @@
 """Files are written whole or not at all."""
 
+import json
+import math
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 import pytest
 
 from segkit.errors import SegkitError
@@ -24,11 +27,14 @@ def test_a_failing_write_leaves_what_was_there(tmp_path: Path) -> None:
     assert path.read_text() == "old"
 
 
-def test_json_refuses_what_json_has_not(tmp_path: Path) -> None:
-    """NaN is an error, not a file that others cannot read."""
-    with pytest.raises(ValueError, match="Out of range"):
-        write_json(tmp_path / "x.json", {"mean": float("nan")})
-    assert not (tmp_path / "x.json").exists()
+def test_what_json_has_not_is_null(tmp_path: Path) -> None:
+    """Numbers that are not finite are null at any depth of what is written, so that whoever reads it can."""
+    write_json(tmp_path / "x.json", {"score": math.inf, "each": [1.5, -math.inf, {"mean": np.float64("nan")}], "n": 0})
+    assert json.loads((tmp_path / "x.json").read_text(), parse_constant=pytest.fail) == {
+        "score": None,
+        "each": [1.5, None, {"mean": None}],
+        "n": 0,
+    }
 
 
 def test_a_link_is_replaced_and_never_written_through(tmp_path: Path) -> None:

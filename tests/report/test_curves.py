@@ -1,4 +1,5 @@
 import io
+import json
 import math
 from types import SimpleNamespace
 
@@ -81,3 +82,15 @@ def test_a_title_fits_beside_any_labels():
     assert box.x1 < figure.bbox.x1
     assert box.y1 < figure.bbox.y1
     assert box.y0 >= axes.get_window_extent().y1
+
+
+def test_curves_say_on_how_many_cases_they_stand(tmp_path, run_writer):
+    """The title says that 20 of 52 volumes were scored, a metric's label how many of its values are in no mean."""
+    folder = run_writer(tmp_path / "run", epochs=1)
+    counts = {"dice@store": {"n": 20, "failed": 0}, "hd95@store": {"n": 14, "failed": 6}}
+    line = {"epoch": 1, "loss": 0.5, "terms": {}, "val": {"dice@store": 0.5, "hd95@store": 3.0}, "val_counts": counts}
+    written = json.dumps({**line, "val_cases": {"scored": 20, "of": 52}})
+    (folder / "history.jsonl").write_text(written + "\n", encoding="utf-8")
+    plot = next(plot for plot in curve_plots(read_record(folder)) if plot.name == "validation")
+    assert plot.alt.startswith("Validation during training on 20 of 52 cases by epoch. dice@store: 0.500")
+    assert "hd95@store, finite only: 6 of 20 failed in the end: 3.000 in epoch 1" in plot.alt

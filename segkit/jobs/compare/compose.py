@@ -19,7 +19,7 @@ from segkit.jobs.compare.models import ComparedModel, gather, model_of
 from segkit.jobs.compare.page import write_page
 from segkit.jobs.compare.results import write_results
 from segkit.jobs.compare.runs import RESULT, RUNS, FinishedRun, read_compared_run
-from segkit.jobs.report import ScoredCase, ScoredData, Tell, case_means, open_scored_data
+from segkit.jobs.report import ScoredCase, ScoredData, Tell, case_values, open_scored_data
 from segkit.report import CasePicture
 from segkit.report.volume_pictures import telling_level
 from segkit.rundir.names import REPORT
@@ -149,7 +149,7 @@ def pictures_of(analysis: Analysis, case: str, data_of: Callable[[FinishedRun], 
         if shown:
             # The case is the same for all: it is held once.
             found = replace(found, sample=shown[0][2].sample, mask=shown[0][2].mask)
-        shown.append((compared.label, case_means(run.record, metric)[case], found))
+        shown.append((compared.label, case_values(run.record, metric)[case], found))
     level = differing_level([found.prediction for _, _, found in shown])
     return [found.picture(label, score, metric, level) for label, score, found in shown]
 

@@ -26,7 +26,7 @@ from segkit.jobs.explain.folder import Explained, write_explained
 from segkit.jobs.explain.reference import read_reference
 from segkit.jobs.explain.subject import Subject, case_subject, explain_subject, make_wish, scored
 from segkit.jobs.job import Job
-from segkit.jobs.report import case_means
+from segkit.jobs.report import case_values
 from segkit.model import Model
 from segkit.planning.dataset import about_data, choose_dataset
 from segkit.planning.plan import Plan, find_explainers
@@ -67,7 +67,7 @@ def explain_run(job: Job, predictor: Predictor | VolumePredictor, scores: Sequen
     if not plan.explainers:
         return
     main = job.parts.metrics[0]
-    values = {row.case: row.mean(main.name) for row in scores}
+    values = {row.case: row.rank_value(main) for row in scores}
     chosen = choose(plan.config.explain.cases, values, higher_is_better=main.declaration.higher_is_better)
     explain_cases(job, predictor, chosen, values, main.name)
 
@@ -157,11 +157,11 @@ def explain_scored(
         SegkitError: the run is not finished, or its data are not where they were.
     """
     record = read_record(run)
-    means = case_means(record, record.main_metric)
-    if not means:
+    values = case_values(record, record.main_metric)
+    if not values:
         raise SegkitError(f"{run} has no scored cases", "give the directory of a finished run")
     higher = record.higher_is_better(record.main_metric)
-    chosen = choose(order.config.explain.cases, means, higher_is_better=higher)
+    chosen = choose(order.config.explain.cases, values, higher_is_better=higher)
     reader, name = open_data(run, registry, data_root, progress)
     cases = {case.id: case for case in reader.cases(str(record.summary.get("split")))}
 
@@ -170,7 +170,7 @@ def explain_scored(
             if case_id not in cases:
                 raise SegkitError(f"case {case_id} is not among the data found", "give the folder that was scored")
             subject = case_subject(reader, name, cases[case_id], order.model.predictor)
-            yield scored(subject, label, means[case_id], record.main_metric)
+            yield scored(subject, label, values[case_id], record.main_metric)
 
     return explain_all(order, subjects(), len(chosen), folder, progress)
 
