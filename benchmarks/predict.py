@@ -153,7 +153,7 @@ def predict(model: Model, folder: Path, output: Path) -> tuple[float, float]:
     """Return seconds per image of a whole prediction, as `forward`, those that can be predicted counted."""
     shutil.rmtree(output, ignore_errors=True)
     clock, busy = time.perf_counter(), time.process_time()
-    items, _ = find_inputs([str(folder)], model.opener.suffixes())
+    items = find_inputs([str(folder)], model.opener, model.image_channels).items
     outcome = predict_files([model], items, output, Options(workers=default_workers()), Progress())
     seconds = time.perf_counter() - clock, time.process_time() - busy
     assert len(outcome.failed) == BROKEN, [str(error) for _, error in outcome.failed]

@@ -33,6 +33,9 @@ from segkit.params import build, describe
 from segkit.rundir.names import CONFIG, MODEL
 from segkit.settings import Evaluate
 
+Image = np.ndarray | str | Path | Sequence[str | Path]
+"""A file, the files of a volume's channels, or an array (C, *S)."""
+
 
 @dataclass(frozen=True)
 class Model:
@@ -66,11 +69,12 @@ class Model:
         """Channels and axes of an image, and the classes."""
         return Task(self.image_channels, self.task.classes, self.image_dims)
 
-    def predict(self, image: np.ndarray | str | Path, spacing: Sequence[float] | None = None) -> np.ndarray:
+    def predict(self, image: Image, spacing: Sequence[float] | None = None) -> np.ndarray:
         """Return the label map (*S) uint8 of one image at its own size.
 
         Args:
-            image: a file, which is read as `segkit predict` reads it, photographs upright; or an array (C, *S), uint8,
+            image: a file, which is read as `segkit predict` reads it, photographs upright; a list of files that hold a
+                channel of a volume each, in their order; or an array (C, *S), uint8,
                 int16 or float32, with the channels the model was trained on, channels first. Where it was trained on
                 photographs, floats are taken to lie in 0 to 1.
             spacing: mm per voxel along each axis of S, for models that work at a spacing of their own; a file has its
@@ -88,11 +92,14 @@ class Model:
         labels = self.predictor.labels(sample.image, sample.shape, sample.spacing)
         return labels if self.postprocess is None else self.postprocess(labels)
 
-    def sample(self, image: np.ndarray | str | Path, spacing: Sequence[float] | None = None) -> Sample:
+    def sample(self, image: Image, spacing: Sequence[float] | None = None) -> Sample:
         """Read or check an image, as `predict` describes it."""
-        if isinstance(image, (str, Path)):
+        if not isinstance(image, np.ndarray):
+            paths = [Path(image)] if isinstance(image, (str, Path)) else [Path(path) for path in image]
+            if not paths:
+                raise UsageError("no image was given", "give a file, the files of its channels, or an array")
             size = None if self.predictor.volumes else self.predictor.size
-            return self.opener.open(Path(image), self.image_task, size)
+            return self.opener.open(paths, self.image_task, size)
         sample = Sample(image, spacing=None if spacing is None else tuple(spacing))
         self.check(sample)
         return sample
@@ -107,7 +114,7 @@ class Model:
 
     def explain(
         self,
-        image: np.ndarray | str | Path,
+        image: Image,
         explainer: str,
         target: str = "predicted",
         *,

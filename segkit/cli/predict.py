@@ -45,7 +45,7 @@ def predict(
     """Predict label maps of images: photographs (JPEG, PNG, TIFF) and what installed datasets read (such as NIfTI).
 
     MODEL is a run directory or a model.safetensors; the probabilities of several are averaged. INPUT is a file, a
-    folder with all below it, or a pattern.
+    folder with all below it, or a pattern; volumes of several channels are files ID_0000, ID_0001 and so on.
 
     \b
     segkit predict runs/unet-isic photo.jpg -o out --overlays
@@ -59,15 +59,15 @@ def predict(
 
     from segkit.cli.progress import make_progress
     from segkit.engine.device import default_workers
-    from segkit.jobs.predict import Options, find_inputs, predict_files
+    from segkit.jobs.predict import Options, counted, find_inputs, predict_files
 
     loaded = load_models(models, device, tta)
-    items, left_out = find_inputs(inputs, loaded[0].opener.suffixes())
+    found = find_inputs(inputs, loaded[0].opener, loaded[0].image_channels)
+    items = found.items
     options = Options(overlays, probabilities, force, default_workers() if workers is None else workers)
     progress = make_progress()
-    if left_out:
-        said = "1 file in folders is no image" if left_out == 1 else f"{left_out} files in folders are no images"
-        progress.message(f"{said} and left out")
+    if found.left_out:
+        progress.message(f"left out: {counted(found.left_out)}")
     if any(model.header.get("generated_sample") for model in loaded):
         progress.message("GENERATED SAMPLE: the model has learnt from drawn images, its predictions mean nothing")
     try:
@@ -120,7 +120,7 @@ def show(outcome: Outcome) -> None:
             known = next(
                 (f"{value:.4g} {unit}" for value, unit in ((size.mm2, "mm2"), (size.ml, "ml")) if value is not None), ""
             )
-            rows.append((part.item.path.name, part.mask.name, size.name, str(size.pixels), f"{size.share:.1%}", known))
+            rows.append((part.item.label, part.mask.name, size.name, str(size.pixels), f"{size.share:.1%}", known))
     heads: tuple[str, ...] = ("image", "label map", "class", "pixels", "share", "size")
     if output.for_people() and not any(row[-1] for row in rows):
         heads, rows = heads[:-1], [row[:-1] for row in rows]

@@ -95,6 +95,22 @@ class LabelFiles(Protocol):
         """Read one image, without a mask, oriented as `read` orients; raises SegkitError that names the file."""
 
     @classmethod
+    def gather(cls, paths: Sequence[Path], channels: int) -> Sequence[tuple[str | None, tuple[Path, ...]]]:
+        """Tell which of some files are one image of `channels` channels, where that may be several.
+
+        Returns:
+            What each image is called (None: as its file), and its files in the order of their channels.
+        """
+
+    @classmethod
+    def open_files(cls, paths: Sequence[Path], channels: int) -> Sample:
+        """Read one image as `open_file` does, from its file or the files of its channels in their order.
+
+        Raises:
+            SegkitError: also where it has another number of channels; it names what is missing.
+        """
+
+    @classmethod
     def write_labels(cls, stem: Path, labels: np.ndarray, like: Path) -> Path:
         """Write a label map (*S) on the oriented grid as a file beside which `like` can be laid.
 

@@ -68,21 +68,52 @@ class Opener:
         for reader in (self.own, *self.others):
             yield from () if reader is None else reader.suffixes
 
-    def open(self, path: Path, task: Task, size: Sequence[int] | None = None) -> Sample:
+    def gather(self, paths: Sequence[Path], channels: int) -> list[tuple[str | None, tuple[Path, ...]]]:
+        """Tell which files are one image, as their formats say; without a word of theirs each file is one.
+
+        Args:
+            channels: of an image, as the model takes it.
+
+        Returns:
+            What each image is called (None: as its file) and its files, in the order of their first ones.
+        """
+        readers = [self._gathering(path) for path in paths]
+        images = [(None, (path,)) for path, reader in zip(paths, readers, strict=True) if reader is None]
+        for reader in dict.fromkeys(reader for reader in readers if reader is not None):
+            own = [path for path, other in zip(paths, readers, strict=True) if other is reader]
+            images += reader.gather(own, channels)
+        order = {path: place for place, path in enumerate(paths)}
+        return sorted(images, key=lambda image: order[image[1][0]])
+
+    def _gathering(self, path: Path) -> Any:
+        """The reader class of a file where it tells which files are one image."""
+        try:
+            reader = self.format_of(path)
+        except UnusableFileError:
+            return None
+        return reader if hasattr(reader, "gather") else None
+
+    def open(self, files: Path | Sequence[Path], task: Task, size: Sequence[int] | None = None) -> Sample:
         """Read one image and check that it is one the model takes.
 
         Args:
+            files: one, or one per channel in their order.
             task: channels and axes of an image.
             size: grid to resample to, as in training; the sample's `grid` is then its own one.
 
         Raises:
             UnusableFileError: it cannot be read, or is an image of another kind.
         """
+        paths = (files,) if isinstance(files, Path) else tuple(files)
+        path = paths[0]
         reader = self.format_of(path)
+        if len(paths) > 1 and not hasattr(reader, "open_files"):
+            raise UnusableFileError(path.name, f"is one of {len(paths)} files, an image of its kind is one", "give one")
         if reader is None:
             return open_photograph(path, task, size)
         try:
-            sample: Sample = reader.open_file(path)
+            several = getattr(reader, "open_files", None)
+            sample: Sample = reader.open_file(path) if several is None else several(paths, task.in_channels)
         except SegkitError:
             raise
         except Exception as error:  # a stranger's reader, and a file from anywhere

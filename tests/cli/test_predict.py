@@ -89,7 +89,7 @@ def test_a_bad_file_is_reported_and_the_others_go_on(photographs) -> None:
     assert [part["mask"] for part in record["files"]] == [file.name for file in photographs]
     assert {part["input"] for part in record["failed"]} == {"empty.png", "page.jpg", "cut.png", "deep.png"}
     assert "notes.txt" not in result.stderr
-    assert "1 file in folders" in result.stderr
+    assert "left out: 1 file of another kind" in result.stderr
     for said in ("empty.png is empty", "page.jpg is not a", "cut.png is damaged", "deep.png has 16-bit"):
         assert sum(said in line for line in result.stderr.splitlines()) == 1
     assert "4 of 7 files could not be predicted" in result.stderr

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path, PurePosixPath
@@ -11,11 +10,11 @@ from pathlib import Path, PurePosixPath
 from segkit import Case, SegkitError
 from segkit_msd.description import Description
 from segkit_nifti import problems
+from segkit_nifti.channels import CHANNEL
 from segkit_nifti.files import stem_of
 from segkit_nifti.problems import Faults, add
 
 FOLDERS = {"train": ("imagesTr", "labelsTr"), "val": ("imagesVa", "labelsVa"), "test": ("imagesTs", "labelsTs")}
-CHANNEL = re.compile(r"_(\d{4})\Z")
 
 
 def list_cases(

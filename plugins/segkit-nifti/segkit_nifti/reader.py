@@ -11,6 +11,7 @@ import numpy as np
 
 from segkit import Case, Problem, Sample, SegkitError, Task
 from segkit.data.remarks import Remark, sentences
+from segkit_nifti.channels import check_files, gather
 from segkit_nifti.files import SUFFIXES, read_header, stem_of
 from segkit_nifti.grid import check_same_grid, grid_of
 from segkit_nifti.problems import Faults, UnusableFileError, problems_of, raise_faults
@@ -108,6 +109,18 @@ class VolumeReader:
     def open_file(cls, path: Path) -> Sample:
         """Read an image that is in no dataset, turned to RAS; raises UnusableFileError."""
         image, grid = read_image([path], [path.name], None)
+        return Sample(image=image, spacing=grid.spacing, affine=grid.affine, remarks=grid.told)
+
+    @classmethod
+    def gather(cls, paths: Sequence[Path], channels: int) -> Sequence[tuple[str | None, tuple[Path, ...]]]:
+        """Tell which files are one image: those of one channel each that are named ID_0000, ID_0001 and so on."""
+        return gather(paths, channels)
+
+    @classmethod
+    def open_files(cls, paths: Sequence[Path], channels: int) -> Sample:
+        """Read an image of `channels` channels, from one file or one per channel; raises UnusableFileError."""
+        check_files(paths, channels)
+        image, grid = read_image(paths, [path.name for path in paths], channels, whose="the model takes")
         return Sample(image=image, spacing=grid.spacing, affine=grid.affine, remarks=grid.told)
 
     @classmethod

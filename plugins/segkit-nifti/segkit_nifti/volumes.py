@@ -30,11 +30,14 @@ TEXTS = ("descrip", "aux_file", "db_name", "intent_name")
 """Free texts of a header, which may say who was scanned, when and where."""
 
 
-def read_image(paths: Sequence[Path], names: Sequence[str], channels: int | None) -> tuple[np.ndarray, Grid]:
+def read_image(
+    paths: Sequence[Path], names: Sequence[str], channels: int | None, whose: str = "the dataset's images have"
+) -> tuple[np.ndarray, Grid]:
     """Read an image: one file per channel, or one file whose fourth dimension is the channels.
 
     Args:
         channels: how many there have to be; None: as many as there are.
+        whose: who says how many, for messages.
 
     Returns:
         (C, D, H, W), int16 where all values are whole numbers that it holds, else float32; and its grid.
@@ -57,7 +60,7 @@ def read_image(paths: Sequence[Path], names: Sequence[str], channels: int | None
         more = sum(found) > wanted
         raise UnusableFileError(
             first.name,
-            f"has {_counted(sum(found), 'volume')}, the dataset's images have {_counted(wanted, 'channel')}",
+            f"has {_counted(sum(found), 'volume')}, {whose} {_counted(wanted, 'channel')}",
             "a time series? choose one volume of it" if more else "give every channel, in one file or one file each",
         )
     values = [image_values(file) for file in files]

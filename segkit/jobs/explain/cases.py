@@ -26,6 +26,7 @@ from segkit.jobs.explain.folder import Explained, write_explained
 from segkit.jobs.explain.reference import read_reference
 from segkit.jobs.explain.subject import Subject, case_subject, explain_subject, make_wish, scored
 from segkit.jobs.job import Job
+from segkit.jobs.predict.inputs import Input, find_inputs
 from segkit.jobs.report import case_values
 from segkit.model import Model
 from segkit.planning.dataset import about_data, choose_dataset
@@ -193,20 +194,25 @@ def explain_files(
         SegkitError: a file cannot be read, or the mask is on another grid.
     """
 
+    model = order.model
+    items = find_inputs([str(file) for file in files], model.opener, model.image_channels).items
+    if mask is not None and len(items) != 1:
+        raise UsageError(f"--mask is the mask of one image, and {len(items)} are to be explained", "give one image")
+
     def subjects() -> Iterator[Subject]:
-        for file in files:
-            yield file_subject(order.model, file, mask)
+        for item in items:
+            yield file_subject(model, item, mask)
 
-    return explain_all(order, subjects(), len(files), folder, progress)
+    return explain_all(order, subjects(), len(items), folder, progress)
 
 
-def file_subject(model: Model, file: Path, mask: Path | None) -> Subject:
-    """Read one file as `segkit predict` reads it, and once more at its own resolution to be shown."""
-    shown = model.sample(file)
-    full = model.opener.open(file, model.image_task)
+def file_subject(model: Model, item: Input, mask: Path | None) -> Subject:
+    """Read one image as `segkit predict` reads it, and once more at its own resolution to be shown."""
+    shown = model.sample(item.files)
+    full = model.opener.open(item.files, model.image_task)
     reference = None if mask is None else read_reference(mask, model, tuple(shown.shape))
-    own = model.opener.format_of(file)
-    return Subject(file.name.partition(".")[0], full.image, shown.image, reference, shown.spacing, file, own)
+    own = model.opener.format_of(item.path)
+    return Subject(item.name, full.image, shown.image, reference, shown.spacing, item.path, own)
 
 
 def explain_all(

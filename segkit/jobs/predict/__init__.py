@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from segkit.jobs.predict.files import Options, Outcome, predict_files
-from segkit.jobs.predict.inputs import Input, find_inputs
+from segkit.jobs.predict.inputs import Input, Inputs, counted, find_inputs
 
-__all__ = ["Input", "Options", "Outcome", "find_inputs", "predict_files"]
+__all__ = ["Input", "Inputs", "Options", "Outcome", "counted", "find_inputs", "predict_files"]

@@ -18,11 +18,8 @@ from segkit.engine.progress import Progress
 from segkit.errors import SegkitError
 from segkit.files import remove_parts, write_json, write_whole
 from segkit.jobs.predict.inputs import Input
+from segkit.jobs.predict.names import OVERLAYS, PROBABILITIES, RECORD, SIZES
 from segkit.jobs.predict.outputs import (
-    OVERLAYS,
-    PROBABILITIES,
-    RECORD,
-    SIZES,
     ClassSize,
     ProbabilityFile,
     check_free,
@@ -34,6 +31,7 @@ from segkit.jobs.predict.outputs import (
 from segkit.model import Model
 from segkit.version import __version__
 
+MOST_REMARKS = 5
 NOTICE = "for research, not for diagnosis"
 GENERATED = "trained on a generated sample: its predictions mean nothing"
 
@@ -78,11 +76,13 @@ class PredictedFile:
 
     Attributes:
         mask: the label map's file.
+        remarks: what people must know of how the input was read.
     """
 
     item: Input
     mask: Path
     sizes: Sequence[ClassSize]
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass
@@ -119,24 +119,34 @@ def predict_files(
     make_folder(folder)
     for place in (folder, folder / OVERLAYS, folder / PROBABILITIES):
         remove_parts(place)
-    outcome = Outcome(folder)
+    outcome, told = Outcome(folder), set[str]()
     progress.start("predict", len(items), "files" if len(items) != 1 else "file")
     try:
         for result in run(models, items, folder, options):
             if isinstance(result, PredictedFile):
                 outcome.predicted.append(result)
+                tell_remarks(result, told, progress)
             else:
                 outcome.failed.append(result)
                 progress.message(f"error: {result[1]}")
             progress.advance()
     finally:
         # Also where it is stopped: what is predicted is told.
-        rows = [(part.item.path.name, part.mask.name, part.sizes) for part in outcome.predicted]
+        rows = [(part.item.label, part.mask.name, part.sizes) for part in outcome.predicted]
         write_sizes(folder / SIZES, rows)
         outcome.record = record(models, outcome, options)
         write_json(folder / RECORD, outcome.record)
     progress.finish()
     return outcome
+
+
+def tell_remarks(part: PredictedFile, told: set[str], progress: Progress) -> None:
+    """Say what is to be known of how a file was read, equal words once, and a few only: prediction.json has all."""
+    for text in part.remarks:
+        if text not in told and len(told) < MOST_REMARKS:
+            told.add(text)
+            more = f" ({RECORD} has what is to be said of the others)" if len(told) == MOST_REMARKS else ""
+            progress.message(f"note: {part.item.label} {text}{more}")
 
 
 def run(
@@ -150,9 +160,11 @@ def run(
     def read(item: Input) -> Read:
         try:
             writer = first.opener.format_of(item.path)
-            return Read(item, writer, first.opener.open(item.path, first.image_task, ensemble.size))
+            return Read(item, writer, first.opener.open(item.files, first.image_task, ensemble.size))
         except SegkitError as error:
             return Read(item, error=error)
+        except MemoryError:
+            return Read(item, error=SegkitError(f"{item.label} does not fit into memory", "check its size"))
 
     def label() -> Iterator[Labelled]:
         for part in prefetch(read, items, workers):
@@ -166,7 +178,8 @@ def run(
         mask = write_mask(folder, item, part.read.writer, part.labels, sample)
         if options.overlays:
             write_overlay(folder / OVERLAYS / f"{item.name}.jpg", first, item, part.labels, sample)
-        return PredictedFile(item, mask, class_sizes(part.labels, first.task.classes, sample.spacing))
+        sizes = class_sizes(part.labels, first.task.classes, sample.spacing)
+        return PredictedFile(item, mask, sizes, sample.remarks)
 
     yield from prefetch(write, label(), workers)
 
@@ -183,12 +196,10 @@ def label_one(model: Model, ensemble: Ensemble, part: Read, folder: Path, option
         else:
             labels = ensemble.labels(sample.image, sample.shape, sample.spacing)
     except SegkitError as error:
-        return Labelled(part, error=SegkitError(f"{part.item.path.name}: {error.message}", error.hint))
+        return Labelled(part, error=SegkitError(f"{part.item.label}: {error.message}", error.hint))
     except (torch.OutOfMemoryError, MemoryError):
         size = " x ".join(map(str, sample.shape))
-        too_large = SegkitError(
-            f"{part.item.path.name} ({size}) does not fit into memory", "predict it with --device cpu"
-        )
+        too_large = SegkitError(f"{part.item.label} ({size}) does not fit into memory", "predict it with --device cpu")
         return Labelled(part, error=too_large)
     return Labelled(part, labels if model.postprocess is None else model.postprocess(labels))
 
@@ -215,7 +226,7 @@ def write_overlay(path: Path, model: Model, item: Input, labels: np.ndarray, sam
     caption = GENERATED if model.header.get("generated_sample") else ""
     if labels.ndim == 2:
         # It was read at the network's size, which is too coarse to be looked at.
-        shown = model.opener.open(item.path, model.image_task, overlay_size(labels.shape))
+        shown = model.opener.open(item.files, model.image_task, overlay_size(labels.shape))
         picture = coloured_labels(shown.image, labels)
     else:
         picture = montage(sample.image, labels, sample.spacing)
@@ -287,11 +298,14 @@ def record(models: Sequence[Model], outcome: Outcome, options: Options) -> dict[
         "probabilities": options.probabilities,
         "files": [
             {
-                "input": part.item.path.name,
+                "input": part.item.label,
+                "name": part.item.name,
+                "files": [path.name for path in part.item.files],
                 "mask": part.mask.name,
                 "classes": [vars(size) for size in part.sizes],
+                **({"remarks": list(part.remarks)} if part.remarks else {}),
             }
             for part in outcome.predicted
         ],
-        "failed": [{"input": item.path.name, "reason": error.message} for item, error in outcome.failed],
+        "failed": [{"input": item.label, "reason": error.message} for item, error in outcome.failed],
     }

@@ -1,94 +1,135 @@
-"""Which files are predicted, and what their results are called."""
+"""Which files are predicted, which of them are one image, and what their results are called."""
 
 from __future__ import annotations
 
 import glob
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from segkit.data.opening import Opener
 from segkit.errors import SegkitError
+from segkit.jobs.predict.walk import OURS, Written, images_below
 
 WILD = "*?["
 
 
 @dataclass(frozen=True)
 class Input:
-    """One file to predict.
+    """One image to predict.
 
     Attributes:
+        files: what it is read from, one file, or one per channel.
         name: what its results are called, without an ending; no two inputs share one.
     """
 
-    path: Path
+    files: tuple[Path, ...]
     name: str
 
+    @property
+    def path(self) -> Path:
+        """The first file, whose grid and form the results take."""
+        return self.files[0]
 
-def find_inputs(texts: Sequence[str], suffixes: Iterable[str]) -> tuple[list[Input], int]:
-    """Find the files that are meant: files, folders with all below them, and patterns such as "images/*.jpg".
+    @property
+    def label(self) -> str:
+        """What messages and tables call it: the file, or of several the case."""
+        return self.path.name if len(self.files) == 1 else self.name
 
-    Files named one by one are taken whatever they are called; of a folder those with a known ending, hidden ones left
-    out.
+
+@dataclass(frozen=True)
+class Inputs:
+    """What is to be predicted.
+
+    Attributes:
+        left_out: how many files of folders and patterns are not, by reason.
+    """
+
+    items: list[Input]
+    left_out: Counter[str]
+
+
+def find_inputs(texts: Sequence[str], opener: Opener, channels: int) -> Inputs:
+    """Find the images that are meant: files, folders with all below them, and patterns such as "images/*.jpg".
+
+    Files named one by one are taken whatever they are called, but for segkit's own label maps; of a folder those with a
+    known ending.
+
+    Args:
+        channels: of an image, as the model takes it: files of one channel each are then one image.
 
     Returns:
-        The inputs in the order given, folders sorted, each file once; and how many files of folders have other endings.
+        The images in the order given, folders sorted, each file once.
 
     Raises:
         SegkitError: a folder or pattern holds nothing, or a file is not there.
     """
-    known = tuple(suffixes)
+    known = tuple(opener.suffixes())
     paths: dict[Path, Path] = {}
-    others = 0
+    left_out: Counter[str] = Counter()
+    written = Written()
     for text in texts:
-        found, left_out = expand(text, known)
-        others += left_out
+        found, others = expand(text, known, written)
+        left_out += others
         for path in found:
             paths.setdefault(path.resolve(), path)
-    return [
-        Input(path, name) for path, name in zip(paths.values(), names(list(paths.values()), known), strict=True)
-    ], others
+    if not paths:
+        raise SegkitError("all that was named is what segkit wrote earlier", "name the images")
+    images = opener.gather(list(paths.values()), channels)
+    chosen = names([files[0] for _, files in images], known, [stem for stem, _ in images])
+    return Inputs([Input(files, name) for (_, files), name in zip(images, chosen, strict=True)], left_out)
 
 
-def expand(text: str, known: tuple[str, ...]) -> tuple[list[Path], int]:
-    """Return the files that one argument means, and how many of a folder were left out."""
+def expand(text: str, known: tuple[str, ...], written: Written) -> tuple[list[Path], Counter[str]]:
+    """Return the files that one argument means, and how many were left out, by reason."""
     path = Path(text)
-    if path.is_file():
-        return [path], 0
     if path.is_dir():
-        below = [file for file in sorted(path.rglob("*")) if file.is_file() and not hidden(file.relative_to(path))]
-        wanted = [file for file in below if file.name.lower().endswith(known)]
-        if not wanted:
-            raise SegkitError(f"folder {path} holds no image", f"what is read: {', '.join(dict.fromkeys(known))}")
-        return wanted, len(below) - len(wanted)
-    if any(letter in text for letter in WILD):
+        found, left_out = images_below(path, known, written)
+        if not found:
+            others = f", only {counted(left_out)}" if left_out else ""
+            raise SegkitError(
+                f"folder {path} holds no image{others}", f"what is read: {', '.join(dict.fromkeys(known))}"
+            )
+        return found, left_out
+    if path.exists():
+        matched = [path]
+    elif any(letter in text for letter in WILD):
         # Path.glob takes no absolute pattern.
         matched = sorted(file for file in map(Path, glob.glob(text, recursive=True)) if file.is_file())  # noqa: PTH207
         if not matched:
             raise SegkitError(f"no file is called like {text!r}", "check the pattern")
-        return matched, 0
-    raise SegkitError(f"{path} does not exist", "check the path")
+    else:
+        raise SegkitError(f"{path} does not exist", "check the path")
+    kept = [file for file in matched if file not in written]
+    return kept, Counter({OURS: len(matched) - len(kept)}) if len(kept) < len(matched) else Counter()
 
 
-def hidden(path: Path) -> bool:
-    """Whether a path, or a folder on the way, begins with a dot."""
-    return any(part.startswith(".") for part in path.parts)
+def counted(left_out: Mapping[str, int]) -> str:
+    """Say how many files were left out for which reasons: "1 file hidden, 3 files of another kind"."""
+    return ", ".join(f"{count} file{'s' * (count > 1)} {reason}" for reason, count in sorted(left_out.items()))
 
 
-def names(paths: Sequence[Path], known: Iterable[str]) -> list[str]:
-    """Name the results: by the file's stem; where several share it with the folder before, then with the ending too."""
+def names(paths: Sequence[Path], known: Iterable[str], cases: Sequence[str | None]) -> list[str]:
+    """Name the results: by the case or the file's stem; where several share it with the folder before, then the ending.
+
+    Args:
+        cases: what the format calls each image; None: as its file.
+    """
     endings = sorted(known, key=len, reverse=True)
+    called = dict(zip(paths, cases, strict=True))
 
     def stem(path: Path) -> str:
         ending = next((ending for ending in endings if path.name.lower().endswith(ending)), path.suffix)
-        return path.name[: len(path.name) - len(ending)] or path.name
+        return called[path] or path.name[: len(path.name) - len(ending)] or path.name
 
     def with_folder(path: Path) -> str:
         folder = path.resolve().parent.name
         return f"{folder}-{stem(path)}" if folder else stem(path)
 
     def with_ending(path: Path) -> str:
-        return f"{with_folder(path)}-{path.name[len(stem(path)) :].strip('.').replace('.', '-')}"
+        own = path.name[: len(path.name) - len(path.suffix)] if called[path] else stem(path)
+        return f"{with_folder(path)}-{path.name[len(own) :].strip('.').replace('.', '-')}"
 
     return distinct(paths, [stem, with_folder, with_ending])
 

@@ -19,11 +19,8 @@ from segkit.engine.predictions import colours_of, write_prediction
 from segkit.errors import SegkitError
 from segkit.files import new_part, own_folder, write_text, write_whole
 from segkit.jobs.predict.inputs import Input
+from segkit.jobs.predict.names import RECORD, SIZES
 
-SIZES = "sizes.csv"
-RECORD = "prediction.json"
-OVERLAYS = "overlays"
-PROBABILITIES = "probabilities"
 TIFF = (".tif", ".tiff")
 COLUMNS = ("input", "mask", "class", "label", "pixels", "share", "mm2", "ml")
 

@@ -1,0 +1,115 @@
+"""Which files of a folder are images to predict: not what segkit wrote, not the masks beside the images, not litter."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from segkit.data.inventory import is_litter
+from segkit.errors import SegkitError
+from segkit.files import parse_json
+from segkit.jobs.predict.names import OVERLAYS, PROBABILITIES, RECORD, SIZES
+from segkit.rundir.names import CONFIG, ENVIRONMENT, EXPLANATIONS, MODEL
+
+OTHER, OURS, MASKS, LITTER = "of another kind", "that segkit wrote", "in folders of masks", "of litter"
+"""Why files are left out, to be read after "3 files"."""
+IMAGE_FOLDER = re.compile(r"(images?|imgs?|inputs|scans)(Tr|Va|Ts)?\Z", re.IGNORECASE)
+MASK_FOLDER = re.compile(r"(masks?|labels?|segmentations|annotations|ground_?truth|gt)(Tr|Va|Ts)?\Z", re.IGNORECASE)
+"""As datasets call them; a folder of masks is one only beside a folder of images."""
+LARGEST_RECORD = 1 << 28
+"""Bytes of prediction.json that are read: a million files' record."""
+
+
+def images_below(folder: Path, known: tuple[str, ...], written: Written) -> tuple[list[Path], Counter[str]]:
+    """List the images of a folder and of all folders in it, sorted; and count by reason what is left out.
+
+    Args:
+        known: endings of images, in small letters.
+        written: what earlier predictions wrote.
+    """
+    found: list[Path] = []
+    left_out: Counter[str] = Counter()
+    for path, reason in sorted(files_below(folder, "", written)):
+        if reason or not path.name.lower().endswith(known):
+            left_out[reason or OTHER] += 1
+        else:
+            found.append(path)
+    return found, left_out
+
+
+def files_below(folder: Path, reason: str, written: Written) -> Iterator[tuple[Path, str]]:
+    """Yield every file with the reason why it is left out, "" where there is none."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        raise SegkitError(f"folder {folder} cannot be listed: {error.strerror}", "check its permissions") from None
+    beside_images = any(entry.is_dir() and IMAGE_FOLDER.match(entry.name) for entry in entries)
+    reason = reason or (OURS if is_ours(folder) else "")
+    for entry in entries:
+        path = Path(entry.path)
+        why = reason or (LITTER if is_litter(entry.name) else "")
+        if entry.is_dir(follow_symlinks=False):
+            masks = beside_images and MASK_FOLDER.match(entry.name)
+            yield from files_below(path, why or (MASKS if masks else ""), written)
+        elif entry.is_file():
+            yield path, why or (OURS if path in written else "")
+        else:
+            yield path, why or OTHER  # a link to nowhere or to a folder, a named pipe
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether a folder as a whole is a run, or a run's or a file's explanations."""
+    if (folder / CONFIG).is_file() and ((folder / ENVIRONMENT).is_file() or (folder / MODEL).is_file()):
+        return True
+    return folder.name == EXPLANATIONS and (folder / "index.json").is_file()
+
+
+@dataclass(frozen=True)
+class Written:
+    """The files that `segkit predict` wrote, as the records in their folders say; each record is read once."""
+
+    _known: dict[Path, frozenset[tuple[str, str]]] = field(default_factory=dict)
+
+    def __contains__(self, path: Path) -> bool:
+        """Whether a file is a label map, or a picture or probabilities of one; raises what `of` raises."""
+        if path.parent.name in (OVERLAYS, PROBABILITIES):
+            return path.name.rpartition(".")[0] in {stem for _, stem in self.of(path.parent.parent)}
+        found = self.of(path.parent)
+        return path.name in {name for name, _ in found} or (bool(found) and path.name in (RECORD, SIZES))
+
+    def of(self, folder: Path) -> frozenset[tuple[str, str]]:
+        """Return the label maps that a folder's record names, with what their pictures are called; none without one.
+
+        Raises:
+            SegkitError: there is a record, and it cannot be read: which of the files are predictions, nobody knows.
+        """
+        if folder not in self._known:
+            self._known[folder] = read_record(folder / RECORD)
+        return self._known[folder]
+
+
+def read_record(record: Path) -> frozenset[tuple[str, str]]:
+    """Read a record as `Written.of` returns it."""
+    if not record.is_file():
+        return frozenset()
+    try:
+        if record.stat().st_size > LARGEST_RECORD:
+            raise ValueError("it is too long")
+        return frozenset(names_in(parse_json(record.read_bytes())))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise SegkitError(
+            f"{record} cannot be read ({reason}): which files beside it are predictions?",
+            "give the images one by one, or move the predictions away",
+        ) from None
+
+
+def names_in(content: Any) -> Iterator[tuple[str, str]]:
+    """Yield name and stem of each label map in a record."""
+    for part in content["files"]:
+        yield str(part["mask"]), str(part["name"] if "name" in part else part["mask"].partition(".")[0])
