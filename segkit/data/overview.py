@@ -4,46 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from segkit.contracts import IGNORE
 from segkit.data.case import Case, Problem
-from segkit.data.check import check_sample
 from segkit.data.dataset import DatasetReader
-from segkit.data.duplicates import Prints, find_pairs, prints_of
-from segkit.data.prefetch import prefetch
+from segkit.data.duplicates import find_pairs
+from segkit.data.facts import CaseFacts, read_facts
 from segkit.data.remarks import Remark, sentences
 from segkit.declarations import Task
-from segkit.errors import SegkitError, UnusableFileError
 
 RARE = 20
 """From so many masks on a class that one of them alone holds is told."""
-
-
-@dataclass(frozen=True)
-class CaseFacts:
-    """What one case is, its pixels counted.
-
-    Attributes:
-        shape: the case's own grid.
-        counts: pixels of each foreground class, in label order; None where there is no mask.
-        valid: pixels of the mask that are not ignored.
-        files: bytes of each.
-    """
-
-    split: str
-    id: str
-    group: str | None
-    shape: tuple[int, ...]
-    spacing: tuple[float, ...] | None
-    dtype: str
-    counts: tuple[int, ...] | None
-    valid: int
-    files: Mapping[Path, int]
-    prints: Prints
-    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,12 +84,14 @@ class Overview:
     Attributes:
         unreadable: cases left out, with the reason.
         remarks: what people should know of how cases were read and of masks that stand out, in sentences.
+        cases: every case that could be read.
     """
 
     splits: tuple[SplitFacts, ...]
     twins: tuple[Twins, ...]
     unreadable: tuple[Problem, ...]
-    remarks: tuple[str, ...] = ()
+    remarks: tuple[str, ...]
+    cases: tuple[CaseFacts, ...]
 
 
 def overview(
@@ -129,22 +103,18 @@ def overview(
     progress: Callable[[int, int], None],
 ) -> Overview:
     """Read every case and summarise; what cannot be read is named and left out."""
-    every = [(split, case) for split, listed in cases.items() for case in listed]
-    facts: list[CaseFacts] = []
-    unreadable: list[Problem] = []
-    found = prefetch(lambda item: facts_of(reader, *item, dataset_name), every, workers)
-    for done, fact in enumerate(found, 1):
-        if isinstance(fact, Problem):
-            unreadable.append(fact)
-        else:
-            facts.append(fact)
-        progress(done, len(every))
+    facts, unreadable = read_facts(reader, cases, dataset_name, workers=workers, progress=progress)
     splits = {split: [fact for fact in facts if fact.split == split] for split in cases}
     summaries = tuple(summarise(split, listed, reader.task) for split, listed in splits.items() if listed)
+    remarks = tuple(sentences(standing_out(facts, reader.task)))
+    return Overview(summaries, twins_among(facts), tuple(unreadable), remarks, tuple(facts))
+
+
+def twins_among(facts: Sequence[CaseFacts]) -> tuple[Twins, ...]:
+    """Return the pairs of cases with equal or nearly equal images, the nearest first."""
     names = [(fact.split, fact.id) for fact in facts]
     pairs = find_pairs([fact.prints for fact in facts])
-    twins = tuple(Twins(names[pair.first], names[pair.second], pair.exact, pair.distance) for pair in pairs)
-    return Overview(summaries, twins, tuple(unreadable), tuple(sentences(standing_out(facts, reader.task))))
+    return tuple(Twins(names[pair.first], names[pair.second], pair.exact, pair.distance) for pair in pairs)
 
 
 def standing_out(facts: Sequence[CaseFacts], task: Task) -> Iterator[tuple[str, Remark]]:
@@ -166,37 +136,6 @@ def mask_remarks(fact: CaseFacts) -> Iterator[str]:
         yield "marks no pixel"
     elif fact.counts is not None and len(fact.counts) == 1 and fact.counts[0] == fact.valid:
         yield "marks every pixel"
-
-
-def facts_of(reader: DatasetReader, split: str, case: Case, dataset_name: str) -> CaseFacts | Problem:
-    """Read one case and count it; a Problem where it cannot be read."""
-    try:
-        sample = reader.read(case)
-        check_sample(sample, case, reader.task, dataset_name)
-    except Exception as error:  # whatever a stranger's reader may raise
-        if isinstance(error, UnusableFileError):
-            return Problem(error.file, error.reason)
-        reason = error.message if isinstance(error, SegkitError) else f"{type(error).__name__}: {error}"
-        return Problem(case.files[0].name if case.files else case.id, reason)
-    classes = len(reader.task.classes)
-    counts, valid = None, 0
-    if sample.mask is not None:
-        histogram = np.bincount(sample.mask.ravel().astype(np.uint8), minlength=IGNORE + 1)
-        counts = tuple(int(count) for count in histogram[1 : classes + 1])
-        valid = int(sample.mask.size - histogram[IGNORE])
-    return CaseFacts(
-        split,
-        case.id,
-        case.group,
-        sample.shape,
-        sample.spacing,
-        sample.image.dtype.name,
-        counts,
-        valid,
-        {Path(path): Path(path).stat().st_size for path in case.files},
-        prints_of(sample.image),
-        sample.remarks,
-    )
 
 
 def summarise(split: str, facts: Sequence[CaseFacts], task: Task) -> SplitFacts:

@@ -45,6 +45,7 @@ class Store:
         dtype: uint8, or int16 with `scale`.
         cases: in the order of indices.
         fingerprint: SHA-256 over the ids and the contents of the source files.
+        sources: per case, SHA-256 of each of its files.
         rounding_error: largest difference, in the image's unit, between a resampled float image and what is stored.
         was_built: whether this opening built it.
     """
@@ -57,6 +58,7 @@ class Store:
         self.channels: int = index["channels"]
         self.dtype = np.dtype(index["dtype"])
         self.cases = tuple(StoredCase(entry["id"], entry["group"], tuple(entry["shape"])) for entry in entries)
+        self.sources: list[list[str]] = [entry["sources"] for entry in entries]
         self.fingerprint = digest([[entry["id"], entry["sources"]] for entry in entries])
         self.rounding_error: float = index["rounding_error"]
         self.was_built = was_built
@@ -68,6 +70,11 @@ class Store:
 
     def __len__(self) -> int:
         return len(self.cases)
+
+    @property
+    def all_images(self) -> np.ndarray:
+        """All images as stored, (n, C, *size), a view of the file."""
+        return self._images
 
     def images(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """Return a copy of images as stored, (n, C, *size)."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from segkit.data.leaks import Leak
 from segkit.engine.clock import OFF, Clock
 from segkit.engine.distributed import ALONE, Ranks
 from segkit.engine.progress import Progress
@@ -29,6 +30,7 @@ class Job:
         seconds: by stage.
         events: tells plugins what happens.
         ranks: this process among those that share the run.
+        leaks: images that are in two splits.
         clock: where time goes in detail, where that was asked for.
     """
 
@@ -43,6 +45,7 @@ class Job:
     seconds: dict[str, float] = field(default_factory=dict)
     events: Events = field(default_factory=Events)
     ranks: Ranks = ALONE
+    leaks: tuple[Leak, ...] = ()
     clock: Clock = OFF
 
     @contextmanager

@@ -37,8 +37,9 @@ from segkit.files import write_json, write_text
 from segkit.jobs.events import Events
 from segkit.jobs.explain import check_run_layers, explain_run
 from segkit.jobs.job import Job
+from segkit.jobs.leaks import find_leaks, leaks_record
 from segkit.jobs.report import pictures
-from segkit.jobs.stores import open_stores
+from segkit.jobs.stores import Stores, open_stores
 from segkit.jobs.train import keep_model, shared_settings, train_model
 from segkit.planning.build import assemble
 from segkit.planning.plan import Plan
@@ -107,6 +108,9 @@ def run_job(
             told.enter_context(job.events.during(run_info(job)))
         with job.timed("data"):
             stores = open_stores(job)
+            if job.ranks.leads:
+                job.leaks = find_leaks(job, stores)
+                point_to_page(job, stores)
         with job.ranks.joined(job.device):
             job.folder = Path(job.ranks.told(str(job.folder)))
             with job.timed("train"):
@@ -130,6 +134,7 @@ def run_job(
             seconds=job.seconds,
             peak_memory=peak_memory(job.device),
         )
+        summary["leaks"] = leaks_record(job.leaks, plan.split)
         keep_model(job, trained, stores, summary["scores"])
         write_json(job.folder / SUMMARY, summary)
         with job.clock("report"):
@@ -189,6 +194,15 @@ def announce(job: Job) -> None:
             f"processes: {job.ranks.count} share each step of {settings.batch_size} samples; "
             f"highest learning rate {settings.learning_rate:g}"
         )
+
+
+def point_to_page(job: Job, stores: Stores) -> None:
+    """Name the command that shows how data were understood that nobody has trained on here before."""
+    plan = job.plan
+    if plan.root.generated or not any(store.was_built for store in stores.values()):
+        return
+    name = plan.data.component.name
+    job.progress.message(f"look at what was understood: segkit data show {name} --data-root {plan.root.path}")
 
 
 def start_folder(job: Job) -> None:

@@ -81,6 +81,14 @@ class RunRecord:
         return str(self.summary.get("notice") or (GENERATED if self.summary.get("generated_sample") else ""))
 
     @property
+    def leak(self) -> str:
+        """The warning that some of the scored images were trained on too; "" where none was found to be."""
+        count = (self.summary.get("leaks") or {}).get("scored_and_trained", 0)
+        if not isinstance(count, int) or count < 1:
+            return ""
+        return f"{count} of the scored images {'is' if count == 1 else 'are'} among those trained on too"
+
+    @property
     def classes(self) -> list[str]:
         """Foreground class names in label order."""
         return list(self.summary["task"]["classes"])

@@ -11,6 +11,7 @@ import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from segkit import Problem, SegkitError
 from segkit.cli import main
@@ -57,8 +58,10 @@ def test_info(segkit_data, root):
     ]
     masks = [np.load(file)[3] for file in (root / "train").glob("*.npy")]
     assert rows[3][4] == f"{np.mean([mask.mean() for mask in masks]):.2%}"
-    assert [row[:2] for row in rows[6:]] == [["files", "used"], ["files", "left out"], ["files", "errors"]]
-    assert [row[2] for row in rows[6:]] == ["12", "1", "0"]
+    assert [row[:2] for row in rows[6:-1]] == [["files", "used"], ["files", "left out"], ["files", "errors"]]
+    assert rows[-1][0] == "page"
+    assert "train-1" in Path(rows[-1][1]).read_text()
+    assert [row[2] for row in rows[6:-1]] == ["12", "1", "0"]
     assert result.stderr.startswith(f"data: {root} (--data-root)\n")
 
 
@@ -314,3 +317,27 @@ def test_error_of_a_reader_is_a_sentence(segkit_data, squares, root, monkeypatch
         result = segkit_data(command, "squares", "--data-root", str(root))
         assert result.exit_code == SegkitError.exit_code
         assert "has no folder train; give the root" in result.stderr
+
+
+def test_show_draws_odd_cases_first(segkit_data, root, tmp_path):
+    """One page and one picture: every case with its split, the training image that is also tested on first."""
+    np.save(root / "test" / "test-9.npy", np.load(root / "train" / "train-1.npy"))
+    page = tmp_path / "seen.html"
+    result = segkit_data("show", "squares", "--data-root", str(root), "-o", str(page), "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert (told["cases"], told["suspicious"], told["unreadable"]) == (13, 2, 0)
+    assert {(case["split"], case["case"]) for case in told["shown"][:2]} == {("train", "train-1"), ("test", "test-9")}
+    text = page.read_text()
+    assert text.count('<figure class="case') == 13
+    assert "is the same image as test/test-9, of another split" in text
+    assert "http" not in text.replace("http-equiv", "").replace("http://www.w3.org", "")
+    with Image.open(page.with_suffix(".png"), formats=("PNG",)) as sheet:
+        assert sheet.size[0] > 1000
+
+
+def test_show_wants_a_page(segkit_data, root):
+    """Another ending than .html is a usage error, and nothing is written."""
+    result = segkit_data("show", "squares", "--data-root", str(root), "-o", "seen.pdf")
+    assert result.exit_code == 2
+    assert "--output seen.pdf is no page" in result.stderr

@@ -6,7 +6,7 @@ import click
 
 from segkit.cli.groups import Group
 
-COMMANDS = ("cache", "download", "info", "verify")
+COMMANDS = ("cache", "download", "info", "show", "verify")
 
 
 @click.group(cls=Group, modules={name: f"segkit.cli.data.{name}:{name}" for name in COMMANDS})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,9 @@ from segkit.cli.data.chosen import choose, dataset_options, list_cases, open_cho
 from segkit.files import bytes_text
 
 if TYPE_CHECKING:
+    from segkit.cli.data.watch import Stages
+    from segkit.data.case import Case
+    from segkit.data.dataset import DatasetReader
     from segkit.data.inventory import Inventory
     from segkit.data.overview import Overview, SplitFacts, Twins
     from segkit.data.roots import Root
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
 
 SHOWN = 5
 """Files with errors that are listed one by one."""
+SPLIT_HEADS = ("split", "cases", "patients", "files", "smallest", "median", "largest", "spacing", "type")
+CLASS_HEADS = ("split", "class", "in cases", "mean share", "largest share")
 
 
 @click.command(short_help="Counts, sizes, class shares, duplicates and leaks.")
@@ -32,7 +38,8 @@ def info(name: str, data_root: str | None, assignments: tuple[str, ...], as_json
     Where the dataset's plugin says how it understood the files, that comes first.
 
     Images are compared exactly and by a perceptual hash that also finds resized and compressed copies. A copy in
-    another split is a leak: a model would be scored on what it has learnt from.
+    another split is a leak: a model would be scored on what it has learnt from. The last line is a page that shows
+    the cases, as `segkit data show` draws it.
     """
     from segkit.cli.data.watch import Stages
     from segkit.cli.progress import make_progress
@@ -54,6 +61,7 @@ def info(name: str, data_root: str | None, assignments: tuple[str, ...], as_json
             workers=reading_threads(),
             progress=lambda done, total: stages("reading cases", done, total),
         )
+        page = page_of(chosen, reader, root, cases, found, stages)
         stages.finish()
     finally:
         progress.close()
@@ -61,13 +69,40 @@ def info(name: str, data_root: str | None, assignments: tuple[str, ...], as_json
     files = inventory_of(reader, every, root.path, found.unreadable)
     remarks = [*remarks_of(reader), *found.remarks]
     if as_json:
-        told = {"notes": [list(note) for note in notes], "remarks": remarks, "files": asdict(files)}
+        told = {"notes": [list(note) for note in notes], "remarks": remarks, "files": asdict(files), "page": page}
         output.print_json({**as_object(found, chosen, root), **told})
     else:
         show(notes, found, files)
     for sentence in remarks:
         output.warn(sentence)
     remark(found)
+    if page and not as_json:
+        output.print_line("page", page) if not output.for_people() else click.echo(f"page: {page}")
+
+
+def page_of(
+    chosen: ChosenDataset,
+    reader: DatasetReader,
+    root: Root,
+    cases: Mapping[str, Sequence[Case]],
+    found: Overview,
+    stages: Stages,
+) -> str:
+    """Draw the page of `segkit data show` into the cache, one per dataset and folder; "" where the disk refuses."""
+    from segkit.cli.data.show import CASES, draw_page
+    from segkit.data.roots import cache_folder
+    from segkit.errors import SegkitError
+
+    own = hashlib.sha256(str(root.path.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    name = chosen.declaration.name
+    target = cache_folder() / "pages" / f"{name}-{own}.html"
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draw_page(name, reader, cases, found, root.generated, target, CASES, stages)
+    except (OSError, SegkitError) as error:
+        output.warn(f"no page was drawn: {error}")
+        return ""
+    return str(target)
 
 
 def show(notes: Sequence[tuple[str, str]], found: Overview, files: Inventory) -> None:
@@ -83,11 +118,10 @@ def show(notes: Sequence[tuple[str, str]], found: Overview, files: Inventory) ->
     if notes:
         output.print_table(("understood as", ""), notes)
         click.echo()
-    heads = ("split", "cases", "patients", "files", "smallest", "median", "largest", "spacing", "type")
-    told = [column for column in range(len(heads)) if any(row[column] for row in splits)]
-    output.print_table([heads[column] for column in told], [[row[column] for column in told] for row in splits])
+    told = [column for column in range(len(SPLIT_HEADS)) if any(row[column] for row in splits)]
+    output.print_table([SPLIT_HEADS[column] for column in told], [[row[column] for column in told] for row in splits])
     click.echo()
-    output.print_table(("split", "class", "in cases", "mean share", "largest share"), classes)
+    output.print_table(CLASS_HEADS, classes)
     click.echo()
     if twins:
         output.print_table(("duplicate", "image", "same as", "difference"), twins)

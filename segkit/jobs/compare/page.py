@@ -97,10 +97,12 @@ def render_comparison(
     }
     environment.globals |= {"signed_interval": text.signed_interval, "shares": shares}
     labels = [model.label for model in analysis.models]
+    leaks = {run.record.leak for model in analysis.models for run in model.runs if run.record.leak}
     scores, pairs = score_tables(analysis), pair_tables(analysis)
     main_scores, main_pairs = scores.pop(""), pairs.pop("")
     context = {
         "heading": heading,
+        "leaks": sorted(leaks),
         "labels": labels,
         "order": analysis.order,
         "headline": words.headline(analysis),

@@ -1,0 +1,148 @@
+"""What one case is: its grid, its pixels counted, and the numbers by which one that is unlike the others is found."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from segkit.contracts import IGNORE
+from segkit.data.case import Case, Problem, Sample
+from segkit.data.check import check_sample
+from segkit.data.dataset import DatasetReader
+from segkit.data.duplicates import Prints, prints_of
+from segkit.data.prefetch import prefetch
+from segkit.declarations import Task
+from segkit.errors import SegkitError, UnusableFileError
+
+COUNTED = 512
+"""Pieces are counted on a grid of at most so many pixels a side: what is smaller than that grid's step is no piece."""
+
+
+@dataclass(frozen=True)
+class CaseFacts:
+    """What one case is, its pixels counted.
+
+    Attributes:
+        shape: the case's own grid.
+        counts: pixels of each foreground class, in label order; None where there is no mask.
+        valid: pixels of the mask that are not ignored.
+        files: bytes of each.
+        mean, std: of the image's values over all channels.
+        contrast: mean inside the foreground less that outside, in deviations; NaN where either is empty.
+        pieces: connected components of the foreground of all classes together.
+        border: share of the grid's border that is foreground.
+        mask_print: SHA-256 of a mask that has foreground and background; "" for any other.
+        remarks: what the reader told of how it read the files.
+    """
+
+    split: str
+    id: str
+    group: str | None
+    shape: tuple[int, ...]
+    spacing: tuple[float, ...] | None
+    dtype: str
+    counts: tuple[int, ...] | None
+    valid: int
+    files: Mapping[Path, int]
+    prints: Prints
+    mean: float = 0.0
+    std: float = 0.0
+    contrast: float = float("nan")
+    pieces: int = 0
+    border: float = 0.0
+    mask_print: str = ""
+    remarks: tuple[str, ...] = ()
+
+
+def read_facts(
+    reader: DatasetReader,
+    cases: Mapping[str, Sequence[Case]],
+    dataset_name: str,
+    *,
+    workers: int,
+    progress: Callable[[int, int], None],
+) -> tuple[list[CaseFacts], list[Problem]]:
+    """Read every case; return the facts of each, and what cannot be read with its reason."""
+    every = [(split, case) for split, listed in cases.items() for case in listed]
+    facts: list[CaseFacts] = []
+    unreadable: list[Problem] = []
+    found = prefetch(lambda item: facts_of(reader, *item, dataset_name), every, workers)
+    for done, fact in enumerate(found, 1):
+        if isinstance(fact, Problem):
+            unreadable.append(fact)
+        else:
+            facts.append(fact)
+        progress(done, len(every))
+    return facts, unreadable
+
+
+def facts_of(reader: DatasetReader, split: str, case: Case, dataset_name: str) -> CaseFacts | Problem:
+    """Read one case and count it; a Problem where it cannot be read."""
+    try:
+        sample = reader.read(case)
+        check_sample(sample, case, reader.task, dataset_name)
+    except Exception as error:  # whatever a stranger's reader may raise
+        if isinstance(error, UnusableFileError):
+            return Problem(error.file, error.reason)
+        reason = error.message if isinstance(error, SegkitError) else f"{type(error).__name__}: {error}"
+        return Problem(case.files[0].name if case.files else case.id, reason)
+    return counted(sample, reader.task, split, case)
+
+
+def counted(sample: Sample, task: Task, split: str, case: Case) -> CaseFacts:
+    """Count a sample's pixels."""
+    image = sample.image
+    facts: dict[str, object] = {"counts": None, "valid": 0}
+    if sample.mask is not None:
+        facts = mask_facts(sample.mask, image, len(task.classes))
+    return CaseFacts(
+        split=split,
+        id=case.id,
+        group=case.group,
+        shape=sample.shape,
+        spacing=sample.spacing,
+        dtype=image.dtype.name,
+        files={Path(path): Path(path).stat().st_size for path in case.files},
+        prints=prints_of(image),
+        mean=float(image.mean(dtype=np.float64)),
+        std=float(image.std(dtype=np.float64)),
+        remarks=sample.remarks,
+        **facts,  # type: ignore[arg-type]
+    )
+
+
+def mask_facts(mask: np.ndarray, image: np.ndarray, classes: int) -> dict[str, object]:
+    """Return the facts about a mask (*S) and the image (C, *S) below it."""
+    from scipy.ndimage import label
+
+    histogram = np.bincount(mask.ravel().astype(np.uint8), minlength=IGNORE + 1)
+    foreground = (mask > 0) & (mask != IGNORE)
+    steps = tuple(slice(None, None, -(-side // COUNTED)) for side in mask.shape)
+    mixed = bool(foreground.any() and not foreground.all())
+    return {
+        "counts": tuple(int(count) for count in histogram[1 : classes + 1]),
+        "valid": int(mask.size - histogram[IGNORE]),
+        "contrast": contrast(image, foreground) if mixed else float("nan"),
+        "pieces": int(label(foreground[steps], np.ones((3,) * mask.ndim))[1]),
+        "border": border_share(foreground),
+        "mask_print": hashlib.sha256(np.packbits(foreground).tobytes()).hexdigest() if mixed else "",
+    }
+
+
+def contrast(image: np.ndarray, foreground: np.ndarray) -> float:
+    """Return how much brighter the foreground is than the rest, in deviations of the whole image."""
+    grey = image.mean(axis=0, dtype=np.float32)
+    deviation = float(grey.std())
+    if deviation == 0.0:
+        return float("nan")
+    return float(grey[foreground].mean() - grey[~foreground].mean()) / deviation
+
+
+def border_share(foreground: np.ndarray) -> float:
+    """Return the share of the last two axes' border that is foreground."""
+    edges = [foreground[..., 0, :], foreground[..., -1, :], foreground[..., :, 0], foreground[..., :, -1]]
+    return float(np.concatenate([edge.ravel() for edge in edges]).mean())
