@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,13 +17,14 @@ from segkit.data.check import problem_of
 from segkit.data.opening import Opener
 from segkit.declarations import Architecture, Task
 from segkit.discovery import Found, Registry
+from segkit.engine.bounded import TooLargeError, build_bounded
 from segkit.engine.checkpoint import read_model
 from segkit.engine.device import choose_device
 from segkit.engine.infer import Predictor
 from segkit.engine.postprocess import postprocessing
 from segkit.engine.preprocessing import Preprocessing
 from segkit.engine.volumes import VolumePredictor, make_predictor
-from segkit.errors import SegkitError, UsageError
+from segkit.errors import SegkitError, UsageError, one_line
 from segkit.explain.any_image import explain_any
 from segkit.explain.case import build_explainer
 from segkit.explain.evidence import EvidenceSettings
@@ -35,6 +37,9 @@ from segkit.settings import Evaluate
 
 Image = np.ndarray | str | Path | Sequence[str | Path]
 """A file, the files of a volume's channels, or an array (C, *S)."""
+
+DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,100}[A-Za-z0-9])?")
+"""A distribution's name, after PEP 508."""
 
 
 @dataclass(frozen=True)
@@ -211,6 +216,7 @@ def load_model(path: Path, device: str, registry: Registry) -> Model:
     try:
         task = Task(**{**header["task"], "classes": tuple(header["task"]["classes"])})
         preprocessing = Preprocessing.from_dict(header["preprocessing"])
+        check_preprocessing(preprocessing, task)
         arch = next(item for item in header["components"] if item["kind"] == "arch")
         full_name, version, settings = arch["name"], arch["version"], arch["params"]
         dataset = next((item["name"] for item in header["components"] if item["kind"] == "data"), None)
@@ -218,7 +224,7 @@ def load_model(path: Path, device: str, registry: Registry) -> Model:
     except (KeyError, TypeError, ValueError, StopIteration) as error:
         raise SegkitError(f"{path.name}: its header is damaged ({error!r})", "copy the file again") from None
     found = find_architecture(path, registry, full_name, version)
-    network = build_network(path, found, task, settings, version)
+    network = build_network(path, found, task, settings, version, weights)
     load_weights(path, network, weights, full_name)
     chosen = choose_device(device)
     layout = torch.channels_last if task.spatial_dims == 2 else torch.channels_last_3d
@@ -227,19 +233,49 @@ def load_model(path: Path, device: str, registry: Registry) -> Model:
     return Model(task, header, predictor, Opener(registry, dataset), postprocessing(steps, task))
 
 
+def check_preprocessing(preprocessing: Preprocessing, task: Task) -> None:
+    """Raise ValueError where a working size, a slab or a normalisation cannot be of a task's images."""
+    if len(preprocessing.size) != task.spatial_dims:
+        raise ValueError(f"a size of {len(preprocessing.size)} axes for {task.spatial_dims}")
+    if preprocessing.slab % 2 == 0 or task.in_channels % preprocessing.slab:
+        raise ValueError(f"a slab of {preprocessing.slab} slices for {task.in_channels} channels")
+    channels = task.in_channels // preprocessing.slab
+    if len(preprocessing.normalization.mean) not in (0, channels):
+        raise ValueError(f"normalization of {len(preprocessing.normalization.mean)} channels for {channels}")
+    if len({*task.classes}) < len(task.classes):
+        raise ValueError("a class twice")
+
+
 def find_architecture(path: Path, registry: Registry, full_name: str, version: str) -> Found:
     """Find the architecture; where it is missing, name the distribution to install."""
     try:
         return registry.find("arch", full_name)
     except SegkitError as error:
-        distribution = full_name.partition(":")[0]
-        raise SegkitError(
-            f"{path.name} needs {full_name} {version}: {error.message}", f"pip install {distribution}=={version}"
-        ) from None
+        hint = install_hint(path.name, full_name.partition(":")[0], version)
+        raise SegkitError(f"{path.name} needs {full_name} {version}: {error.message}", hint) from None
 
 
-def build_network(path: Path, found: Found, task: Task, settings: Mapping[str, Any], version: str) -> nn.Module:
-    """Build the network with the params of the checkpoint, except those that mattered only where training started."""
+def install_hint(file: str, distribution: str, version: str) -> str:
+    """Say what a checkpoint names as missing, as its word: whoever wrote the file chose what would be installed."""
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        pinned = f"'{distribution}=={Version(version)}'"
+    except InvalidVersion:
+        pinned = ""
+    if not pinned or not DISTRIBUTION.fullmatch(distribution):
+        return "ask who made the file which plugin it needs"
+    return f"the file says that pip install {pinned} brings it: look who publishes that before you do"
+
+
+def build_network(
+    path: Path, found: Found, task: Task, settings: Mapping[str, Any], version: str, weights: Mapping[str, torch.Tensor]
+) -> nn.Module:
+    """Build the network with the params of the checkpoint, except those that mattered only where training started.
+
+    Raises:
+        SegkitError: they do not fit the installed architecture, or make another network than the weights are of.
+    """
     known = describe(found.component.params)
     kept = {name: value for name, value in settings.items() if name not in known or not known[name].start}
     try:
@@ -248,10 +284,19 @@ def build_network(path: Path, found: Found, task: Task, settings: Mapping[str, A
         raise SegkitError(
             f"{path.name} was written for {found.full_name} {version}, installed is {found.plugin.version}: "
             f"{error.message}",
-            f"pip install {found.plugin.name}=={version}",
+            install_hint(path.name, found.plugin.name, version),
         ) from None
-    network: nn.Module = found.load()(task, params)
-    return network
+    factory = found.load()
+    try:
+        return build_bounded(lambda: factory(task, params), weights)
+    except TooLargeError as error:
+        raise SegkitError(f"{path.name} does not fit {found.full_name}: {error}", "copy the file again") from None
+    except (ArithmeticError, LookupError, MemoryError, RuntimeError, TypeError, ValueError) as error:
+        # What a factory raises of params that passed its checks: with the task of the file they make no network.
+        reason = one_line(f"{type(error).__name__}: {error}")
+        raise SegkitError(
+            f"{path.name}: {found.full_name} cannot be built as the file says ({reason})", "copy the file again"
+        ) from None
 
 
 def load_weights(path: Path, network: nn.Module, weights: Mapping[str, torch.Tensor], full_name: str) -> None:

@@ -99,7 +99,7 @@ def test_what_mattered_at_the_start_is_not_done_again() -> None:
     architecture = Architecture(name="net", factory="gone:net", summary="A net.", params=Params)
     found = SimpleNamespace(component=architecture, load=lambda: lambda task, params: params)
     settings = {"width": 6, "weights": "gone.safetensors"}
-    assert build_network(Path("m"), found, Task(1, ("a",)), settings, "1.0") == Params(width=6)
+    assert build_network(Path("m"), found, Task(1, ("a",)), settings, "1.0", {}) == Params(width=6)
 
 
 def test_header_holds_no_folder() -> None:
@@ -110,6 +110,34 @@ def test_header_holds_no_folder() -> None:
 
 def rename_arch(header, weights) -> None:
     header["components"][0]["name"] = "segkit-gone:net"
+
+
+def hostile_arch(header, weights) -> None:
+    header["components"][0]["name"] = "evil; rm -rf ~ #:net"
+
+
+def hostile_index(header, weights) -> None:
+    header["components"][0] |= {"name": "segkit-gone:net", "version": "1.0 --index-url http://evil"}
+
+
+def huge_param(header, weights) -> None:
+    header["components"][0]["params"] = {"width": 2_000_000_000}
+
+
+def huge_task(header, weights) -> None:
+    header["task"] |= {"in_channels": 65_535, "classes": [f"c{number}" for number in range(60_000)]}
+
+
+def other_axes(header, weights) -> None:
+    header["preprocessing"]["size"] = [4, 4, 4]
+
+
+def other_channels(header, weights) -> None:
+    header["preprocessing"]["normalization"] = {"kind": "fixed", "mean": [0, 0], "std": [1, 1]}
+
+
+def no_deviation(header, weights) -> None:
+    header["preprocessing"]["normalization"] = {"kind": "fixed", "mean": [0, 0, 0], "std": [1, 0, 1]}
 
 
 def rename_param(header, weights) -> None:
@@ -131,7 +159,14 @@ def newer(header, weights) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (rename_arch, r"needs segkit-gone:net 1\.0.*pip install segkit-gone==1\.0"),
+        (rename_arch, r"needs segkit-gone:net 1\.0.*the file says that pip install 'segkit-gone==1\.0' brings it"),
+        (hostile_arch, r"; ask who made the file which plugin it needs$"),
+        (hostile_index, r"; ask who made the file which plugin it needs$"),
+        (huge_param, r"model\.safetensors"),
+        (huge_task, r"does not fit segkit-toy:net"),
+        (other_axes, r"its header is damaged.*size of 3 axes"),
+        (other_channels, r"its header is damaged.*normalization of 2 channels for 3"),
+        (no_deviation, r"normalization 'fixed' has numbers that do not fit"),
         (rename_param, r"written for segkit-toy:net 1\.0.*no param 'breadth'"),
         (widen, r"does not fit segkit-toy:net: 3 tensors differ: 0\.bias is \(6,\), expected \(7,\)"),
         (drop_task, "its header is damaged"),

@@ -87,6 +87,10 @@ class Normalization:
             raise SegkitError(f"the checkpoint's normalization {dict(values)!r} is damaged", "copy it again") from error
         if kind not in KINDS:
             raise SegkitError(f"the checkpoint's normalization {kind!r} is unknown", "upgrade segkit-core")
+        clipped = len(low) == len(high) == len(mean) or not low + high
+        numbers = kind in ("dataset", "fixed", "ct")
+        if len(mean) != len(std) or numbers != bool(mean) or not clipped or not all(value > 0 for value in std):
+            raise SegkitError(f"the checkpoint's normalization {kind!r} has numbers that do not fit", "copy it again")
         return cls(kind, mean, std, low, high)
 
 

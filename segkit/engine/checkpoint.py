@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,14 @@ import torch
 from torch import nn
 
 from segkit.engine.sealed import DamagedFileError, portable, read_sealed, write_sealed
+from segkit.engine.shapes import HEADER
 from segkit.errors import SegkitError
+from segkit.files import check_shape
 
 FORMAT = 1
 KEY = "segkit"
+LARGEST_GRID = 2**27
+"""Pixels or voxels of a working size: 512 x 512 x 512."""
 
 
 def save_model(path: Path, model: nn.Module, header: Mapping[str, Any]) -> None:
@@ -25,7 +30,11 @@ def save_model(path: Path, model: nn.Module, header: Mapping[str, Any]) -> None:
 
 
 def read_model(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Return weights and header of a checkpoint; raises SegkitError that names the file and what is wrong."""
+    """Return weights and header of a checkpoint, the header checked to be one.
+
+    Raises:
+        SegkitError: it is none, damaged, or of a newer format; the message names the file and what is wrong.
+    """
     try:
         weights, header = read_sealed(path, KEY)
     except FileNotFoundError:
@@ -37,4 +46,15 @@ def read_model(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     found = header.get("format")
     if found != FORMAT:
         raise SegkitError(f"{path.name} has format {found!r}, this segkit reads {FORMAT}", "upgrade segkit-core")
+    try:
+        check_shape(header, HEADER)
+        check_size(header["preprocessing"]["size"])
+    except ValueError as error:
+        raise SegkitError(f"{path.name}: its header is damaged: {error}", "copy the file again") from None
     return weights, header
+
+
+def check_size(size: Sequence[int]) -> None:
+    """Raise ValueError where images of the working size would not fit into any memory."""
+    if math.prod(size) > LARGEST_GRID:
+        raise ValueError(f"preprocessing.size is {' x '.join(map(str, size))}, more than {LARGEST_GRID:,} pixels")

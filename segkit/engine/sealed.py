@@ -12,7 +12,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from segkit.files import without_non_finite, write_whole
+from segkit.errors import one_line
+from segkit.files import parse_json, without_non_finite, write_whole
 
 DIGEST = "sha256"
 
@@ -41,20 +42,32 @@ def read_sealed(path: Path, key: str) -> tuple[dict[str, torch.Tensor], dict[str
         FileNotFoundError: there is no such file.
         DamagedFileError: it is no whole safetensors file, has no such header, or its digest is another.
     """
+    if path.exists() and not path.is_file():
+        raise DamagedFileError("it is a folder, a pipe or a device")
     try:
         with safe_open(path, framework="pt") as stream:
             text = (stream.metadata() or {}).get(key)
             tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
     except FileNotFoundError:
         raise
-    except (SafetensorError, OSError) as error:
-        raise DamagedFileError(f"it is not a whole safetensors file: {error}") from None
+    except (
+        SafetensorError,
+        OSError,
+        MemoryError,
+        AttributeError,
+        KeyError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
+        # Types of numbers that torch has not, and shapes that it cannot hold, raise what they like.
+        raise DamagedFileError(f"it is not a whole safetensors file: {one_line(str(error))}") from None
     if text is None:
         raise DamagedFileError("segkit did not write it")
     try:
-        header = json.loads(text)
-    except (ValueError, RecursionError):
-        raise DamagedFileError("its header is not JSON") from None
+        header = parse_json(text, finite=False)  # a state's best score so far begins with minus infinity
+    except ValueError as error:
+        raise DamagedFileError(f"its header cannot be read: {error}") from None
     if not isinstance(header, dict):
         raise DamagedFileError("its header is not a table")
     found = header.pop(DIGEST, None)

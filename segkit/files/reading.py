@@ -191,16 +191,20 @@ def read_rows(
         raise SegkitError(f"{called}, line {reader.line_num} cannot be read: {error}", hint) from None
 
 
-def parse_json(text: str | bytes) -> Any:
-    """Parse JSON; raises ValueError where it is none, or holds what no file of segkit's holds (see above)."""
+def parse_json(text: str | bytes, *, finite: bool = True) -> Any:
+    """Parse JSON; raises ValueError where it is none, or holds what no file of segkit's holds (see above).
+
+    Args:
+        finite: refuse NaN and infinities, which Python writes into JSON and nobody else reads.
+    """
     try:
         decoded = text.decode("utf-8-sig") if isinstance(text, bytes) else text
-        value = json.loads(decoded, object_pairs_hook=_table, parse_constant=_no_number)
+        value = json.loads(decoded, object_pairs_hook=_table, parse_constant=_no_number if finite else None)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"it is not JSON: {error.msg} in line {error.lineno}") from None
-    _refuse_extremes(value, finite=True)
+    _refuse_extremes(value, finite=finite)
     return value
 
 

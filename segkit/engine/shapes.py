@@ -1,0 +1,60 @@
+"""What a checkpoint's header, and what a summary shares with it, is to look like; whatever else is sent is refused.
+
+Ranges are far beyond what anybody trains with, and within what a machine can hold (issue 19).
+"""
+
+from __future__ import annotations
+
+from segkit.files import Either, Limited
+
+NAME = Limited(str, 0, 1000)
+TEXT = Limited(str, 0, 100_000)
+COUNT = Limited(int, 0)
+NUMBER = Either(None, float)
+"""None where undefined."""
+COMPONENT = {"kind": NAME, "name": NAME, "version": NAME}
+TASK = {
+    "classes": Limited([Limited(str, 1, 1000)], 1, 65_535),
+    "in_channels": Limited(int, 1, 65_535),
+    "spatial_dims": Limited(int, 2, 3),
+}
+SCORE_ROW = {
+    "metric": NAME,
+    "name": NAME,
+    "class": NAME,
+    "aggregation?": NAME,
+    "unit?": NAME,
+    "mean": NUMBER,
+    "median": NUMBER,
+    "std?": NUMBER,
+    "ci_low": NUMBER,
+    "ci_high": NUMBER,
+    "ci_method?": NAME,
+    "note?": TEXT,
+    **dict.fromkeys(("n", "n_cases", "n_empty", "n_missed", "n_spurious"), COUNT),
+}
+LENGTH = Limited(float, 0.001, 1000)
+"""Of a voxel's side, in mm."""
+ROW = Limited([float], 0, 65_535)
+PREPROCESSING = {
+    "mode?": NAME,
+    "size": Limited([Limited(int, 1, 65_536)], 2, 3),
+    "normalization": {"kind": NAME, "mean": ROW, "std": ROW, "low?": ROW, "high?": ROW},
+    "spacing?": Either(None, Limited([LENGTH], 3, 3)),
+    "slab?": Limited(int, 1, 999),
+    "overlap?": Limited(float, 0, 0.95),
+    "mirror?": bool,
+}
+HEADER = {
+    "components": [{**COMPONENT, "params": dict}],
+    "task": TASK,
+    "preprocessing": PREPROCESSING,
+    "loss?": Either(None, NAME),
+    "postprocess?": dict,
+    "training?": dict,
+    "weights?": Either(None, NAME),
+    "scores?": {"split?": NAME, "rows?": [SCORE_ROW]},
+    "data?": {str: NAME},
+    "generated_sample?": bool,
+    "segkit?": NAME,
+}
