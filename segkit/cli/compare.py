@@ -13,7 +13,7 @@ from segkit.cli import output as out
 from segkit.cli.completion import ComponentName
 from segkit.cli.run import FLAG_FIELDS, flag_layers
 from segkit.cli.run import run as run_command
-from segkit.errors import UsageError
+from segkit.errors import SegkitError, UsageError
 
 if TYPE_CHECKING:
     from segkit.discovery import Registry
@@ -25,6 +25,8 @@ AXES = {"arch": "components.arch", "loss": "components.loss"}
 """Options that may be given several times: models are all combinations of their values."""
 OWN = ("output", "name", *AXES)
 COLUMNS = ("rank", "model", "mean", "ci_low", "ci_high", "n", "seeds", "seed_std")
+COUNTS = ("missed", "spurious")
+TRY_AGAIN = "the reasons stand above; the same command tries them again"
 COSTS = ("parameters", "train_seconds", "seconds_per_case", "peak_memory")
 
 
@@ -97,12 +99,13 @@ def compare(
         )
     registry = load_registry()
     progress = make_progress()
+    failed: dict[str, str] = {}
     try:
         if runs:
             models = group_runs(read_runs(map(Path, runs)))
             folder, title = comparison_folder(name, output, models)
         else:
-            models, folder, title = trained(options, registry, progress, name, output)
+            models, failed, folder, title = trained(options, registry, progress, name, output)
         result = write_comparison(
             models,
             folder,
@@ -111,10 +114,14 @@ def compare(
             data_root=options["data_root"],
             anonymous=anonymous,
             tell=progress.message,
+            failed=failed,
         )
     finally:
         progress.close()
     show(result, as_json=as_json)
+    if failed:
+        tell_failures(failed)
+        sys.exit(1)
 
 
 compare.params.extend(shared_options())
@@ -122,8 +129,12 @@ compare.params.extend(shared_options())
 
 def trained(
     options: dict[str, Any], registry: Registry, progress: Progress, name: str | None, output: str | None
-) -> tuple[Any, Path, str]:
-    """Train what is not there yet; where that is stopped, say how to go on and exit with 130 or 143."""
+) -> tuple[Any, dict[str, str], Path, str]:
+    """Train what is not there yet; where that is stopped, say how to go on and exit with 130 or 143.
+
+    Returns:
+        The models, name and reason of the runs that failed, the comparison's directory and its name.
+    """
     from segkit.engine.stop import Stopped
     from segkit.jobs.compare.grid import grid_folder, plan_grid, train_missing
     from segkit.jobs.events import Events
@@ -131,11 +142,22 @@ def trained(
     cells = plan_grid(read_grid(options, registry), registry, tell=progress.message)
     folder, title = grid_folder(cells, name, output)
     try:
-        return train_missing(cells, folder, progress, Events(registry.manager, progress.message)), folder, title
+        grid = train_missing(cells, folder, progress, Events(registry.manager, progress.message))
     except Stopped as stop:
         progress.close()
         click.echo(f"{stop}; the same command goes on where it was", err=True)
         sys.exit(stop.exit_code)
+    if len(grid.models) < 2:
+        progress.close()
+        tell_failures(grid.failed)
+        raise SegkitError(f"nothing can be compared: {len(grid.failed)} of {len(cells)} runs failed", TRY_AGAIN)
+    return grid.models, grid.failed, folder, title
+
+
+def tell_failures(failed: dict[str, str]) -> None:
+    """Name the runs that failed, each with its reason."""
+    for name, reason in failed.items():
+        out.complain(f"{name} failed: {reason}")
 
 
 def read_grid(options: dict[str, Any], registry: Registry) -> Grid:
@@ -192,10 +214,11 @@ def show(result: ComparisonResult, *, as_json: bool) -> None:
         show_table(record)
     else:
         main = main_rows(record)
-        out.print_line(*COLUMNS, *COSTS)
+        out.print_line(*COLUMNS, *COSTS, *COUNTS)
         for row, model in main:
             costs = [model[name] for name in COSTS[:-1]] + [model["peak_memory"]["process"]]
-            out.print_line(*("" if value is None else str(value) for value in [*(row[key] for key in COLUMNS), *costs]))
+            values = [*(row[key] for key in COLUMNS), *costs, *(row[key] for key in COUNTS)]
+            out.print_line(*("" if value is None else str(value) for value in values))
     click.echo(record["headline"])
     if record["training"]:
         click.echo(record["training"])
@@ -219,6 +242,8 @@ def show_table(record: dict[str, Any]) -> None:
             str(row["rank"]),
             row["model"],
             text.number(row["mean"]),
+            str(row["n"]),
+            f"{row['missed']:g}",
             text.interval(row["ci_low"], row["ci_high"]),
             text.number(row["seed_std"]) if row["seeds"] > 1 else "one seed",
             text.count(model["parameters"]) if model["parameters"] else text.UNDEFINED,
@@ -227,8 +252,8 @@ def show_table(record: dict[str, Any]) -> None:
         ]
         for row, model in main_rows(record)
     ]
-    head = ("", "model", f"mean {record['main_metric']}", "95 % interval", "SD of seeds", "parameters", "training")
-    out.print_table((*head, "memory"), rows)
+    head = ("", "model", f"mean {record['main_metric']}", "n", "missed", "95 % interval", "SD of seeds")
+    out.print_table((*head, "parameters", "training", "memory"), rows)
     overall = record["scores"][0]["class"]
     for pair in record["differences"]:
         if (pair["metric"], pair["class"]) == (record["main_metric"], overall):

@@ -59,14 +59,15 @@ def table(found: list[ListedRun]) -> list[tuple[str, ...]]:
 
 
 def line(run: ListedRun) -> tuple[str, ...]:
-    """Cells for a pipe: folder, time, arch, data, loss, metric, mean, interval, cases, split, state, details."""
+    """Cells for a pipe: folder, time, components, metric, mean, interval, cases, split, state, details, missed."""
     numbers = ["", "", "", "", "", ""]
+    missed = "" if run.score is None else str(run.score.missed)
     if run.score is not None:
         score = run.score
         values = (score.metric, score.mean, score.low, score.high, score.cases, score.split)
         numbers = ["" if value is None else str(value) for value in values]
     parts = [run.components.get(kind, "") for kind in ("arch", "data", "loss")]
-    return str(run.folder), run.when.isoformat(timespec="seconds"), *parts, *numbers, run.state, run.details
+    return str(run.folder), run.when.isoformat(timespec="seconds"), *parts, *numbers, run.state, run.details, missed
 
 
 def as_object(run: ListedRun) -> dict[str, object]:

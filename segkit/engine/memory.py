@@ -14,6 +14,17 @@ RESET_PEAK = "5"
 """What the kernel wants to read in clear_refs to begin the peak anew (Linux, proc(5))."""
 
 
+ALLOCATORS = ("DefaultCPUAllocator", "can't allocate memory", "not enough memory", "out of memory", "bad_alloc")
+"""What PyTorch's allocators, and libraries below it, say where they raise a plain RuntimeError."""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory was not enough: Python's, numpy's, PyTorch's on any device."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in ALLOCATORS)
+
+
 def start_peak(device: torch.device) -> None:
     """Begin a new peak: what earlier work in this process took no longer counts, where the system can forget it."""
     # Where this is refused (another system, some containers) the peak stays that of the process so far.

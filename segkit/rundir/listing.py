@@ -24,7 +24,8 @@ class Score:
 
     Attributes:
         mean, low, high: with the 95 % interval; None where undefined.
-        cases: how many the mean is of.
+        cases: how many values the mean is of, one for each case and class.
+        missed: structures that were missed; metrics that are infinite or undefined for them have no mean of them.
     """
 
     metric: str
@@ -33,12 +34,14 @@ class Score:
     high: float | None
     cases: int
     split: str
+    missed: int = 0
 
     def __str__(self) -> str:
+        missed = f", {self.missed} missed" if self.missed else ""
         if self.mean is None:
-            return f"{self.metric} undefined ({self.split})"
+            return f"{self.metric} undefined ({self.split}{missed})"
         interval = f" [{self.low:.3f}, {self.high:.3f}]" if self.low is not None and self.high is not None else ""
-        return f"{self.metric} {self.mean:.3f}{interval} ({self.split}, n={self.cases})"
+        return f"{self.metric} {self.mean:.3f}{interval} ({self.split}, n={self.cases}{missed})"
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,8 @@ def main_score(summary: Mapping[str, Any]) -> Score | None:
     if not rows:
         return None
     row = next((row for row in rows if row["class"] == ALL_CLASSES), rows[0])
-    return Score(row["metric"], row["mean"], row["ci_low"], row["ci_high"], int(row["n"]), str(summary.get("split")))
+    interval, missed = (row["ci_low"], row["ci_high"]), int(row.get("n_missed", 0))
+    return Score(row["metric"], row["mean"], *interval, int(row["n"]), str(summary.get("split")), missed)
 
 
 def components_of(config: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, str]:

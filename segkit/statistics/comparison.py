@@ -24,6 +24,7 @@ class PairedComparison:
         p_value: of Wilcoxon's signed-rank test, two-sided, over patients (or cases that stand alone); not corrected
             for several comparisons (see `holm`). None without values.
         higher, equal, lower: in how many patients (or cases) the first is above, at and below the second.
+        infinite: of those above and below, where one missed what the other found; no mean difference holds them.
         note: what was left out; what to bear in mind about the interval is in `difference.note`.
     """
 
@@ -32,6 +33,7 @@ class PairedComparison:
     higher: int
     equal: int
     lower: int
+    infinite: int
     note: str
 
 
@@ -70,6 +72,7 @@ def compare_paired(
         higher=int((values > 0).sum()),
         equal=int((values == 0).sum()),
         lower=int((values < 0).sum()),
+        infinite=int(np.isinf(values).sum()),
         note=f"left out as undefined in one of the two: {unmatched}" if unmatched else "",
     )
 

@@ -68,6 +68,7 @@ def test_the_score_is_the_summary_s(five) -> None:
         "high": row["ci_high"],
         "cases": row["n"],
         "split": "test",
+        "missed": row["n_missed"],
     }
     assert run["components"] == {"arch": "net", "data": "squares", "loss": "bernoulli"}
     assert run["generated_sample"] is True

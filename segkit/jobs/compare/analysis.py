@@ -71,6 +71,7 @@ class Analysis:
     Attributes:
         order: models by rank on the main metric, the best first.
         stability: of those ranks.
+        failed: name and reason of runs that are missing here.
         spread: (cases,) largest minus smallest score of the main metric, mean over classes; NaN where undefined.
     """
 
@@ -83,6 +84,7 @@ class Analysis:
     stability: RankStability
     case_scores: np.ndarray
     spread: np.ndarray
+    failed: tuple[tuple[str, str], ...] = ()
 
     @property
     def main_metric(self) -> str:
@@ -196,6 +198,8 @@ def pair_scores(
 def judge(paired: PairedComparison, p_holm: float | None, *, higher_is_better: bool) -> tuple[str, str]:
     """Say which of two is better: sure only where corrected test and interval of the difference agree.
 
+    Where one missed what the other found the difference has no mean: the interval of the others must not contradict.
+
     Returns:
         A verdict as in `PairScore`, and the reason where it is unsure.
     """
@@ -209,10 +213,13 @@ def judge(paired: PairedComparison, p_holm: float | None, *, higher_is_better: b
     if p_holm > LEVEL:
         return "unsure", "such a difference is not rare by chance"
     low, high = difference.ci_low, difference.ci_high
-    if low is None or high is None or low <= 0 <= high:
+    most = np.sign(paired.higher - paired.lower)
+    open_ = low is None or high is None or low <= 0 <= high
+    # Of cases that one of the two missed there is no mean: what all others come to cannot take the test's word back.
+    if open_ and not paired.infinite:
         return "unsure", "the test finds a difference, but the interval of the mean holds 0"
-    direction = math.copysign(1, low)
-    if direction != np.sign(paired.higher - paired.lower):
+    direction = most if open_ or low is None else math.copysign(1, low)
+    if direction != most or not most:
         return "unsure", "most cases differ one way, their mean the other"
     return ("first" if (direction > 0) == higher_is_better else "second"), ""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from segkit.jobs.report import ScoredCase, ScoredData, Tell, case_values, open_s
 from segkit.report import CasePicture
 from segkit.report.volume_pictures import telling_level
 from segkit.rundir.names import REPORT
-from segkit.rundir.privacy import pseudonyms, renamed
+from segkit.rundir.privacy import pseudonyms, renamed, without_paths
 
 SHOWN_CASES = 3
 SHOWN_MODELS = 6
@@ -60,6 +61,7 @@ def write_comparison(
     data_root: str | None = None,
     anonymous: bool = False,
     tell: Tell | None = None,
+    failed: Mapping[str, str] = MappingProxyType({}),
 ) -> ComparisonResult:
     """Compare models and write the page, the figures, JSON and CSV into `folder`.
 
@@ -67,12 +69,14 @@ def write_comparison(
         data_root: where the pictures' images are, if not where the runs' configs say.
         anonymous: show numbers in the place of case ids and groups.
         tell: told in a sentence what is missing.
+        failed: name and reason of runs that should have been compared too.
 
     Raises:
         SegkitError: the runs were not scored alike, or the disk is full.
     """
     metrics = check_alike([run for model in models for run in model.runs])
-    analysis = analyse(models, gather(models, metrics))
+    told = tuple((run, str(without_paths(reason))) for run, reason in failed.items())
+    analysis = replace(analyse(models, gather(models, metrics)), failed=told)
     pictures, no_pictures = disagreements(analysis, registry, data_root)
     if no_pictures and tell is not None:
         tell(f"no pictures: {no_pictures}")

@@ -13,8 +13,9 @@ from segkit.config import Layer, read_file
 from segkit.data.folders import locked
 from segkit.declarations import Dataset
 from segkit.discovery import Registry
+from segkit.engine.memory import out_of_memory
 from segkit.engine.progress import Progress
-from segkit.errors import SegkitError, UsageError
+from segkit.errors import SegkitError, UsageError, one_line
 from segkit.jobs.compare.compose import FOLDER, default_name, file_name
 from segkit.jobs.compare.models import ComparedModel, model_of
 from segkit.jobs.compare.runs import FOLD, RUNS, read_compared_run
@@ -74,11 +75,14 @@ class Cell:
     Attributes:
         label: the model's.
         name: of the run and of its directory.
+        fold: None for the dataset's own splits.
     """
 
     label: str
     name: str
     plan: Plan
+    seed: int = 0
+    fold: int | None = None
 
 
 def plan_grid(
@@ -135,7 +139,8 @@ def plan_cell(
 ) -> Cell:
     """Resolve one run."""
     name = file_name(f"{label}-seed{seed}" + ("" if fold is None else f"-fold{fold}"))
-    return Cell(label, name, make_plan([*layers, Layer("segkit compare", {"run.name": name})], registry, environ))
+    plan = make_plan([*layers, Layer("segkit compare", {"run.name": name})], registry, environ)
+    return Cell(label, name, plan, seed, fold)
 
 
 def varying(axes: Sequence[Axis], chosen: Sequence[tuple[Axis, str]]) -> list[tuple[Axis, str]]:
@@ -171,39 +176,86 @@ def check_folds(grid: Grid, registry: Registry) -> None:
             )
 
 
-def train_missing(
-    cells: Sequence[Cell], folder: Path, progress: Progress, events: Events | None = None
-) -> list[ComparedModel]:
-    """Train every run that is not there yet, going on with those that were stopped; returns the models.
+@dataclass(frozen=True)
+class TrainedGrid:
+    """What came of a grid.
+
+    Attributes:
+        models: those with at least one seed of which every run is finished.
+        failed: name and reason of every run that is not.
+    """
+
+    models: list[ComparedModel]
+    failed: dict[str, str]
+
+
+def train_missing(cells: Sequence[Cell], folder: Path, progress: Progress, events: Events | None = None) -> TrainedGrid:
+    """Train every run that is not there yet, going on with those that were stopped or failed.
+
+    A run that fails is told and keeps no other one from being trained; the same call tries it again.
 
     Args:
         events: the plugins that hear of each run.
 
     Raises:
-        SegkitError: a finished run was made with other settings, the disk is full, or a training went wrong.
+        SegkitError: a run that is there was made with other settings.
         Stopped: by Ctrl-C or SIGTERM; the same call goes on where it was.
     """
+    for cell in cells:
+        check_same(cell, folder / RUNS / cell.name)
+    failed: dict[str, str] = {}
     for number, cell in enumerate(cells, start=1):
-        place = folder / RUNS / cell.name
-        with locked(folder / LOCKS / cell.name):
-            heading = f"[{number}/{len(cells)}] {cell.name}"
-            if is_finished(place):
-                check_same(cell, place)
-                progress.message(f"{heading}: finished before")
-                continue
-            stopped = (place / CONFIG).exists()
-            progress.message(f"{heading}: {'going on' if stopped else 'training'}")
-            resume = open_run(place, forced=False) if stopped else None
-            run_job(cell.plan, place, progress, resume, events=events)
+        heading = f"[{number}/{len(cells)}] {cell.name}"
+        try:
+            train_cell(cell, folder, heading, progress, events)
+        except Exception as error:  # of the run, of its components or of the machine: out of memory
+            failed[cell.name] = reason_of_failure(error, folder / RUNS / cell.name)
+            progress.message(f"{heading}: failed: {failed[cell.name]}")
         # What one run leaves behind must not count as memory of the next.
         gc.collect()
-    labels = dict.fromkeys(cell.label for cell in cells)
-    read = {cell.name: read_compared_run(folder / RUNS / cell.name) for cell in cells}
-    return [model_of(label, [read[cell.name] for cell in cells if cell.label == label]) for label in labels]
+    return TrainedGrid(finished_models([cell for cell in cells if cell.name not in failed], cells, folder), failed)
+
+
+def train_cell(cell: Cell, folder: Path, heading: str, progress: Progress, events: Events | None) -> None:
+    """Train one run, or go on with it, where it is not finished."""
+    place = folder / RUNS / cell.name
+    with locked(folder / LOCKS / cell.name):
+        if is_finished(place):
+            check_same(cell, place)
+            progress.message(f"{heading}: finished before")
+            return
+        stopped = (place / CONFIG).exists()
+        progress.message(f"{heading}: {'going on' if stopped else 'training'}")
+        resume = open_run(place, forced=False) if stopped else None
+        run_job(cell.plan, place, progress, resume, events=events)
+
+
+def reason_of_failure(error: Exception, place: Path) -> str:
+    """Say in one line why a run failed; no object of the run is kept, which would keep its memory."""
+    if isinstance(error, SegkitError):
+        return str(error)
+    if out_of_memory(error):
+        return "it does not fit into memory; choose a smaller --batch-size or --size for it"
+    reason = one_line(f"{type(error).__name__}: {error}")
+    return f"{reason}; see where with: segkit run --resume {place} --traceback"
+
+
+def finished_models(done: Sequence[Cell], cells: Sequence[Cell], folder: Path) -> list[ComparedModel]:
+    """Return the models of the finished runs; a seed of which a fold failed is left out whole."""
+    folds = len({cell.fold for cell in cells})
+    models = []
+    for label in dict.fromkeys(cell.label for cell in done):
+        own = [cell for cell in done if cell.label == label]
+        whole = {seed for seed, count in Counter(cell.seed for cell in own).items() if count == folds}
+        runs = [read_compared_run(folder / RUNS / cell.name) for cell in own if cell.seed in whole]
+        models += [model_of(label, runs)] if runs else []
+    return models
 
 
 def check_same(cell: Cell, place: Path) -> None:
-    """Raise SegkitError where a finished run was made with other settings than it would be now."""
+    """Raise SegkitError where a run that is there was made with other settings than it would be now."""
+    if not (place / CONFIG).exists():
+        return
     now = cell.plan.config.flat()
     different = [
         f"{name} was {value}, is {now.get(name)}"
@@ -212,7 +264,8 @@ def check_same(cell: Cell, place: Path) -> None:
     ]
     if different:
         raise SegkitError(
-            f"{place} is finished, with other settings: {'; '.join(different[:3])}",
+            f"{place} is {'finished' if is_finished(place) else 'begun'}, with other settings: "
+            f"{'; '.join(different[:3])}",
             "give another --output or --name for this comparison",
         )
 

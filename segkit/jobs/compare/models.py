@@ -12,6 +12,7 @@ import numpy as np
 from segkit.errors import SegkitError, UsageError
 from segkit.jobs.compare.runs import FinishedRun
 from segkit.rundir.read import CaseRow
+from segkit.statistics.failures import with_failures
 
 STATUSES = ("missed", "spurious")
 Key = tuple[str, str]
@@ -145,13 +146,17 @@ def gather(models: Sequence[ComparedModel], metrics: Sequence[str]) -> Scores:
     cases = sorted({case for case, _ in first})
     classes = list(dict.fromkeys(name for _, name in first))
     groups = {case: row.group or None for (case, _), row in first.items()}
+    better = models[0].runs[0].record.higher_is_better
     counted = [{status: counts(repeats, cases, classes, status) for status in STATUSES} for repeats in tables]
     return Scores(
         cases=tuple(cases),
         groups=tuple(groups[case] for case in cases),
         classes=tuple(classes),
         metrics=tuple(metrics),
-        repeats=tuple({metric: stacked(repeats, cases, classes, metric) for metric in metrics} for repeats in tables),
+        repeats=tuple(
+            {metric: stacked(repeats, cases, classes, metric, better(metric)) for metric in metrics}
+            for repeats in tables
+        ),
         missed=tuple(found["missed"] for found in counted),
         spurious=tuple(found["spurious"] for found in counted),
     )
@@ -181,9 +186,14 @@ def counts(
 
 
 def stacked(
-    repeats: Sequence[Mapping[Key, CaseRow]], cases: Sequence[str], classes: Sequence[str], metric: str
+    repeats: Sequence[Mapping[Key, CaseRow]],
+    cases: Sequence[str],
+    classes: Sequence[str],
+    metric: str,
+    higher_is_better: bool,
 ) -> np.ndarray:
-    """One metric of one model as (seeds, cases, classes)."""
-    return np.array(
-        [[[table[case, name].values[metric] for name in classes] for case in cases] for table in repeats], np.float64
-    )
+    """One metric of one model as (seeds, cases, classes), a missed structure without a value at the worst there is."""
+    rows = [[[table[case, name] for name in classes] for case in cases] for table in repeats]
+    values = np.array([[[row.values[metric] for row in of] for of in table] for table in rows], np.float64)
+    missed = np.array([[[row.status == "missed" for row in of] for of in table] for table in rows])
+    return with_failures(values, missed, higher_is_better=higher_is_better)

@@ -26,7 +26,7 @@ SCORE_COLUMNS = (
 )
 PAIR_COLUMNS = (
     *("first", "second", "metric", "class", "difference", "ci_low", "ci_high", "p", "p_holm"),
-    *("higher", "equal", "lower", "verdict", "reason", "note"),
+    *("higher", "equal", "lower", "infinite", "verdict", "reason", "note"),
 )
 
 
@@ -61,6 +61,7 @@ def result_record(name: str, analysis: Analysis) -> dict[str, Any]:
         "training": about_training(analysis),
         "rule": RULE,
         "cautions": cautions(analysis),
+        "failed": [{"run": name, "reason": reason} for name, reason in analysis.failed],
         "models": [model_record(analysis, model) for model in range(len(analysis.models))],
         "scores": [score_record(analysis, row) for row in analysis.scores],
         "differences": [pair_record(analysis, pair) for pair in analysis.pairs],
@@ -142,6 +143,7 @@ def pair_record(analysis: Analysis, pair: PairScore) -> dict[str, Any]:
         "higher": pair.paired.higher,
         "equal": pair.paired.equal,
         "lower": pair.paired.lower,
+        "infinite": pair.paired.infinite,
         "verdict": pair.verdict,
         "reason": pair.reason,
         "note": "; ".join(part for part in (difference.note, pair.paired.note) if part),

@@ -12,7 +12,9 @@ from segkit.report import text
 SEEDS = "A model's score of a case is the mean over its seeds; only then are cases paired and averaged."
 RULE = (
     "A difference is called sure where Wilcoxon's signed-rank test over patients (or cases), corrected for all pairs "
-    "after Holm, gives p ≤ 0.05 and the 95 % interval of the mean difference excludes 0, both in the same direction."
+    "after Holm, gives p ≤ 0.05 and the 95 % interval of the mean difference excludes 0, both in the same direction. "
+    "Where one model missed what the other found, distances are infinitely far apart: they count in the test as the "
+    "largest differences, and in no mean."
 )
 MEANING = "The intervals say how far other cases could move a score, not how far another training could."
 
@@ -51,6 +53,8 @@ def pair_sentence(analysis: Analysis, pair: PairScore) -> str:
     figures = f"{text.signed(difference.mean)} {pair.metric}"
     if difference.ci_low is not None:
         figures += f", 95 % interval {text.signed_interval(difference.ci_low, difference.ci_high)}"
+    if pair.paired.infinite:
+        figures += f" where both found it, infinitely far apart in {pair.paired.infinite}"
     counts = f"above in {pair.paired.higher}, below in {pair.paired.lower} of {unit_count(pair)} {unit_word(analysis)}"
     said = {"first": f"{first} is better", "second": f"{second} is better"}
     verdict = said.get(pair.verdict, f"not sure, {pair.reason}")
@@ -104,7 +108,7 @@ def unit_word(analysis: Analysis) -> str:
 
 def cautions(analysis: Analysis) -> list[str]:
     """What to bear in mind when reading this comparison."""
-    found = []
+    found = [f"not compared, its training failed: {name}: {reason}" for name, reason in analysis.failed]
     counts = [len(model.repeats) for model in analysis.models]
     if len(set(counts)) > 1:
         pairs = zip(analysis.models, counts, strict=True)

@@ -7,11 +7,13 @@ import signal
 from pathlib import Path
 
 import pytest
+import torch
 
 from segkit.config import Layer
 from segkit.engine.progress import Progress
 from segkit.engine.stop import Stopped
 from segkit.errors import SegkitError, UsageError
+from segkit.jobs.compare import grid
 from segkit.jobs.compare.grid import Axis, Grid, grid_folder, plan_grid, train_missing
 
 ARCHS = Axis("--arch", "components.arch", ("net", "supervised"))
@@ -58,7 +60,7 @@ def test_a_stopped_grid_goes_on_where_it_was(toy_registry, tmp_path):
     """Stopped in its second run: the same call leaves the first, resumes the second and ends with equal weights."""
     cells = plan_grid(Grid([BASE], [ARCHS], own=WIDE), toy_registry, {})
     whole = tmp_path / "whole"
-    models = train_missing(cells, whole, Said())
+    models = train_missing(cells, whole, Said()).models
     assert [(model.label, len(model.repeats)) for model in models] == [("net", 1), ("supervised", 1)]
 
     halved = tmp_path / "halved"
@@ -123,3 +125,49 @@ def test_a_folder_of_something_else_is_left_alone(toy_registry, tmp_path):
     (tmp_path / "notes" / "text.txt").touch()
     with pytest.raises(SegkitError, match="already holds something else"):
         grid_folder(cells, None, str(tmp_path / "notes"))
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (SegkitError("the loss became nan at step 3 (dice)", "lower --lr"), "the loss became nan at step 3"),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9.00 GiB"), "does not fit into memory"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "does not fit into memory"),
+        (ZeroDivisionError("a stranger's loss"), "ZeroDivisionError: a stranger's loss; see where with: segkit run"),
+    ],
+)
+def test_one_failure_keeps_no_other_run_from_being_trained(toy_registry, tmp_path, monkeypatch, error, said):
+    """The failed one is named with its reason, the others are finished; the same call tries it again."""
+    three = Axis("--vary", "arch.width", ("2", "3", "4"))
+    cells = plan_grid(Grid([BASE, Layer("--arch", {"components.arch": "net"})], [three]), toy_registry, {})
+    real, broken = grid.run_job, cells[1].name
+
+    def failing(plan, place, *rest, **named):
+        if place.name == broken:
+            raise error
+        return real(plan, place, *rest, **named)
+
+    monkeypatch.setattr(grid, "run_job", failing)
+    progress = Said()
+    outcome = train_missing(cells, tmp_path, progress)
+    assert [model.label for model in outcome.models] == [cells[0].label, cells[2].label]
+    assert list(outcome.failed) == [broken]
+    assert outcome.failed[broken].startswith(said) or said in outcome.failed[broken]
+    assert any(line.startswith(f"[2/3] {broken}: failed: ") for line in progress.lines)
+
+    monkeypatch.setattr(grid, "run_job", real)
+    again = Said()
+    outcome = train_missing(cells, tmp_path, again)
+    assert not outcome.failed
+    assert len(outcome.models) == 3
+    assert [line.rpartition(": ")[2] for line in again.headings] == ["finished before", "training", "finished before"]
+
+
+def test_a_run_begun_with_other_settings_is_refused(toy_registry, tmp_path):
+    """What was stopped or failed is never gone on with under other settings."""
+    cells = plan_grid(Grid([BASE], [ARCHS], own=WIDE), toy_registry, {})
+    with pytest.raises(Stopped):
+        train_missing(cells, tmp_path, Said(stop_after=1))
+    changed = plan_grid(Grid([BASE], [ARCHS], own={"net": Layer("--set", {"arch.width": 4})}), toy_registry, {})
+    with pytest.raises(SegkitError, match=r"net-seed0 is begun, with other settings: arch\.width was 3, is 4"):
+        train_missing(changed, tmp_path, Said())

@@ -77,3 +77,31 @@ def test_too_few_differences_are_no_proof(tmp_path, runs, make_masks):
     assert "not sure" in pair["sentence"]
     assert found["headline"].startswith("Not sure which is better")
     assert len(found["disagreements"]) == 3
+
+
+@pytest.mark.parametrize("undefined", ["inf", "nan"])
+@pytest.mark.parametrize("every", [1, 2])
+def test_a_model_that_misses_never_wins_by_its_distances(tmp_path, runs, make_masks, undefined, every):
+    """Who misses every case, or half of them and is nearer on the rest, comes second: surely, and with its count."""
+    masks = {case: pair for case, pair in make_masks(60).items() if pair[1].any()}
+    half = {
+        case: (reference, reference * 0 if number % every == 0 else reference)
+        for number, (case, (reference, _)) in enumerate(masks.items())
+    }
+    folders = [runs("finds", masks, config={"run.name": "finds"}), runs("misses", half, config={"run.name": "misses"})]
+    for folder in folders:
+        summary = json.loads((folder / "summary.json").read_text())
+        (folder / "summary.json").write_text(json.dumps(summary | {"higher_is_better": {"overlap": False}}))
+        rows = list(csv.reader((folder / "cases.csv").open(newline="")))
+        for row in rows[1:]:
+            row[-1] = undefined if row[5] == "missed" else repr(1 - float(row[-1]))
+        with (folder / "cases.csv").open("w", newline="") as stream:
+            csv.writer(stream).writerows(rows)
+    found = compared(tmp_path, folders)
+    assert [model["label"] for model in sorted(found["models"], key=lambda model: model["rank"])] == ["finds", "misses"]
+    (pair,) = found["differences"]
+    assert pair["infinite"] == -(-len(masks) // every)
+    assert (pair["first"], pair["verdict"]) == ("finds", "first" if every == 1 else pair["verdict"])
+    assert f"infinitely far apart in {pair['infinite']}" in pair["sentence"]
+    missed = {row["model"]: row["missed"] for row in found["scores"]}
+    assert missed == {"finds": 0, "misses": pair["infinite"]}
