@@ -33,6 +33,12 @@ SWAPPING = (
     Image.Transpose.ROTATE_90,
 )
 """Those that make a width of a height."""
+BACK = {
+    **{method: method for method in Image.Transpose},
+    Image.Transpose.ROTATE_90: Image.Transpose.ROTATE_270,
+    Image.Transpose.ROTATE_270: Image.Transpose.ROTATE_90,
+}
+"""What undoes a turn."""
 ALPHA_MODES = ("LA", "PA", "RGBA", "La", "RGBa")
 BROKEN_FILE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
 """What Pillow raises on damaged files."""
@@ -51,7 +57,8 @@ def opened_image(path: Path, file: str, formats: tuple[str, ...] = FORMATS) -> I
         UnusableFileError: it cannot be read, has too many pixels, several pages or 16 bits per channel of a colour.
     """
     try:
-        with Image.open(path, formats=formats) as opened:
+        # Not by its path: Pillow (13.0) maps an uncompressed TIFF then, and mixes up the rows of one that is turned.
+        with path.open("rb") as stream, Image.open(stream, formats=formats) as opened:
             check_size(opened, file)
             check_pages(opened, file)
             check_depth(opened, file)
@@ -119,8 +126,24 @@ def hides(image: Image.Image) -> bool:
     return "transparency" in image.info and bool((np.asarray(image) == image.info["transparency"]).any())
 
 
+def load(opened: Image.Image) -> tuple[Image.Transpose | None, Image.Transpose | None]:
+    """Decode an opened image.
+
+    Returns:
+        What turns the stored image as its EXIF orientation says, and what turns the loaded one back to the stored one:
+        Pillow turns a TIFF as it loads it, and forgets the orientation.
+    """
+    # A PNG decodes itself to find its orientation, and damage would be taken for damaged EXIF: it is asked afterwards.
+    before = upright(opened) if opened.format == "TIFF" else None
+    opened.load()
+    after = upright(opened)
+    if before is None or after is not None:
+        return after, None
+    return before, BACK[before]
+
+
 def upright(image: Image.Image) -> Image.Transpose | None:
-    """Return what turns an image as its EXIF orientation says; None for a TIFF, which Pillow turns as it loads it."""
+    """Return what turns an image as its EXIF orientation says."""
     try:
         orientation = image.getexif().get(ORIENTATION_TAG, 1)
     except BROKEN_FILE:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from segkit.data.image_files import FORMATS, SWAPPING, hides, is_lossy, opened_image, upright
+from segkit.data.image_files import FORMATS, SWAPPING, hides, is_lossy, load, opened_image
 from segkit.errors import UnusableFileError
 
 THRESHOLD = 128
@@ -38,7 +38,7 @@ class MaskImage:
         lossy: whether the file's compression changes values; grey or black and white then.
         indices: (H, W) uint8, of a palette image.
         palette: 0xRRGGBB of each index, of a palette image.
-        turning: what would turn it as its EXIF orientation says, not done yet; None for a TIFF, which is turned.
+        turning: what would turn it as its EXIF orientation says, not done yet.
     """
 
     values: np.ndarray
@@ -88,13 +88,11 @@ def read_mask(path: Path, file: str, formats: tuple[str, ...] = FORMATS) -> Mask
     """
     with opened_image(path, file, formats) as opened:
         lossy = is_lossy(opened)
-        opened.load()
-        turning = upright(opened)
+        turning, back = load(opened)
         if hides(opened):
             raise UnusableFileError(file, "is a mask that is partly transparent", ALPHA_HINT)
-        if opened.mode == "P":
-            return replace(from_palette(opened, file), turning=turning)
-        return replace(from_pixels(opened, lossy, file), turning=turning)
+        mask = from_palette(opened, file) if opened.mode == "P" else from_pixels(opened, lossy, file)
+        return replace(mask.turned(back), turning=turning)
 
 
 def from_palette(opened: Image.Image, file: str) -> MaskImage:
@@ -141,7 +139,7 @@ def black_and_white(mask: MaskImage, file: str) -> np.ndarray:
     """
     values = mask.values
     highest = int(values.max())
-    if PLATEAU[0] <= highest <= THRESHOLD:
+    if 0 < highest <= THRESHOLD:
         raise UnusableFileError(
             file,
             f"has no pixel above {THRESHOLD} (its highest is {highest}) and would be read as empty",

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from segkit.data.image_files import FLATTEN, FORMATS, SWAPPING, hides, opened_image, upright
+from segkit.data.image_files import FLATTEN, FORMATS, SWAPPING, hides, load, opened_image
 from segkit.errors import UnusableFileError
 
 DETAIL = 1.5
@@ -25,11 +25,13 @@ class Decoded:
         picture: opaque, 8-bit, grey or RGB.
         size: width and height of the file.
         extent: left, top, right and bottom of the file in pixels of `picture`.
+        turning: what turns it as its EXIF orientation says.
     """
 
     picture: Image.Image
     size: tuple[int, int]
     extent: tuple[float, float, float, float]
+    turning: Image.Transpose | None = None
 
 
 def read_photograph(
@@ -58,7 +60,7 @@ def read_photograph(
     """
     at_least = None if size is None else math.ceil(max(size) * DETAIL)
     decoded = decode(root, file, at_least, formats)
-    method = upright(decoded.picture)
+    method = decoded.turning
     width, height = decoded.size[::-1] if method in SWAPPING else decoded.size
     return channels_first(resized(decoded, method, size), channels), (height, width)
 
@@ -84,11 +86,12 @@ def decode(root: Path, file: str, at_least: int | None = None, formats: tuple[st
         check_mode(opened, file)
         size = opened.size
         reduced = None if at_least is None else opened.draft(None, (at_least, at_least))
-        opened.load()
+        turning, back = load(opened)
+        picture = opaque(opened, file) if back is None else opaque(opened, file).transpose(back)
         if reduced is None:
-            size = opened.size  # Pillow turns a TIFF upright as it loads it
+            size = picture.size
         extent = (0.0, 0.0, float(size[0]), float(size[1])) if reduced is None else reduced[1]
-        return Decoded(opaque(opened, file), size, extent)
+        return Decoded(picture, size, extent, turning)
 
 
 def check_mode(opened: Image.Image, file: str) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from segkit.data.image_files import UPRIGHT
 from segkit.data.photographs import read_photograph
 from segkit.errors import UnusableFileError
 
@@ -31,6 +32,19 @@ def test_a_turned_photograph_is_read_upright(tmp_path: Path, suffix: str, orient
     assert shape == expected.shape[:2]
     whole = Image.fromarray(expected).resize((8, 4), Image.Resampling.BILINEAR)
     assert np.abs(small.astype(int) - np.asarray(whole).transpose(2, 0, 1)).max() <= 1
+
+
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_turned_grey_tiff_is_read_upright(tmp_path: Path, compression: str, orientation: int) -> None:
+    """Turned by hand: Pillow mixes the rows of an uncompressed one up where it opens it by its path."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    grey = Image.fromarray(PIXELS[..., 0])
+    grey.save(tmp_path / "turned.tif", exif=exif, compression=compression)
+    method = UPRIGHT.get(orientation)
+    expected = np.asarray(grey if method is None else grey.transpose(method))
+    np.testing.assert_array_equal(read_photograph(tmp_path, "turned.tif", channels=1)[0][0], expected)
 
 
 def test_grey_and_colour_for_either_number_of_channels(tmp_path: Path) -> None:

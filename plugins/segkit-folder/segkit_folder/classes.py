@@ -90,6 +90,7 @@ class Classes:
                     "save it as PNG, from where it was drawn",
                 )
             return black_and_white(mask, name).astype(np.uint8)
+        check_whole(mask, name)
         if self.colours:
             return self.to_labels(mask.colours(), name)
         if mask.coloured and mask.indices is None:
@@ -156,6 +157,7 @@ class Classes:
             return above
         if mask.lossy:
             return black_and_white(mask, name)
+        check_whole(mask, name)
         others = [value for value in unique(mask.values) if value]
         if len(others) > 1:
             shown = ", ".join(colour_text(value) if mask.coloured else str(value) for value in others[:5])
@@ -182,6 +184,14 @@ class Classes:
     def text(self, value: int) -> str:
         """Name a value or colour."""
         return f"colour {colour_text(value)}" if self.colours else f"value {value}"
+
+
+def check_whole(mask: MaskImage, name: str) -> None:
+    """Raise UnusableFileError where a mask's pixels are floating-point numbers."""
+    if not np.issubdtype(mask.values.dtype, np.integer):
+        raise UnusableFileError(
+            name, "has floating-point numbers, not labels", "say --set data.threshold=0.5 where they are probabilities"
+        )
 
 
 def unique(values: np.ndarray) -> list[int]:

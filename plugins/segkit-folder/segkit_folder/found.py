@@ -11,7 +11,7 @@ import numpy as np
 from segkit import SegkitError
 from segkit.data.masks import THRESHOLD_HINT, MaskImage, black_and_white, colour_text
 from segkit.errors import UnusableFileError
-from segkit_folder.classes import ENCODINGS, EXAMPLE, FILE, Classes, unique
+from segkit_folder.classes import ENCODINGS, EXAMPLE, FILE, Classes, check_whole, unique
 
 MOST_FOUND = 40
 """More values than this are no labels: a photograph or a probability map."""
@@ -46,9 +46,8 @@ def look(name: str, mask: MaskImage) -> Look:
     if mask.lossy:
         marked = black_and_white(mask, name)
         return Look(name, frozenset(unique(marked.astype(np.uint8) * np.uint8(255))), frozenset(), False, 255, {})
-    present = unique(mask.values) if np.issubdtype(mask.values.dtype, np.integer) else []
-    if not present:
-        raise UnusableFileError(name, "has numbers that are no labels (floating point)", ONE_OR_SEVERAL)
+    check_whole(mask, name)
+    present = unique(mask.values)
     if present[0] < 0 or len(present) > MOST_FOUND + 1:
         what = "colours" if mask.coloured else "values (a photograph, or one interpolated?)"
         wrong = "negative values" if present[0] < 0 else f"{len(present)} different {what}"

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from segkit import IGNORE, Sample
-from segkit.data.image_files import BROKEN_FILE, FORMATS, upright
+from segkit.data.image_files import BROKEN_FILE, FORMATS, SWAPPING, upright
 from segkit.data.masks import MaskImage, is_doubtful, laid_alike, read_mask
 from segkit.data.photographs import channels_first, decode, resized
 from segkit.data.remarks import Remark
@@ -41,7 +41,7 @@ def read_pair(
     paths += [] if pair.field is None else [pair.field]
     masks = [read_mask(path, name_of(path)) for path in paths]
     decoded = decode(root, pair.image.relative_to(root).as_posix())
-    method = upright(decoded.picture)
+    method = decoded.turning
     size = decoded.size[::-1]
     laid = laid_alike(size, method, masks)
     if laid is None:
@@ -131,8 +131,12 @@ def header(path: Path) -> tuple[tuple[int, int], Image.Transpose | None] | None:
     """Return height and width of an image as stored and what would turn it; None where that cannot be read."""
     try:
         with Image.open(path, formats=FORMATS) as opened:
-            # Pillow turns a TIFF when it is loaded, and gives its size as it will be.
-            return opened.size[::-1], None if opened.format == "TIFF" else upright(opened)
+            # A PNG without EXIF data is not decoded to look for them.
+            silent = opened.format == "PNG" and "exif" not in opened.info
+            method, (width, height) = None if silent else upright(opened), opened.size
+            # Pillow gives a TIFF's size as it will be.
+            turned = opened.format == "TIFF" and method in SWAPPING
+            return (width, height) if turned else (height, width), method
     except (Image.DecompressionBombError, *BROKEN_FILE):
         return None
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from segkit.data import photographs
-from segkit.data.image_files import SWAPPING, size_text, upright
+from segkit.data.image_files import SWAPPING, size_text
 from segkit.data.masks import MaskImage, laid_alike
 from segkit.data.masks import read_mask as read_mask_file
 from segkit.data.photographs import DETAIL, Decoded, channels_first, resized
@@ -109,7 +109,7 @@ def laid(
     Raises:
         UnusableFileError: the sizes differ either way.
     """
-    method = upright(photograph.picture)
+    method = photograph.turning
     found = laid_alike(photograph.size[::-1], method, [mask])
     if found is not None:
         return found[0], found[1][0].values
