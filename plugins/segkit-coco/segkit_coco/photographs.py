@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from segkit.data.image_files import BROKEN_FILE, FORMATS, SWAPPING, size_text, upright
+from segkit.data.image_files import BROKEN_FILE, FORMATS, SWAPPING, size_text
 from segkit.data.photographs import Decoded
 from segkit.errors import UnusableFileError
 
@@ -42,7 +42,7 @@ def ground_of(decoded: Decoded, size: tuple[int, int] | None, orientation: str, 
     Raises:
         UnusableFileError: the size fits neither way, or would fit both and the ways differ.
     """
-    method = upright(decoded.picture)
+    method = decoded.turning
     sizes = {"stored": decoded.size, "upright": decoded.size[::-1] if method in SWAPPING else decoded.size}
     if method is not None and orientation != "size":
         sizes = {orientation: sizes[orientation]}
