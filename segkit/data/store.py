@@ -18,6 +18,8 @@ from segkit.errors import SegkitError
 from segkit.files import parse_json
 
 Progress = Callable[[int, int], None]
+MASKS_AT_ONCE = 256
+"""Masks whose labels are counted at a time."""
 logger = logging.getLogger("segkit")
 CHUNK = 16
 """Images taken into memory at a time where a whole store is read."""
@@ -83,6 +85,15 @@ class Store:
     def masks(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """Return a copy of masks, (n, *size) uint8."""
         return np.asarray(self._masks[np.asarray(indices)])
+
+    def held_labels(self) -> frozenset[int]:
+        """Return the values but 0 that a mask holds on the working grid."""
+        found: set[int] = set()
+        for start in range(0, len(self), MASKS_AT_ONCE):
+            found |= {
+                int(value) for value in np.flatnonzero(np.bincount(self._masks[start : start + MASKS_AT_ONCE].ravel()))
+            }
+        return frozenset(found - {0})
 
     def scale(self, indices: Sequence[int] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return slopes and intercepts, each (n, C) float64: value = slope * stored + intercept."""

@@ -118,6 +118,10 @@ class VolumeStore:
         start, stop = next(found[1:3] for found in self._entries[index]["foreground"] if found[0] == label)
         return self._foreground[start:stop]
 
+    def held_labels(self) -> frozenset[int]:
+        """Return the foreground labels that a mask holds on its case's own grid."""
+        return frozenset(int(row[0]) for entry in self._entries for row in entry["samples"])
+
     def foreground_values(self) -> tuple[np.ndarray, np.ndarray]:
         """Return values (n, C) of foreground voxels on the cases' own grids, and how many each stands for (n,)."""
         found = [row for entry in self._entries for row in entry["samples"]]

@@ -39,7 +39,7 @@ from segkit.jobs.explain import check_run_layers, explain_run
 from segkit.jobs.job import Job
 from segkit.jobs.leaks import find_leaks, leaks_record
 from segkit.jobs.report import pictures
-from segkit.jobs.stores import Stores, open_stores
+from segkit.jobs.stores import Stores, open_stores, tell_lacking
 from segkit.jobs.train import keep_model, shared_settings, train_model
 from segkit.planning.build import assemble
 from segkit.planning.plan import Plan
@@ -109,6 +109,7 @@ def run_job(
         with job.timed("data"):
             stores = open_stores(job)
             if job.ranks.leads:
+                tell_lacking(job, stores)
                 job.leaks = find_leaks(job, stores)
                 point_to_page(job, stores)
         with job.ranks.joined(job.device):

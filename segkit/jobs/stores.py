@@ -33,6 +33,16 @@ def open_stores(job: Job) -> Stores:
         raise
 
 
+def tell_lacking(job: Job, stores: Stores) -> None:
+    """Say which classes no training mask holds: a score of theirs says nothing of the network."""
+    held = stores["train"].held_labels()
+    for label, name in enumerate(job.plan.task.classes, start=1):
+        if label not in held:
+            others = [split for split, store in stores.items() if label in store.held_labels()]
+            where = f", the {' and the '.join(others)} split has it" if others else ""
+            job.progress.message(f"note: class {name} is in no training mask{where}: it cannot be learnt")
+
+
 def open_split(job: Job, split: str, layout: VolumeLayout | None) -> Store | VolumeStore:
     """Open the store of one split."""
     plan = job.plan

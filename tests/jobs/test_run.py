@@ -4,17 +4,20 @@ import csv
 import hashlib
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from segkit.config import Layer, read_file
+from segkit.declarations import Task
 from segkit.discovery import Registry
 from segkit.engine.checkpoint import read_model
 from segkit.engine.progress import Progress
 from segkit.errors import SegkitError, UsageError
 from segkit.jobs.run import RunResult, run_job
+from segkit.jobs.stores import tell_lacking
 from segkit.planning.plan import make_plan, run_folder
 
 
@@ -31,6 +34,23 @@ def run(registry: Registry, **values: object) -> RunResult:
     chosen = {"components.arch": "net", "components.data": "squares", "run.device": "cpu"}
     plan = make_plan([Layer("flag", chosen | flags)], registry, {})
     return run_job(plan, run_folder(plan), Progress())
+
+
+def test_classes_that_training_lacks() -> None:
+    """Each is named before training, by what the stores hold, with the split that has it."""
+    told: list[str] = []
+
+    class Stored:
+        def __init__(self, *labels: int) -> None:
+            self.held_labels = lambda: frozenset(labels)
+
+    plan = SimpleNamespace(task=Task(1, ("liver", "spleen", "gland"), spatial_dims=2))
+    job = SimpleNamespace(plan=plan, progress=SimpleNamespace(message=told.append))
+    tell_lacking(job, {"train": Stored(1), "val": Stored(1, 2)})
+    assert told == [
+        "note: class spleen is in no training mask, the val split has it: it cannot be learnt",
+        "note: class gland is in no training mask: it cannot be learnt",
+    ]
 
 
 def sha(result: RunResult) -> str:

@@ -103,7 +103,6 @@ class FolderReader(VolumeReader):
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> Sequence[Problem]:
         """Read every case and return what is wrong; also masks of nothing or everything, and classes of one mask."""
-        self.present: dict[str, tuple[int, ...]] = {}
         problems = [*super().verify(progress)]
         holders: dict[int, list[str]] = {}
         for id, labels in sorted(self.present.items()):

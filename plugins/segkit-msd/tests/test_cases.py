@@ -60,6 +60,16 @@ def test_an_sform_without_spacing(call):
     assert np.array_equal(written.affine, image.affine)
 
 
+def test_a_class_that_only_validation_has(call):
+    """v_testonly: named by verify with a file, and before training."""
+    verified = CliRunner().invoke(main, ["data", "verify", "msd", "--data-root", str(CASES / "v_testonly")])
+    assert verified.exit_code == 1
+    assert "labelsVa/c05.nii.gz\thas class spleen, which no training case has: it cannot be learnt" in verified.stdout
+    told = run(call, "v_testonly").stderr
+    note = "note: class spleen is in no training mask, the val split has it: it cannot be learnt"
+    assert note in told.partition("epoch 1/1")[0]
+
+
 def test_two_channels(call):
     """v_two: a model of two channels predicts, explains and scores cases, not files; of its own folder the images."""
     run(call, "v_two")

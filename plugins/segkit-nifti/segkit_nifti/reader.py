@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from segkit import Case, Problem, Sample, SegkitError, Task
+from segkit import IGNORE, Case, Problem, Sample, SegkitError, Task
 from segkit.data.remarks import Remark, sentences
 from segkit_nifti.channels import check_files, gather
 from segkit_nifti.files import SUFFIXES, read_header, stem_of
 from segkit_nifti.grid import check_same_grid, grid_of
 from segkit_nifti.problems import Faults, UnusableFileError, problems_of, raise_faults
-from segkit_nifti.volumes import check_labels, read_image, read_label, write_label, write_map
+from segkit_nifti.volumes import check_labels, labels_in, read_image, read_label, write_label, write_map
 
 THREADS = 4
 """Volumes that are checked at a time: each is in memory whole."""
@@ -31,6 +31,7 @@ class VolumeReader:
         listed: the cases by split.
         faults: what the listing shows to be wrong.
         notes: what people should know about how the files were understood, as label and text.
+        present: by case id the labels that its mask holds, of those that `verify` has read.
         label_hint: the way out of a label outside the classes.
     """
 
@@ -45,6 +46,7 @@ class VolumeReader:
         self.listed: dict[str, list[Case]] = {}
         self.faults: Faults = {}
         self.notes: list[tuple[str, str]] = []
+        self.present: dict[str, tuple[int, ...]] = {}
 
     def cases(self, split: str) -> Sequence[Case]:
         """Return the cases of "train", "val" or "test", sorted by id; empty where there is no such split.
@@ -139,7 +141,8 @@ class VolumeReader:
         return read_label(path)[0]
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> Sequence[Problem]:
-        """Read every case and return what is wrong, labels that mark nothing included."""
+        """Read every case and return what is wrong, labels of nothing and classes that training lacks included."""
+        self.present = {}
         every = [case for split in self.listed.values() for case in split]
         problems = problems_of(self.faults)
         with ThreadPoolExecutor(THREADS) as pool:
@@ -147,7 +150,17 @@ class VolumeReader:
                 problems += [problem] if problem is not None else []
                 if progress is not None:
                     progress(done, len(every))
-        return problems
+        return problems if self.faults else [*problems, *self._not_trained()]
+
+    def _not_trained(self) -> Iterator[Problem]:
+        """Yield the classes that no training case holds, with the first mask of another split that does."""
+        trained = {label for case in self.listed.get("train", ()) for label in self.present.get(case.id, ())}
+        others = [case for split, listed in self.listed.items() if split != "train" for case in listed]
+        for label, name in enumerate(self.task.classes, start=1):
+            holders = [case for case in others if label in self.present.get(case.id, ())]
+            if holders and trained and label not in trained:
+                told = f"has class {name}, which no training case has: it cannot be learnt"
+                yield Problem(self._name(holders[0].files[-1]), told)
 
     def _check(self, case: Case) -> Problem | None:
         try:
@@ -156,7 +169,10 @@ class VolumeReader:
             return Problem(problem.file, problem.reason)
         except SegkitError as problem:
             return Problem(self._name(case.files[0]), problem.message)
-        if sample.mask is None or sample.mask.any():
+        if sample.mask is None:
+            return None
+        self.present[case.id] = tuple(label for label in labels_in(sample.mask) if label != IGNORE)
+        if self.present[case.id]:
             return None
         return Problem(self._name(case.files[-1]), "marks no voxel")
 

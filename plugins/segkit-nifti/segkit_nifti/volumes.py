@@ -164,12 +164,16 @@ def _whole(values: np.ndarray, name: str) -> np.ndarray:
     return rounded
 
 
+def labels_in(labels: np.ndarray) -> list[int]:
+    """Return the labels but 0 that a label map holds, in rising order."""
+    quick = labels.dtype == np.uint8
+    found = np.flatnonzero(np.bincount(labels.ravel())) if quick else np.unique(labels)
+    return [int(label) for label in found if label]
+
+
 def check_labels(labels: np.ndarray, classes: int, name: str, hint: str) -> None:
     """Raise UnusableFileError where a label map has labels outside 0 to `classes`."""
-    if labels.dtype == np.uint8:
-        found = np.flatnonzero(np.bincount(labels.ravel(), minlength=classes + 1))
-    else:
-        found = np.unique(labels)
+    found = np.array(labels_in(labels), np.int64)
     outside = found[(found < 0) | (found > classes)]
     if outside.size:
         listed = ", ".join(str(label) for label in outside[:5]) + (", ..." if outside.size > 5 else "")
