@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from segkit.cli.output import say
 from segkit.errors import SegkitError, UsageError
 
 if TYPE_CHECKING:
@@ -34,12 +33,12 @@ def measure(
     flags = {"components.arch": item.full_name, "components.data": data, "components.explainers": "none"}
     flags |= {"data.root": data_root} if data_root is not None else {}
     plan = make_plan(
-        [Layer("flag", flags), read_assignments(assignments)], registry, tell=lambda text: click.echo(text, err=True)
+        [Layer("flag", flags), read_assignments(assignments)], registry, tell=lambda text: say(text, err=True)
     )
     model = build_model(plan)
     try:
         cost = count(model, plan.task.in_channels, plan.size)
-        click.echo("measuring the receptive field", err=True)
+        say("measuring the receptive field", err=True)
         field = receptive_field(model, plan.task.in_channels, plan.task.spatial_dims)
     except SegkitError:
         raise

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from segkit.cli.completion import ComponentName
-from segkit.cli.output import leads
+from segkit.cli.output import leads, say
 from segkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def run(
     if resume is not None and config is not None:
         raise UsageError("--resume and --config were both given", "a run is resumed with its own config")
     if resume is not None and is_finished(Path(resume)):
-        click.echo(f"{resume} is finished; its report: {Path(resume, 'report.html')}")
+        say(f"{resume} is finished; its report: {Path(resume, 'report.html')}")
         return
     stopped = open_run(Path(resume), forced=force) if resume is not None else None
     registry = load_registry()
@@ -135,7 +135,7 @@ def carry_out(layers: list[Layer], registry: Registry, resume: Resume | None) ->
         return run_job(plan, folder, progress, resume, events=Events(registry.manager, progress.message))
     except Stopped as stop:
         progress.close()
-        click.echo(f"{stop}; go on with: segkit run --resume {folder}", err=True)
+        say(f"{stop}; go on with: segkit run --resume {folder}", err=True)
         sys.exit(stop.exit_code)
     finally:
         progress.close()
@@ -157,10 +157,10 @@ def show_result(result: Any, *, as_json: bool) -> None:
     if as_json:
         import json
 
-        click.echo(json.dumps(result.summary, indent=2, sort_keys=True))
+        say(*json.dumps(result.summary, indent=2, sort_keys=True).splitlines())
         return
     from segkit.cli.output import console
     from segkit.report.tables import print_scores
 
     print_scores(result.summary, console())
-    click.echo(f"report: {result.report}")
+    say(f"report: {result.report}")
