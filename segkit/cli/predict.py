@@ -62,7 +62,8 @@ def predict(
     from segkit.jobs.predict import Options, counted, find_inputs, predict_files
 
     loaded = load_models(models, device, tta)
-    found = find_inputs(inputs, loaded[0].opener, loaded[0].image_channels)
+    first = loaded[0]
+    found = find_inputs(inputs, first.opener, first.image_channels, first.image_dims)
     items = found.items
     options = Options(overlays, probabilities, force, default_workers() if workers is None else workers)
     progress = make_progress()

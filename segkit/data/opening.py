@@ -62,10 +62,15 @@ class Opener:
         reason = "has an ending that nothing installed reads"
         raise UnusableFileError(path.name, reason, f"what is read: {known}; see segkit doctor")
 
-    def suffixes(self) -> Iterator[str]:
-        """Yield every ending of files that can be read, in small letters."""
-        yield from SUFFIXES
-        for reader in (self.own, *self.others):
+    def suffixes(self, spatial_dims: int | None = None) -> Iterator[str]:
+        """Yield every ending of files that can be read, in small letters.
+
+        Args:
+            spatial_dims: 2 or 3 for photographs or volumes, as far as an ending says it: the endings of the model's own
+                format are of its kind, those of other datasets' formats are of volumes; None for all.
+        """
+        yield from SUFFIXES if spatial_dims != 3 else ()
+        for reader in (self.own, *(self.others if spatial_dims != 2 else ())):
             yield from () if reader is None else reader.suffixes
 
     def gather(self, paths: Sequence[Path], channels: int) -> list[tuple[str | None, tuple[Path, ...]]]:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from segkit import IGNORE, SegkitError
+from segkit.data.naming import SPLITS
 from segkit_coco import CocoParams, faults
 from segkit_coco.entries import Annotation, Listed, short
 from segkit_coco.outlines import Region
 from segkit_coco.reader import Drawing, OutlineReader, chosen_classes, shown
 from segkit_coco.sources import Source, find_sources
 from segkit_coco.tree import Tree, case_ids, is_case_name
-from segkit_folder.layout import SPLITS
 from segkit_nifti.problems import add
 
 

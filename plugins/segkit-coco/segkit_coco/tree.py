@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from segkit import SegkitError
 from segkit.data.image_files import SUFFIXES
 from segkit.data.inventory import OWN, is_litter, is_text
+from segkit.data.naming import SPLITS
 from segkit_coco import faults
-from segkit_folder.layout import SPLITS
 from segkit_folder.listing import composed
 from segkit_nifti.problems import Fault
 

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from segkit import SegkitError
 from segkit.data.inventory import is_litter, is_text
+from segkit.data.naming import IMAGES, MASK_ENDING, MASKS, SPLITS, with_split
 from segkit_folder.listing import Files, by_stem, composed, list_folder
-from segkit_folder.names import MASK_ENDING
 
-IMAGES = ("images", "image", "imgs", "img", "inputs", "input", "scans", "photos", "photographs")
-MASKS = (
-    *("masks", "mask", "labels", "label", "segmentations", "segmentation", "annotations", "annotation"),
-    *("groundtruth", "ground_truth", "gt", "manual", "1st_manual", "2nd_manual"),
-)
-SPLITS = {
-    "train": ("train", "training", "tr"),
-    "val": ("val", "valid", "validation", "va"),
-    "test": ("test", "testing", "ts"),
-}
 JOINED = "foreground"
 """The class of masks of which a case has several, one for each object."""
 EXAMPLE = (
@@ -107,7 +96,7 @@ def flat_or_split_inside(root: Path, names: Names) -> list[Source]:
 
 def affixed(root: Path, names: Names) -> list[Source]:
     """Find imagesTr and labelsTr, train_images and train_masks, and so on."""
-    images, masks = with_split(root, IMAGES), with_split(root, MASKS)
+    images, masks = folders_of_splits(root, IMAGES), folders_of_splits(root, MASKS)
     sources = [folder_source(split, folder, masks.get(split), None) for split, folder in images.items()]
     if any(source.masks and source.images.volumes for source in sources):
         return []  # volumes in this layout have a description, and a dataset of their own
@@ -238,13 +227,11 @@ def split_folders(root: Path) -> Iterator[tuple[str, Path]]:
             yield split, found
 
 
-def with_split(root: Path, names: Iterable[str]) -> dict[str, Path]:
-    """Return the folders in `root` whose name is one of some and a split, such as imagesTr or train-images."""
-    words = "|".join(sorted(names, key=len, reverse=True))
+def folders_of_splits(root: Path, words: tuple[str, ...]) -> dict[str, Path]:
+    """Return the folders in `root` whose name is one of some words and a split, such as imagesTr or train-images."""
     found: dict[str, Path] = {}
     for split, forms in SPLITS.items():
-        form = "|".join(forms)
-        pattern = re.compile(rf"(?:({words})[-_ ]?({form})|({form})[-_ ]?({words}))\Z", re.IGNORECASE)
+        pattern = with_split(words, forms)
         for folder in folders_in(root):
             if pattern.match(folder.name):
                 found.setdefault(split, folder)

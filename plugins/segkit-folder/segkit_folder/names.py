@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable, Mapping
 from difflib import SequenceMatcher
 from pathlib import Path
 
-MASK_ENDING = re.compile(r"[-_. ](mask|masks|seg|segmentation|label|labels|gt|groundtruth|annotation)\Z", re.IGNORECASE)
 IMAGE_ENDING = re.compile(r"[-_. ](image|img|0000)\Z", re.IGNORECASE)
 SEPARATORS = "-_. "
 TRIED = 20

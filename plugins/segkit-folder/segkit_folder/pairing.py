@@ -11,9 +11,10 @@ from pathlib import Path
 
 from segkit import SegkitError
 from segkit.data.inventory import shown as text_of
+from segkit.data.naming import MASK_ENDING
 from segkit_folder.layout import JOINED, Source
 from segkit_folder.listing import Files
-from segkit_folder.names import IMAGE_ENDING, MASK_ENDING, nearest_patterns, without_affixes
+from segkit_folder.names import IMAGE_ENDING, nearest_patterns, without_affixes
 from segkit_nifti import problems
 from segkit_nifti.problems import Fault, Faults, add
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from segkit import Case, SegkitError
 from segkit.data.folds import deal
+from segkit.data.naming import SPLITS
 from segkit.errors import did_you_mean
 from segkit_folder import FolderParams
-from segkit_folder.layout import SPLITS
 from segkit_folder.listing import composed, file_stem
 from segkit_folder.pairing import Pair
 

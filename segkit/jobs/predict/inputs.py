@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from segkit.data.inventory import is_text, shown
 from segkit.data.opening import Opener
 from segkit.errors import SegkitError
 from segkit.jobs.predict.walk import OURS, Written, images_below
@@ -50,7 +51,7 @@ class Inputs:
     left_out: Counter[str]
 
 
-def find_inputs(texts: Sequence[str], opener: Opener, channels: int) -> Inputs:
+def find_inputs(texts: Sequence[str], opener: Opener, channels: int, spatial_dims: int | None = None) -> Inputs:
     """Find the images that are meant: files, folders with all below them, and patterns such as "images/*.jpg".
 
     Files named one by one are taken whatever they are called, but for segkit's own label maps; of a folder those with a
@@ -58,6 +59,7 @@ def find_inputs(texts: Sequence[str], opener: Opener, channels: int) -> Inputs:
 
     Args:
         channels: of an image, as the model takes it: files of one channel each are then one image.
+        spatial_dims: of an image, 2 for photographs: of folders files of the other kind are left out; None: of either.
 
     Returns:
         The images in the order given, folders sorted, each file once.
@@ -65,7 +67,7 @@ def find_inputs(texts: Sequence[str], opener: Opener, channels: int) -> Inputs:
     Raises:
         SegkitError: a folder or pattern holds nothing, or a file is not there.
     """
-    known = tuple(opener.suffixes())
+    known = tuple(opener.suffixes(spatial_dims))
     paths: dict[Path, Path] = {}
     left_out: Counter[str] = Counter()
     written = Written()
@@ -73,6 +75,8 @@ def find_inputs(texts: Sequence[str], opener: Opener, channels: int) -> Inputs:
         found, others = expand(text, known, written)
         left_out += others
         for path in found:
+            if not is_text(str(path)):
+                raise SegkitError(f"{shown(path)} has a name that is not UTF-8", "rename it: its results have its name")
             paths.setdefault(path.resolve(), path)
     if not paths:
         raise SegkitError("all that was named is what segkit wrote earlier", "name the images")

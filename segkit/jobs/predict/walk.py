@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from segkit.data.inventory import is_litter
+from segkit.data.naming import COMPANION_ENDING, holds_images, holds_masks
 from segkit.errors import SegkitError
 from segkit.files import parse_json
 from segkit.jobs.predict.names import OVERLAYS, PROBABILITIES, RECORD, SIZES
 from segkit.rundir.names import CONFIG, ENVIRONMENT, EXPLANATIONS, MODEL
 
 OTHER, OURS, MASKS, LITTER = "of another kind", "that segkit wrote", "in folders of masks", "of litter"
+COMPANION = "made of images beside them (masks, superpixels)"
 """Why files are left out, to be read after "3 files"."""
-IMAGE_FOLDER = re.compile(r"(images?|imgs?|inputs|scans)(Tr|Va|Ts)?\Z", re.IGNORECASE)
-MASK_FOLDER = re.compile(r"(masks?|labels?|segmentations|annotations|ground_?truth|gt)(Tr|Va|Ts)?\Z", re.IGNORECASE)
-"""As datasets call them; a folder of masks is one only beside a folder of images."""
 LARGEST_RECORD = 1 << 28
 """Bytes of prediction.json that are read: a million files' record."""
 
@@ -34,30 +32,46 @@ def images_below(folder: Path, known: tuple[str, ...], written: Written) -> tupl
     """
     found: list[Path] = []
     left_out: Counter[str] = Counter()
-    for path, reason in sorted(files_below(folder, "", written)):
+    for path, reason in sorted(files_below(folder, "", known, written)):
         if reason or not path.name.lower().endswith(known):
             left_out[reason or OTHER] += 1
         else:
             found.append(path)
-    return found, left_out
+    stems = {(path.parent, path.stem) for path in found}
+    images = [path for path in found if not is_companion(path, stems)]
+    if len(images) < len(found):
+        left_out[COMPANION] += len(found) - len(images)
+    return images, left_out
 
 
-def files_below(folder: Path, reason: str, written: Written) -> Iterator[tuple[Path, str]]:
-    """Yield every file with the reason why it is left out, "" where there is none."""
+def is_companion(path: Path, stems: Set[tuple[Path, str]]) -> bool:
+    """Whether a file is called like another one in its folder with what masks and the like have behind its name."""
+    ending = COMPANION_ENDING.search(path.stem)
+    return ending is not None and (path.parent, path.stem[: ending.start()]) in stems
+
+
+def files_below(folder: Path, reason: str, known: tuple[str, ...], written: Written) -> Iterator[tuple[Path, str]]:
+    """Yield every file with the reason why it is left out, "" where there is none.
+
+    A folder of masks, as datasets call them, is one only where there are images beside it or a folder of them.
+    """
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
         raise SegkitError(f"folder {folder} cannot be listed: {error.strerror}", "check its permissions") from None
-    beside_images = any(entry.is_dir() and IMAGE_FOLDER.match(entry.name) for entry in entries)
+    beside_images = any(
+        holds_images(entry.name) if entry.is_dir() else entry.name.lower().endswith(known) and not is_litter(entry.name)
+        for entry in entries
+    )
     reason = reason or (OURS if is_ours(folder) else "")
     for entry in entries:
         path = Path(entry.path)
         why = reason or (LITTER if is_litter(entry.name) else "")
         if entry.is_dir(follow_symlinks=False):
-            masks = beside_images and MASK_FOLDER.match(entry.name)
-            yield from files_below(path, why or (MASKS if masks else ""), written)
+            masks = beside_images and holds_masks(entry.name)
+            yield from files_below(path, why or (MASKS if masks else ""), known, written)
         elif entry.is_file():
-            yield path, why or (OURS if path in written else "")
+            yield path, OURS if path in written else why
         else:
             yield path, why or OTHER  # a link to nowhere or to a folder, a named pipe
 

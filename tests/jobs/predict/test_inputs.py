@@ -143,3 +143,39 @@ def test_the_format_says_what_one_image_is(folder):
     assert [item.label for item in inputs.items] == ["one", "photo.png", "two"]
     assert [path.name for path in inputs.items[0].files] == ["one-1.chan", "one-2.chan"]
     assert [item.name for item in find_inputs(["a"], opener, 1).items] == ["one-1", "one-2", "photo", "two-1", "two-2"]
+
+
+def test_what_was_made_of_images_is_left_out(folder):
+    """Superpixels and masks beside the photographs of their names; a name that ends so by itself is an image."""
+    make("isic/ISIC_1.jpg", "isic/ISIC_1_superpixels.png", "isic/ISIC_2.jpg", "isic/ISIC_2_segmentation.png")
+    make("isic/red_label.jpg")
+    items, left_out = found("isic")
+    assert sorted(items) == ["ISIC_1", "ISIC_2", "red_label"]
+    assert left_out == "2 files made of images beside them (masks, superpixels)"
+    assert list(found("isic/ISIC_1_superpixels.png")[0]) == ["ISIC_1_superpixels"]
+
+
+@pytest.mark.parametrize("masks", ["photos/masks", "imagesTr/../labelsTr", "train_images/../train_masks"])
+def test_folders_of_masks_beside_images(folder, masks):
+    """In whatever way datasets lay them; a folder of masks that is named itself is meant."""
+    images = masks.partition("/")[0]
+    make(f"data/{images}/1.png", f"data/{os.path.normpath(masks)}/1.png")
+    assert found("data")[0] == {"1": [f"data/{images}/1.png"]}
+    assert len(found(f"data/{os.path.normpath(masks)}")[0]) == 1
+
+
+def test_images_of_the_models_kind(folder):
+    """A model of volumes takes no photographs from a folder, one of photographs no volumes."""
+    make("a/1.png", "a/notes.txt")
+    opener = Opener(Registry(), None)
+    assert find_inputs(["a"], opener, 3, 2).items[0].name == "1"
+    with pytest.raises(SegkitError, match="holds no image, only 2 files of another kind"):
+        find_inputs(["a"], opener, 1, 3)
+
+
+def test_names_that_are_not_utf_8(folder):
+    """Are refused before anything is predicted."""
+    Path("a").mkdir()
+    Path("a", os.fsdecode(b"M\xe4rz.png")).touch()
+    with pytest.raises(SegkitError, match=r"a/M\\xe4rz\.png has a name that is not UTF-8; rename it"):
+        found("a")
