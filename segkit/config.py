@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import enum
 import json
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,69 @@ PARAM_SECTIONS = ("arch", "data", "loss", "metric", "explainer")
 """Sections that hold the params of components; `data` holds the core's own fields beside them."""
 NAMED_SECTIONS = ("loss", "metric", "explainer")
 """Param sections with several components: [loss.dice]."""
+ORIGINS = "origins"
+"""The table of a written config that says where its values came from."""
+ORIGINS_NOTE = """\
+# Where each value came from. What nobody said (default, recipe, derived) gives way when what it follows from is
+# changed; a value above that differs from the one here was changed by hand and counts as said."""
+
+
+class Kind(enum.IntEnum):
+    """What kind of source a setting is from, the weakest first."""
+
+    DEFAULT = 0
+    RECIPE = 1
+    DERIVED = 2
+    CHECKPOINT = 3
+    FILE = 4
+    ENVIRONMENT = 5
+    FLAG = 6
+
+    @property
+    def said(self) -> bool:
+        """Whether somebody said it; the rest was resolved, and would be so anew."""
+        return self > Kind.DERIVED
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a value came from.
+
+    Attributes:
+        kind: what decides.
+        source: the same in words, for people alone.
+    """
+
+    kind: Kind
+    source: str
+
+
+CORE_DEFAULT = Origin(Kind.DEFAULT, "core default")
 
 
 @dataclass(frozen=True)
 class Layer:
-    """Settings from one source, by dotted name: {"train.epochs": 20, "loss.dice.smooth": 1.0}."""
+    """Settings from one source.
+
+    Attributes:
+        source: in words, as messages and config name it.
+        values: by dotted name: {"train.epochs": 20, "loss.dice.smooth": 1.0}.
+        unsaid: of the values that a run wrote down, those that nobody had said, with where they were from.
+    """
 
     source: str
     values: Mapping[str, Any]
+    kind: Kind = Kind.FLAG
+    unsaid: Mapping[str, Origin] = field(default_factory=dict)
+
+    def origin(self, dotted: str) -> Origin:
+        """Where one of the values came from."""
+        return self.unsaid.get(dotted) or Origin(self.kind, self.source)
+
+    def without(self, names: Iterable[str]) -> Layer:
+        """Return the layer without some of its values."""
+        left_out = set(names)
+        return replace(self, values={name: value for name, value in self.values.items() if name not in left_out})
 
 
 @dataclass(frozen=True)
@@ -54,7 +110,7 @@ class Config:
 
     Attributes:
         component_params: by (section, component name).
-        sources: by dotted name, "core default" where nobody said anything.
+        origins: by dotted name; a value that is not there is the core's or the component's default.
     """
 
     components: Components
@@ -65,7 +121,16 @@ class Config:
     evaluate: Evaluate
     explain: Explain
     component_params: Mapping[tuple[str, str], Any] = field(default_factory=dict)
-    sources: Mapping[str, str] = field(default_factory=dict)
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """Where values came from, in words."""
+        return {name: origin.source for name, origin in self.origins.items()}
+
+    def origin(self, dotted: str) -> Origin:
+        """Where one value came from."""
+        return self.origins.get(dotted, CORE_DEFAULT)
 
     def params_of(self, section: str, name: str) -> Any:
         """The params of one chosen component."""
@@ -84,14 +149,20 @@ class Config:
         return values
 
     def to_toml(self) -> str:
-        """Write the config as TOML, each value with its source as a comment."""
+        """Write the config as TOML: each value with its source as a comment, and at the end where each came from."""
         tables: dict[str, list[str]] = {}
+        groups: dict[Origin, list[str]] = {}
         for dotted, value in self.flat().items():
             table, _, key = dotted.rpartition(".")
-            line = f"{key} = {toml_value(value)}"
-            tables.setdefault(table, []).append(f"{line:<40}  # {self.sources.get(dotted, 'core default')}")
+            line, origin = f"{key} = {toml_value(value)}", self.origin(dotted)
+            tables.setdefault(table, []).append(f"{line:<40}  # {origin.source}")
+            groups.setdefault(origin, []).append(f"{dotted} = {toml_value(value)}")
         blocks = [f"format = {FORMAT}"]
         blocks += [f"[{table}]\n" + "\n".join(lines) for table, lines in tables.items()]
+        blocks.append(ORIGINS_NOTE)
+        for origin, lines in sorted(groups.items(), key=lambda group: group[0].kind):
+            head = f'[[{ORIGINS}]]\nkind = "{origin.kind.name.lower()}"\nsource = {toml_value(origin.source)}'
+            blocks.append(f"{head}\n[{ORIGINS}.values]\n" + "\n".join(lines))
         return "\n\n".join(blocks) + "\n"
 
 
@@ -124,7 +195,31 @@ def read_file(path: Path) -> Layer:
             f"config file {path} has format {found!r}, this segkit reads {FORMAT}",
             "use the segkit version that wrote it",
         )
-    return Layer(f"config file {path.name}", flatten(tables))
+    groups = tables.pop(ORIGINS, [])
+    values = flatten(tables)
+    try:
+        unsaid = read_unsaid(groups, values)
+    except (KeyError, TypeError, AttributeError, ValueError):
+        raise SegkitError(
+            f"config file {path}: its table [[{ORIGINS}]] is damaged", "delete that table: then all counts as said"
+        ) from None
+    return Layer(f"config file {path.name}", values, Kind.FILE, unsaid)
+
+
+def read_unsaid(groups: Iterable[Mapping[str, Any]], values: Mapping[str, Any]) -> dict[str, Origin]:
+    """Return which of a written config's values nobody said; a file without the table, as of old, said everything.
+
+    Raises:
+        KeyError, TypeError, AttributeError, ValueError: the table is not as it was written.
+    """
+    unsaid: dict[str, Origin] = {}
+    for group in groups:
+        origin = Origin(Kind[group["kind"].upper()], str(group["source"]))
+        for dotted, value in flatten(group["values"]).items():
+            # Compared as written, for nan is not itself; and what was changed by hand since is said by that hand.
+            if not origin.kind.said and dotted in values and toml_value(values[dotted]) == toml_value(value):
+                unsaid[dotted] = origin
+    return unsaid
 
 
 def flatten(tables: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -136,17 +231,6 @@ def flatten(tables: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + key] = value
     return flat
-
-
-def read_environment(environ: Mapping[str, str], known_sections: Iterable[str]) -> Layer:
-    """Read SEGKIT_SECTION_FIELD variables, such as SEGKIT_TRAIN_EPOCHS=5."""
-    values = {}
-    for name, text in environ.items():
-        for section in known_sections:
-            prefix = f"SEGKIT_{section.upper()}_"
-            if name.startswith(prefix):
-                values[f"{section}.{name.removeprefix(prefix).lower()}"] = text
-    return Layer("environment", values)
 
 
 def read_assignments(texts: Iterable[str]) -> Layer:
@@ -176,26 +260,28 @@ def section_values(layers: Iterable[Layer], section: str) -> dict[str, Any]:
 def resolve(layers: Iterable[Layer], chosen: Iterable[ChosenParams]) -> Config:
     """Merge layers, weakest first, into a checked config.
 
-    A param of a section that holds several components ("metric.both_empty") goes to every chosen one that has it.
+    A param of a section that holds several components ("metric.both_empty") goes to every chosen one that has it;
+    in one layer "metric.iou.both_empty" goes before it, whichever comes first.
 
     Raises:
         UsageError: an unknown section, field or param, a value of the wrong type or outside its limits.
     """
     chosen = list(chosen)
     values: dict[str, Any] = {}
-    sources: dict[str, str] = {}
+    origins: dict[str, Origin] = {}
     for layer in layers:
-        for dotted, value in layer.values.items():
+        for dotted, value in sorted(layer.values.items(), key=lambda said: said[0].count(".")):
             for target in targets(dotted, chosen, layer.source):
                 values[target] = value
-                sources[target] = layer.source
+                origins[target] = layer.origin(dotted)
+    sources = {name: origin.source for name, origin in origins.items()}
     built = {section: build_section(kind, section, values, sources) for section, kind in SECTIONS.items()}
     component_params = {}
     for component in chosen:
         taken = [name for name in params.describe(component.type) if not is_core(component.section, name)]
         own = {name: values[component.prefix + name] for name in taken if component.prefix + name in values}
         component_params[component.section, component.name] = build_named(component, own, sources)
-    return Config(**built, component_params=component_params, sources=sources)
+    return Config(**built, component_params=component_params, origins=origins)
 
 
 def build_section(kind: type, section: str, values: Mapping[str, Any], sources: Mapping[str, str]) -> Any:

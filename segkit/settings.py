@@ -129,7 +129,9 @@ class Augment:
 class Evaluate:
     """What is scored, and how."""
 
-    split: Literal["auto", "train", "val", "test"] = param("auto", "auto: test, or val without one.")
+    split: Literal["auto", "train", "val", "test", "all"] = param(
+        "auto", "auto: test, or val without one; all: every case of data that the model was not trained on."
+    )
     overlap: float = param(0.5, "Patches: share of a window that its neighbours cover too.", min=0, max=0.9)
     validation_cases: int = param(
         20, "Volumes: how many of the validation cases are scored after each epoch, evenly spread.", min=1

@@ -12,7 +12,6 @@ from segkit.config import (
     ChosenParams,
     Layer,
     read_assignments,
-    read_environment,
     read_file,
     resolve,
     section_values,
@@ -140,12 +139,6 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
     """A config file that is not there is a sentence."""
     with pytest.raises(SegkitError, match=r"nowhere\.toml does not exist"):
         read_file(tmp_path / "nowhere.toml")
-
-
-def test_environment_names_section_and_field() -> None:
-    """SEGKIT_TRAIN_EPOCHS sets train.epochs; other variables are not ours."""
-    layer = read_environment({"SEGKIT_TRAIN_EPOCHS": "3", "SEGKIT_CACHE": "x", "PATH": "y"}, ["train", "arch"])
-    assert layer.values == {"train.epochs": "3"}
 
 
 @pytest.mark.parametrize("text", ["arch", "arch.width", "width=3"])

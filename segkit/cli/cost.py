@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from segkit.cli.output import say
+import click
+
+from segkit.cli.options import flag_layers
 from segkit.errors import SegkitError, UsageError
 
 if TYPE_CHECKING:
@@ -30,15 +32,13 @@ def measure(
 
     if item.component.kind != "arch":
         raise UsageError(f"{item.full_name} is no architecture", "leave out --data")
-    flags = {"components.arch": item.full_name, "components.data": data, "components.explainers": "none"}
-    flags |= {"data.root": data_root} if data_root is not None else {}
-    plan = make_plan(
-        [Layer("flag", flags), read_assignments(assignments)], registry, tell=lambda text: say(text, err=True)
-    )
+    counted = Layer("segkit info", {"components.arch": item.full_name, "components.explainers": "none"})
+    layers = [counted, *flag_layers({"data": data, "data_root": data_root}), read_assignments(assignments)]
+    plan = make_plan(layers, registry, tell=lambda text: click.echo(text, err=True))
     model = build_model(plan)
     try:
         cost = count(model, plan.task.in_channels, plan.size)
-        say("measuring the receptive field", err=True)
+        click.echo("measuring the receptive field", err=True)
         field = receptive_field(model, plan.task.in_channels, plan.task.spatial_dims)
     except SegkitError:
         raise

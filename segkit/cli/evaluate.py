@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from segkit.cli import output
 from segkit.cli.completion import ComponentName
+from segkit.cli.options import flag_layers
 
 
 @click.command()
 @click.argument("run", metavar="RUN")
-@click.option("--split", type=click.Choice(["auto", "train", "val", "test"]), default="auto", help="Which cases.")
+@click.option(
+    "--split",
+    type=click.Choice(["auto", "train", "val", "test", "all"]),
+    help="Which cases; where not said: all of other data, else test, or val without one.",
+)
 @click.option("--data", type=ComponentName("data"), help="Another dataset with the same classes.")
 @click.option("--data-root", metavar="DIR", help="Folder of the data.")
 @click.option("--metric", type=ComponentName("metric"), multiple=True, help="Metric, repeatable; else the run's own.")
@@ -24,16 +30,13 @@ from segkit.cli.completion import ComponentName
 @output.json_option
 def evaluate(
     run: str,
-    split: str,
     data: str | None,
-    data_root: str | None,
-    metric: tuple[str, ...],
-    tta: bool | None,
     assignments: tuple[str, ...],
     folder: str | None,
     device: str,
     workers: int | None,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Score a trained model again: on another split, in another way, or on another dataset with the same classes.
 
@@ -46,7 +49,7 @@ def evaluate(
     """
     from segkit.cli.progress import make_progress
     from segkit.cli.registry import load_registry
-    from segkit.config import Layer, read_assignments
+    from segkit.config import read_assignments
     from segkit.errors import SegkitError
     from segkit.jobs.evaluate import Request, plan_scoring, score_model, scores_folder
     from segkit.model import checkpoint_of, load_model
@@ -57,10 +60,8 @@ def evaluate(
     checkpoint = checkpoint_of(Path(run))
     model = load_model(checkpoint, device, registry)
     config = checkpoint.with_name(CONFIG)
-    said = [Layer("--split", {"evaluate.split": split}), read_assignments(assignments)]
-    said += [Layer("--tta", {"evaluate.mirror": tta})] if tta is not None else []
-    said += [Layer("--data-root", {"data.root": data_root})] if data_root is not None else []
-    request = Request(checkpoint, model, config if config.is_file() else None, data, metric, said)
+    said = [*flag_layers(options), read_assignments(assignments)]
+    request = Request(checkpoint, model, config if config.is_file() else None, data, said)
     plan = plan_scoring(request, registry, progress.message)
     name = plan.data.component.name
     target = Path(folder) if folder else scores_folder(checkpoint, request.config is not None, name, plan.split)
@@ -80,4 +81,4 @@ def evaluate(
         output.print_json(scored.summary)
         return
     print_scores(scored.summary, output.console())
-    output.say(f"scores: {scored.folder}")
+    click.echo(f"scores: {scored.folder}")

@@ -9,20 +9,13 @@ import click
 
 from segkit.cli import output
 from segkit.cli.completion import ComponentName
+from segkit.cli.options import flag_layers
 from segkit.errors import UsageError
 from segkit.rundir.names import EXPLANATIONS
 
 if TYPE_CHECKING:
-    from segkit.config import Layer
     from segkit.jobs.explain.folder import Explained
 
-FIELDS = {
-    "case": ("--case", "explain.cases"),
-    "target": ("--target", "explain.target"),
-    "layer": ("--layer", "explain.layer"),
-    "evidence": ("--evidence", "explain.evidence"),
-    "baseline": ("--baseline", "explain.baseline"),
-}
 COLUMNS = ("image", "map", "target", "layer", "status", "AUROC", "random decoder", "remarks")
 
 
@@ -50,7 +43,6 @@ COLUMNS = ("image", "map", "target", "layer", "status", "AUROC", "random decoder
 def explain(
     model: str,
     images: tuple[str, ...],
-    explainer: tuple[str, ...],
     mask: str | None,
     data_root: str | None,
     assignments: tuple[str, ...],
@@ -81,8 +73,8 @@ def explain(
     registry = load_registry()
     loaded = load_model(checkpoint_of(run), device, registry)
     layers = [*flag_layers(options), read_assignments(assignments)]
-    order = make_order(loaded, layers, registry, explainer, run if run.is_dir() else None)
     progress = make_progress()
+    order = make_order(loaded, layers, registry, run if run.is_dir() else None, tell=progress.message)
     try:
         if images:
             place = Path(folder or EXPLANATIONS)
@@ -98,7 +90,7 @@ def explain(
         return
     show(done)
     if output.for_people() and not images and folder is None:
-        output.say(f"to see them in the report: segkit report {run}")
+        click.echo(f"to see them in the report: segkit report {run}")
 
 
 def check_arguments(run: Path, images: tuple[str, ...], cases: tuple[str, ...], mask: str | None) -> None:
@@ -109,14 +101,6 @@ def check_arguments(run: Path, images: tuple[str, ...], cases: tuple[str, ...], 
         raise UsageError("--mask is the mask of one IMAGE", "give one image with it")
     if not images and run.exists() and not run.is_dir():
         raise UsageError(f"{run} is no run directory", "give a run directory, or IMAGE files after the model")
-
-
-def flag_layers(options: dict[str, Any]) -> list[Layer]:
-    """Turn each option that was given into a layer of its own, so that messages name it."""
-    from segkit.config import Layer
-
-    given = [(FIELDS[name], value) for name, value in options.items() if value not in (None, ())]
-    return [Layer(option, {field: value}) for (option, field), value in given]
 
 
 def show(done: list[Explained]) -> None:
@@ -142,4 +126,4 @@ def show(done: list[Explained]) -> None:
             )
     output.print_table(COLUMNS, rows, grouped=True)
     for one in done:
-        output.say(f"picture: {one.panel}")
+        click.echo(f"picture: {one.panel}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from segkit.cli import output
+from segkit.cli.options import flag_layers
 from segkit.errors import SegkitError, UsageError
 from segkit.rundir.names import CONFIG
 
@@ -69,9 +70,9 @@ def export(
         output.print_json(record)
         return
     checked = record["checked"]
-    output.say(f"graph: {path}")
-    output.say(f"how to use it: {path}.json")
-    output.say(
+    click.echo(f"graph: {path}")
+    click.echo(f"how to use it: {path}.json")
+    click.echo(
         f"checked on {checked['images']} images with {checked['runtime']}: logits differ by at most "
         f"{checked['largest_difference']:.2g} (largest logit {checked['largest_logit']:.3g}), labels agree on "
         f"{checked['labels_equal']:.4%}"
@@ -87,12 +88,11 @@ def read(model: Model, path: Path) -> Sample:
 
 def cases(model: Model, checkpoint: Path, data_root: str | None, registry: Registry) -> list[Sample]:
     """Read some cases of the dataset that the model was trained on."""
-    from segkit.config import Layer
     from segkit.jobs.evaluate import Request, plan_scoring
 
     config = checkpoint.with_name(CONFIG)
-    said = [Layer("--data-root", {"data.root": data_root})] if data_root is not None else []
-    request = Request(checkpoint, model, config if config.is_file() else None, None, (), said)
+    said = flag_layers({"data_root": data_root})
+    request = Request(checkpoint, model, config if config.is_file() else None, None, said)
     try:
         plan = plan_scoring(request, registry)
         return [plan.reader.read(case) for case in plan.cases[plan.split][:CHECKED]]

@@ -53,10 +53,9 @@ class Group(click.Group):
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         try:
-            with output.warnings_as_lines(raw="--traceback" in args):
-                code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+            code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         except click.ClickException as error:
-            output.show_usage(error)
+            error.show()
             sys.exit(error.exit_code)
         except (click.Abort, KeyboardInterrupt, Exception) as error:
             # click takes an EOFError for the end of what somebody types; a cut file raises it too.
@@ -65,7 +64,6 @@ class Group(click.Group):
                 output.complain("stopped by Ctrl-C", prefix="interrupted")
                 sys.exit(INTERRUPTED)
             if "--traceback" in args:
-                sys.excepthook = output.show_traceback
                 raise cause from None
             if isinstance(cause, SegkitError):
                 output.complain(str(cause))

@@ -53,7 +53,7 @@ def info(name: str, data: str | None, data_root: str | None, assignments: tuple[
         return
     for number, (item, cost) in enumerate(zip(found, costs, strict=True)):
         if number:
-            output.say()
+            click.echo()
         describe(item)
         if cost:
             show_cost(cost)
@@ -67,7 +67,7 @@ def show_cost(cost: dict[str, Any]) -> None:
         for name, value in rows(cost):
             output.print_line("cost", name, value)
         return
-    output.say()
+    click.echo()
     output.print_table(("cost", ""), rows(cost))
 
 
@@ -87,14 +87,14 @@ def describe(item: Found) -> None:
             output.print_line(*line)
         return
     output.console().print(f"{component.kind} {component.name}", style="bold cyan")
-    output.say(component.summary, "")
+    click.echo(f"{component.summary}\n")
     output.print_table(("", ""), facts)
     if rows:
-        output.say()
+        click.echo()
         output.print_table(("param", "type", "default", "limits", "help"), rows)
-        output.say("", f"set with: --set {rows[0][0]}={rows[0][2]}")
+        click.echo(f"\nset with: --set {rows[0][0]}={rows[0][2]}")
     if wishes:
-        output.say()
+        click.echo()
         output.print_table(("preset", "setting", "value"), wishes)
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from segkit.cli.output import leads
 from segkit.engine.progress import Progress
-from segkit.errors import printable
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -75,6 +74,7 @@ class PlainProgress(Progress):
         self._stage = ""
         self._total = 0
         self._unit = ""
+        self._in_epoch = False
         self._first_epoch: float | None = None
         # A resumed run has not taken the time of the epochs before.
         self._epochs_seen = 0
@@ -84,16 +84,22 @@ class PlainProgress(Progress):
         self.show(text)
 
     def start(self, stage: str, total: int, unit: str) -> None:
-        """Remember the stage; epochs print their own line."""
+        """Remember the stage."""
         self._stage, self._total, self._unit = stage, total, unit
         self._stage_start = time.monotonic()
-        if self._first_epoch is None and stage.startswith("epoch"):
+        self._in_epoch = False
+
+    def start_epoch(self, epoch: int, epochs: int, steps: int) -> None:
+        """Remember when the first one began; an epoch prints a line of its own."""
+        super().start_epoch(epoch, epochs, steps)
+        self._in_epoch = True
+        if self._first_epoch is None:
             self._first_epoch = self._stage_start
 
     def finish(self) -> None:
         """Print a stage that took longer than a second."""
         took = time.monotonic() - self._stage_start
-        if took >= 1 and not self._stage.startswith("epoch"):
+        if took >= 1 and not self._in_epoch:
             self.show(f"{self._stage}: {self._total} {self._unit} in {took:.1f}s")
 
     def epoch(self, record: Mapping[str, Any], epochs: int) -> None:
@@ -105,7 +111,7 @@ class PlainProgress(Progress):
 
     def show(self, text: str) -> None:
         """Write one line to stderr."""
-        print(printable(text), file=sys.stderr, flush=True)
+        print(text, file=sys.stderr, flush=True)
 
 
 class LiveProgress(PlainProgress):
@@ -119,10 +125,10 @@ class LiveProgress(PlainProgress):
 
         self._console = Console(stderr=True)
         columns = (
-            TextColumn("{task.description}", markup=False),
+            TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[details]}", markup=False),
+            TextColumn("{task.fields[details]}"),
             TimeRemainingColumn(),
         )
         self._bars = Bars(*columns, console=self._console, transient=True)
@@ -132,13 +138,13 @@ class LiveProgress(PlainProgress):
         """Show a bar."""
         super().start(stage, total, unit)
         self._bars.start()
-        self._task = self._bars.add_task(printable(stage), total=total, details="")
+        self._task = self._bars.add_task(stage, total=total, details="")
 
     def advance(self, count: int = 1, details: Mapping[str, float] | None = None) -> None:
         """Move the bar."""
         if self._task is not None:
             shown = "  ".join(f"{name} {value:.4f}" for name, value in (details or {}).items())
-            self._bars.update(self._task, advance=count, details=printable(shown))
+            self._bars.update(self._task, advance=count, details=shown)
 
     def finish(self) -> None:
         """Take the bar away."""
@@ -154,4 +160,4 @@ class LiveProgress(PlainProgress):
 
     def show(self, text: str) -> None:
         """Print a line above the bars."""
-        self._console.print(printable(text), highlight=False, markup=False)
+        self._console.print(text, highlight=False, markup=False)

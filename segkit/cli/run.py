@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from segkit.cli.completion import ComponentName
-from segkit.cli.output import leads, say
+from segkit.cli.options import flag_layers
+from segkit.cli.output import leads
 from segkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,30 +19,6 @@ if TYPE_CHECKING:
     from segkit.discovery import Registry
     from segkit.jobs.run import RunResult
     from segkit.rundir.resume import Resume
-
-FLAG_FIELDS = {
-    "arch": "components.arch",
-    "data": "components.data",
-    "loss": "components.loss",
-    "metric": "components.metrics",
-    "explain": "components.explainers",
-    "data_root": "data.root",
-    "size": "data.size",
-    "epochs": "train.epochs",
-    "batch_size": "train.batch_size",
-    "learning_rate": "train.learning_rate",
-    "optimizer": "train.optimizer",
-    "device": "run.device",
-    "seed": "run.seed",
-    "workers": "run.workers",
-    "output": "run.output",
-    "name": "run.name",
-    "deterministic": "run.deterministic",
-    "compile": "run.compile",
-    "profile": "run.profile",
-}
-"""Option -> config field; types and limits are the field's, checked in one place."""
-OPTION_NAMES = {"learning_rate": "--lr"}
 
 
 @click.command()
@@ -104,7 +81,7 @@ def run(
     if resume is not None and config is not None:
         raise UsageError("--resume and --config were both given", "a run is resumed with its own config")
     if resume is not None and is_finished(Path(resume)):
-        say(f"{resume} is finished; its report: {Path(resume, 'report.html')}")
+        click.echo(f"{resume} is finished; its report: {Path(resume, 'report.html')}")
         return
     stopped = open_run(Path(resume), forced=force) if resume is not None else None
     registry = load_registry()
@@ -135,21 +112,10 @@ def carry_out(layers: list[Layer], registry: Registry, resume: Resume | None) ->
         return run_job(plan, folder, progress, resume, events=Events(registry.manager, progress.message))
     except Stopped as stop:
         progress.close()
-        say(f"{stop}; go on with: segkit run --resume {folder}", err=True)
+        click.echo(f"{stop}; go on with: segkit run --resume {folder}", err=True)
         sys.exit(stop.exit_code)
     finally:
         progress.close()
-
-
-def flag_layers(options: dict[str, Any]) -> list[Layer]:
-    """Turn each option that was given into a layer of its own, so that messages and config name the option."""
-    from segkit.config import Layer
-
-    given = [(name, value) for name, value in options.items() if value not in (None, ())]
-    return [
-        Layer(OPTION_NAMES.get(name, f"--{name.replace('_', '-')}"), {FLAG_FIELDS[name]: value})
-        for name, value in given
-    ]
 
 
 def show_result(result: Any, *, as_json: bool) -> None:
@@ -157,10 +123,10 @@ def show_result(result: Any, *, as_json: bool) -> None:
     if as_json:
         import json
 
-        say(*json.dumps(result.summary, indent=2, sort_keys=True).splitlines())
+        click.echo(json.dumps(result.summary, indent=2, sort_keys=True))
         return
     from segkit.cli.output import console
     from segkit.report.tables import print_scores
 
     print_scores(result.summary, console())
-    say(f"report: {result.report}")
+    click.echo(f"report: {result.report}")

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from segkit.cli import output
-from segkit.cli.run import flag_layers
+from segkit.cli.options import flag_layers
 from segkit.cli.run import run as run_command
 from segkit.errors import UsageError
 from segkit.rundir.names import MODEL
@@ -50,7 +50,7 @@ def train(config: str | None, assignments: tuple[str, ...], resume: str | None, 
         run_job(plan, folder, progress, stopped, only_train=True, events=Events(registry.manager, progress.message))
     except Stopped as stop:
         progress.close()
-        output.say(f"{stop}; go on with: segkit train --resume {folder}", err=True)
+        click.echo(f"{stop}; go on with: segkit train --resume {folder}", err=True)
         sys.exit(stop.exit_code)
     finally:
         progress.close()
@@ -58,7 +58,7 @@ def train(config: str | None, assignments: tuple[str, ...], resume: str | None, 
     if as_json:
         output.print_json({"folder": str(folder), "model": str(model)})
     else:
-        output.say(f"model: {model}")
+        click.echo(f"model: {model}")
 
 
 # Every option of `segkit run` is one of training, so that neither list can fall behind the other.

@@ -18,6 +18,10 @@ class Progress:
     def start(self, stage: str, total: int, unit: str) -> None:
         """Begin a stage of `total` units."""
 
+    def start_epoch(self, epoch: int, epochs: int, steps: int) -> None:
+        """Begin an epoch of training, a stage whose end `epoch` tells."""
+        self.start(f"epoch {epoch}/{epochs}", steps, "steps")
+
     def advance(self, count: int = 1, details: Mapping[str, float] | None = None) -> None:
         """Note that `count` units are done, with current figures such as the loss."""
 

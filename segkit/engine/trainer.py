@@ -117,7 +117,7 @@ class Trainer:
     def take_steps(self) -> None:
         """Take the steps that remain of the epoch."""
         self.model.train()
-        self.progress.start(f"epoch {self.epoch}/{self.settings.epochs}", self.batches.steps, "steps")
+        self.progress.start_epoch(self.epoch, self.settings.epochs, self.batches.steps)
         self.progress.advance(self.steps_in_epoch)
         batches = self.batches.epoch(self.epoch - 1, self.steps_in_epoch)
         start = time.perf_counter()

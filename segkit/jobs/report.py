@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from segkit.config import Layer, read_file
 from segkit.data.case import Case, Sample
 from segkit.data.dataset import DatasetReader
 from segkit.discovery import Registry
@@ -16,7 +15,8 @@ from segkit.engine.measure import CaseScores
 from segkit.engine.predictions import read_prediction
 from segkit.errors import SegkitError
 from segkit.jobs.job import Job
-from segkit.planning.dataset import about_data, choose_dataset
+from segkit.planning.reopened import reopen_data
+from segkit.planning.splits import scored_cases
 from segkit.report import CasePicture, choose_cases
 from segkit.report.pictures import displayable
 from segkit.report.volume_pictures import volume_slice
@@ -115,17 +115,12 @@ def open_scored_data(
     predictions = folder / "predictions"
     if not predictions.is_dir() or not any(predictions.iterdir()):
         raise SegkitError("no predictions were kept", "run with evaluate.save_predictions=true")
-    config = read_file(folder / CONFIG)
-    layers = [config]
-    if data_root is not None:
-        layers.append(Layer("--data-root", {"data.root": data_root}))
-    found = registry.find("data", str(config.values.get("components.data")))
-    reader, _ = choose_dataset(found, about_data(layers)).open(tell)
+    reader, _ = reopen_data(folder / CONFIG, registry, data_root, tell)
     record = read_record(folder)
     rows: dict[str, list[CaseRow]] = {}
     for row in record.cases:
         rows.setdefault(row.case, []).append(row)
-    cases = {case.id: case for case in reader.cases(str(record.summary.get("split")))}
+    cases = {case.id: case for case in scored_cases(reader, str(record.summary.get("split")))}
     return ScoredData(reader, cases, rows, predictions)
 
 

@@ -45,11 +45,13 @@ class Trained:
         predictor: the model to score.
         preprocessing: how it is given images.
         weights: which weights it has, in words.
+        selected_on: the split by whose scores they were chosen; None for the last epoch's.
     """
 
     predictor: Predictor | VolumePredictor
     preprocessing: Preprocessing
     weights: str
+    selected_on: str | None
 
 
 def train_model(job: Job, stores: Stores) -> Trained:
@@ -67,7 +69,8 @@ def train_model(job: Job, stores: Stores) -> Trained:
     keeper.wait()
     best, weights = trainer.finish()
     predictor = make_predictor(best.eval(), plan.task, preprocessing, job.device, config.run.autocast)
-    return Trained(predictor, preprocessing, weights)
+    selected_on = "val" if trainer.select is not None and trainer.best.weights else None
+    return Trained(predictor, preprocessing, weights, selected_on)
 
 
 def make_trainer(job: Job, stores: Stores, preprocessing: Preprocessing, keeper: Keeper) -> Trainer:
@@ -187,7 +190,9 @@ def validate_on(job: Job, store: Store | VolumeStore, preprocessing: Preprocessi
 
 def keep_model(job: Job, trained: Trained, stores: Stores, scores: Sequence[Mapping[str, Any]] = ()) -> None:
     """Write model.safetensors: once when it is trained, again when its scores are known."""
-    header = model_header(job.plan, trained.preprocessing, stores, trained.weights, scores)
+    header = model_header(
+        job.plan, trained.preprocessing, stores, trained.weights, scores, selected_on=trained.selected_on
+    )
     save_model(job.folder / MODEL, trained.predictor.model, header)
 
 

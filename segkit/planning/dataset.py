@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from segkit.config import NAMED_SECTIONS, ChosenParams, Layer, resolve
+from segkit.config import ChosenParams, Layer, resolve
 from segkit.data.dataset import DatasetReader
 from segkit.data.roots import Root, find_root
 from segkit.declarations import Dataset
 from segkit.discovery import Found
 from segkit.errors import SegkitError
+from segkit.planning.replaced import of_sections
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,7 @@ def choose_dataset(found: Found, layers: Sequence[Layer]) -> ChosenDataset:
 
 def about_data(layers: Sequence[Layer]) -> list[Layer]:
     """Return of layers what they say of the data."""
-    return [
-        Layer(layer.source, {name: value for name, value in layer.values.items() if name.startswith("data.")})
-        for layer in layers
-    ]
+    return [of_sections(layer, ("data",)) for layer in layers]
 
 
 def recipe_of(reader: DatasetReader, dataset: Dataset, mode: str) -> dict[str, Any]:
@@ -74,15 +72,3 @@ def recipe_of(reader: DatasetReader, dataset: Dataset, mode: str) -> dict[str, A
             "report it to the dataset's author",
         )
     return common | dict(parts.get(mode, {}))
-
-
-def meant_for(recipe: Mapping[str, Any], chosen: Iterable[ChosenParams]) -> dict[str, Any]:
-    """Leave out of a recipe the params of losses, metrics and explainers in whose place others were chosen."""
-    named = {(component.section, component.name) for component in chosen}
-    kept = {}
-    for dotted, value in recipe.items():
-        section, _, rest = dotted.partition(".")
-        name = rest.partition(".")[0] if "." in rest else None
-        if section not in NAMED_SECTIONS or name is None or (section, name) in named:
-            kept[dotted] = value
-    return kept

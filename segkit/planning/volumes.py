@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from segkit.config import Config
+from segkit.config import Config, Kind, Origin
 from segkit.data.case import Case
 from segkit.data.dataset import DatasetReader
 from segkit.data.volume_layout import median_spacing
@@ -19,7 +19,7 @@ LOOKED_AT = 200
 """Headers that are read, evenly spread over the training cases."""
 
 
-def fit_to_volumes(config: Config, reader: DatasetReader, cases: Sequence[Case], size_is_recipes: bool) -> Config:
+def fit_to_volumes(config: Config, reader: DatasetReader, cases: Sequence[Case]) -> Config:
     """Resolve `data.spacing` and shrink `data.size` to the training volumes, where the reader can read headers alone.
 
     The spacing is the median of the training cases. A size that only the recipe names is shrunk to the median volume,
@@ -27,7 +27,6 @@ def fit_to_volumes(config: Config, reader: DatasetReader, cases: Sequence[Case],
 
     Args:
         cases: of the training split.
-        size_is_recipes: nobody but the recipe named a size.
     """
     read_geometry = getattr(reader, "read_geometry", None)
     if read_geometry is None:
@@ -35,12 +34,13 @@ def fit_to_volumes(config: Config, reader: DatasetReader, cases: Sequence[Case],
     step = max(1, len(cases) // LOOKED_AT)
     found = [read_geometry(case) for case in cases[::step]]
     shapes, spacings = [shape for shape, _ in found], [spacing for _, spacing in found]
-    data, sources = config.data, dict(config.sources)
+    data, origins = config.data, dict(config.origins)
+    size_origin = origins.get("data.size")
     patches = data.mode == "patches"
     if patches and data.spacing is None and (spacing := median_spacing(spacings)) is not None:
         data = replace(data, spacing=spacing)
-        sources["data.spacing"] = "median of the training cases"
-    if data.size is not None and size_is_recipes:
+        origins["data.spacing"] = Origin(Kind.DERIVED, "median of the training cases")
+    if data.size is not None and size_origin is not None and size_origin.kind is Kind.RECIPE:
         working = [
             working_shape(shape, spacing, data.spacing if patches else None)
             for shape, spacing in zip(shapes, spacings, strict=True)
@@ -49,16 +49,13 @@ def fit_to_volumes(config: Config, reader: DatasetReader, cases: Sequence[Case],
         size = smaller(whole, np.median(np.array(working), axis=0))
         if size != whole:
             data = replace(data, size=size)
-            sources["data.size"] += ", no larger than the median training case"
-    return replace(config, data=data, sources=sources)
+            origins["data.size"] = replace(
+                size_origin, source=f"{size_origin.source}, no larger than the median training case"
+            )
+    return replace(config, data=data, origins=origins)
 
 
 def smaller(size: Sequence[int], median: np.ndarray) -> tuple[int, ...]:
     """Return a size whose sides are at most those of the median volume (its last axes), rounded up."""
     fitting = np.ceil(median / MULTIPLE).astype(int) * MULTIPLE
     return tuple(min(int(side), int(limit)) for side, limit in zip(size, fitting[-len(size) :], strict=True))
-
-
-def names_size(sources: Mapping[str, str]) -> bool:
-    """Whether the working size comes from the dataset's recipe."""
-    return sources.get("data.size", "").startswith("recipe of ")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from segkit.config import ORIGINS
 from segkit.errors import SegkitError
 from segkit.rundir.names import CASES, CONFIG, ENVIRONMENT, HISTORY, PROFILE, SUMMARY
 from segkit.rundir.privacy import last_part, pseudonyms, without_paths
@@ -169,6 +170,8 @@ def read_settings(path: Path) -> list[Setting]:
     """Read the settings of config.toml with the source behind each; empty where there is no file."""
     settings, table = [], ""
     for line in _read_text(path).splitlines() if path.exists() else []:
+        if line == f"[[{ORIGINS}]]":
+            break  # the same values once more, for programs
         if line.startswith("["):
             table = line.strip().strip("[]") + "."
             continue

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from segkit.config import ChosenParams, Config
 from segkit.data.store import Store
 from segkit.data.volume_store import VolumeStore
 from segkit.declarations import Dataset
@@ -44,14 +45,18 @@ def model_header(
     stores: Mapping[str, Store | VolumeStore],
     weights: str,
     scores: Sequence[Mapping[str, Any]] = (),
+    *,
+    selected_on: str | None = None,
 ) -> dict[str, Any]:
     """What model.safetensors says of itself; no time, path, host or run name, so equal models are equal files.
 
     Args:
+        weights: which weights these are, in words.
         scores: the score rows of the summary, once the model is scored.
+        selected_on: the split by whose scores the weights were chosen; None for the last epoch's.
     """
     components = [
-        {**version, "params": without_folders(plan.config.params_of(item.component.kind, item.component.name))}
+        {**version, **params_record(plan.config, item.component.kind, item.component.name)}
         for version, item in zip(component_versions(plan), plan.chosen, strict=True)
     ]
     return {
@@ -63,10 +68,19 @@ def model_header(
         "postprocess": postprocess_record(plan.config.evaluate),
         "training": {**plain(plan.config.train), "augment": plain(plan.config.augment), "seed": plan.config.run.seed},
         "weights": weights,
+        "selected_on": selected_on,
         "scores": {"split": plan.split, "rows": list(scores)},
         "data": {split: store.fingerprint for split, store in stores.items()},
         "generated_sample": plan.root.generated,
     }
+
+
+def params_record(config: Config, section: str, name: str) -> dict[str, Any]:
+    """A component's params, and which of them somebody said; whoever said it, so that equal models are equal files."""
+    params = config.params_of(section, name)
+    prefix = ChosenParams(section, name, type(params)).prefix
+    said = [field.name for field in dataclasses.fields(params) if config.origin(prefix + field.name).kind.said]
+    return {"params": without_folders(params), "said": said}
 
 
 def without_folders(params: Any) -> dict[str, Any]:
@@ -102,6 +116,8 @@ def summary_record(
         "dataset": {"name": plan.data.full_name, "summary": dataset.summary, "homepage": dataset.homepage},
         "split": plan.split,
         "split_note": plan.split_note,
+        "trained_on": plan.scored.trained_on,
+        "selected_on": plan.scored.selected_on,
         "cases": {split: len(cases) for split, cases in plan.cases.items()},
         "weights": weights,
         "task": task_record(plan),

@@ -26,6 +26,8 @@ class Summary:
         ci_low, ci_high: interval of the mean.
         method: how the interval was made; empty where there is none.
         note: what to bear in mind when reading it.
+        alike: whether there is no interval because nothing varies.
+        infinite: number of infinite values, which the mean leaves out.
     """
 
     mean: float | None
@@ -36,6 +38,8 @@ class Summary:
     ci_high: float | None
     method: str
     note: str
+    alike: bool = False
+    infinite: int = 0
 
 
 def summarize(
@@ -79,7 +83,14 @@ def summarize(
         ci_high=interval[1] if interval else None,
         method=f"BCa bootstrap over {'patients' if patients else 'cases'}, {100 * confidence:g} %" if interval else "",
         note="; ".join(part for part in (left_out, reason) if part),
+        alike=mean is not None and len(sums) > 1 and unvaried(sums, influence(sums, sizes)),
+        infinite=infinite,
     )
+
+
+def unvaried(sums: np.ndarray, pull: np.ndarray) -> bool:
+    """Whether units move the mean by nothing but rounding."""
+    return bool(np.abs(pull).max() <= 1e-9 * np.abs(sums).max())
 
 
 def interval_of_mean(
@@ -96,7 +107,7 @@ def interval_of_mean(
     if len(sums) == 1:
         return None, f"no interval: one {units.removesuffix('s')}"
     pull = influence(sums, sizes)
-    if np.abs(pull).max() <= 1e-9 * np.abs(sums).max():  # nothing but rounding
+    if unvaried(sums, pull):
         return None, f"no interval: all {units} are alike"
     drawn = resampled_totals(np.hstack([sums, sizes]), seed)
     replicates = mean_over_classes(*np.hsplit(drawn, 2))

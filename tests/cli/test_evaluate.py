@@ -54,6 +54,7 @@ def test_the_note_says_what_the_cases_were(toy_run, split: str, note: str) -> No
     assert result.exit_code == 0, result.output
     said = json.loads(result.stdout)
     assert said["split"] == split
+    assert (said["trained_on"], said["selected_on"]) == (split == "train", split == "val")
     assert said["split_note"].startswith(note)
     assert f"scores: {split} split ({note}" in result.stderr
     assert "GENERATED SAMPLE" in result.stderr
@@ -70,16 +71,20 @@ def other_squares(folder: str, classes: int = 1) -> None:
 
 
 def test_data_from_another_folder(toy_run) -> None:
-    """Where one is generated and the other not, no case can be the same; without a test split val is scored."""
+    """Where one is generated and the other not, no case can be the same: all of them are scored unless one split is."""
     other_squares("other")
     result = evaluate("run", "--data-root", "other", "--output", "elsewhere")
     assert result.exit_code == 0, result.output
     found = summary("elsewhere")
-    assert found["split"] == "val"
+    assert (found["split"], found["trained_on"], found["selected_on"]) == ("all", False, False)
+    assert found["cases"] == {"train": 2, "val": 3, "test": 0, "all": 5}
     assert found["scores"] != summary("run")["scores"]
     assert found["references"] != summary("run")["references"]
     # The toy run was trained on a generated sample; the folder is not marked as one.
     assert found["split_note"].startswith("real cases, none of which the model was trained on")
+    asked = evaluate("run", "--data-root", "other", "--split", "train", "--output", "asked")
+    assert asked.exit_code == 0, asked.output
+    assert (summary("asked")["split"], summary("asked")["trained_on"]) == ("train", False)
 
 
 def test_metrics_and_mirrored_copies_as_asked(toy_run) -> None:
@@ -125,6 +130,10 @@ def test_a_broken_case_leaves_nothing_behind(toy_run) -> None:
         (("nowhere",), 1, "nowhere does not exist"),
         (("empty",), 1, "empty is no run directory"),
         (("run", "--set", "metric.misss.offset=1"), 2, "misss"),
+        (("run", "--set", "train.epochs=1"), 2, "--set: train.epochs was decided when the model was trained"),
+        (("run", "--set", "data.size=32"), 2, "--set: data.size was decided when the model was trained"),
+        (("run", "--set", "arch.width=9"), 2, "--set: arch.width was decided when the model was trained"),
+        (("run", "--split", "all"), 2, "would score training cases"),
     ],
 )
 def test_bad_input_is_one_line(toy_run, args: tuple[str, ...], code: int, said: str) -> None:
@@ -135,3 +144,60 @@ def test_bad_input_is_one_line(toy_run, args: tuple[str, ...], code: int, said: 
     assert said in result.stderr
     assert "Traceback" not in result.output
     assert not Path("run/scores").exists()
+
+
+def moved(folder: str) -> str:
+    """Move the data of a run that was trained on real ones, as far as segkit can know, and return where they were."""
+    other_squares("here")
+    args = "run --arch net --data squares --data-root here --epochs 1 --device cpu --explain none --output own"
+    run = CliRunner().invoke(main, args.split())
+    assert run.exit_code == 0, run.output
+    shutil.move("here", folder)
+    return folder
+
+
+def test_data_that_were_moved_are_not_known_to_be_the_same(toy_run) -> None:
+    """Read from another folder, no split's name says what its cases were to the model; in its own folder it does."""
+    moved("there")
+    result = evaluate("own", "--data-root", "there", "--split", "train", "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert (found["trained_on"], found["selected_on"]) == (None, None)
+    assert found["split_note"].startswith("read from another folder than in training")
+    shutil.move("there", "here")
+    found = json.loads(evaluate("own", "--split", "train", "--json").stdout)
+    assert (found["split"], found["trained_on"]) == ("train", True)
+
+
+def test_a_checkpoint_under_another_name_is_scored_with_other_metrics(toy_run) -> None:
+    """What a checkpoint says of metrics that are not asked for is left out, whatever the file is called."""
+    shutil.copy("run/model.safetensors", "best.safetensors")
+    result = evaluate("best.safetensors", "--metric", "miss", "--output", "one")
+    assert result.exit_code == 0, result.output
+    assert {row["metric"] for row in summary("one")["scores"]} == {"miss"}
+
+
+@pytest.mark.parametrize("model", ["run", "alone.safetensors"])
+def test_a_preset_decides_what_nobody_said(toy_run, model: str) -> None:
+    """The params that the first preset decided do not outrank the next one; one that was said goes on counting."""
+    shutil.copy("run/model.safetensors", "alone.safetensors")
+    for name, said, expected in (("one", (), 10.0), ("two", ("--set", "metric.miss.offset=3"), 3.0)):
+        result = evaluate(model, "--set", "metric.miss.preset=ten", *said, "--output", name)
+        assert result.exit_code == 0, result.output
+        assert f"offset = {expected}" in Path(name, "config.toml").read_text()
+        plain = next(row for row in summary("run")["scores"] if row["metric"] == "miss")
+        assert summary(name)["scores"][0]["metric"] == "overlap"
+        (row,) = [row for row in summary(name)["scores"] if row["metric"] == "miss"]
+        assert row["mean"] == pytest.approx(plain["mean"] + expected)
+
+
+def test_environment_is_stronger_than_the_run_and_weaker_than_flags(toy_run, monkeypatch) -> None:
+    """SEGKIT_METRIC_MISS_OFFSET reaches a metric of the run, --set goes before it, a stranger's is told."""
+    monkeypatch.setenv("SEGKIT_METRIC_MISS_OFFSET", "7")
+    monkeypatch.setenv("SEGKIT_EVALUATE_ID", "job-3")
+    result = evaluate("run", "--output", "one")
+    assert result.exit_code == 0, result.output
+    assert "SEGKIT_EVALUATE_ID is no setting here and was left out" in result.stderr
+    assert "offset = 7.0" in Path("one/config.toml").read_text()
+    assert evaluate("run", "--set", "metric.miss.offset=8", "--output", "two").exit_code == 0
+    assert "offset = 8.0" in Path("two/config.toml").read_text()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from segkit.config import Layer
+from segkit.config import Kind, Layer
 from segkit.discovery import Registry
 from segkit.errors import SegkitError, UsageError
 from segkit.planning.plan import Plan, choose_mode, make_plan, read_config
@@ -31,10 +31,10 @@ def test_sample_is_made_named_and_marked(toy_registry: Registry) -> None:
 
 def test_precedence_is_defaults_recipe_file_environment_flags(toy_registry: Registry) -> None:
     """Core < architecture < recipe < file < environment < flag, and the config says who won."""
-    file = Layer("config file a.toml", {"train.epochs": 7, "train.weight_decay": 0.5, "arch.width": 9})
+    file = Layer("config file a.toml", {"train.epochs": 7, "train.weight_decay": 0.5, "arch.width": 9}, Kind.FILE)
     flags = Layer("flag", {"components.arch": "net", "components.data": "squares", "arch.width": "11"})
     config = make_plan([file, flags], toy_registry, {"SEGKIT_TRAIN_EPOCHS": "8"}).config
-    assert (config.train.epochs, config.sources["train.epochs"]) == (8, "environment")
+    assert (config.train.epochs, config.sources["train.epochs"]) == (8, "SEGKIT_TRAIN_EPOCHS")
     assert (config.train.weight_decay, config.sources["train.weight_decay"]) == (0.5, "config file a.toml")
     assert (config.params_of("arch", "net").width, config.sources["arch.width"]) == (11, "flag")
     assert (config.train.batch_size, config.sources["train.batch_size"]) == (4, "recipe of squares")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import segkit
 
@@ -33,7 +33,12 @@ class NetParams:
 
 @dataclass(frozen=True)
 class ScoreParams:
-    offset: float = segkit.param(0.0, "Added to every score.", measured=False)
+    preset: Literal["ten"] | None = segkit.param(None, "A convention that decides the offset where nobody says it.")
+    offset: float | None = segkit.param(None, "Added to every score. None: as the preset says, 0 without one.")
+
+    def __post_init__(self) -> None:
+        if self.offset is None:
+            object.__setattr__(self, "offset", 10.0 if self.preset == "ten" else 0.0)
 
 
 @segkit.hookimpl

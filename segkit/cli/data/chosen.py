@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from segkit.cli import output
 from segkit.cli.completion import ComponentName
+from segkit.cli.options import flag_layers
 from segkit.cli.registry import load_registry
 from segkit.errors import SegkitError
 
@@ -37,12 +39,16 @@ def dataset_options(command: Command) -> Command:
 
 def choose(name: str, data_root: str | None, assignments: Sequence[str]) -> ChosenDataset:
     """Resolve what `dataset_options` were given; raises UsageError for what cannot be meant."""
-    from segkit.config import Layer, read_assignments, read_environment
+    from segkit.config import read_assignments
     from segkit.planning.dataset import choose_dataset
+    from segkit.planning.replaced import Choice
+    from segkit.planning.said import Said
 
-    layers = [read_environment(os.environ, ("data",))]
-    layers += [Layer("--data-root", {"data.root": data_root})] if data_root is not None else []
-    return choose_dataset(load_registry().find("data", name), [*layers, read_assignments(assignments)])
+    found = load_registry().find("data", name)
+    said = Said([*flag_layers({"data_root": data_root}), read_assignments(assignments)], os.environ, ("data",))
+    choice = Choice([("data", found)], ("data",))
+    said.tell_strays(choice, output.warn)
+    return choose_dataset(found, said.layers(choice))
 
 
 def open_chosen(chosen: ChosenDataset, tell: Callable[[str], None]) -> tuple[DatasetReader, Root]:

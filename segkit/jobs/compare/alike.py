@@ -8,9 +8,6 @@ from typing import Any
 from segkit.errors import SegkitError, UsageError
 from segkit.jobs.compare.runs import FinishedRun
 
-SELECTED = "selected on this split"
-"""How the weights of a run are marked that were chosen by the very cases they are scored on."""
-
 
 def check_alike(runs: Sequence[FinishedRun]) -> list[str]:
     """Return the metrics that all runs share, the first run's main one first.
@@ -21,10 +18,10 @@ def check_alike(runs: Sequence[FinishedRun]) -> list[str]:
     """
     first = runs[0]
     for run in runs:
-        said = f"{run.record.summary.get('weights', '')} {run.record.summary.get('split_note', '')}"
-        if SELECTED in said.lower():
+        if run.record.summary.get("selected_on"):
             raise SegkitError(
-                f"{run.folder}: its weights were {SELECTED}, so its scores flatter it", "score it on other cases"
+                f"{run.folder}: its weights were selected on this split, so its scores flatter it",
+                "score it on other cases",
             )
     shared = [metric for metric in metrics_of(first) if all(metric in metrics_of(run) for run in runs)]
     if not shared:

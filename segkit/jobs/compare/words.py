@@ -114,13 +114,15 @@ def cautions(analysis: Analysis) -> list[str]:
         pairs = zip(analysis.models, counts, strict=True)
         found.append(f"models were trained another number of times: {', '.join(f'{m.label} {n}' for m, n in pairs)}")
     record = analysis.models[0].runs[0].record
-    if record.summary.get("split") == "train":
+    if record.summary.get("trained_on", record.summary.get("split") == "train"):
         found.append("the scored cases are training cases: these scores say how well models remember")
     if any(row.get("aggregation") == "pooled" for row in record.summary["scores"]):
         found.append("the runs also pool counts over cases; compared are means over cases, which can be paired")
-    notes = [row.summary.note for row in analysis.scores if row.metric == analysis.main_metric]
+    summaries = [row.summary for row in analysis.scores if row.metric == analysis.main_metric]
+    # Scores that do not vary need no interval; what is infinite among them is still to be told.
+    notes = [summary.note for summary in summaries if summary.infinite or not summary.alike]
     notes += [pair.paired.note for pair in analysis.main_pairs()]
-    found += [note for note in dict.fromkeys(notes) if note and "alike" not in note]
+    found += [note for note in dict.fromkeys(notes) if note]
     if different := environment_differences(analysis.models):
         found.append(f"not everything was the same in all runs: {'; '.join(different)}")
     return found

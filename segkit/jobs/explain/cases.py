@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import nn
 
-from segkit.config import ChosenParams, Config, Layer, read_file, resolve
+from segkit.config import Config, Layer, read_file, resolve, section_values
 from segkit.data.case import Case
-from segkit.data.dataset import DatasetReader
 from segkit.declarations import Architecture
 from segkit.discovery import Found, Registry
 from segkit.engine.infer import Predictor
@@ -29,11 +29,18 @@ from segkit.jobs.job import Job
 from segkit.jobs.predict.inputs import Input, find_inputs
 from segkit.jobs.report import case_values
 from segkit.model import Model
-from segkit.planning.dataset import about_data, choose_dataset
-from segkit.planning.plan import Plan, find_explainers
+from segkit.planning.components import find_explainers
+from segkit.planning.plan import Plan
+from segkit.planning.reopened import reopen_data
+from segkit.planning.replaced import Choice, of_sections
+from segkit.planning.said import Said, check_asked
+from segkit.planning.splits import scored_cases
 from segkit.rundir.names import CONFIG
 from segkit.rundir.read import read_record
 from segkit.rundir.write import NOTICE
+
+EXPLAINING = ("explain", "explainer", "components.explainers")
+"""Settings that say how something is explained."""
 
 
 def build_explainers(plan: Plan) -> list[BuiltExplainer]:
@@ -119,26 +126,31 @@ class Order:
 
 
 def make_order(
-    model: Model, layers: Sequence[Layer], registry: Registry, names: Sequence[str], run: Path | None = None
+    model: Model,
+    layers: Sequence[Layer],
+    registry: Registry,
+    run: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Order:
     """Resolve explainers and settings.
 
     Args:
-        names: of explainers; without any those of the run are taken.
         run: its directory, whose settings count where `layers` say nothing else; None for a model alone.
 
     Raises:
         UsageError: no explainer is named, or something cannot be meant.
     """
-    base = read_file(run / CONFIG) if run is not None else Layer("", {})
-    found = find_explainers(registry, tuple(names) or base.values.get("components.explainers"))
+    check_asked(layers, EXPLAINING, (), "explaining takes explain.* and the params of explainers")
+    base = [of_sections(read_file(run / CONFIG), EXPLAINING)] if run is not None else []
+    said = Said([*base, *layers], os.environ if environ is None else environ, EXPLAINING)
+    found = find_explainers(registry, section_values(said.layers(), "components").get("explainers"))
     if not found:
         installed = ", ".join(item.component.name for item in registry.components("explainer")) or "none"
         raise UsageError("no explainer was named", f"say --explainer NAME; installed: {installed}")
-    chosen = [ChosenParams("explainer", item.component.name, item.component.params) for item in found]
-    own = ("explain.", *(params.prefix for params in chosen))
-    kept = {name: value for name, value in base.values.items() if name.startswith(own)}
-    config = resolve([Layer(base.source, kept), *layers], chosen)
+    choice = Choice([("explainer", item) for item in found], ("explainer",))
+    said.tell_strays(choice, tell)
+    config = resolve(said.layers(choice), choice.params)
     check_explain(replace(config.explain, cases=()), model.task.classes, [])
     return Order(model, config, tuple(built(item, config) for item in found))
 
@@ -163,26 +175,17 @@ def explain_scored(
         raise SegkitError(f"{run} has no scored cases", "give the directory of a finished run")
     higher = record.higher_is_better(record.main_metric)
     chosen = choose(order.config.explain.cases, values, higher_is_better=higher)
-    reader, name = open_data(run, registry, data_root, progress)
-    cases = {case.id: case for case in reader.cases(str(record.summary.get("split")))}
+    reader, dataset = reopen_data(run / CONFIG, registry, data_root, progress.message)
+    cases = {case.id: case for case in scored_cases(reader, str(record.summary.get("split")))}
 
     def subjects() -> Iterator[Subject]:
         for label, case_id in chosen:
             if case_id not in cases:
                 raise SegkitError(f"case {case_id} is not among the data found", "give the folder that was scored")
-            subject = case_subject(reader, name, cases[case_id], order.model.predictor)
+            subject = case_subject(reader, dataset.full_name, cases[case_id], order.model.predictor)
             yield scored(subject, label, values[case_id], record.main_metric)
 
     return explain_all(order, subjects(), len(chosen), folder, progress)
-
-
-def open_data(run: Path, registry: Registry, data_root: str | None, progress: Progress) -> tuple[DatasetReader, str]:
-    """Open the dataset of a run; returns its reader and full name."""
-    config = read_file(run / CONFIG)
-    layers = [config] + ([Layer("--data-root", {"data.root": data_root})] if data_root else [])
-    found = registry.find("data", str(config.values.get("components.data")))
-    reader, _ = choose_dataset(found, about_data(layers)).open(progress.message)
-    return reader, found.full_name
 
 
 def explain_files(

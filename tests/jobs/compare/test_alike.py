@@ -63,11 +63,15 @@ def test_unlike_runs_are_refused(runs, make_masks, change, said):
 
 
 def test_scores_on_what_selected_the_weights_are_refused(runs, make_masks):
-    """A run that was scored on the cases which chose its epoch takes part in no comparison."""
+    """A run scored on the cases which chose its epoch takes part in no comparison, whatever its note says of it."""
     masks = make_masks(8)
-    note = {"split_note": "SELECTED ON THIS SPLIT: the epoch was chosen by its score on these cases"}
-    with pytest.raises(SegkitError, match="its scores flatter it"):
-        check_alike(read_runs([runs("one", masks), runs("two", masks, summary=note)]))
+    one = runs("one", masks)
+    for number, note in enumerate(("SELECTED ON THIS SPLIT: chosen by its score on these cases", "reworded", "")):
+        chosen = runs(f"chosen{number}", masks, summary={"split_note": note, "selected_on": True})
+        with pytest.raises(SegkitError, match="its scores flatter it"):
+            check_alike(read_runs([one, chosen]))
+        unseen = runs(f"unseen{number}", masks, summary={"split_note": note, "selected_on": False})
+        assert check_alike(read_runs([one, unseen])) == ["overlap"]
 
 
 def test_alike_runs_pass(runs, make_masks):

@@ -1,0 +1,67 @@
+"""The components that settings name."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from segkit.declarations import Metric
+from segkit.discovery import Found, Registry
+from segkit.errors import UsageError
+from segkit.planning.replaced import Choice
+from segkit.planning.terms import Term, parse_sum
+
+
+def required(names: Mapping[str, Any], kind: str, registry: Registry) -> str:
+    """Return the component named for a kind; raises UsageError that lists what is installed."""
+    name = names.get(kind)
+    if isinstance(name, str) and name and name != "none":
+        return name
+    installed = ", ".join(item.component.name for item in registry.components(kind)) or "none"
+    raise UsageError(f"no {kind} was named", f"say --{kind} NAME; installed: {installed}")
+
+
+def find_losses(registry: Registry, text: str) -> tuple[tuple[Term, Found], ...]:
+    """Resolve every term of a sum of losses."""
+    return tuple((term, registry.find("loss", term.name)) for term in parse_sum(text))
+
+
+def find_metrics(registry: Registry, names: Any) -> tuple[Found, ...]:
+    """Resolve the metrics, the main one first; raises UsageError where none is named or one is named twice."""
+    listed = [part.strip() for part in names.split(",")] if isinstance(names, str) else list(names or ())
+    listed = [name for name in listed if name]
+    if not listed:
+        installed = ", ".join(item.component.name for item in registry.components("metric")) or "none"
+        raise UsageError("no metric was named", f"say --metric NAME; installed: {installed}")
+    found = tuple(registry.find("metric", str(name)) for name in listed)
+    for name, count in Counter(item.component.name for item in found).items():
+        if count > 1:
+            raise UsageError(f"metric {name!r} is named twice", "name each metric once")
+    return found
+
+
+def metric_of(found: Found) -> Metric:
+    """The declaration of a metric that was found as one."""
+    assert isinstance(found.component, Metric)
+    return found.component
+
+
+def find_explainers(registry: Registry, names: Any) -> tuple[Found, ...]:
+    """Resolve the explainers; none where nothing or "none" is named. Raises UsageError where one is named twice."""
+    listed = [part.strip() for part in names.split(",")] if isinstance(names, str) else list(names or ())
+    found = tuple(registry.find("explainer", str(name)) for name in listed if name not in ("", "none"))
+    for name, count in Counter(item.component.name for item in found).items():
+        if count > 1:
+            raise UsageError(f"explainer {name!r} is named twice", "name each explainer once")
+    return found
+
+
+def chosen_components(
+    arch: Found, data: Found, losses: Sequence[Found], metrics: Sequence[Found], explainers: Sequence[Found] = ()
+) -> Choice:
+    """Put everything that was chosen together, in the order in which the config shows it."""
+    listed = [("arch", arch), ("data", data)]
+    listed += [("loss", found) for found in losses] + [("metric", found) for found in metrics]
+    listed += [("explainer", found) for found in explainers]
+    return Choice(listed)
