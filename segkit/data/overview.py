@@ -11,7 +11,7 @@ from segkit.data.case import Case, Problem
 from segkit.data.dataset import DatasetReader
 from segkit.data.duplicates import find_pairs
 from segkit.data.facts import CaseFacts, read_facts
-from segkit.data.remarks import Remark, sentences
+from segkit.data.remarks import Remark, remarks_of, sentences
 from segkit.declarations import Task
 
 RARE = 20
@@ -106,7 +106,10 @@ def overview(
     facts, unreadable = read_facts(reader, cases, dataset_name, workers=workers, progress=progress)
     splits = {split: [fact for fact in facts if fact.split == split] for split in cases}
     summaries = tuple(summarise(split, listed, reader.task) for split, listed in splits.items() if listed)
-    remarks = tuple(sentences(standing_out(facts, reader.task)))
+    # What the reader tells of its files by headers alone is not told of the cases once more.
+    said = remarks_of(reader)
+    told = [(name, one) for name, one in standing_out(facts, reader.task) if not any(one.text in text for text in said)]
+    remarks = tuple(sentences(told))
     return Overview(summaries, twins_among(facts), tuple(unreadable), remarks, tuple(facts))
 
 

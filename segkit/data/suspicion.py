@@ -74,14 +74,15 @@ MEASURES = (
     Measure("share", lambda fact: log_share(fact), 1.4, ratio("a foreground")),
     Measure(
         "brightness",
-        lambda fact: fact.mean,
-        0.0,
+        # As a logarithm for photographs, and for values of either sign: a tenth is as far from the middle as ten times.
+        lambda fact: math.asinh(fact.mean),
+        0.7,
         lambda value, middle: (
-            f"{'brighter' if value > middle else 'darker'} than the others: mean {value:.3g}, "
-            f"in the middle {middle:.3g}"
+            f"{'brighter' if value > middle else 'darker'} than the others: mean {math.sinh(value):.3g}, "
+            f"in the middle {math.sinh(middle):.3g}"
         ),
     ),
-    Measure("spread", lambda fact: math.log(fact.std + 1e-6), 0.9, ratio("a spread of values")),
+    Measure("spread", lambda fact: math.log(fact.std) if fact.std else math.nan, 0.9, ratio("a spread of values")),
     Measure(
         "contrast",
         lambda fact: fact.contrast,
@@ -126,7 +127,13 @@ def suspicions(
         elif suspicion.kind not in shared:
             count = common[suspicion.kind]
             shared[suspicion.kind] = f"{count} of {len(facts)} cases, such as {'/'.join(name)}: {suspicion.reason}"
-    return {name: sorted(listed, key=lambda one: -one.weight) for name, listed in found.items()}, [*shared.values()]
+    return {name: without_repeats(listed) for name, listed in found.items()}, [*shared.values()]
+
+
+def without_repeats(listed: Sequence[Suspicion]) -> list[Suspicion]:
+    """Order the reasons of a case, the gravest first; what reader and core both found is told once."""
+    ordered = sorted(listed, key=lambda one: -one.weight)
+    return list({one.reason: one for one in reversed(ordered)}.values())[::-1]
 
 
 def gravest_first(facts: Sequence[CaseFacts], found: Mapping[tuple[str, str], Sequence[Suspicion]]) -> list[CaseFacts]:
@@ -155,11 +162,12 @@ def of_masks(facts: Sequence[CaseFacts]) -> list[Told]:
     for fact in facts:
         foreground = None if fact.counts is None else sum(fact.counts)
         if foreground is not None and not fact.valid:
-            told.append((name_of(fact), Suspicion("ignored", CERTAIN, "its mask ignores every pixel")))
+            told.append((name_of(fact), Suspicion("ignored", CERTAIN, "ignores every pixel of its mask")))
         elif foreground == 0:
-            told.append((name_of(fact), Suspicion("empty", CERTAIN, "its mask marks nothing")))
+            told.append((name_of(fact), Suspicion("empty", CERTAIN, "marks no pixel")))
         elif foreground is not None and foreground >= FULL * fact.valid:
-            told.append((name_of(fact), Suspicion("full", CERTAIN, "its mask marks nearly everything")))
+            nearly = "" if foreground == fact.valid else "nearly "
+            told.append((name_of(fact), Suspicion("full", CERTAIN, f"marks {nearly}every pixel")))
         if fact.std == 0:
             told.append((name_of(fact), Suspicion("flat", CERTAIN, "its image has one value only")))
         if fact.dtype != usual:

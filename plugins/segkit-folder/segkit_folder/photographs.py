@@ -60,8 +60,7 @@ def read_pair(
         labels[~classes.marked(turned[pair.field], name_of(pair.field))] = IGNORE
     told = () if method is None or DOUBTFUL in worries else (AS_STORED if laid[0] is None else TURNED,)
     pixels = channels_first(resized(decoded, laid[0], None), channels)
-    remarks = tuple(text for text in worries if text != DOUBTFUL)  # that one is told of all files by headers alone
-    return Sample(image=pixels, mask=labels, remarks=(*remarks, *told)), worries
+    return Sample(image=pixels, mask=labels, remarks=(*worries, *told)), worries
 
 
 def labels_of(
