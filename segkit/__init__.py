@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from segkit.declarations import Architecture, Dataset, Explainer, Loss, Metric, Task
-from segkit.errors import SegkitError, UsageError
+from segkit.errors import SegkitError, UnusableFileError, UsageError
 from segkit.hookspecs import API_VERSION, hookimpl
 from segkit.params import param
 from segkit.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from segkit.api import components, load, run
-    from segkit.contracts import IGNORE, Measurement, Outputs
+    from segkit.contracts import IGNORE, Measurement, Outputs, RunInfo
     from segkit.data.case import Case, Problem, Sample
 
 __all__ = [
@@ -27,9 +27,11 @@ __all__ = [
     "Metric",
     "Outputs",
     "Problem",
+    "RunInfo",
     "Sample",
     "SegkitError",
     "Task",
+    "UnusableFileError",
     "UsageError",
     "components",
     "hookimpl",
@@ -45,6 +47,7 @@ _MODULES = {
     "Measurement": "segkit.contracts",
     "Outputs": "segkit.contracts",
     "Problem": "segkit.data.case",
+    "RunInfo": "segkit.contracts",
     "Sample": "segkit.data.case",
     "components": "segkit.api",
     "load": "segkit.api",

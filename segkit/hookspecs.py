@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from segkit.contracts import RunInfo
 
 # Raised in its first part when a plugin written for the older one may stop working; docs/plugin-api.md has the rule.
-API_VERSION = "1.0"
+API_VERSION = "1.1"
 
 hookspec = HookspecMarker("segkit")
 hookimpl = HookimplMarker("segkit")

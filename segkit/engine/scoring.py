@@ -19,7 +19,6 @@ from segkit.engine.clock import OFF, Clock
 from segkit.engine.distributed import ALONE, Ranks
 from segkit.engine.infer import Predictor
 from segkit.engine.measure import CaseScores, ChosenMetric, reference_digest, score_case
-from segkit.engine.predictions import read_labels as read_labels
 from segkit.engine.predictions import write_prediction
 from segkit.engine.progress import Progress
 from segkit.engine.volumes import VolumePredictor

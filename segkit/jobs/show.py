@@ -11,10 +11,10 @@ import numpy as np
 from segkit.data.case import Case, Sample
 from segkit.data.dataset import DatasetReader
 from segkit.data.facts import CaseFacts
+from segkit.data.label_png import colours_of
 from segkit.data.overview import Overview
 from segkit.data.prefetch import prefetch
 from segkit.data.suspicion import Suspicion, gravest_first, suspicions
-from segkit.engine.predictions import colours_of
 from segkit.files import write_text, write_whole
 from segkit.report.data_page import DataPage, ShownMask, data_page, data_sheet, shown_mask
 from segkit.report.pictures import displayable

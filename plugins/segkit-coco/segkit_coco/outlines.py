@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segkit import IGNORE
-from segkit.errors import UnusableFileError
+from segkit import IGNORE, UnusableFileError
 from segkit_coco.polygons import Patch, TooManyCornersError, fill
 from segkit_coco.runs import decode
 

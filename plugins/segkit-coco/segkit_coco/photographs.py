@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from segkit import UnusableFileError
 from segkit.data.image_files import BROKEN_FILE, FORMATS, SWAPPING, size_text
 from segkit.data.photographs import Decoded
-from segkit.errors import UnusableFileError
 
 WAY_OUT = "say what the outlines were drawn on: --set data.orientation=upright or data.orientation=stored"
 

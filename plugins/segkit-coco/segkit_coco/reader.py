@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from segkit import Case, Problem, Sample, SegkitError, Task, UsageError
+from segkit import Case, Problem, Sample, SegkitError, Task, UnusableFileError, UsageError
 from segkit.data.photographs import DETAIL, Decoded, channels_first, decode, resized
-from segkit.errors import UnusableFileError, did_you_mean
+from segkit.errors import did_you_mean
 from segkit_coco import OutlineParams, faults
 from segkit_coco.deal import by_split
 from segkit_coco.outlines import Region, label_map, patches

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from segkit import IGNORE, SegkitError, UsageError
+from segkit import IGNORE, SegkitError, UnusableFileError, UsageError
 from segkit.data.masks import THRESHOLD_HINT, MaskImage, black_and_white, colour_text
-from segkit.errors import UnusableFileError
 
 FILE = "classes.toml"
 EXAMPLE = 'such as: classes = {lesion = 1, hair = "#00ff00"}, or classes = ["lesion", "hair"], and ignore = 255'

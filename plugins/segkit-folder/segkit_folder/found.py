@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segkit import SegkitError
+from segkit import SegkitError, UnusableFileError
 from segkit.data.masks import THRESHOLD_HINT, MaskImage, black_and_white, colour_text
-from segkit.errors import UnusableFileError
 from segkit_folder.classes import ENCODINGS, EXAMPLE, FILE, Classes, check_whole, unique
 
 MOST_FOUND = 40

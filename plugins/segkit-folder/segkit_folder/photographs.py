@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from segkit import IGNORE, Sample
+from segkit import IGNORE, Sample, UnusableFileError
 from segkit.data.image_files import BROKEN_FILE, FORMATS, SWAPPING, upright
 from segkit.data.masks import MaskImage, is_doubtful, laid_alike, read_mask
 from segkit.data.photographs import channels_first, decode, resized
 from segkit.data.remarks import Remark
-from segkit.errors import UnusableFileError
 from segkit_folder.classes import Classes, unique
 from segkit_folder.found import Look, look
 from segkit_folder.pairing import Pair

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from segkit import Case, Problem, Sample, SegkitError, Task, UsageError
+from segkit import Case, Problem, Sample, SegkitError, Task, UnusableFileError, UsageError
+from segkit.data.label_png import read_labels, write_labels
 from segkit.data.remarks import sentences
-from segkit.engine.predictions import read_labels, write_labels
-from segkit.errors import UnusableFileError
 from segkit_folder import FolderParams, classes, photographs, splits
 from segkit_folder.classes import Classes
 from segkit_folder.classes_file import read_classes

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from segkit.data import photographs
+from segkit import UnusableFileError
 from segkit.data.image_files import SWAPPING, size_text
 from segkit.data.masks import MaskImage, laid_alike
 from segkit.data.masks import read_mask as read_mask_file
 from segkit.data.photographs import DETAIL, Decoded, channels_first, resized
-from segkit.errors import UnusableFileError
+from segkit.data.photographs import decode as decode_photograph
 
 THRESHOLD = 128
 """A mask's pixel above this is lesion, as the official scorer of 2018 Task 1 has it."""
@@ -98,7 +98,7 @@ def decode(root: Path, file: str, at_least: int | None = None) -> Decoded:
     Args:
         at_least: decode a JPEG at the smallest scale whose sides both have this many pixels.
     """
-    return photographs.decode(root, file, at_least, FORMATS)
+    return decode_photograph(root, file, at_least, FORMATS)
 
 
 def laid(

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from segkit import Case, Problem, Sample, Task
-from segkit.errors import UnusableFileError
+from segkit import Case, Problem, Sample, Task, UnusableFileError
 from segkit_isic import IsicParams, layout
 from segkit_isic.images import read_pair, read_pair_resized
 from segkit_isic.listing import list_cases, problems_of, raise_faults, superpixels

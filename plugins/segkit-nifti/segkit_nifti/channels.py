@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 
+from segkit import UnusableFileError
 from segkit_nifti.files import read_header, stem_of
-from segkit_nifti.problems import UnusableFileError
 
 CHANNEL = re.compile(r"_(\d{4})\Z")
 

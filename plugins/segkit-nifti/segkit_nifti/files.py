@@ -16,8 +16,8 @@ from nibabel.nifti2 import Nifti2Header
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
+from segkit import UnusableFileError
 from segkit_nifti.packed import GZIP, Bytes, Packed
-from segkit_nifti.problems import UnusableFileError
 
 SUFFIXES = (".nii", ".nii.gz")
 HEADER_BYTES = {348: Nifti1Header, 540: Nifti2Header}

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation, ornt_transform
 
+from segkit import UnusableFileError
 from segkit.data.remarks import Remark
 from segkit_nifti.forms import MM_PER_UNIT, column_lengths, unit_of
 from segkit_nifti.placement import AGREE, SAME_PLACE, corner_distance, lengths, place
-from segkit_nifti.problems import UnusableFileError
 
 RAS = np.array([[0, 1], [1, 1], [2, 1]])
 SMALLEST, LARGEST = 1e-4, 200.0

@@ -23,9 +23,9 @@ import numpy as np
 from nibabel.orientations import aff2axcodes
 from nibabel.volumeutils import shape_zoom_affine
 
+from segkit import UnusableFileError
 from segkit.data.remarks import Remark
 from segkit_nifti.forms import Form, pixdim_of, qform_of, sform_of
-from segkit_nifti.problems import UnusableFileError
 
 AGREE = 0.01
 """Spacings are the same where they differ by no more than this share."""

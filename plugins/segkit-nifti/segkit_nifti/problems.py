@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from segkit import Problem, SegkitError
-from segkit.errors import UnusableFileError as UnusableFileError  # what people catch from here
 
 
 @dataclass(frozen=True)

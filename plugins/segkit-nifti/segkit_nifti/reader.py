@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from segkit import IGNORE, Case, Problem, Sample, SegkitError, Task
+from segkit import IGNORE, Case, Problem, Sample, SegkitError, Task, UnusableFileError
 from segkit.data.remarks import Remark, sentences
 from segkit_nifti.channels import check_files, gather
 from segkit_nifti.files import SUFFIXES, read_header, stem_of
 from segkit_nifti.grid import check_same_grid, grid_of
-from segkit_nifti.problems import Faults, UnusableFileError, problems_of, raise_faults
+from segkit_nifti.problems import Faults, problems_of, raise_faults
 from segkit_nifti.volumes import check_labels, labels_in, read_image, read_label, write_label, write_map
 
 THREADS = 4

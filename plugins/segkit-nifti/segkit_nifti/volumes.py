@@ -10,10 +10,10 @@ import numpy as np
 from nibabel.nifti1 import Nifti1Header
 from nibabel.nifti2 import Nifti2Header
 
+from segkit import UnusableFileError
 from segkit.files import write_whole
 from segkit_nifti.files import Nifti, open_nifti, read_header
 from segkit_nifti.grid import Grid, check_same_grid, grid_of
-from segkit_nifti.problems import UnusableFileError
 
 WHOLE = 1e-3
 """How far a label stored as a float may be from a whole number."""

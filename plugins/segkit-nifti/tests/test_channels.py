@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from segkit_nifti.problems import UnusableFileError
+from segkit import UnusableFileError
 from segkit_nifti.reader import VolumeReader
 
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from segkit import UnusableFileError
 from segkit_nifti.files import open_nifti, stem_of
-from segkit_nifti.problems import UnusableFileError
 from segkit_nifti.volumes import read_image, read_label, write_label
 
 VALUES = np.random.default_rng(0).integers(-1000, 2000, (4, 5, 6)).astype(np.int16)

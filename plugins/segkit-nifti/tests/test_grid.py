@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from nibabel.orientations import axcodes2ornt, inv_ornt_aff, ornt_transform
 
+from segkit import UnusableFileError
 from segkit_nifti.grid import check_same_grid, grid_of
-from segkit_nifti.problems import UnusableFileError
 from segkit_nifti.volumes import read_label, write_label
 
 SPACING = np.diag([0.7, 1.5, 4.0, 1.0])

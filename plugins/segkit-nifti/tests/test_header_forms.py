@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from header_forms import UNITS, Form, draw, pixdim_of, quaternion_of, sform_of, write
 
+from segkit import UnusableFileError
 from segkit_nifti.grid import Grid
-from segkit_nifti.problems import UnusableFileError
 from segkit_nifti.volumes import read_image
 
 UNUSABLE = ("absent", "zeros", "NaN", "absurd", "far", "sheared", "negative code")

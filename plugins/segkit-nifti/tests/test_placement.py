@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from header_forms import Form, draw, write
 
-from segkit_nifti.problems import UnusableFileError
+from segkit import UnusableFileError
 from segkit_nifti.volumes import read_image
 
 SOUND = Form(volume=np.arange(60).reshape(3, 4, 5), orientation=((0, 1, 2), (-1, -1, 1)))

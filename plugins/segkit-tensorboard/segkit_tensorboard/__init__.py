@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from segkit import hookimpl
 
 if TYPE_CHECKING:
-    from segkit.contracts import RunInfo
+    from segkit import RunInfo
 
 
 @hookimpl

@@ -15,7 +15,7 @@ from tensorboard.compat.proto.types_pb2 import DT_STRING
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 if TYPE_CHECKING:
-    from segkit.contracts import RunInfo
+    from segkit import RunInfo
 
 FILE = Path("tensorboard", "events.out.tfevents.segkit")
 """Within the run's directory. TensorBoard's own writer would put host name, process and time into the name."""

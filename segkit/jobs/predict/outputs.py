@@ -15,7 +15,8 @@ import numpy as np
 from PIL import Image
 
 from segkit.data.case import Case, Sample
-from segkit.engine.predictions import colours_of, write_prediction
+from segkit.data.label_png import colours_of
+from segkit.engine.predictions import write_prediction
 from segkit.errors import SegkitError
 from segkit.files import new_part, own_folder, write_text, write_whole
 from segkit.jobs.predict.inputs import Input

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from segkit.engine.predictions import PALETTE
+from segkit.data.label_png import PALETTE
 from segkit.report.pictures import displayable
 
 LONGEST = 1600

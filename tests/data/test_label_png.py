@@ -1,4 +1,4 @@
-"""Label maps in files."""
+"""Label maps as palette PNG."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segkit.engine.predictions import PALETTE, read_labels, write_labels
+from segkit.data.label_png import PALETTE, read_labels, write_labels
 
 
 @pytest.mark.parametrize("largest", [0, 1, 3, 15, 16, 200])
