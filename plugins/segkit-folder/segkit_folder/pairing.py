@@ -12,6 +12,7 @@ from pathlib import Path
 from segkit import SegkitError
 from segkit.data.inventory import shown as text_of
 from segkit.data.naming import MASK_ENDING
+from segkit_folder.channels import incomplete, without_channels
 from segkit_folder.layout import JOINED, Source
 from segkit_folder.listing import Files
 from segkit_folder.names import IMAGE_ENDING, nearest_patterns, without_affixes
@@ -34,6 +35,7 @@ class Pair:
     Attributes:
         masks: one label image under "", or those of each class by its name.
         field: the field of view, outside of which pixels count for nothing.
+        channels: of a volume that has a file per channel, those after the first.
     """
 
     id: str
@@ -41,12 +43,18 @@ class Pair:
     image: Path
     masks: Mapping[str, tuple[Path, ...]]
     field: Path | None = None
+    channels: tuple[Path, ...] = ()
+
+    @property
+    def images(self) -> tuple[Path, ...]:
+        """The image's files, one per channel where there are several."""
+        return (self.image, *self.channels)
 
     @property
     def files(self) -> tuple[Path, ...]:
         """All that is read, the image first."""
         masks = [path for paths in self.masks.values() for path in paths]
-        return (self.image, *masks, *([] if self.field is None else [self.field]))
+        return (*self.images, *masks, *([] if self.field is None else [self.field]))
 
 
 @dataclass
@@ -58,6 +66,7 @@ class Found:
         endings: what had to be taken off a file's name to find its partner.
         unlabelled: images of splits without masks.
         others: files that are left out, with the reason.
+        channels: of volumes with a file per channel, all of an image's files by the first.
         renamed: how many ids got their split before them, since another split numbers its files alike.
     """
 
@@ -68,6 +77,7 @@ class Found:
     faults: Faults = field(default_factory=dict)
     unlabelled: list[Path] = field(default_factory=list)
     others: dict[Path, str] = field(default_factory=dict)
+    channels: dict[Path, tuple[Path, ...]] = field(default_factory=dict)
     renamed: int = 0
 
 
@@ -95,12 +105,16 @@ def pair_up(root: Path, sources: Iterable[Source]) -> Found:
     found.class_folders = tuple(sorted({name for source in sources for name in source.masks if name}))
     for source in sources:
         check_kinds(root, source, sources[0])
+        if found.volumes:
+            source, channels = without_channels(source)
+            found.channels.update(channels)
         if any(source.masks.values()):
             pair_source(root, source, found)
         else:
             found.unlabelled += source.images.files.values()
     if not found.pairs and not found.faults:
         raise SegkitError(f"{root} holds no masks", "a mask has the name of its image")
+    add(found.faults, problems.NO_CHANNEL, *(shown(path, root) for path in incomplete(found.channels)))
     tell_apart(found)
     found.others.update(dict.fromkeys(found.unlabelled, UNLABELLED))
     found.pairs.sort(key=lambda pair: pair.id)
@@ -128,7 +142,7 @@ def pair_source(root: Path, source: Source, found: Found) -> None:
     """Pair the files of one source; with a folder per class an image may lack any of them, but not all."""
     images = source.images.files
     second = next((stem for stem in images if stem.endswith("_0001") and f"{stem[:-4]}0000" in images), None)
-    if second is not None:
+    if second is not None and not found.volumes:
         raise SegkitError(
             f"{shown(images[second], root)} is the second channel of an image that has one file per channel, which is "
             "not read of photographs",
@@ -153,7 +167,7 @@ def pair_source(root: Path, source: Source, found: Found) -> None:
             continue
         if source.fields and id not in fields:
             add(found.faults, NO_FIELD, shown(path, root))
-        found.pairs.append(Pair(id, source.split, path, masks, fields.get(id)))
+        found.pairs.append(Pair(id, source.split, path, masks, fields.get(id), found.channels.get(path, ())[1:]))
     for named in by_class.values():
         orphans = sorted(named.keys() - set(ids.values()))
         add(found.faults, problems.NO_IMAGE, *(shown(path, root) for id in orphans for path in named[id]))

@@ -20,7 +20,7 @@ from segkit_folder.layout import JOINED, Names, Source, find_sources
 from segkit_folder.pairing import Found, Pair, kind, pair_up, shown
 from segkit_folder.patterns import is_pattern, pattern_sources
 from segkit_folder.recipe import RECIPE, recipe_of
-from segkit_nifti.files import open_nifti
+from segkit_nifti.channels import volumes_in
 from segkit_nifti.grid import check_same_grid
 from segkit_nifti.patients import with_patients
 from segkit_nifti.reader import VolumeReader
@@ -86,7 +86,8 @@ class FolderReader(VolumeReader):
         return photographs.read_pair(self.root, pair, self.classes, self.task.in_channels, self._name)
 
     def _read_volume(self, pair: Pair) -> Sample:
-        image, grid = read_image([pair.image], [self._name(pair.image)], self.task.in_channels)
+        names = [self._name(path) for path in pair.images]
+        image, grid = read_image(pair.images, names, self.task.in_channels)
         values = {}
         for name, (path, *_) in pair.masks.items():
             values[name], label_grid = read_label(path, self._name(path))
@@ -236,10 +237,6 @@ def volume_values(path: Path, name: str) -> np.ndarray:
 
 
 def volume_channels(pairs: list[Pair]) -> int:
-    """Return how many volumes the first file that can be read holds."""
-    for pair in pairs:
-        try:
-            return int(open_nifti(pair.image).voxels.shape[3])
-        except UnusableFileError:
-            continue
-    return 1
+    """Return how many channels the first image has whose header can be read: files, or volumes in one file."""
+    counts = (len(pair.images) if pair.channels else volumes_in(pair.image) for pair in pairs)
+    return next((count for count in counts if count), 1)

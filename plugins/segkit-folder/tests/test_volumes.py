@@ -38,6 +38,51 @@ def test_mask_per_class(volume, whole):
     assert np.array_equal(mask, np.where(LABEL, 1, 2)[::-1].transpose(2, 1, 0))
 
 
+def test_channels_in_files_of_their_own(volume, whole):
+    """_0000 and _0001 beside one mask are one image of two channels, and predicted as such."""
+    for id in "ab":
+        volume(f"images/{id}_0000.nii.gz", IMAGE)
+        second = volume(f"images/{id}_0001.nii", IMAGE + 1)
+        volume(f"masks/{id}_seg.nii.gz", LABEL)
+    opened = whole()
+    assert [case.id for case in opened.cases("train")] == ["a", "b"]
+    assert opened.task.in_channels == 2
+    image = opened.read(opened.cases("train")[0]).image
+    assert np.array_equal(image[1], image[0] + 1)
+    assert opened.verify() == []
+    assert opened.gather(sorted(second.parent.iterdir()), 2)[0][0] == "a"
+
+
+def test_a_channel_that_one_case_lacks(volume, whole):
+    """The case is named; what most cases have is what is wanted."""
+    for name in ("a_0000", "a_0001", "b_0000", "b_0001", "c_0000", "d_0001", "e_0000", "e_0001"):
+        volume(f"images/{name}.nii.gz", IMAGE)
+    for id in "abcde":
+        volume(f"masks/{id}.nii.gz", LABEL)
+    with pytest.raises(SegkitError, match=r"2 images lack a channel, first: images/c_0000\.nii\.gz"):
+        whole().cases("train")
+
+
+@pytest.mark.parametrize("masks", [("scan_0000", "scan_0001"), ("scan_0000_seg", "scan_0001_seg")])
+def test_numbers_that_are_ids(masks, volume, whole):
+    """Where masks have the whole name it is no channel."""
+    for name, mask in zip(("scan_0000", "scan_0001"), masks, strict=True):
+        volume(f"images/{name}.nii.gz", IMAGE)
+        volume(f"masks/{mask}.nii.gz", LABEL)
+    opened = whole()
+    assert [case.id for case in opened.cases("train")] == ["scan_0000", "scan_0001"]
+    assert opened.task.in_channels == 1
+
+
+def test_a_class_that_only_validation_has(volume, whole):
+    """Verify names a mask that has it."""
+    for folder in ("train", "val"):
+        volume(f"{folder}/images/{folder}.nii.gz", IMAGE)
+        volume(f"{folder}/masks/{folder}.nii.gz", LABEL * (1 if folder == "train" else 2))
+    told = {problem.file: problem.reason for problem in whole().verify()}
+    assert told == {"val/masks/val.nii.gz": "has class class-2, which no training case has: it cannot be learnt"}
+
+
 def test_grids_differ(volume, whole):
     """A label on another grid than its image is refused, and told by verify."""
     volume("images/a.nii.gz", IMAGE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ class Description:
         ignore: the label of voxels that count for nothing, None where there is none.
         suffixed: whether it is of nnU-Net's dialect, in which image files end in _0000, _0001 and so on.
         listed: the images that it lists by split, as it writes them; empty where it lists none.
+        given: nnU-Net's "dataset": by case id the image's files, one per channel, and the label's, as it writes them;
+            empty where the folders say it.
     """
 
     channels: tuple[str, ...]
@@ -38,6 +40,7 @@ class Description:
     ignore: int | None
     suffixed: bool
     listed: Mapping[str, tuple[str, ...]]
+    given: Mapping[str, tuple[tuple[str, ...], str]] = field(default_factory=dict)
 
 
 def read_description(root: Path) -> Description:
@@ -49,8 +52,10 @@ def read_description(root: Path) -> Description:
     content = read_object(root)
     labels, ignore = read_labels(content.get("labels"))
     ending = content.get("file_ending", ENDINGS[0])
-    if ending not in ENDINGS:
-        raise SegkitError(f"{FILE} says that files end in {ending!r}", "convert them to .nii.gz")
+    if not isinstance(ending, str) or f".{ending.strip().lower().lstrip('.')}" not in ENDINGS:
+        raise SegkitError(
+            f"{FILE} says that files end in {ending!r}", "convert them to .nii.gz, such as with SimpleITK"
+        )
     listed = {split: read_list(content.get(key), key) for split, key in LISTS.items()}
     return Description(
         read_channels(content),
@@ -58,6 +63,7 @@ def read_description(root: Path) -> Description:
         ignore,
         "channel_names" in content,
         {k: v for k, v in listed.items() if v},
+        read_given(content.get("dataset")),
     )
 
 
@@ -134,6 +140,25 @@ def read_channels(content: Mapping[str, Any]) -> tuple[str, ...]:
         raise SegkitError(f"{FILE} numbers the channels {', '.join(map(str, channels))}", "they go from 0 without gaps")
     by_number = {int(number): str(name) for number, name in channels.items()}
     return tuple(by_number[number] for number in sorted(by_number))
+
+
+def read_given(cases: Any) -> dict[str, tuple[tuple[str, ...], str]]:
+    """Return the files of each training case as nnU-Net's "dataset" names them, or raise SegkitError."""
+    if cases is None:
+        return {}
+    wanted = 'it names cases as {"CASE": {"images": ["a_t1.nii.gz", "a_t2.nii.gz"], "label": "a.nii.gz"}}'
+    if not isinstance(cases, dict) or not cases:
+        raise SegkitError(f'{FILE}: "dataset" is no table of cases', wanted)
+    found = {}
+    for id, files in cases.items():
+        told: dict[str, Any] = files if isinstance(files, dict) else {}
+        images, label = told.get("images", told.get("image")), told.get("label")
+        names = images if isinstance(images, list) else [images]
+        wrong = [name for name in [*names, label] if not isinstance(name, str) or not name]
+        if wrong or not names or not id.strip() or "/" in id or "\\" in id:
+            raise SegkitError(f'{FILE}: "dataset" has the entry {id!r}: {files!r}', wanted)
+        found[id] = (tuple(names), str(label))
+    return found
 
 
 def read_list(entries: Any, key: str) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ def list_cases(
     """List the labelled cases of every split, sorted by id, without reading a file.
 
     A split without a label folder (test images, as a rule) is left out. Where dataset.json lists a split's images, only
-    these are cases.
+    these are cases; where it has nnU-Net's "dataset", that says the training cases.
 
     Args:
         without: ids that are left out, files or not.
@@ -32,16 +32,39 @@ def list_cases(
         SegkitError: there is no imagesTr or labelsTr, or a folder cannot be listed.
     """
     for folder in FOLDERS["train"]:
-        if not (root / folder).is_dir():
+        if not description.given and not (root / folder).is_dir():
             raise SegkitError(f"{root} holds no folder {folder}", "images are in imagesTr, their labels in labelsTr")
     faults: Faults = {}
-    found = {
-        split: list_split(root, split, description, without, faults)
-        for split, folders in FOLDERS.items()
-        if all((root / folder).is_dir() for folder in folders)
-    }
+    found = {"train": list_given(root, description, without, faults)} if description.given else {}
+    for split, folders in FOLDERS.items():
+        if split not in found and all((root / folder).is_dir() for folder in folders):
+            found[split] = list_split(root, split, description, without, faults)
     check_ids(found, faults)
     return found, faults
+
+
+def list_given(root: Path, description: Description, without: Collection[str], faults: Faults) -> list[Case]:
+    """List the training cases that dataset.json names file by file; what is not there is added to `faults`."""
+    cases = []
+    for id, (images, label) in sorted(description.given.items()):
+        if id in without:
+            continue
+        folders = [FOLDERS["train"][0]] * len(images) + [FOLDERS["train"][1]]
+        found = [find_given(root, written, folder) for written, folder in zip([*images, label], folders, strict=True)]
+        missing = [written for written, path in zip([*images, label], found, strict=True) if path is None]
+        add(faults, problems.NOT_LISTED, *missing)
+        if len(images) not in (1, len(description.channels)):
+            add(faults, problems.NO_CHANNEL, id)
+        files = tuple(path for path in found if path is not None)
+        cases += [] if missing else [Case(id=id, files=files, meta={"images": len(images)})]
+    return cases
+
+
+def find_given(root: Path, written: str, folder: str) -> Path | None:
+    """Find a file that dataset.json names, from the root or absolute; one of another machine by its name alone."""
+    name = written.replace("\\", "/")
+    places = [root / name, root / folder / PurePosixPath(name).name]
+    return next((path for path in places if stem_of(path.name) is not None and path.is_file()), None)
 
 
 def list_split(

@@ -82,6 +82,8 @@ class MsdReader(VolumeReader):
         self.notes.append(("classes", ", ".join(f"{n} {name}" for n, name in enumerate(described.classes, 1))))
         if described.ignore is not None:
             self.notes.append(("ignored", f"label {described.ignore}"))
+        if described.given:
+            self.notes.append(("training", f'{len(described.given)} cases that "dataset" in {FILE} names'))
         unlabelled = [images for images, labels in FOLDERS.values() if self._is_there(images) > self._is_there(labels)]
         self.notes += [("left out", f"{folder}: it has no labels") for folder in unlabelled]
 

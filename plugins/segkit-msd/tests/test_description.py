@@ -33,6 +33,12 @@ def test_byte_order_mark(tmp_path):
     assert read(tmp_path, DECATHLON, "utf-8-sig") == read(tmp_path, DECATHLON)
 
 
+@pytest.mark.parametrize("ending", [".nii.gz", ".nii", "nii.gz", ".NII.GZ", "nii"])
+def test_endings(tmp_path, ending):
+    """With a dot or without, in any capitals: files are told by what they hold."""
+    assert read(tmp_path, {**NNUNET, "file_ending": ending}) == read(tmp_path, NNUNET)
+
+
 def test_ignored_label(tmp_path):
     """nnU-Net's label "ignore" is no class."""
     found = read(tmp_path, {**NNUNET, "labels": {"background": 0, "liver": 1, "ignore": 2}})
@@ -52,6 +58,11 @@ def test_ignored_label(tmp_path):
         ({"modality": None}, 'has neither "modality" nor "channel_names"'),
         ({"modality": {"0": "T1", "2": "T2"}}, "numbers the channels 0, 2"),
         ({"file_ending": ".mha"}, "files end in '.mha'"),
+        ({"file_ending": ["nii.gz"]}, "files end in ['nii.gz']"),
+        ({"dataset": []}, '"dataset" is no table of cases'),
+        ({"dataset": {"a": {"label": "a.nii"}}}, '"dataset" has the entry'),
+        ({"dataset": {"a": {"images": [1], "label": "a.nii"}}}, '"dataset" has the entry'),
+        ({"dataset": {"../a": {"images": ["a"], "label": "a.nii"}}}, '"dataset" has the entry'),
         ({"training": {"image": "a"}}, '"training" is no list'),
         ({"training": [{"label": "a"}]}, '"training" has the entry'),
     ],

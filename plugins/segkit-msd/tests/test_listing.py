@@ -43,6 +43,38 @@ def test_splits_by_folders(add, root, reader):
     assert ("left out", "imagesTs: it has no labels") in reader().describe()
 
 
+def test_cases_that_dataset_json_names(add, root, reader):
+    """nnU-Net's "dataset": any names and folders, relative, absolute or of another machine; channels in its order."""
+    (first, second), label = add(id="a", channels=2)
+    for path, name in ((first, "odd/t2.nii.gz"), (second, "odd/adc.nii.gz"), (label, "odd/truth.nii.gz")):
+        (root / "odd").mkdir(exist_ok=True)
+        path.rename(root / name)
+    (foreign, _), marked = add(id="b", channels=2)
+    add(id="left-out", channels=2)
+    cases = {
+        "one": {"images": ["odd/adc.nii.gz", str(root / "odd" / "t2.nii.gz")], "label": "./odd/truth.nii.gz"},
+        "two": {"images": ["D:\\data\\b_0000.nii.gz", "/x/b_0001.nii.gz"], "label": f"/x/{marked.name}"},
+    }
+    rewrite(root, dataset=cases, channel_names={"0": "ADC", "1": "T2"})
+    opened = reader(folds=2)
+    found = {case.id: case for split in ("train", "val") for case in opened.cases(split)}
+    assert sorted(found) == ["one", "two"]
+    assert [path.name for path in found["one"].files] == ["adc.nii.gz", "t2.nii.gz", "truth.nii.gz"]
+    assert found["two"].files == (foreign, foreign.with_name("b_0001.nii.gz"), marked)
+    image = opened.read(found["one"]).image
+    assert (image[0] == image[1] + 1).all()
+    assert opened.verify() == []
+
+
+def test_cases_that_dataset_json_names_and_nobody_has(add, root, reader):
+    """A file that is not there, and a channel too few, are named."""
+    add(id="a")
+    rewrite(root, dataset={"a": {"images": ["imagesTr/gone.nii.gz"], "label": "labelsTr/a.nii.gz"}})
+    assert "names is not there: imagesTr/gone.nii.gz" in refused(reader)
+    rewrite(root, dataset={"a": {"images": ["imagesTr/a.nii.gz"] * 2, "label": "labelsTr/a.nii.gz"}})
+    assert "1 image lacks a channel: a" in refused(reader)
+
+
 def test_digits_at_the_end_may_be_the_id(add, reader):
     """amos_0001 is an id where its label says so."""
     add("train", "amos_0001")

@@ -21,7 +21,7 @@ NO_IMAGE = Fault("label has no image", "labels have no image", "bring the images
 NO_CHANNEL = Fault(
     "image lacks a channel",
     "images lack a channel",
-    "a case has one file per channel of dataset.json: ID_0000, ID_0001 and so on",
+    "a case has one file per channel: ID_0000, ID_0001 and so on",
 )
 TWICE = Fault(
     "file has the id of another one in its folder",
