@@ -23,6 +23,7 @@ from segkit.engine.device import choose_device
 from segkit.engine.infer import Predictor
 from segkit.engine.postprocess import postprocessing
 from segkit.engine.preprocessing import Preprocessing
+from segkit.engine.turns import turn_at
 from segkit.engine.volumes import VolumePredictor, make_predictor
 from segkit.errors import SegkitError, UsageError, one_line
 from segkit.explain.any_image import explain_any
@@ -45,6 +46,8 @@ DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,100}[A-Za-z0-9])?")
 @dataclass(frozen=True)
 class Model:
     """A trained model with its preprocessing.
+
+    `predict` and `explain` may be called from several threads: they read images at once and take turns at the network.
 
     Attributes:
         task: what it was trained for; class names in label order.
@@ -94,7 +97,8 @@ class Model:
 
     def labels(self, sample: Sample) -> np.ndarray:
         """Return the label map of what `sample` gave, changed as the run's predictions were before they were scored."""
-        labels = self.predictor.labels(sample.image, sample.shape, sample.spacing)
+        with turn_at(self.predictor.model):
+            labels = self.predictor.labels(sample.image, sample.shape, sample.spacing)
         return labels if self.postprocess is None else self.postprocess(labels)
 
     def sample(self, image: Image, spacing: Sequence[float] | None = None) -> Sample:
@@ -150,7 +154,8 @@ class Model:
         settings = EvidenceSettings() if evidence else None
         wish = Wish(parse_target(target, self.task), 1, layer, self.layers, settings)
         sample = self.sample(image, spacing)
-        (explanation,) = explain_any(self.predictor, sample, [built], wish, reference, self.labels(sample))
+        with turn_at(self.predictor.model):
+            (explanation,) = explain_any(self.predictor, sample, [built], wish, reference, self.labels(sample))
         return explanation
 
     def _repr_html_(self) -> str:

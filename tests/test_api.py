@@ -3,10 +3,12 @@
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import segkit
@@ -111,3 +113,25 @@ def test_components_are_short_in_words(toy_run) -> None:
     shown = [repr(found) for found in segkit.components("arch")]
     assert shown
     assert all(re.fullmatch(r"<arch [a-z-]+:[a-z-]+ \S+>", one) for one in shown)
+
+
+def test_threads_take_turns_at_the_network(toy_run) -> None:
+    """Eight threads that predict and explain at once, with evidence or without, get what one gets alone."""
+    model = segkit.load("run", device="cpu")
+    also = model.adjusted(mirror=False)
+    images = [RANDOM.integers(0, 256, (3, 24 + number, 32), dtype=np.uint8) for number in range(4)]
+
+    def call(number: int) -> np.ndarray:
+        image = images[number % 4]
+        if number % 3 == 0:
+            return (model, also)[number % 2].predict(image)
+        found = (model, also)[number % 2].explain(image, "glow", "all:class-1", evidence=number % 3 == 1)
+        return np.append(found.heat.ravel(), found.target_score)
+
+    expected = [call(number) for number in range(12)]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(call, list(range(12)) * 8))
+    for number, one in enumerate(found):
+        np.testing.assert_array_equal(one, expected[number % 12])
+    assert not any(module._forward_hooks for module in model.predictor.model.modules())
+    assert all(isinstance(weight, torch.nn.Parameter) for weight in model.predictor.model.parameters())

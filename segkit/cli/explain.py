@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,11 +76,12 @@ def explain(
     layers = [*flag_layers(options), read_assignments(assignments)]
     progress = make_progress()
     order = make_order(loaded, layers, registry, run if run.is_dir() else None, tell=progress.message)
+    failed = 0
     try:
         if images:
             place = Path(folder or EXPLANATIONS)
             files = [Path(image) for image in images]
-            done = explain_files(order, files, Path(mask) if mask else None, place, progress)
+            done, failed = explain_files(order, files, Path(mask) if mask else None, place, progress)
         else:
             place = Path(folder) if folder else run / EXPLANATIONS
             done = explain_scored(run, order, registry, place, progress, data_root)
@@ -87,8 +89,13 @@ def explain(
         progress.close()
     if as_json:
         output.print_json([one.record for one in done])
+    else:
+        show(done)
+    if failed:
+        output.complain(f"{failed} of {failed + len(done)} images could not be explained, as told above")
+        sys.exit(1)
+    if as_json:
         return
-    show(done)
     if output.for_people() and not images and folder is None:
         click.echo(f"to see them in the report: segkit report {run}")
 

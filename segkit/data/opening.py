@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -111,6 +112,8 @@ class Opener:
         """
         paths = (files,) if isinstance(files, Path) else tuple(files)
         path = paths[0]
+        for one in paths:
+            check_regular(one)
         reader = self.format_of(path)
         if len(paths) > 1 and not hasattr(reader, "open_files"):
             raise UnusableFileError(path.name, f"is one of {len(paths)} files, an image of its kind is one", "give one")
@@ -134,6 +137,20 @@ class Opener:
         if size is None:
             return sample
         return replace(sample, image=resize_image(sample.image, tuple(size)), grid=sample.shape)
+
+
+def check_regular(path: Path) -> None:
+    """Raise UnusableFileError for a folder, a named pipe (which would be waited for, for ever) or a device."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        reason = "is a link to a file that does not exist" if path.is_symlink() else "does not exist any more"
+        raise UnusableFileError(path.name, reason, "bring it back, or leave it out") from None
+    except OSError as error:
+        raise UnusableFileError(path.name, f"cannot be read ({error.strerror})", "check its permissions") from None
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+        raise UnusableFileError(path.name, f"is {kind}, not a file", "give the image's file")
 
 
 def open_photograph(path: Path, task: Task, size: Sequence[int] | None) -> Sample:

@@ -18,6 +18,7 @@ from segkit.data.resample import resize_image
 from segkit.declarations import Task
 from segkit.engine.decoding import decode, probabilities
 from segkit.engine.device import autocast
+from segkit.engine.memory import check_memory
 from segkit.engine.plane_labels import plane_labels
 from segkit.errors import SegkitError
 
@@ -68,8 +69,13 @@ class Predictor:
 
         Scores are interpolated as numbers, then thresholded (one class) or compared (several); labels never are.
         """
-        images, own = self.prepare(image), tuple(shape or image.shape[1:])
-        if self.mirror or len(own) != 2:
+        own = tuple(shape or image.shape[1:])
+        plane = not self.mirror and len(own) == 2
+        # Of a plane the scores are interpolated along its rows alone; else there are three copies of them on its grid.
+        held = 2 * self.size[0] * own[1] if plane else 3 * math.prod(own)
+        check_memory(4 * self.task.out_channels * held + math.prod(own), own)
+        images = self.prepare(image)
+        if not plane:
             return decode(self.scores(images, own)[0]).cpu().numpy()
         return plane_labels(self.logits(images)[0], own)
 
@@ -87,6 +93,7 @@ class Predictor:
             Which part of the first axis, and (K', *S) float32: the foreground's for one class, else one per label.
         """
         own = shape or image.shape[1:]
+        check_memory(3 * 4 * self.task.out_channels * math.prod(own), own)
         scores = self.scores(self.prepare(image), own)[0]
         yield slice(0, own[0]), probabilities(scores)
 

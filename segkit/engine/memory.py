@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+
+from segkit.errors import SegkitError
+from segkit.files import bytes_text
 
 STATUS = Path("/proc/self/status")
 CLEAR = Path("/proc/self/clear_refs")
@@ -23,6 +27,42 @@ def out_of_memory(error: BaseException) -> bool:
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     return isinstance(error, RuntimeError) and any(word in str(error) for word in ALLOCATORS)
+
+
+WORTH_ASKING = 1 << 30
+"""Less than this many bytes are taken without asking the system first."""
+LIMIT, USED = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+FREE = Path("/proc/meminfo")
+
+
+def check_memory(needed: int, shape: Sequence[int]) -> None:
+    """Raise SegkitError where a case would take more memory than there is: the system might kill the process for it.
+
+    Args:
+        needed: bytes.
+        shape: of the case's own grid.
+    """
+    if needed < WORTH_ASKING:
+        return
+    free = available_memory()
+    if free is not None and needed > free:
+        raise SegkitError(
+            f"an image of {' x '.join(map(str, shape))} does not fit into memory: about {bytes_text(needed)} would be "
+            f"needed, {bytes_text(free)} are free",
+            "check its size and spacing, or use a machine with more memory",
+        )
+
+
+def available_memory() -> int | None:
+    """Return the bytes that this process can still take, by the machine and by its container; None where unknown."""
+    found = []
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        line = next(line for line in FREE.read_text(encoding="ascii").splitlines() if line.startswith("MemAvailable:"))
+        found.append(1024 * int(line.split()[1]))
+    with contextlib.suppress(OSError, ValueError):
+        # "max", where there is no limit, is no number.
+        found.append(int(LIMIT.read_text(encoding="ascii")) - int(USED.read_text(encoding="ascii")))
+    return min(found) if found else None
 
 
 def start_peak(device: torch.device) -> None:

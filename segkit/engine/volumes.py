@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -15,6 +16,7 @@ from segkit.data.working_grid import WorkingPlanes, coarse_axis, neighbour_indic
 from segkit.declarations import Task
 from segkit.engine.decoding import decode, probabilities
 from segkit.engine.infer import Predictor
+from segkit.engine.memory import check_memory
 from segkit.engine.preprocessing import Preprocessing
 from segkit.engine.restore import resize_planes, restore
 from segkit.engine.windows import AxisWindows, Place, blend_windows
@@ -138,6 +140,14 @@ class VolumePredictor:
             )
         return working_shape(own, spacing, target)
 
+    def bytes_needed(self, own: Sequence[int], spacing: Sequence[float] | None, axis: int) -> int:
+        """About how much memory a volume takes beside its image: its labels, and twice the slab that is finished."""
+        slab = SLICES_AT_ONCE * math.prod(own[1:])
+        if self.preprocessing.mode == "patches":
+            working = [max(pair) for pair in zip(self.working_shape(own, spacing), self.size, strict=True)]
+            slab = self.size[axis] * math.prod(side for other, side in enumerate(working) if other != axis)
+        return math.prod(own) + 2 * 4 * self.score_channels * slab
+
     @torch.inference_mode()
     def scores(
         self, image: np.ndarray, own: Sequence[int], spacing: Sequence[float] | None, axis: int = 0
@@ -147,6 +157,7 @@ class VolumePredictor:
         Yields:
             Which planes of the axis, and scores (K, n, *the other two axes) float32.
         """
+        check_memory(self.bytes_needed(own, spacing, axis), own)
         slabs = self._patches(image, own, spacing, axis) if self.preprocessing.mode == "patches" else None
         yield from self._slices(image, own) if slabs is None else slabs
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from segkit.files.locks import alone_in
 from segkit.files.parts import new_part, remove_parts
 from segkit.files.places import inside, is_inside, own_folder
 from segkit.files.reading import (
@@ -30,6 +31,7 @@ from segkit.files.writing import (
 __all__ = [
     "Either",
     "Limited",
+    "alone_in",
     "bytes_text",
     "check_shape",
     "inside",

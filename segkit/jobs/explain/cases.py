@@ -26,6 +26,7 @@ from segkit.jobs.explain.folder import Explained, write_explained
 from segkit.jobs.explain.reference import read_reference
 from segkit.jobs.explain.subject import Subject, case_subject, explain_subject, make_wish, scored
 from segkit.jobs.job import Job
+from segkit.jobs.predict.faults import fault_of
 from segkit.jobs.predict.inputs import Input, find_inputs
 from segkit.jobs.report import case_values
 from segkit.model import Model
@@ -190,23 +191,37 @@ def explain_scored(
 
 def explain_files(
     order: Order, files: Sequence[Path], mask: Path | None, folder: Path, progress: Progress
-) -> list[Explained]:
-    """Explain image files that belong to no dataset.
+) -> tuple[list[Explained], int]:
+    """Explain image files that belong to no dataset; one that cannot be explained is told, the others go on.
+
+    Returns:
+        What was written, and how many images could not be explained.
 
     Raises:
-        SegkitError: a file cannot be read, or the mask is on another grid.
+        UsageError: the mask is for one image and there are several, or the target cannot be meant.
+        SegkitError: the disk is full, or there is one image and it cannot be explained.
     """
-
     model = order.model
     items = find_inputs([str(file) for file in files], model.opener, model.image_channels).items
     if mask is not None and len(items) != 1:
         raise UsageError(f"--mask is the mask of one image, and {len(items)} are to be explained", "give one image")
-
-    def subjects() -> Iterator[Subject]:
-        for item in items:
-            yield file_subject(model, item, mask)
-
-    return explain_all(order, subjects(), len(items), folder, progress)
+    written: list[Explained] = []
+    failed = 0
+    progress.start("explain", len(items), "image" if len(items) == 1 else "images")
+    for item in items:
+        try:
+            written += explain_one(order, file_subject(model, item, mask), folder, progress)
+        except UsageError:
+            raise
+        except Exception as error:  # of a file from anywhere, and of the machine
+            fault = fault_of(item, error)
+            if len(items) == 1:
+                raise fault from error
+            failed += 1
+            progress.message(f"error: {fault}")
+        progress.advance()
+    progress.finish()
+    return told(written), failed
 
 
 def file_subject(model: Model, item: Input, mask: Path | None) -> Subject:
@@ -221,22 +236,31 @@ def file_subject(model: Model, item: Input, mask: Path | None) -> Subject:
 def explain_all(
     order: Order, subjects: Iterable[Subject], count: int, folder: Path, progress: Progress
 ) -> list[Explained]:
-    """Explain one image after the other into a folder."""
-    model = order.model
-    wish = make_wish(order.config.explain, model.task, model.layers)
-    written = []
+    """Explain one case after the other into a folder."""
+    written: list[Explained] = []
     progress.start("explain", count, "image" if count == 1 else "images")
     for subject in subjects:
-        found, prediction = explain_subject(
-            subject, model.predictor, order.explainers, wish, model.postprocess, progress.message
-        )
-        if found:
-            notice = NOTICE if model.header.get("generated_sample") else ""
-            written.append(
-                write_explained(folder, subject, prediction, found, classes=model.task.classes, notice=notice)
-            )
+        written += explain_one(order, subject, folder, progress)
         progress.advance()
     progress.finish()
+    return told(written)
+
+
+def explain_one(order: Order, subject: Subject, folder: Path, progress: Progress) -> list[Explained]:
+    """Explain one image into a folder; nothing where no explainer can."""
+    model = order.model
+    wish = make_wish(order.config.explain, model.task, model.layers)
+    found, prediction = explain_subject(
+        subject, model.predictor, order.explainers, wish, model.postprocess, progress.message
+    )
+    notice = NOTICE if model.header.get("generated_sample") else ""
+    if not found:
+        return []
+    return [write_explained(folder, subject, prediction, found, classes=model.task.classes, notice=notice)]
+
+
+def told(written: list[Explained]) -> list[Explained]:
+    """Return what was written; raises SegkitError where nothing was."""
     if not written:
         raise SegkitError("nothing could be explained", "see the messages above")
     return written

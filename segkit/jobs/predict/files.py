@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from segkit.data.case import Sample
 from segkit.data.prefetch import prefetch
@@ -16,7 +15,8 @@ from segkit.engine.decoding import decode
 from segkit.engine.ensemble import Ensemble
 from segkit.engine.progress import Progress
 from segkit.errors import SegkitError
-from segkit.files import remove_parts, write_json, write_whole
+from segkit.files import alone_in, remove_parts, write_json, write_whole
+from segkit.jobs.predict.faults import fault_of
 from segkit.jobs.predict.inputs import Input
 from segkit.jobs.predict.names import OVERLAYS, PROBABILITIES, RECORD, SIZES
 from segkit.jobs.predict.outputs import (
@@ -28,12 +28,10 @@ from segkit.jobs.predict.outputs import (
     write_mask,
     write_sizes,
 )
+from segkit.jobs.predict.record import GENERATED, LabelMap, read_before, record
 from segkit.model import Model
-from segkit.version import __version__
 
 MOST_REMARKS = 5
-NOTICE = "for research, not for diagnosis"
-GENERATED = "trained on a generated sample: its predictions mean nothing"
 
 
 @dataclass(frozen=True)
@@ -114,12 +112,31 @@ def predict_files(
         SegkitError: the models do not fit together, an output is there already, or the disk refuses.
     """
     check_same_task(models)
-    first = models[0]
-    check_free(folder, items, [possible_names(first, item, options) for item in items], force=options.force)
     make_folder(folder)
+    with alone_in(folder, "predicting into"):
+        return predict_alone(models, items, folder, options, progress)
+
+
+def predict_alone(
+    models: Sequence[Model], items: Sequence[Input], folder: Path, options: Options, progress: Progress
+) -> Outcome:
+    """Predict files into a folder that no other process writes into."""
+    first, before = models[0], read_before(folder)
+    possible = [possible_names(first, item, options) for item in items]
+    check_free(folder, items, possible, force=options.force, ours=before.unfinished_files)
     for place in (folder, folder / OVERLAYS, folder / PROBABILITIES):
         remove_parts(place)
+    planned = [
+        LabelMap(name, item.name)
+        for item, names in zip(items, possible, strict=True)
+        for name in names
+        if "/" not in name
+    ]
+    earlier = before.left_in(folder, planned)
     outcome, told = Outcome(folder), set[str]()
+    # Killed at any moment, the folder says which of its files are predictions, and the same command goes on.
+    write_json(folder / RECORD, record(models, outcome, options, planned, earlier))
+    ended = False
     progress.start("predict", len(items), "files" if len(items) != 1 else "file")
     try:
         for result in run(models, items, folder, options):
@@ -130,11 +147,12 @@ def predict_files(
                 outcome.failed.append(result)
                 progress.message(f"error: {result[1]}")
             progress.advance()
+        ended = True
     finally:
         # Also where it is stopped: what is predicted is told.
         rows = [(part.item.label, part.mask.name, part.sizes) for part in outcome.predicted]
         write_sizes(folder / SIZES, rows)
-        outcome.record = record(models, outcome, options)
+        outcome.record = record(models, outcome, options, None if ended else planned, earlier)
         write_json(folder / RECORD, outcome.record)
     progress.finish()
     return outcome
@@ -161,10 +179,8 @@ def run(
         try:
             writer = first.opener.format_of(item.path)
             return Read(item, writer, first.opener.open(item.files, first.image_task, ensemble.size))
-        except SegkitError as error:
-            return Read(item, error=error)
-        except MemoryError:
-            return Read(item, error=SegkitError(f"{item.label} does not fit into memory", "check its size"))
+        except Exception as error:  # of a reader, and of a file from anywhere
+            return Read(item, error=fault_of(item, error))
 
     def label() -> Iterator[Labelled]:
         for part in prefetch(read, items, workers):
@@ -175,10 +191,13 @@ def run(
             assert part.error is not None
             return part.read.item, part.error
         item, sample = part.read.item, part.read.sample
-        mask = write_mask(folder, item, part.read.writer, part.labels, sample)
-        if options.overlays:
-            write_overlay(folder / OVERLAYS / f"{item.name}.jpg", first, item, part.labels, sample)
-        sizes = class_sizes(part.labels, first.task.classes, sample.spacing)
+        try:
+            mask = write_mask(folder, item, part.read.writer, part.labels, sample)
+            if options.overlays:
+                write_overlay(folder / OVERLAYS / f"{item.name}.jpg", first, item, part.labels, sample)
+            sizes = class_sizes(part.labels, first.task.classes, sample.spacing)
+        except Exception as error:
+            return item, fault_of(item, error, tuple(sample.shape))
         return PredictedFile(item, mask, sizes, sample.remarks)
 
     yield from prefetch(write, label(), workers)
@@ -195,13 +214,10 @@ def label_one(model: Model, ensemble: Ensemble, part: Read, folder: Path, option
             labels = keep_probabilities(path, ensemble, sample)
         else:
             labels = ensemble.labels(sample.image, sample.shape, sample.spacing)
-    except SegkitError as error:
-        return Labelled(part, error=SegkitError(f"{part.item.label}: {error.message}", error.hint))
-    except (torch.OutOfMemoryError, MemoryError):
-        size = " x ".join(map(str, sample.shape))
-        too_large = SegkitError(f"{part.item.label} ({size}) does not fit into memory", "predict it with --device cpu")
-        return Labelled(part, error=too_large)
-    return Labelled(part, labels if model.postprocess is None else model.postprocess(labels))
+        labels = labels if model.postprocess is None else model.postprocess(labels)
+    except Exception as error:  # of a network that a stranger wrote, and of the machine
+        return Labelled(part, error=fault_of(part.item, error, tuple(sample.shape)))
+    return Labelled(part, labels)
 
 
 def keep_probabilities(path: Path, ensemble: Ensemble, sample: Sample) -> np.ndarray:
@@ -269,43 +285,3 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SegkitError(f"cannot make the folder {folder}: {error.strerror}", "name another --output") from None
-
-
-def record(models: Sequence[Model], outcome: Outcome, options: Options) -> dict[str, Any]:
-    """What prediction.json says: by which models, with which settings, what each file became."""
-    from segkit.jobs.predict.overlays import colour
-
-    first = models[0]
-    generated = any(model.header.get("generated_sample") for model in models)
-    return {
-        "segkit": __version__,
-        "notice": "; ".join([NOTICE, *([GENERATED] if generated else [])]),
-        "models": [
-            {
-                "components": model.header["components"],
-                "preprocessing": model.header["preprocessing"],
-                "weights": model.header.get("weights"),
-                "mirror": model.predictor.mirror,
-            }
-            for model in models
-        ],
-        "postprocess": first.header.get("postprocess", {}),
-        "classes": [
-            {"label": label, "name": name, "colour": list(colour(label))}
-            for label, name in enumerate(first.task.classes, start=1)
-        ],
-        "overlays": options.overlays,
-        "probabilities": options.probabilities,
-        "files": [
-            {
-                "input": part.item.label,
-                "name": part.item.name,
-                "files": [path.name for path in part.item.files],
-                "mask": part.mask.name,
-                "classes": [vars(size) for size in part.sizes],
-                **({"remarks": list(part.remarks)} if part.remarks else {}),
-            }
-            for part in outcome.predicted
-        ],
-        "failed": [{"input": item.label, "reason": error.message} for item, error in outcome.failed],
-    }

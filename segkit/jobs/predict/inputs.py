@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from segkit.data.inventory import is_text, shown
+from segkit.data.inventory import shown
 from segkit.data.opening import Opener
-from segkit.errors import SegkitError
+from segkit.errors import SegkitError, one_line
 from segkit.jobs.predict.walk import OURS, Written, images_below
 
 WILD = "*?["
+LONGEST = 230
+"""Bytes of a result's name without its ending and a number: file systems take 255."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Input:
     @property
     def label(self) -> str:
         """What messages and tables call it: the file, or of several the case."""
-        return self.path.name if len(self.files) == 1 else self.name
+        return one_line(shown(Path(self.path.name))) if len(self.files) == 1 else self.name
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,6 @@ def find_inputs(texts: Sequence[str], opener: Opener, channels: int, spatial_dim
         found, others = expand(text, known, written)
         left_out += others
         for path in found:
-            if not is_text(str(path)):
-                raise SegkitError(f"{shown(path)} has a name that is not UTF-8", "rename it: its results have its name")
             paths.setdefault(path.resolve(), path)
     if not paths:
         raise SegkitError("all that was named is what segkit wrote earlier", "name the images")
@@ -135,7 +136,23 @@ def names(paths: Sequence[Path], known: Iterable[str], cases: Sequence[str | Non
         own = path.name[: len(path.name) - len(path.suffix)] if called[path] else stem(path)
         return f"{with_folder(path)}-{path.name[len(own) :].strip('.').replace('.', '-')}"
 
-    return distinct(paths, [stem, with_folder, with_ending])
+    def writably(way: Callable[[Path], str]) -> Callable[[Path], str]:
+        return lambda path: writable(way(path))
+
+    return distinct(paths, list(map(writably, (stem, with_folder, with_ending))))
+
+
+def writable(name: str) -> str:
+    """Return a name that any file system takes with an ending behind it, the same name each time.
+
+    What is no character (a byte that is not UTF-8) or cannot be printed becomes "_"; a name that is too long is cut.
+    """
+    printable = "".join(sign if sign.isprintable() else "_" for sign in name)
+    encoded = printable.encode()
+    if len(encoded) <= LONGEST:
+        return printable
+    mark = hashlib.sha256(encoded).hexdigest()[:8]
+    return f"{encoded[: LONGEST - len(mark) - 1].decode(errors='ignore')}-{mark}"
 
 
 def distinct(paths: Sequence[Path], ways: Sequence[Callable[[Path], str]]) -> list[str]:

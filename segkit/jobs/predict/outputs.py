@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,16 +63,28 @@ def mask_names(item: Input, writer: Any) -> list[str]:
     return [item.name + (item.path.suffix.lower() if item.path.suffix.lower() in TIFF else ".png"), f"{item.name}.npz"]
 
 
-def check_free(folder: Path, items: Sequence[Input], possible: Iterable[Sequence[str]], *, force: bool) -> None:
-    """Raise SegkitError where an output would take the place of an input, or without `force` of anything else."""
-    inputs = {item.path.resolve() for item in items}
+def check_free(
+    folder: Path,
+    items: Sequence[Input],
+    possible: Iterable[Sequence[str]],
+    *,
+    force: bool,
+    ours: Container[str] = (),
+) -> None:
+    """Raise SegkitError where an output would take the place of an input, or without `force` of anything else.
+
+    Args:
+        ours: names in the folder that a prediction left which did not come to its end.
+    """
+    inputs = {path.resolve() for item in items for path in item.files}
     there = []
-    for names in possible:
-        for path in (folder / name for name in names):
-            if path.exists() and path.resolve() in inputs:
-                raise SegkitError(f"the prediction would take the place of the input {path}", "name another --output")
-            there += [path] if path.exists() else []
-    there += [path for path in (folder / SIZES, folder / RECORD) if path.exists()]
+    for name in (*(name for names in possible for name in names), SIZES, RECORD):
+        path = folder / name
+        if not path.exists():
+            continue
+        if path.resolve() in inputs:
+            raise SegkitError(f"the prediction would take the place of the input {path}", "name another --output")
+        there += [] if name in ours else [path]
     if there and not force:
         more = f" and {len(there) - 1} more files that would be written" if len(there) > 1 else ""
         raise SegkitError(f"{there[0]} exists already{more}", "say --force to replace them, or name another --output")
@@ -101,6 +113,7 @@ class ProbabilityFile:
             raise self.failed(error) from error
         try:
             self.values = np.lib.format.open_memmap(self.part, "w+", np.float16, (channels, *shape))
+            reserve(self.descriptor)
         except OSError as error:
             self.drop()
             raise self.failed(error) from error
@@ -127,6 +140,13 @@ class ProbabilityFile:
     def failed(self, error: OSError) -> SegkitError:
         """Describe a file that cannot be written."""
         return SegkitError(f"cannot write {self.path.name}: {error.strerror or error}", "free some space")
+
+
+def reserve(descriptor: int) -> None:
+    """Take the disk's space for all of an open file: writing into a map of it on a full disk would kill the process."""
+    size = os.fstat(descriptor).st_size
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, size)
 
 
 def write_sizes(path: Path, rows: Iterable[tuple[str, str, Sequence[ClassSize]]]) -> None:

@@ -7,20 +7,18 @@ from collections import Counter
 from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from segkit.data.inventory import is_litter
 from segkit.data.naming import COMPANION_ENDING, holds_images, holds_masks
 from segkit.errors import SegkitError
 from segkit.files import parse_json
 from segkit.jobs.predict.names import OVERLAYS, PROBABILITIES, RECORD, SIZES
+from segkit.jobs.predict.record import LARGEST, maps_in
 from segkit.rundir.names import CONFIG, ENVIRONMENT, EXPLANATIONS, MODEL
 
 OTHER, OURS, MASKS, LITTER = "of another kind", "that segkit wrote", "in folders of masks", "of litter"
 COMPANION = "made of images beside them (masks, superpixels)"
 """Why files are left out, to be read after "3 files"."""
-LARGEST_RECORD = 1 << 28
-"""Bytes of prediction.json that are read: a million files' record."""
 
 
 def images_below(folder: Path, known: tuple[str, ...], written: Written) -> tuple[list[Path], Counter[str]]:
@@ -112,18 +110,12 @@ def read_record(record: Path) -> frozenset[tuple[str, str]]:
     if not record.is_file():
         return frozenset()
     try:
-        if record.stat().st_size > LARGEST_RECORD:
+        if record.stat().st_size > LARGEST:
             raise ValueError("it is too long")
-        return frozenset(names_in(parse_json(record.read_bytes())))
+        return frozenset((found.mask, found.name) for found in maps_in(parse_json(record.read_bytes())))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise SegkitError(
             f"{record} cannot be read ({reason}): which files beside it are predictions?",
             "give the images one by one, or move the predictions away",
         ) from None
-
-
-def names_in(content: Any) -> Iterator[tuple[str, str]]:
-    """Yield name and stem of each label map in a record."""
-    for part in content["files"]:
-        yield str(part["mask"]), str(part["name"] if "name" in part else part["mask"].partition(".")[0])
