@@ -46,7 +46,7 @@ def run(
     from segkit.engine.progress import Progress
     from segkit.jobs.events import Events
     from segkit.jobs.run import run_job
-    from segkit.planning.plan import make_plan, read_config, run_folder
+    from segkit.planning.plan import make_plan, read_config
 
     given = {
         "components.arch": arch,
@@ -65,7 +65,7 @@ def run(
     layers.append(Layer("segkit.run", {name: value for name, value in given.items() if value is not None}))
     progress = progress or Progress()
     plan = make_plan(layers, registry, tell=progress.message)
-    return run_job(plan, run_folder(plan), progress, events=Events(registry.manager, progress.message))
+    return run_job(plan, None, progress, events=Events(registry.manager, progress.message))
 
 
 def load(path: str | Path, *, device: str = "auto") -> Model:

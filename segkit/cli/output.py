@@ -19,7 +19,9 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 def leads() -> bool:
     """Whether this process is the one that talks to the user: of several that torchrun started, the first."""
-    return os.environ.get("RANK", "0") == "0"
+    from segkit.engine.launch import Launch
+
+    return Launch.from_environment().leads
 
 
 def for_people() -> bool:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from segkit.cli.output import leads
 from segkit.engine.progress import Progress
 
 if TYPE_CHECKING:
@@ -16,9 +15,7 @@ if TYPE_CHECKING:
 
 
 def make_progress() -> Progress:
-    """Return the watcher that suits stderr; one that shows nothing where another process talks to the user."""
-    if not leads():
-        return Progress()
+    """Return the watcher that suits stderr."""
     return LiveProgress() if sys.stderr.isatty() else PlainProgress()
 
 

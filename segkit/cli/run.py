@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from segkit.cli import output
 from segkit.cli.completion import ComponentName
-from segkit.cli.options import flag_layers
+from segkit.cli.options import FLAG_FIELDS, flag_layers
 from segkit.cli.output import leads
 from segkit.errors import UsageError
 
 if TYPE_CHECKING:
     from segkit.config import Layer
-    from segkit.discovery import Registry
     from segkit.jobs.run import RunResult
     from segkit.rundir.resume import Resume
 
@@ -55,67 +54,125 @@ if TYPE_CHECKING:
 @click.option("--compile", flag_value="inductor", help="Training steps through torch.compile: slow to start.")
 @click.option("--profile", is_flag=True, default=None, help="Write where the time goes: profile.json, trace.json.")
 @click.option("--resume", metavar="RUN", help="Go on with a run that was stopped, in its directory.")
-@click.option("--force", is_flag=True, help="Resume though settings, data or versions differ.")
+@click.option("--allow", metavar="NAME,...", multiple=True, help="With --resume: what may differ, by its name.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
-def run(
-    config: str | None,
-    assignments: tuple[str, ...],
-    resume: str | None,
-    force: bool,
-    as_json: bool,
-    **options: Any,
-) -> None:
+def run(as_json: bool, **options: Any) -> None:
     """Train, score and report: data in, trained and scored model out.
 
     \b
     segkit run --arch unet --data isic
     segkit run --config runs/unet-isic/config.toml --seed 1
     segkit run --resume runs/unet-isic
+    segkit run --resume runs/unet-isic --allow batch-size --batch-size 4
     torchrun --nproc-per-node 4 -m segkit run --arch unet --data isic
     """
-    from segkit.cli.registry import load_registry
-    from segkit.config import read_assignments
-    from segkit.planning.plan import read_config
-    from segkit.rundir.resume import is_finished, open_run
-
-    if resume is not None and config is not None:
-        raise UsageError("--resume and --config were both given", "a run is resumed with its own config")
+    resume = options["resume"]
     if resume is not None and is_finished(Path(resume)):
-        click.echo(f"{resume} is finished; its report: {Path(resume, 'report.html')}")
+        refuse_options(resume, options)
+        if leads():
+            show_finished(Path(resume), as_json=as_json)
         return
-    stopped = open_run(Path(resume), forced=force) if resume is not None else None
-    registry = load_registry()
-    layers = [stopped.config] if stopped else [read_config(config, registry)] if config else []
-    layers += [*flag_layers(options), read_assignments(assignments)]
-    result = carry_out(layers, registry, stopped)
+    result = carry_out("run", **options)
     if leads():
         show_result(result, as_json=as_json)
 
 
-def carry_out(layers: list[Layer], registry: Registry, resume: Resume | None) -> RunResult:
-    """Plan and run; where the run is stopped, say how to go on and exit with 130 (Ctrl-C) or 143 (SIGTERM)."""
-    from segkit.cli.progress import make_progress
-    from segkit.planning.plan import make_plan, run_folder
-    from segkit.rundir.resume import restarted
+def is_finished(folder: Path) -> bool:
+    """Whether a run has all that it can have, its page included."""
+    from segkit.rundir.stage import Stage, standing_of
 
-    progress = make_progress()
-    plan = make_plan(layers, registry, tell=progress.message)
+    standing = standing_of(folder)
+    return standing.stage is Stage.FINISHED and not standing.details
+
+
+def refuse_options(resume: str, options: dict[str, Any]) -> None:
+    """Raise UsageError where something was said that a finished run cannot take: nothing is dropped (issue 17)."""
+    said = [layer.source for layer in said_layers(options) if layer.values]
+    said += ["--config"] if options["config"] is not None else []
+    if said:
+        raise UsageError(
+            f"--resume {resume}: this run is finished, and {', '.join(said)} cannot change it",
+            f"start a new run: segkit run --config {Path(resume, 'config.toml')} {' '.join(said)} ...",
+        )
+
+
+def said_layers(options: dict[str, Any]) -> list[Layer]:
+    """The settings that the command line names, weakest first."""
+    from segkit.config import read_assignments
+
+    flags = {name: value for name, value in options.items() if name in FLAG_FIELDS}
+    return [*flag_layers(flags), read_assignments(options["assignments"])]
+
+
+def carry_out(command: str, **options: Any) -> RunResult:
+    """Plan, train and, unless the command is `train`, score and report: the one way of all that trains a run.
+
+    Where the run is stopped, say how to go on and exit with 130 (Ctrl-C) or 143 (SIGTERM).
+    """
+    from segkit.cli.progress import make_progress
+    from segkit.cli.registry import load_registry
+    from segkit.engine.progress import Progress
+    from segkit.planning.plan import make_plan, read_config
+    from segkit.rundir.claim import check_output
+
+    stopped, config = read_resume(options), options["config"]
+    registry, progress = load_registry(), make_progress() if leads() else Progress()
+    layers = [stopped.config] if stopped else [read_config(config, registry)] if config is not None else []
+    plan = make_plan([*layers, *said_layers(options)], registry, tell=progress.message)
+    if stopped:
+        check_own_output(plan.output, stopped.folder)
+    elif leads():
+        check_output(plan.output)
 
     from segkit.engine.stop import Stopped
     from segkit.jobs.events import Events
     from segkit.jobs.run import run_job
 
-    resume = resume or restarted(plan.output, plan.config, os.environ)
-    # Of several processes the first one chooses the directory and tells the others.
-    folder = resume.folder if resume else run_folder(plan) if leads() else Path("not-chosen-yet")
+    events = Events(registry.manager, progress.message)
     try:
-        return run_job(plan, folder, progress, resume, events=Events(registry.manager, progress.message))
+        return run_job(plan, None, progress, stopped, only_train=command == "train", events=events)
     except Stopped as stop:
         progress.close()
-        click.echo(f"{stop}; go on with: segkit run --resume {folder}", err=True)
+        way_on = f"; go on with: segkit {command} --resume {stop.folder}" if stop.folder else ""
+        if leads():
+            click.echo(f"{stop}{way_on}", err=True)
         sys.exit(stop.exit_code)
     finally:
         progress.close()
+
+
+def read_resume(options: dict[str, Any]) -> Resume | None:
+    """Return the run to go on with, as --resume and --allow name it; None for a new one."""
+    from segkit.rundir.allowances import read_allowances
+    from segkit.rundir.resume import open_run
+
+    allowed = read_allowances(options["allow"])
+    if options["resume"] is None:
+        if allowed:
+            raise UsageError("--allow was given without --resume", "say which run to go on with")
+        return None
+    if options["config"] is not None:
+        raise UsageError("--resume and --config were both given", "a run is resumed with its own config")
+    return open_run(Path(options["resume"]), allowed)
+
+
+def check_own_output(output: str | None, folder: Path) -> None:
+    """Raise UsageError where a run is to go on in another directory than its own."""
+    if output is not None and Path(output).resolve() != folder.resolve():
+        raise UsageError(
+            f"--resume {folder} and --output {output} were both given",
+            "a run goes on in its own directory; to keep what it is now, copy that directory first",
+        )
+
+
+def show_finished(folder: Path, *, as_json: bool) -> None:
+    """Say that there is nothing to go on with, or print the summary that there is."""
+    if as_json:
+        from segkit.rundir.read import read_record
+
+        output.print_json(dict(read_record(folder).summary))
+        return
+    click.echo(f"{folder} is finished; its report: {folder / 'report.html'}")
 
 
 def show_result(result: Any, *, as_json: bool) -> None:

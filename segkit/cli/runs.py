@@ -52,7 +52,8 @@ def table(found: list[ListedRun]) -> list[tuple[str, ...]]:
         made_of = ", ".join(value for value in run.components.values() if value)
         made_of += " (generated sample)" if run.generated else ""
         when = f"{run.when:%Y-%m-%d %H:%M}"
-        state = f"{run.state}: {run.details}" if run.details and run.state != "broken" else run.state
+        state = f"{run.state}, running now" if run.running else str(run.state)
+        state = f"{state}: {run.details}" if run.details and run.state != "broken" else state
         rows.append((str(run.folder), when, made_of, str(run.score or ""), state))
         rows += [(f"  {name}", "", "", str(score or ""), "") for name, score in run.evaluations.items()]
     return rows
@@ -84,6 +85,7 @@ def as_object(run: ListedRun) -> dict[str, object]:
         "generated_sample": run.generated,
         "state": run.state,
         "details": run.details,
+        "running": run.running,
         "score": score_object(run.score),
         "evaluations": {name: score_object(score) for name, score in run.evaluations.items()},
     }

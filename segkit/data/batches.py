@@ -120,9 +120,9 @@ class Batches:
         return np.random.Generator(np.random.Philox(source)).permutation(self.samples)
 
     def epoch(self, epoch: int, start: int = 0) -> Generator[Batch, None, None]:
-        """Yield the batches of `epoch` from step `start` on; closing the iterator ends the threads."""
+        """Yield the batches of `epoch`, without its first `start` samples; closing the iterator ends the threads."""
         order = self.order(epoch)
-        rows = [order[step * self.batch_size : (step + 1) * self.batch_size] for step in range(start, self.steps)]
+        rows = [order[first : first + self.batch_size] for first in range(start, self.samples, self.batch_size)]
         rank, ranks = self.part
         if self.augment is None:
             steps = [_Step(row, len(row), epoch) for row in rows[rank::ranks]]

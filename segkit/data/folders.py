@@ -32,7 +32,7 @@ def locked(final: Path) -> Iterator[None]:
     final.parent.mkdir(parents=True, exist_ok=True)
     # The lock file stays: whoever removed it could remove one that another process has just locked.
     with final.with_name(final.name + LOCK).open("ab") as stream:
-        _lock(stream, wait=True)
+        lock_stream(stream, wait=True)
         yield
 
 
@@ -40,7 +40,7 @@ def locked(final: Path) -> Iterator[None]:
 def locked_if_free(final: Path) -> Iterator[bool]:
     """Hold the lock of the folder `final` where nobody holds it; yields whether it is held."""
     with final.with_name(final.name + LOCK).open("ab") as stream:
-        yield _lock(stream, wait=False)
+        yield lock_stream(stream, wait=False)
 
 
 @contextmanager
@@ -70,14 +70,15 @@ def remove_left_over(folder: Path) -> None:
     """Remove what killed processes were building in `folder`; what is being built now is locked and stays."""
     for building in folder.glob(f"*{BUILDING}"):
         with building.with_name(building.name.removesuffix(BUILDING) + LOCK).open("ab") as stream:
-            if _lock(stream, wait=False):
+            if lock_stream(stream, wait=False):
                 shutil.rmtree(building, ignore_errors=True)
 
 
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(stream: IO[bytes], *, wait: bool) -> bool:
+    def lock_stream(stream: IO[bytes], *, wait: bool) -> bool:
+        """Lock an open file until it is closed; returns False where another process holds it and `wait` is off."""
         while True:
             try:
                 stream.seek(0)
@@ -91,7 +92,8 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _lock(stream: IO[bytes], *, wait: bool) -> bool:
+    def lock_stream(stream: IO[bytes], *, wait: bool) -> bool:
+        """Lock an open file until it is closed; returns False where another process holds it and `wait` is off."""
         try:
             fcntl.flock(stream, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib
 import os
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,53 +17,24 @@ import torch
 from torch import distributed, nn
 from torch.distributed.rendezvous import rendezvous
 
+from segkit.engine.launch import Launch
 from segkit.errors import SegkitError, UsageError
 
 T = TypeVar("T")
 
 PATIENCE = timedelta(hours=1)
 """How long a rank waits for the others: one of them may be scoring large volumes."""
+MEETING = timedelta(minutes=10)
+"""How long the processes of one machine wait for each other to come."""
+SILENT, LOOKS = 2.0, 0.1
+"""Seconds of waiting before it is told, and between two looks."""
 LETTING_GO = 0.2
 """Seconds between the last talk and the end of the group."""
 
 
 @dataclass(frozen=True)
-class Ranks:
-    """The processes of a run; one alone where nobody started several.
-
-    Attributes:
-        rank: this process among all, counted from 0; rank 0 writes.
-        count: processes in all.
-        local: this process among those of its machine.
-        restarts: how often torchrun has started the processes again.
-        machines: how many there are.
-    """
-
-    rank: int = 0
-    count: int = 1
-    local: int = 0
-    restarts: int = 0
-    machines: int = 1
-
-    @classmethod
-    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Ranks:
-        """Read what torchrun says; one process where it says nothing."""
-        said = os.environ if environ is None else environ
-        names = {"rank": "RANK", "count": "WORLD_SIZE", "local": "LOCAL_RANK", "restarts": "TORCHELASTIC_RESTART_COUNT"}
-        if not {"RANK", "WORLD_SIZE"} <= set(said):
-            return cls()
-        found = {field: int(said[name]) for field, name in names.items() if name in said}
-        return cls(**found, machines=found["count"] // int(said.get("LOCAL_WORLD_SIZE", found["count"])))
-
-    @property
-    def several(self) -> bool:
-        """Whether there are others."""
-        return self.count > 1
-
-    @property
-    def leads(self) -> bool:
-        """Whether this process writes files and talks to the user."""
-        return self.rank == 0
+class Ranks(Launch):
+    """The processes of a run, and what they tell each other; one alone where nobody started several."""
 
     def own_device(self, device: torch.device) -> torch.device:
         """Return the device of this process: the CUDA device of its number on its machine where no number was said."""
@@ -76,8 +48,15 @@ class Ranks:
         return torch.device("cuda", self.local)
 
     @contextmanager
-    def joined(self, device: torch.device) -> Iterator[None]:
-        """Meet the others; until the block ends they can be talked to."""
+    def joined(self, device: torch.device, tell: Callable[[str], None] = lambda text: None) -> Iterator[None]:
+        """Meet the others; until the block ends they can be talked to.
+
+        Args:
+            tell: told in a sentence that the others are being waited for.
+
+        Raises:
+            SegkitError: they have not come within MEETING.
+        """
         if not self.several:
             yield
             return
@@ -88,8 +67,14 @@ class Ranks:
         # does so) they would keep the group and its threads alive while Python ends, which can abort the process
         # (pytorch issue 190489).
         importlib.import_module("torch.distributed.nn.functional")
-        with reachable():
-            distributed.init_process_group(backend, timeout=PATIENCE, **self._meeting())
+
+        def meet() -> None:
+            with reachable():
+                distributed.init_process_group(backend, timeout=PATIENCE, **self._meeting())
+
+        place = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
+        waiting = f"waiting for the other processes of the run ({self.count} in all) at {place}"
+        while_listening(meet, lambda: tell(f"{waiting}; Ctrl-C ends it"), self.patience)
         try:
             yield
         finally:
@@ -97,6 +82,11 @@ class Ranks:
             # waits for them to end.
             time.sleep(LETTING_GO)
             distributed.destroy_process_group()
+
+    @property
+    def patience(self) -> timedelta:
+        """How long the others are waited for at first: on one machine all of them have built the store by then."""
+        return MEETING if self.machines == 1 else PATIENCE
 
     def _meeting(self) -> dict[str, Any]:
         """Return where the processes meet: on one machine, a place of its own for every start by torchrun.
@@ -192,6 +182,43 @@ class Ranks:
                 carried = tensor.contiguous()
                 distributed.broadcast(carried, src=0)
                 tensor.copy_(carried)
+
+
+def while_listening(meet: Callable[[], None], announce: Callable[[], None], patience: timedelta) -> None:
+    """Call what blocks in a thread of its own, so that this one hears signals: PyTorch's waiting is deaf to them.
+
+    Args:
+        announce: called once where it takes longer than a moment.
+
+    Raises:
+        SegkitError: it has not come back in time.
+    """
+    failed: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            meet()
+        except BaseException as error:  # told by the thread that waits
+            failed.append(error)
+
+    # A daemon: whoever is stopped while waiting ends without it.
+    thread = threading.Thread(target=call, daemon=True, name="meeting")
+    start = time.monotonic()
+    thread.start()
+    told = False
+    while thread.is_alive():
+        thread.join(LOOKS)
+        waited = time.monotonic() - start
+        if not told and waited > SILENT and thread.is_alive():
+            announce()
+            told = True
+        if waited > patience.total_seconds():
+            raise SegkitError(
+                f"the other processes of the run have not come within {waited / 60:.0f} minutes",
+                "start all of them with torchrun, or unset RANK and WORLD_SIZE to run alone",
+            )
+    if failed:
+        raise failed[0]
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,15 +19,17 @@ RESET_PEAK = "5"
 """What the kernel wants to read in clear_refs to begin the peak anew (Linux, proc(5))."""
 
 
-ALLOCATORS = ("DefaultCPUAllocator", "can't allocate memory", "not enough memory", "out of memory", "bad_alloc")
-"""What PyTorch's allocators, and libraries below it, say where they raise a plain RuntimeError."""
+SIGNS = ("out of memory", "allocate memory", "not enough memory", "alloc_failed", "bad_alloc")
+"""What PyTorch and its libraries say in RuntimeErrors: the CPU's allocator on each system, MPS, cuDNN, cuBLAS."""
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory was not enough: Python's, numpy's, PyTorch's on any device."""
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+    """Whether an error is that of memory that is not there, in whatever form it comes."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
-    return isinstance(error, RuntimeError) and any(word in str(error) for word in ALLOCATORS)
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in SIGNS)
 
 
 WORTH_ASKING = 1 << 30

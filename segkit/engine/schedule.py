@@ -21,8 +21,8 @@ def make_optimizer(model: nn.Module, settings: Train, device: torch.device) -> t
     return kind([group for group in groups if group["params"]], lr=settings.learning_rate, fused=device.type != "mps")
 
 
-def learning_rate(settings: Train, step: int, total: int) -> float:
-    """The learning rate of a step (counted from 0) of a run of `total` steps.
+def learning_rate(settings: Train, step: float, total: int) -> float:
+    """The learning rate of a step (counted from 0, fractions too) of a run of `total` steps.
 
     "cosine" rises along half a cosine from 1/25 of the highest rate over `warmup` of the run, then falls along half
     a cosine to zero (Smith 2018, arXiv:1708.07120, without momentum); "constant" stays at the highest.

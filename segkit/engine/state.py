@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -18,9 +18,11 @@ from segkit.engine.trainer import Trainer
 from segkit.errors import SegkitError
 from segkit.files import remove_parts
 
-FORMAT = 2
+FORMAT = 3
 NAME = "state.safetensors"
 KEY = "segkit-state"
+
+Check = Callable[[Mapping[str, Any]], None]
 
 
 class StateWriter:
@@ -38,12 +40,22 @@ class StateWriter:
         self._thread = ThreadPoolExecutor(1, "state")
         self._writing: Future[None] | None = None
 
-    def save(self, trainer: Trainer) -> None:
-        """Copy the trainer's state, and have it take the place of the one before in the folder."""
+    def save(self, trainer: Trainer, spent: Mapping[str, float] | None = None) -> None:
+        """Copy the trainer's state, and have it take the place of the one before in the folder.
+
+        Args:
+            spent: seconds that the run has taken so far, by stage.
+        """
         self.wait()
-        copied, header = portable(dict(tensors(trainer))), copy.deepcopy(make_header(trainer, self.identity))
-        self.folder.mkdir(exist_ok=True)
-        self._writing = self._thread.submit(write_sealed, self.folder / NAME, KEY, header, copied)
+        copied = portable(dict(tensors(trainer)))
+        header = {**copy.deepcopy(make_header(trainer, self.identity)), "spent": dict(spent or {})}
+
+        def write() -> None:
+            self.folder.mkdir(exist_ok=True)
+            remove_parts(self.folder)
+            write_sealed(self.folder / NAME, KEY, header, copied)
+
+        self._writing = self._thread.submit(write)
 
     def wait(self) -> None:
         """Return once the last state is in the folder; raises SegkitError where it could not be written."""
@@ -59,7 +71,12 @@ def make_header(trainer: Trainer, identity: Mapping[str, Any]) -> dict[str, Any]
         "identity": identity,
         "step": trainer.step,
         "epoch": trainer.epoch,
+        "epochs": trainer.settings.epochs,
         "steps_in_epoch": trainer.steps_in_epoch,
+        "samples_in_epoch": trainer.samples_in_epoch,
+        "summed": trainer.summed,
+        "labels": trainer.labels,
+        "select": None if trainer.select is None else trainer.select[0],
         "seconds": trainer.seconds,
         "history": trainer.history,
         "best": {"epoch": trainer.best.epoch, **asdict(trainer.best.figure)},
@@ -90,35 +107,70 @@ def parameters(trainer: Trainer) -> list[torch.Tensor]:
     return [parameter for group in trainer.optimizer.param_groups for parameter in group["params"]]
 
 
-def load_state(folder: Path, trainer: Trainer, identity: Mapping[str, Any], *, forced: bool) -> bool:
-    """Bring a new trainer to the state in `folder`; returns False where there is none yet.
+def load_state(folder: Path, trainer: Trainer, check: Check) -> dict[str, Any] | None:
+    """Bring a new trainer to the state in `folder`; returns the state's header, or None where there is none yet.
+
+    Nothing is changed unless all of it fits.
 
     Args:
-        forced: load it though the identity differs.
+        check: given the header, raises where the state is not to be gone on with.
 
     Raises:
-        SegkitError: the file is damaged, of another format, or belongs to other data or settings.
+        SegkitError: the file is damaged, of another format, or of another network or number of epochs.
     """
     path = folder / NAME
-    remove_parts(folder)
     if not path.exists():
-        return False
+        return None
     found, header = read_state(path)
-    refuse_differences(header["identity"], identity, forced=forced)
+    check(header)
+    check_fits(found, header, trainer)
     trainer.model.load_state_dict(group(found, "model."))
     if trainer.average is not None:
         trainer.average.model.load_state_dict(group(found, "average."))
     trainer.best = read_best(header["best"], group(found, "best."))
     restore_optimizer(trainer, found)
     trainer.scaler.load_state_dict(header["scaler"])
-    trainer.sums = found["sums"].to(trainer.device)
     trainer.step, trainer.epoch = header["step"], header["epoch"]
-    trainer.steps_in_epoch, trainer.seconds = header["steps_in_epoch"], header["seconds"]
-    trainer.history = header["history"]
+    trainer.steps_in_epoch, trainer.samples_in_epoch = header["steps_in_epoch"], header["samples_in_epoch"]
+    trainer.seconds, trainer.history = header["seconds"], header["history"]
+    if trainer.labels == header["labels"]:  # else the terms' means are of the samples from here on
+        trainer.sums, trainer.summed = found["sums"].to(trainer.device), header["summed"]
     torch.set_rng_state(found["random.cpu"])
     if trainer.device.type == "cuda" and "random.cuda" in found:
         torch.cuda.set_rng_state(found["random.cuda"], trainer.device)
-    return True
+    return header
+
+
+def is_trained(header: Mapping[str, Any]) -> bool:
+    """Whether a state is that of a training that has come to its end."""
+    return bool(header["epoch"] > header["epochs"])
+
+
+def check_fits(found: Mapping[str, torch.Tensor], header: Mapping[str, Any], trainer: Trainer) -> None:
+    """Raise SegkitError where a state is not one of this network, or has more epochs than are wanted."""
+    groups = {"model.": trainer.model}
+    if trainer.average is not None:
+        groups["average."] = trainer.average.model
+    for prefix, model in groups.items():
+        before = {name: tuple(value.shape) for name, value in group(found, prefix).items()}
+        now = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+        for name in sorted(before.keys() | now.keys()):
+            if before.get(name) != now.get(name):
+                raise SegkitError(
+                    f"last/{NAME} is of another network: {prefix}{name} was {shape_text(before.get(name))}, "
+                    f"is {shape_text(now.get(name))}",
+                    "resume with the run's own settings, or start a new run",
+                )
+    if header["epoch"] - 1 > trainer.settings.epochs:
+        raise SegkitError(
+            f"{header['epoch'] - 1} epochs are trained already, train.epochs={trainer.settings.epochs} is less",
+            "give as many epochs at least, or start a new run",
+        )
+
+
+def shape_text(shape: tuple[int, ...] | None) -> str:
+    """A tensor's shape as a sentence can hold it."""
+    return "not there" if shape is None else " x ".join(map(str, shape)) or "one number"
 
 
 def read_best(told: Mapping[str, Any], weights: dict[str, torch.Tensor]) -> Best:
@@ -135,7 +187,8 @@ def read_state(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         found, header = read_sealed(path, KEY)
     except DamagedFileError as error:
         raise SegkitError(
-            f"last/{path.name} is damaged: {error}", "delete the run and start it again; nothing is restarted silently"
+            f"last/{path.name} is damaged: {error}",
+            "start a new run with its config.toml",
         ) from None
     if header.get("format") != FORMAT:
         raise SegkitError(
@@ -155,11 +208,3 @@ def restore_optimizer(trainer: Trainer, found: Mapping[str, torch.Tensor]) -> No
         for name, value in group(found, f"optimizer.{position}.").items():
             like = torch.empty_like(parameter) if value.shape == parameter.shape else torch.empty_like(value)
             trainer.optimizer.state[parameter][name] = like.copy_(value)
-
-
-def refuse_differences(before: Mapping[str, Any], now: Mapping[str, Any], *, forced: bool) -> None:
-    """Raise SegkitError that says what differs between two identities, unless forced."""
-    different = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
-    if different and not forced:
-        shown = "; ".join(f"{name} was {before.get(name)!r}, is {now.get(name)!r}" for name in different[:5])
-        raise SegkitError(f"this is not the run that was stopped: {shown}", "say --force to go on all the same")

@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -16,7 +17,10 @@ class Stopped(KeyboardInterrupt):
 
     Attributes:
         exit_code: 130 after Ctrl-C, 143 after SIGTERM.
+        folder: the run's directory, to go on with; None where there is none yet.
     """
+
+    folder: Path | None = None
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(f"stopped by {signal.Signals(signal_number).name}")

@@ -44,9 +44,9 @@ class Trainer:
 
     Attributes:
         step: steps taken in all.
-        epoch: the epoch under way, counted from 1; `steps_in_epoch` of it are taken.
+        epoch: the epoch under way, counted from 1; `steps_in_epoch` of it are taken, of `samples_in_epoch` samples.
         labels: of the objective's terms.
-        sums: over the samples of the epoch so far, of the loss and then of each term.
+        sums: over `summed` samples of the epoch so far, of the loss and then of each term.
         seconds: in the steps of the epoch so far.
         history: one record per finished epoch.
     """
@@ -95,7 +95,7 @@ class Trainer:
     def begin_epoch(self, epoch: int) -> None:
         """Set the sums of an epoch to nothing."""
         self.epoch = epoch
-        self.steps_in_epoch = 0
+        self.steps_in_epoch = self.samples_in_epoch = self.summed = 0
         self.seconds = 0.0
         self.sums = torch.zeros(1 + len(self.labels), device=self.device)
 
@@ -103,6 +103,13 @@ class Trainer:
     def finished(self) -> bool:
         """Whether every epoch is trained."""
         return self.epoch > self.settings.epochs
+
+    @property
+    def place(self) -> float:
+        """The place in the schedule, in steps; it follows the samples seen, so that an epoch that goes on with another
+        batch size neither leaps nor passes the end (issue 17).
+        """
+        return (self.epoch - 1) * self.batches.steps + self.samples_in_epoch / self.settings.batch_size
 
     def train(self) -> None:
         """Train to the end from wherever the state is."""
@@ -117,20 +124,23 @@ class Trainer:
     def take_steps(self) -> None:
         """Take the steps that remain of the epoch."""
         self.model.train()
-        self.progress.start_epoch(self.epoch, self.settings.epochs, self.batches.steps)
+        left = math.ceil(max(0, self.batches.samples - self.samples_in_epoch) / self.settings.batch_size)
+        self.progress.start_epoch(self.epoch, self.settings.epochs, self.steps_in_epoch + left)
         self.progress.advance(self.steps_in_epoch)
-        batches = self.batches.epoch(self.epoch - 1, self.steps_in_epoch)
+        batches = self.batches.epoch(self.epoch - 1, self.samples_in_epoch)
         start = time.perf_counter()
         try:
             for batch in self.clock.over(batches, "waiting for data"):
                 sums = self.take_step(batch)
                 self.sums += sums
                 self.steps_in_epoch += 1
+                self.samples_in_epoch += batch.samples
+                self.summed += batch.samples
                 self.show_step(sums, batch.samples)
                 self.clock.step()
                 now = time.perf_counter()
                 self.seconds, start = self.seconds + now - start, now
-                if self.steps_in_epoch < self.batches.steps:
+                if self.samples_in_epoch < self.batches.samples:
                     self.after_step(self)
         finally:
             batches.close()
@@ -139,13 +149,12 @@ class Trainer:
     def end_epoch(self) -> Record:
         """Validate and return the epoch's record."""
         self.align()
-        samples = self.batches.samples
-        loss, terms = self.means(self.sums, samples)
+        loss, terms = self.means(self.sums, self.summed)
         record: Record = {
             "epoch": self.epoch,
             "step": self.step,
             "seconds": round(self.seconds, 3),
-            "images_per_second": round(samples / self.seconds, 2),
+            "images_per_second": round(self.samples_in_epoch / self.seconds, 2),
             "learning_rate": self.optimizer.param_groups[0]["lr"],
             "loss": loss,
             "terms": terms,
@@ -164,7 +173,7 @@ class Trainer:
 
     def means(self, sums: torch.Tensor, samples: int) -> tuple[float, dict[str, float]]:
         """Turn sums over samples into means; raises SegkitError naming the terms where the loss is not finite."""
-        loss, *values = (value / samples for value in sums.tolist())
+        loss, *values = (value / samples if samples else math.nan for value in sums.tolist())
         means = dict(zip(self.labels, values, strict=True))
         if math.isfinite(loss):
             return loss, means
@@ -175,7 +184,7 @@ class Trainer:
 
     def take_step(self, batch: Batch) -> torch.Tensor:
         """Take one optimizer step; return the sums over its samples of the objective and then of each term."""
-        rate = learning_rate(self.settings, self.step, self.total_steps)
+        rate = learning_rate(self.settings, self.place, self.total_steps)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         with self.clock("optimizer"):

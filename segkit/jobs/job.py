@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +13,26 @@ import torch
 from segkit.data.leaks import Leak
 from segkit.engine.clock import OFF, Clock
 from segkit.engine.distributed import ALONE, Ranks
+from segkit.engine.memory import out_of_memory
 from segkit.engine.progress import Progress
 from segkit.engine.stop import StopRequest
+from segkit.errors import SegkitError
 from segkit.jobs.events import Events
 from segkit.planning.build import BuiltComponents
 from segkit.planning.plan import Plan
+from segkit.rundir.claim import Claim
 from segkit.rundir.resume import Resume
+
+
+@contextmanager
+def enough_memory(what: str, way_out: str) -> Iterator[None]:
+    """Turn running out of memory, in whatever form it comes, into a SegkitError."""
+    try:
+        yield
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        raise SegkitError(f"{what} does not fit into memory", way_out) from error
 
 
 @dataclass
@@ -26,8 +40,11 @@ class Job:
     """A plan under way.
 
     Attributes:
+        folder: the run's directory, once there is one.
+        claim: of a new run's directory; None where a run is gone on with.
         workers: threads that prepare data.
-        seconds: by stage.
+        seconds: by stage, over every process that the run has had.
+        under_way: the stage that is being timed, and when it began.
         events: tells plugins what happens.
         ranks: this process among those that share the run.
         leaks: images that are in two splits.
@@ -36,13 +53,15 @@ class Job:
 
     plan: Plan
     parts: BuiltComponents
-    folder: Path
     device: torch.device
     workers: int
     progress: Progress
     stop: StopRequest
     resume: Resume | None
+    folder: Path = field(init=False)
+    claim: Claim | None = None
     seconds: dict[str, float] = field(default_factory=dict)
+    under_way: tuple[str, float] | None = None
     events: Events = field(default_factory=Events)
     ranks: Ranks = ALONE
     leaks: tuple[Leak, ...] = ()
@@ -51,7 +70,19 @@ class Job:
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
         """Note how long a stage takes."""
-        start = time.perf_counter()
+        self.under_way = stage, time.perf_counter()
         with self.clock(stage):
             yield
-        self.seconds[stage] = time.perf_counter() - start
+        self.seconds, self.under_way = self.spent(), None
+
+    def spent(self) -> dict[str, float]:
+        """Seconds by stage, those of the stage under way included."""
+        if self.under_way is None:
+            return dict(self.seconds)
+        stage, start = self.under_way
+        return {**self.seconds, stage: self.seconds.get(stage, 0.0) + time.perf_counter() - start}
+
+    def add_spent(self, before: Mapping[str, float]) -> None:
+        """Count what the processes before this one took, so that a resume does not make a run look cheap (issue 16)."""
+        for stage, seconds in before.items():
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds

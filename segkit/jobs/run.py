@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from segkit.contracts import RunInfo
 from segkit.data.inventory import inventory_of
@@ -18,7 +20,6 @@ from segkit.engine.device import (
     choose_algorithms,
     choose_device,
     default_workers,
-    describe_machine,
     set_threads,
     training_precision,
 )
@@ -32,22 +33,22 @@ from segkit.engine.scoring import score_cases
 from segkit.engine.stop import StopRequest
 from segkit.engine.summary import write_cases
 from segkit.engine.volumes import VolumePredictor
-from segkit.errors import SegkitError
-from segkit.files import write_json, write_text
+from segkit.files import read_json, write_json
 from segkit.jobs.events import Events
 from segkit.jobs.explain import check_run_layers, explain_run
+from segkit.jobs.folder import environment, run_folder
 from segkit.jobs.job import Job
 from segkit.jobs.leaks import find_leaks, leaks_record
 from segkit.jobs.report import pictures
 from segkit.jobs.stores import Stores, open_stores, tell_lacking
-from segkit.jobs.train import keep_model, shared_settings, train_model
+from segkit.jobs.train import Trained, keep_model, shared_settings, train_model
 from segkit.planning.build import assemble
 from segkit.planning.plan import Plan
 from segkit.report import write_report
-from segkit.rundir.names import CASES, CONFIG, ENVIRONMENT, PREDICTIONS, REPORT, STATE_FOLDER, SUMMARY
-from segkit.rundir.resume import Resume
-from segkit.rundir.write import component_versions, summary_record
-from segkit.version import __version__
+from segkit.rundir.names import CASES, PREDICTIONS, REPORT, STATE_FOLDER, SUMMARY
+from segkit.rundir.resume import Resume, open_run, restarted
+from segkit.rundir.stage import FINISHED_FIELD, Stage, standing_of
+from segkit.rundir.write import summary_record
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class RunResult:
 
 def run_job(
     plan: Plan,
-    folder: Path,
+    folder: Path | None,
     progress: Progress,
     resume: Resume | None = None,
     *,
@@ -86,82 +87,125 @@ def run_job(
     """Carry out a plan: train, score, explain, report.
 
     Started by torchrun, several processes share it: rank 0 writes and returns the result, the others an empty one.
+    Started again by torchrun, it goes on with what the same plan began before.
 
     Args:
-        folder: the run's directory, as `segkit.planning.plan.run_folder` chooses it.
+        folder: a new run's directory, which must not hold anything; None: the one that the plan names, else
+            runs/<name>, made when nothing else can be wrong.
         resume: a run that was stopped, to go on with; its plan was made from its own config.
         only_train: stop when the model is written, with the resume state kept: resumed, the run goes on from there.
         events: the plugins that hear of the run; nobody where not given.
 
     Raises:
         SegkitError: a case cannot be read, training diverges, the disk is full, or the
-            run to resume is another one.
+            run to resume is another one, or is being written by another process.
         Stopped: by Ctrl-C or SIGTERM; what there was to save is saved.
     """
+    ranks = Ranks.from_environment()
+    if resume is None and ranks.restarts:
+        before = restarted(plan.output, plan.config)
+        if before is not None and standing_of(before).stage is Stage.FINISHED:
+            return finished_run(before)
+        resume = open_run(before) if before is not None and ranks.leads else None
     stop = StopRequest(progress.message)
-    with stop.listen(), ExitStack() as told:
-        job = start_job(plan, folder, progress, stop, resume)
+    with stop.listen(), ExitStack() as held:
+        job = start_job(plan, ranks, progress, stop, resume)
         job.events = events or Events()
-        announce(job)
-        if job.ranks.leads:
-            start_folder(job)
-            told.enter_context(job.events.during(run_info(job)))
+        if ranks.leads:
+            held.enter_context(run_folder(job, folder))
+            announce(job)
+            held.enter_context(job.events.during(run_info(job)))
         with job.timed("data"):
             stores = open_stores(job)
-            if job.ranks.leads:
+            if ranks.leads:
                 tell_lacking(job, stores)
                 job.leaks = find_leaks(job, stores)
                 point_to_page(job, stores)
-        with job.ranks.joined(job.device):
-            job.folder = Path(job.ranks.told(str(job.folder)))
+        with ranks.joined(job.device, progress.message):
+            agree(job)
             with job.timed("train"):
                 trained = train_model(job, stores)
-            if job.ranks.leads:
+            if ranks.leads:
                 keep_model(job, trained, stores)
             if only_train:
                 return RunResult(job.folder, {})
             with job.timed("evaluate"):
                 scores = score_split(job, trained.predictor)
-        if not job.ranks.leads:
+        if not ranks.leads:
             return RunResult(job.folder, {})
         with job.timed("explain"):
             explain_run(job, trained.predictor, scores)
-        summary = summary_record(
-            plan,
-            scores,
-            job.parts.metrics,
-            weights=trained.weights,
-            parameters=job.parts.parameters,
-            seconds=job.seconds,
-            peak_memory=peak_memory(job.device),
-        )
-        summary["leaks"] = leaks_record(job.leaks, plan.split)
-        keep_model(job, trained, stores, summary["scores"])
-        write_json(job.folder / SUMMARY, summary)
-        with job.clock("report"):
-            write_page(job, scores)
-        if job.clock.runs:
-            job.clock.write(job.folder)
-            # Once more, because only now it is known what the report itself took.
-            write_page(job, scores)
-        shutil.rmtree(job.folder / STATE_FOLDER)
+        summary = finish(job, trained, stores, scores)
     return RunResult(job.folder, summary)
 
 
-def start_job(plan: Plan, folder: Path, progress: Progress, stop: StopRequest, resume: Resume | None) -> Job:
+def finish(job: Job, trained: Trained, stores: Stores, scores: Sequence[CaseScores]) -> dict[str, Any]:
+    """Write summary, model and page; returns the summary, which says last of all that the run is finished."""
+    summary = summary_record(
+        job.plan,
+        scores,
+        job.parts.metrics,
+        weights=trained.weights,
+        parameters=job.parts.parameters,
+        seconds=job.seconds,
+        peak_memory=peak_memory(job.device),
+    )
+    summary["leaks"] = leaks_record(job.leaks, job.plan.split)
+    keep_model(job, trained, stores, summary["scores"])
+    write_json(job.folder / SUMMARY, summary | {FINISHED_FIELD: False})
+    with job.clock("report"):
+        write_page(job, scores)
+    if job.clock.runs:
+        job.clock.write(job.folder)
+        # Once more, because only now it is known what the report itself took.
+        write_page(job, scores)
+    summary |= {FINISHED_FIELD: True}
+    write_json(job.folder / SUMMARY, summary)
+    remove_state(job.folder, job.progress.message)
+    return summary
+
+
+def remove_state(folder: Path, tell: Callable[[str], None]) -> None:
+    """Remove the resume state of a finished run; where that is refused (NFS), the run is finished all the same."""
+    try:
+        shutil.rmtree(folder / STATE_FOLDER)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        tell(f"{folder / STATE_FOLDER} is not needed any more and cannot be removed: {error.strerror}")
+
+
+def finished_run(folder: Path) -> RunResult:
+    """Return a run that was finished before."""
+    return RunResult(folder, read_json(folder / SUMMARY, dict))
+
+
+def start_job(plan: Plan, ranks: Ranks, progress: Progress, stop: StopRequest, resume: Resume | None) -> Job:
     """Choose the device and build the components, so that what cannot work ends before the data are touched."""
-    run, ranks = plan.config.run, Ranks.from_environment()
+    run = plan.config.run
     device = ranks.own_device(choose_device(run.device))
     start_peak(device)
     set_threads(run.threads if resume is None or run.threads is not None else resume.threads)
     choose_algorithms(device, deterministic=run.deterministic)
     workers = default_workers() if run.workers is None else run.workers
     clock = Clock(device) if run.profile else OFF
-    job = Job(plan, assemble(plan), folder, device, workers, progress, stop, resume, ranks=ranks, clock=clock)
+    job = Job(plan, assemble(plan), device, workers, progress, stop, resume, ranks=ranks, clock=clock)
     check_run_layers(plan, job.parts.model)
     if resume is not None:
         resume.check(plan.config, environment(job))
     return job
+
+
+def agree(job: Job) -> None:
+    """Tell every process of the run what the first one has found: its directory, whether it goes on, its threads."""
+    own = (str(job.folder), job.resume is not None, torch.get_num_threads()) if job.ranks.leads else ("", False, 0)
+    folder, resumed, threads = job.ranks.told(own)
+    if job.ranks.leads:
+        return
+    job.folder = Path(folder)
+    if resumed:
+        job.resume = job.resume or open_run(job.folder)
+        set_threads(threads)
 
 
 def announce(job: Job) -> None:
@@ -206,43 +250,23 @@ def point_to_page(job: Job, stores: Stores) -> None:
     job.progress.message(f"look at what was understood: segkit data show {name} --data-root {plan.root.path}")
 
 
-def start_folder(job: Job) -> None:
-    """Make the run directory, with the resolved config and the environment in it."""
-    folder = job.folder
-    try:
-        (folder / PREDICTIONS).mkdir(parents=True, exist_ok=True)
-        (folder / STATE_FOLDER).mkdir(exist_ok=True)
-    except OSError as error:
-        raise SegkitError(
-            f"cannot make the run directory {folder}: {error.strerror}", "name another --output"
-        ) from None
-    write_json(folder / ENVIRONMENT, environment(job))
-    write_text(folder / CONFIG, job.plan.config.to_toml())
-
-
 def run_info(job: Job) -> RunInfo:
     """What plugins that hear of the run are told of it."""
     resumed = job.resume is not None
     return RunInfo(job.folder, job.plan.config.flat(), job.parts.parameters, str(job.device), resumed)
 
 
-def environment(job: Job) -> dict[str, Any]:
-    """What environment.json holds."""
-    shared = {"processes": job.ranks.count} if job.ranks.several else {}
-    described = describe_machine(job.device, job.plan.config.run.autocast)
-    return {"segkit": __version__, **described, **shared, "components": component_versions(job.plan)}
-
-
 def score_split(job: Job, predictor: Predictor | VolumePredictor) -> list[CaseScores]:
     """Score the plan's split on each case's own grid and write cases.csv."""
-    plan = job.plan
+    plan, predictions = job.plan, job.folder / PREDICTIONS
+    predictions.mkdir(exist_ok=True)
     scores = score_cases(
         plan.reader,
         plan.data.full_name,
         plan.cases[plan.split],
         predictor,
         job.parts.metrics,
-        predictions=job.folder / PREDICTIONS if plan.config.evaluate.save_predictions else None,
+        predictions=predictions if plan.config.evaluate.save_predictions else None,
         workers=job.workers,
         progress=job.progress,
         background=plan.config.evaluate.background,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any
@@ -13,7 +12,6 @@ from segkit.data.store import Store, open_store
 from segkit.data.volume_layout import VolumeLayout, median_spacing
 from segkit.data.volume_store import VolumeStore, open_volume_store
 from segkit.engine.progress import Progress
-from segkit.errors import SegkitError
 from segkit.jobs.job import Job
 from segkit.params import plain
 
@@ -23,14 +21,8 @@ Stores = Mapping[str, Store | VolumeStore]
 
 def open_stores(job: Job) -> Stores:
     """Open the stores that training needs, building what is not there."""
-    try:
-        layout = volume_layout(job) if job.plan.volumes else None
-        return {split: open_split(job, split, layout) for split in ("train", "val") if job.plan.cases[split]}
-    except SegkitError:
-        # Nothing was trained: a directory that holds a config alone would only be in the way of the next try.
-        if job.resume is None and job.ranks.leads:
-            shutil.rmtree(job.folder)
-        raise
+    layout = volume_layout(job) if job.plan.volumes else None
+    return {split: open_split(job, split, layout) for split in ("train", "val") if job.plan.cases[split]}
 
 
 def tell_lacking(job: Job, stores: Stores) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -16,23 +16,26 @@ from segkit.data.batches import Batches
 from segkit.data.normalize import make_normalization
 from segkit.data.parts import Parts, patch_parts, slice_parts
 from segkit.data.store import Store
+from segkit.data.store_build import digest
 from segkit.data.volume_store import VolumeStore
 from segkit.engine.checkpoint import save_model
 from segkit.engine.distributed import Ranks
 from segkit.engine.infer import Predictor
 from segkit.engine.measure import ChosenMetric
 from segkit.engine.preprocessing import Preprocessing
-from segkit.engine.selection import Validation
-from segkit.engine.state import StateWriter, load_state
+from segkit.engine.selection import Best, Validation
+from segkit.engine.state import StateWriter, is_trained, load_state
 from segkit.engine.trainer import Trainer
 from segkit.engine.validate import validate_images, validate_volumes
 from segkit.engine.volumes import VolumePredictor, make_predictor
-from segkit.errors import UsageError
+from segkit.errors import SegkitError, UsageError
 from segkit.files import write_text
-from segkit.jobs.job import Job
+from segkit.jobs.folder import begin_training
+from segkit.jobs.job import Job, enough_memory
 from segkit.jobs.stores import Stores
 from segkit.planning.plan import Plan
 from segkit.rundir.names import HISTORY, MODEL, STATE_FOLDER
+from segkit.rundir.resume import SETTINGS, Resume
 from segkit.rundir.write import history_line, model_header
 from segkit.settings import Augment, Train
 
@@ -60,17 +63,38 @@ def train_model(job: Job, stores: Stores) -> Trained:
     A resumed run goes on at its last saved step.
     """
     plan, config = job.plan, job.plan.config
-    keeper = Keeper(job, {f"data of split {split}": store.fingerprint for split, store in stores.items()})
+    keeper = Keeper(job, identity(job.plan, stores))
     with job.clock("preparing"):
         preprocessing = make_preprocessing(plan, stores["train"])
         trainer = make_trainer(job, stores, preprocessing, keeper)
-    with job.stop.finishing_steps():
+    begin_training(job)
+    if trainer.step and job.ranks.leads:
+        keeper.write_history(trainer)
+    with job.stop.finishing_steps(), enough_memory(f"training on {job.device}", lighter(job)):
         trainer.train()
     keeper.wait()
     best, weights = trainer.finish()
     predictor = make_predictor(best.eval(), plan.task, preprocessing, job.device, config.run.autocast)
     selected_on = "val" if trainer.select is not None and trainer.best.weights else None
     return Trained(predictor, preprocessing, weights, selected_on)
+
+
+def identity(plan: Plan, stores: Stores) -> dict[str, Any]:
+    """What a resume state is of: the settings, and the cases of every split with the contents of those trained on."""
+    told = {}
+    for split, cases in plan.cases.items():
+        ids = digest([[case.id, case.group] for case in cases])
+        contents = stores[split].fingerprint if split in stores else ids
+        told[f"data of split {split}"] = f"{len(cases)} cases ({contents[:16]})"
+    return {**told, SETTINGS: plan.config.flat()}
+
+
+def lighter(job: Job) -> str:
+    """What can be done where training does not fit into memory."""
+    train = job.plan.config.train
+    parts = f"--set train.accumulate={2 * train.accumulate}"
+    smaller = f"--batch-size {train.batch_size // 2}, or " if train.batch_size > 1 else ""
+    return f"give {smaller}{parts} (steps in more parts), or a smaller --size"
 
 
 def make_trainer(job: Job, stores: Stores, preprocessing: Preprocessing, keeper: Keeper) -> Trainer:
@@ -199,7 +223,7 @@ def keep_model(job: Job, trained: Trained, stores: Stores, scores: Sequence[Mapp
 class Keeper:
     """Saves the resume state after every epoch, every few minutes and when the run is to stop."""
 
-    def __init__(self, job: Job, identity: Mapping[str, str]) -> None:
+    def __init__(self, job: Job, identity: Mapping[str, Any]) -> None:
         self.job = job
         self.folder = job.folder / STATE_FOLDER
         self.writer = StateWriter(self.folder, identity)
@@ -215,10 +239,10 @@ class Keeper:
             trainer.align()
             if ranks.leads:
                 with self.job.clock("saving the state"):
-                    self.writer.save(trainer)
+                    self.writer.save(trainer, self.job.spent())
+                self.write_history(trainer)
             self.saved_at = time.monotonic()
         if epoch_ended:
-            self.write_history(trainer)
             with self.job.clock("events"):
                 self.job.events.epoch_ended(json.loads(history_line(trainer.history[-1])))
         if due and not trainer.finished and ranks.any(stop.requested):
@@ -232,20 +256,49 @@ class Keeper:
 
     def restore(self, trainer: Trainer) -> None:
         """Bring the trainer to the saved state of a run that is resumed, and say where it goes on."""
-        resume = self.job.resume
+        resume, tell = self.job.resume, self.job.progress.message
         if resume is None:
             return
-        if load_state(self.folder, trainer, self.writer.identity, forced=resume.forced):
-            self.job.progress.message(f"resuming in epoch {trainer.epoch} after step {trainer.step}")
-        else:
-            self.job.progress.message("resuming before the first saved step: training begins with step 1")
-        self.write_history(trainer)
+        header = load_state(self.folder, trainer, partial(check_state, resume, self.writer.identity))
+        if header is None:
+            tell("resuming before the first saved step: training begins with step 1")
+            return
+        self.job.add_spent(header["spent"])
+        if resume.environment is None:
+            tell("environment.json is not there: whether versions and device are those of before is not known")
+        tell(f"resuming in epoch {trainer.epoch} after step {trainer.step}")
+        if header["select"] != (trainer.select and trainer.select[0]):
+            forget_best(trainer, header, tell)
 
     def write_history(self, trainer: Trainer) -> None:
-        """Write history.jsonl as the state has it."""
-        if not self.job.ranks.leads:
-            return
-        write_text(self.job.folder / HISTORY, "".join(map(history_line, trainer.history)))
+        """Write history.jsonl, never before there is a state: where the one is without the other, a state was lost."""
+        path = self.job.folder / HISTORY
+        if not path.exists():
+            self.wait()
+        write_text(path, "".join(map(history_line, trainer.history)))
+
+
+def check_state(resume: Resume, now: Mapping[str, Any], header: Mapping[str, Any]) -> None:
+    """Raise SegkitError where a state is not to be gone on with."""
+    resume.check_state(header["identity"], now, trained=is_trained(header))
+
+
+def forget_best(trainer: Trainer, header: Mapping[str, Any], tell: Callable[[str], None]) -> None:
+    """Choose the epoch anew where another figure chooses it than before: the two cannot be compared.
+
+    Raises:
+        SegkitError: training is over, so that there is no epoch left to choose.
+    """
+    if trainer.select is None:
+        return  # the last epoch's weights are taken
+    name = trainer.select[0]
+    if is_trained(header):
+        raise SegkitError(
+            f"the epoch was chosen by {header['select'] or 'nothing'} and cannot be chosen by {name} any more",
+            "start a new run, or leave the selection as it was",
+        )
+    trainer.best = Best()
+    tell(f"the epoch is chosen by {name} from epoch {trainer.epoch} on: it was {header['select'] or 'nothing'} before")
 
 
 def selection(plan: Plan, metrics: Sequence[ChosenMetric]) -> tuple[str, bool] | None:

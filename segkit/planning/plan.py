@@ -18,7 +18,7 @@ from segkit.discovery import Found, Registry
 from segkit.engine.measure import scored_task
 from segkit.engine.postprocess import check_postprocess
 from segkit.engine.summary import check_aggregations
-from segkit.errors import SegkitError, UsageError, did_you_mean
+from segkit.errors import UsageError, did_you_mean
 from segkit.explain.choice import check_explain
 from segkit.planning.components import (
     chosen_components,
@@ -206,21 +206,3 @@ def written_down(
         data=replace(config.data, mode=mode, root=kept_root, size=size),
         origins=origins,
     )
-
-
-def run_folder(plan: Plan) -> Path:
-    """Return the run's directory, which must not hold anything yet.
-
-    Raises:
-        SegkitError: the directory given already holds something.
-    """
-    if plan.output is not None:
-        folder = Path(plan.output)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise SegkitError(f"--output {folder} already holds something", "name another directory")
-        return folder
-    base = Path("runs") / str(plan.config.run.name)
-    folder, number = base, 2
-    while folder.exists():
-        folder, number = base.with_name(f"{base.name}-{number}"), number + 1
-    return folder

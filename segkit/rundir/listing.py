@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from segkit.errors import SegkitError
-from segkit.files import parse_json
-from segkit.rundir.names import CONFIG, HISTORY, MODEL, SCORES, STATE_FOLDER, SUMMARY
+from segkit.files import read_json, read_toml
+from segkit.rundir.lock import is_being_written
+from segkit.rundir.names import CONFIG, HISTORY, MODEL, SCORES, SUMMARY
+from segkit.rundir.stage import Stage, standing_of
 
 DEEPEST = 4
 ALL_CLASSES = "all classes"
@@ -49,8 +49,9 @@ class ListedRun:
     """One run directory.
 
     Attributes:
-        state: "finished", "trained" (not scored), "unfinished" or "broken".
+        state: one of `segkit.rundir.stage.Stage`.
         details: how far it came, or what is wrong.
+        running: whether a process is writing it right now.
         when: of the last change.
         evaluations: by folder below the run, what `segkit evaluate` scored.
     """
@@ -59,6 +60,7 @@ class ListedRun:
     state: str
     details: str
     when: datetime
+    running: bool = False
     name: str = ""
     components: Mapping[str, str] = field(default_factory=dict)
     score: Score | None = None
@@ -94,20 +96,21 @@ def run_folders(folder: Path, depth: int = 0) -> Iterator[Path]:
 
 def list_run(folder: Path) -> ListedRun:
     """Read one run directory; whatever is wrong with it becomes its state."""
-    when = changed(folder)
+    standing, when = standing_of(folder), changed(folder)
     try:
-        config = read_config(folder / CONFIG)
-        summary = read_table(folder / SUMMARY)
+        config = read_toml(folder / CONFIG, file=CONFIG, absent="")
+        # What a run has scored that is yet to be finished is written anew.
+        summary = {} if standing.resumable else read_summary(folder / SUMMARY)
         evaluations = {
-            f"{SCORES}/{path.parent.name}": main_score(read_table(path))
+            f"{SCORES}/{path.parent.name}": main_score(read_summary(path))
             for path in sorted(folder.glob(f"{SCORES}/*/{SUMMARY}"))
         }
-        state, details = progress_of(folder, config, summary)
         return ListedRun(
             folder=folder,
-            state=state,
-            details=details,
+            state=standing.stage,
+            details=standing.details,
             when=when,
+            running=is_being_written(folder),
             name=str(summary.get("name") or config.get("run", {}).get("name") or folder.name),
             components=components_of(config, summary),
             score=main_score(summary),
@@ -116,24 +119,13 @@ def list_run(folder: Path) -> ListedRun:
         )
     except (SegkitError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         reason = error.message if isinstance(error, SegkitError) else f"its files are damaged ({error!r})"
-        return ListedRun(folder, "broken", reason, when, folder.name)
+        return ListedRun(folder, Stage.BROKEN, reason, when, name=folder.name)
 
 
-def progress_of(folder: Path, config: Mapping[str, Any], summary: Mapping[str, Any]) -> tuple[str, str]:
-    """Return a run's state and how far it came."""
-    resumable, has_model = (folder / STATE_FOLDER).is_dir(), (folder / MODEL).is_file()
-    if summary and has_model and not resumable:
-        return "finished", ""
-    if summary and not has_model:
-        return "broken", f"{MODEL} is missing"
-    if has_model:
-        return "trained", "not scored"
-    epochs = config.get("train", {}).get("epochs", "?")
-    lines = (folder / HISTORY).read_text(encoding="utf-8").splitlines() if (folder / HISTORY).is_file() else []
-    done = json.loads(lines[-1])["epoch"] if lines else 0
-    if not resumable:
-        return "broken", f"stopped in epoch {done} of {epochs}, and nothing to resume from"
-    return "unfinished", f"{done} of {epochs} epochs"
+def read_summary(path: Path) -> dict[str, Any]:
+    """Read a summary; empty where there is none."""
+    found: dict[str, Any] = read_json(path, dict, file=path.name, hint="score the run again", absent="{}")
+    return found
 
 
 def main_score(summary: Mapping[str, Any]) -> Score | None:
@@ -165,22 +157,3 @@ def changed(folder: Path) -> datetime:
     files = [folder, *(folder / name for name in (CONFIG, SUMMARY, MODEL, HISTORY))]
     latest = max(path.stat().st_mtime for path in files[1:] if path.exists())
     return datetime.fromtimestamp(latest, UTC).astimezone()
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """Read a run's config; empty where there is none."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise SegkitError(f"{path.name} is damaged ({' '.join(str(error).split())})", "copy it again") from None
-
-
-def read_table(path: Path) -> dict[str, Any]:
-    """Read a JSON object; empty where there is no file."""
-    try:
-        found = parse_json(path.read_bytes()) if path.exists() else {}
-    except (OSError, ValueError) as error:
-        raise SegkitError(f"{path.name} is damaged ({error})", "score the run again") from None
-    if not isinstance(found, dict):
-        raise SegkitError(f"{path.name} is damaged (it holds no table)", "score the run again")
-    return found

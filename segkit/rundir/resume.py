@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +10,21 @@ from typing import Any
 
 from segkit.config import Config, Layer, read_file
 from segkit.errors import SegkitError, UsageError
-from segkit.rundir.names import CONFIG, ENVIRONMENT, REPORT, STATE_FOLDER, SUMMARY
+from segkit.files import read_json
+from segkit.rundir.allowances import (
+    MAY_DIFFER,
+    Difference,
+    compare_environments,
+    compare_settings,
+    refuse,
+    refuse_after_training,
+)
+from segkit.rundir.claim import RUNS
+from segkit.rundir.names import CONFIG, ENVIRONMENT
+from segkit.rundir.stage import standing_of
 
-MAY_DIFFER = ("run.workers", "run.output", "run.save_minutes")
-"""Settings that change neither weights nor scores."""
-MUST_AGREE = ("segkit", "torch", "device", "autocast", "processes", "components")
-"""Parts of environment.json that weights depend on; threads are restored."""
+SETTINGS = "settings"
+"""In a resume state's identity: the settings it was saved under; the rest are facts about the data."""
 
 
 @dataclass(frozen=True)
@@ -25,14 +33,14 @@ class Resume:
 
     Attributes:
         config: its config file's settings.
-        environment: what its environment.json holds; None where it was stopped before that was written.
-        forced: go on though something differs.
+        environment: what its environment.json holds; None where it has none.
+        allowed: names of `segkit.rundir.allowances` that may differ.
     """
 
     folder: Path
     config: Layer
     environment: Mapping[str, Any] | None
-    forced: bool
+    allowed: frozenset[str] = frozenset()
 
     @property
     def threads(self) -> int | None:
@@ -41,76 +49,67 @@ class Resume:
         return found if type(found) is int and found > 0 else None
 
     def check(self, config: Config, environment: Mapping[str, Any]) -> None:
-        """Raise SegkitError that says what differs between the run and the plan to go on with, unless forced."""
-        now = config.flat()
-        differences = [
-            f"{name} was {value!r}, is {now.get(name)!r}"
-            for name, value in self.config.values.items()
-            if name not in MAY_DIFFER and now.get(name) != value
-        ]
-        before = self.environment or {}
-        for name in MUST_AGREE:
-            if before and before.get(name) != environment.get(name):
-                differences.append(f"{name} was {describe(before.get(name))}, is {describe(environment.get(name))}")
-        if differences and not self.forced:
-            raise SegkitError(
-                f"{self.folder} cannot be resumed as it was: {'; '.join(differences[:5])}",
-                "say --force to go on all the same, or start a new run",
-            )
+        """Raise SegkitError that says what differs between the run and the plan to go on with, unless allowed."""
+        found = list(compare_settings(self.config.values, config.flat()))
+        if self.environment is not None:
+            found += compare_environments(self.environment, environment)
+        refuse(str(self.folder), found, self.allowed)
+
+    def check_state(self, before: Mapping[str, Any], now: Mapping[str, Any], *, trained: bool) -> None:
+        """Raise SegkitError that says what differs between a resume state and the plan, unless allowed.
+
+        The state is asked besides config.toml, which anybody may have edited.
+
+        Args:
+            before, now: the state's identity, and the plan's.
+            trained: whether the state is that of a training that has come to its end.
+        """
+        found = list(compare_settings(before.get(SETTINGS, {}), now.get(SETTINGS, {})))
+        for name in sorted({*before, *now} - {SETTINGS}):
+            if before.get(name) != now.get(name):
+                found.append(Difference(name, before.get(name), now.get(name), "data"))
+        refuse(str(self.folder), found, self.allowed)
+        if trained:
+            refuse_after_training(str(self.folder), found)
 
 
-def describe(value: Any) -> str:
-    """A version, a number of processes or a list of components, as a sentence can hold it."""
-    if isinstance(value, list):
-        return ", ".join(f"{item.get('name')} {item.get('version')}" for item in value if isinstance(item, dict))
-    return "not said" if value is None else str(value)
-
-
-def open_run(folder: Path, *, forced: bool) -> Resume:
+def open_run(folder: Path, allowed: frozenset[str] = frozenset()) -> Resume:
     """Read what a stopped run wrote down.
 
     Raises:
         UsageError: the folder is no run directory.
-        SegkitError: its files are damaged.
+        SegkitError: its files are damaged, or it cannot be gone on with.
     """
     if not (folder / CONFIG).is_file():
         raise UsageError(f"--resume {folder}: there is no {CONFIG} in it", "name the directory of a run")
-    path = folder / ENVIRONMENT
-    environment = None
-    if path.exists():
-        try:
-            environment = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise SegkitError(f"{path} is damaged ({error})", "delete it to go on without its checks") from None
-        if not isinstance(environment, dict):
-            raise SegkitError(f"{path} is damaged: it holds no table", "delete it to go on without its checks")
-    return Resume(folder, read_file(folder / CONFIG), environment, forced)
+    standing = standing_of(folder)
+    if not standing.resumable:
+        details = f": {standing.details}" if standing.details else ""
+        raise SegkitError(f"{folder} is {standing.stage} and cannot be resumed{details}", standing.way_out)
+    return Resume(folder, read_file(folder / CONFIG), read_environment(folder / ENVIRONMENT), allowed)
 
 
-def restarted(output: str | None, config: Config, environ: Mapping[str, str]) -> Resume | None:
+def read_environment(path: Path) -> Mapping[str, Any] | None:
+    """Read environment.json; None where there is none. Raises SegkitError where it is damaged."""
+    found: dict[str, Any] = read_json(path, dict, hint="delete it to go on without its checks", absent="{}")
+    return found or None
+
+
+def restarted(output: str | None, config: Config) -> Path | None:
     """Return the run that this same command began before torchrun started its processes again; None where it has not.
 
     Args:
         output: the run directory that was asked for; runs/<name> is looked through where none was.
     """
-    if int(environ.get("TORCHELASTIC_RESTART_COUNT", "0")) == 0:
-        return None
-    base = Path("runs") / str(config.run.name)
-    folders = [Path(output)] if output is not None else sorted(base.parent.glob(f"{glob.escape(base.name)}*"))
+    base = RUNS / str(config.run.name)
+    folders = [Path(output)] if output is not None else base.parent.glob(f"{glob.escape(base.name)}*")
+    written = [folder for folder in folders if (folder / CONFIG).is_file()]
     now = config.flat()
-    for folder in sorted((folder for folder in folders if (folder / CONFIG).is_file()), key=last_changed, reverse=True):
-        found = open_run(folder, forced=False)
-        same = all(now.get(name) == value for name, value in found.config.values.items() if name not in MAY_DIFFER)
-        if same and not is_finished(folder):
-            return found
+    for folder in sorted(written, key=lambda folder: (folder / CONFIG).stat().st_mtime, reverse=True):
+        try:
+            before = read_file(folder / CONFIG).values
+        except SegkitError:
+            continue  # somebody else's, for this command's own was written whole
+        if all(now.get(name) == value for name, value in before.items() if name not in MAY_DIFFER):
+            return folder
     return None
-
-
-def last_changed(folder: Path) -> float:
-    """When a run's config was written, in seconds."""
-    return (folder / CONFIG).stat().st_mtime
-
-
-def is_finished(folder: Path) -> bool:
-    """Whether a run has everything, so that there is nothing to go on with."""
-    return (folder / REPORT).exists() and (folder / SUMMARY).exists() and not (folder / STATE_FOLDER).exists()

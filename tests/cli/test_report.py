@@ -14,7 +14,7 @@ from segkit.discovery import Registry
 from segkit.engine.progress import Progress
 from segkit.jobs.report import pictures_again
 from segkit.jobs.run import run_job
-from segkit.planning.plan import make_plan, run_folder
+from segkit.planning.plan import make_plan
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def finished(toy_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("segkit.report.writer.distribution_plots", lambda record: [])
     monkeypatch.setattr("segkit.report.writer.curve_plots", lambda record: [])
     plan = make_plan([Layer("flag", flags)], toy_registry, {})
-    return run_job(plan, run_folder(plan), Progress()).folder
+    return run_job(plan, None, Progress()).folder
 
 
 def segkit_report(*args: str) -> Result:

@@ -25,11 +25,16 @@ def by_folder(*args: str) -> dict[str, dict]:
 def five(trained_toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs in every state below `runs`, one of them deep down."""
     monkeypatch.chdir(tmp_path)
-    for name in ("good", "trained", "half", "lost", "deep/down/again"):
+    for name in ("good", "trained", "half", "gone", "lost", "deep/down/again"):
         shutil.copytree(trained_toy, f"runs/{name}")
-    for name in ("trained", "half"):
+    for name in ("good", "deep/down/again"):
+        Path(f"runs/{name}/report.html").touch()
+    for name in ("trained", "half", "gone"):
         Path(f"runs/{name}/summary.json").unlink()
         Path(f"runs/{name}/last").mkdir()
+        Path(f"runs/{name}/last/state.safetensors").touch()
+    Path("runs/gone/model.safetensors").unlink()
+    Path("runs/gone/last/state.safetensors").unlink()
     Path("runs/half/model.safetensors").unlink()
     lines = Path("runs/half/history.jsonl").read_text().splitlines(keepends=True)
     Path("runs/half/history.jsonl").write_text("".join(lines[:4]))
@@ -45,11 +50,12 @@ def test_every_state_is_told(five) -> None:
     """Finished, trained, unfinished with its epochs, and broken in five ways, each with its reason; exit code 0."""
     found = by_folder()
     states = {name: run["state"] for name, run in found.items()}
-    broken = dict.fromkeys(("lost", "spoiled", "strange", "odd"), "broken")
+    broken = dict.fromkeys(("gone", "lost", "spoiled", "strange", "odd"), "broken")
     assert states == {
         "good": "finished", "again": "finished", "trained": "trained", "half": "unfinished", **broken
     }  # fmt: skip
     assert found["half"]["details"] == "4 of 15 epochs"
+    assert found["gone"]["details"] == "15 of 15 epochs were trained, and last/state.safetensors is missing"
     assert "model.safetensors is missing" in found["lost"]["details"]
     result = runs()
     assert result.exit_code == 0

@@ -41,7 +41,7 @@ class Dealt:
         self.masks = (self.images.mean(1) > 0.5).long()
 
     def epoch(self, epoch, start=0):
-        for first in (0, 5)[start:]:
+        for first in (0, 5)[start > 0 :]:
             step = np.arange(first, min(first + 5, 7))
             own = step[ranks.rank :: ranks.count]
             yield Batch(self.images[own], self.masks[own], own, len(step))
@@ -127,6 +127,7 @@ def test_every_item_is_in_one_share(count: int) -> None:
 def test_the_environment_of_torchrun_is_read() -> None:
     """Rank, count, place on the machine and restarts; nothing said is one process."""
     said = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "TORCHELASTIC_RESTART_COUNT": "2"}
+    said |= {"MASTER_ADDR": "localhost", "MASTER_PORT": "29500"}
     assert Ranks.from_environment(said) == Ranks(3, 4, 1, 2)
     assert Ranks.from_environment({}) == ALONE
 

@@ -36,7 +36,7 @@ class Fixed:
         self.store = range(5)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        for first in range(2 * start, 5, 2):
+        for first in range(start, 5, 2):
             chosen = slice(first, first + 2)
             own = np.arange(5)[chosen]
             yield Batch(self.images[chosen], self.masks[chosen], own, len(own))

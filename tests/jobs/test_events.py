@@ -16,7 +16,7 @@ from segkit.discovery import Plugin, Registry
 from segkit.engine.progress import Progress
 from segkit.jobs.events import SILENT, Events
 from segkit.jobs.run import run_job
-from segkit.planning.plan import make_plan, run_folder
+from segkit.planning.plan import make_plan
 
 
 @pytest.fixture
@@ -134,5 +134,5 @@ def test_a_job_tells_its_events(toy_registry, monkeypatch):
     events = events_of([], good={function.__name__: function for function in functions})
     values = {"components.arch": "net", "components.data": "squares", "run.device": "cpu", "train.epochs": 2}
     plan = make_plan([Layer("flag", values)], toy_registry, {})
-    run_job(plan, run_folder(plan), Progress(), events=events)
+    run_job(plan, None, Progress(), events=events)
     assert heard == [("started", True, 2, False), ("epoch", True), ("epoch", True), ("finished", True)]

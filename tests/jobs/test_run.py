@@ -18,7 +18,7 @@ from segkit.engine.progress import Progress
 from segkit.errors import SegkitError, UsageError
 from segkit.jobs.run import RunResult, run_job
 from segkit.jobs.stores import tell_lacking
-from segkit.planning.plan import make_plan, run_folder
+from segkit.planning.plan import make_plan
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def run(registry: Registry, **values: object) -> RunResult:
     flags = {name.replace("__", "."): value for name, value in values.items()}
     chosen = {"components.arch": "net", "components.data": "squares", "run.device": "cpu"}
     plan = make_plan([Layer("flag", chosen | flags)], registry, {})
-    return run_job(plan, run_folder(plan), Progress())
+    return run_job(plan, None, Progress())
 
 
 def test_classes_that_training_lacks() -> None:
@@ -131,7 +131,7 @@ def test_config_file_repeats_the_run(toy_registry: Registry) -> None:
     first = run(toy_registry, arch__width=5, train__epochs=2, run__seed=3)
     layer = read_file(first.folder / "config.toml")
     plan = make_plan([layer], toy_registry, {})
-    again = run_job(plan, run_folder(plan), Progress())
+    again = run_job(plan, None, Progress())
     assert again.folder != first.folder
     assert sha(again) == sha(first)
     assert (again.folder / "cases.csv").read_bytes() == (first.folder / "cases.csv").read_bytes()
@@ -202,7 +202,7 @@ def test_a_loss_over_the_batch_is_said_to_depend_on_it(toy_registry: Registry) -
 
     flags = {"components.arch": "net", "components.data": "squares", "components.loss": "bernoulli + wide"}
     plan = make_plan([Layer("flag", {**flags, "train.epochs": 1})], toy_registry, {})
-    run_job(plan, run_folder(plan), Watcher())
+    run_job(plan, None, Watcher())
     assert [line for line in lines if line.startswith("loss: wide exists over a batch only")]
 
 

@@ -17,7 +17,7 @@ from segkit.engine.progress import Progress
 from segkit.errors import SegkitError, UsageError
 from segkit.explain import read_explanation
 from segkit.jobs.run import RunResult, run_job
-from segkit.planning.plan import Plan, make_plan, run_folder
+from segkit.planning.plan import Plan, make_plan
 from segkit.rundir.resume import open_run
 
 MODES = {"slices": {}, "slab": {"data.slab": 3}, "patches": {"data.patches": 3}}
@@ -41,7 +41,7 @@ def plan_of(registry: Registry, mode: str | None, **values: object) -> Plan:
 def run(registry: Registry, mode: str, **values: object) -> RunResult:
     """Carry out a toy run."""
     plan = plan_of(registry, mode, **values)
-    return run_job(plan, run_folder(plan), Progress())
+    return run_job(plan, None, Progress())
 
 
 def sha(result: RunResult) -> str:
@@ -100,8 +100,8 @@ def test_a_stopped_run_on_volumes_resumes_to_the_same_weights(toy_registry: Regi
         toy_registry, "patches", run__output=str(tmp_path / "part"), run__save_minutes=0, run__workers=2, run__threads=1
     )
     with pytest.raises(KeyboardInterrupt):
-        run_job(plan, run_folder(plan), Stopping())
-    stopped = open_run(tmp_path / "part", forced=False)
+        run_job(plan, None, Stopping())
+    stopped = open_run(tmp_path / "part")
     assert stopped.config.values["data.mode"] == "patches"
     resumed = run_job(make_plan([stopped.config], toy_registry, {}), tmp_path / "part", Progress(), stopped)
     assert sha(resumed) == sha(whole)
@@ -174,7 +174,7 @@ def test_body_normalisation_is_not_for_photographs(toy_registry: Registry) -> No
     flags = {"components.arch": "net", "components.data": "squares", "data.normalization": "body"}
     plan = make_plan([Layer("flag", flags)], toy_registry, {})
     with pytest.raises(UsageError, match="is for volumes"):
-        run_job(plan, run_folder(plan), Progress())
+        run_job(plan, None, Progress())
 
 
 @pytest.mark.parametrize("mode", ["slices", "slab", pytest.param("patches", marks=pytest.mark.with_report)])

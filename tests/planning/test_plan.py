@@ -139,23 +139,3 @@ def test_a_shipped_config_is_found_by_name(toy_registry: Registry) -> None:
     assert read_config("squares:quick", toy_registry).values["train.epochs"] == 1
     with pytest.raises(UsageError, match="it ships: squares:quick"):
         read_config("squares:slow", toy_registry)
-
-
-def test_output_that_holds_something_is_refused(toy_registry: Registry, tmp_path: Path) -> None:
-    """A directory with files in it is never written into."""
-    from segkit.planning.plan import run_folder
-
-    (tmp_path / "taken").mkdir()
-    (tmp_path / "taken" / "summary.json").write_text("{}")
-    with pytest.raises(SegkitError, match="already holds something"):
-        run_folder(plan_of(toy_registry, run__output=str(tmp_path / "taken")))
-
-
-def test_default_folder_is_the_first_free_one(toy_registry: Registry, tmp_path: Path) -> None:
-    """runs/<name>, then runs/<name>-2."""
-    from segkit.planning.plan import run_folder
-
-    plan = plan_of(toy_registry, run__name="x")
-    assert run_folder(plan) == Path("runs/x-generated-sample")
-    Path("runs/x-generated-sample").mkdir(parents=True)
-    assert run_folder(plan) == Path("runs/x-generated-sample-2")

@@ -17,6 +17,7 @@ from segkit.engine.progress import Progress
 from segkit.errors import SegkitError, UsageError
 from segkit.jobs.run import RunResult, run_job
 from segkit.planning.plan import make_plan
+from segkit.rundir.allowances import read_allowances
 from segkit.rundir.resume import open_run
 
 TOY = Path(__file__).parents[1] / "toy"
@@ -88,8 +89,8 @@ def start(registry: Registry, out: Path, **values: object) -> RunResult:
     return run_job(plan, out, Progress())
 
 
-def go_on(registry: Registry, out: Path, *, forced: bool = False, **values: object) -> RunResult:
-    stopped = open_run(out, forced=forced)
+def go_on(registry: Registry, out: Path, *, allow: str = "", **values: object) -> RunResult:
+    stopped = open_run(out, read_allowances([allow]))
     flags = Layer("flag", {name.replace("__", "."): value for name, value in values.items()})
     return run_job(make_plan([stopped.config, flags], registry, {}), out, Progress(), stopped)
 
@@ -161,10 +162,10 @@ def stopped_run(toy_registry: Registry, tmp_path: Path) -> Path:
 
 
 def test_other_settings_are_refused_and_named(toy_registry: Registry, stopped_run: Path) -> None:
-    """A resume with another learning rate says so; with --force it goes on."""
+    """A resume with another learning rate says so; with the allowance it goes on."""
     with pytest.raises(SegkitError, match=r"train\.learning_rate was 0\.05, is 0\.01"):
         go_on(toy_registry, stopped_run, train__learning_rate=0.01)
-    assert go_on(toy_registry, stopped_run, forced=True, train__learning_rate=0.01).report.exists()
+    assert go_on(toy_registry, stopped_run, allow="training", train__learning_rate=0.01).report.exists()
 
 
 def test_other_data_are_refused_and_named(toy_registry: Registry, stopped_run: Path, tmp_path: Path) -> None:
@@ -217,7 +218,7 @@ def test_a_damaged_state_never_restarts_silently(toy_registry: Registry, stopped
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     """--resume of something else is a usage error."""
     with pytest.raises(UsageError, match=r"no config\.toml"):
-        open_run(tmp_path, forced=False)
+        open_run(tmp_path)
 
 
 def test_every_case_is_scored_after_a_resume(toy_registry: Registry, stopped_run: Path) -> None:

@@ -92,7 +92,7 @@ def main(place: str, count: str, out: str, how: str, *options: str) -> None:
     values: dict[str, Any] = {"components.arch": "net", "components.data": "squares", "run.device": "cpu"}
     values |= {"train.average": 0.9, "run.threads": 1}
     values |= dict(option.split("=") for option in options if "=" in option)
-    stopped = open_run(Path(out), forced=False) if how == "resume" else None
+    stopped = open_run(Path(out)) if how == "resume" else None
     plan = make_plan([stopped.config] if stopped else [Layer("flag", values)], registry, {})
     segkit.jobs.run.run_job(plan, Path(out), Progress(), stopped)
 

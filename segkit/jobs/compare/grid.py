@@ -24,8 +24,10 @@ from segkit.jobs.report import Tell
 from segkit.jobs.run import run_job
 from segkit.params import describe
 from segkit.planning.plan import Plan, make_plan
+from segkit.rundir.allowances import MAY_DIFFER
 from segkit.rundir.names import CONFIG
-from segkit.rundir.resume import MAY_DIFFER, is_finished, open_run
+from segkit.rundir.resume import open_run
+from segkit.rundir.stage import Stage, standing_of
 
 LOCKS = ".locks"
 PLAIN_AXES = ("components.arch", "components.loss")
@@ -220,13 +222,13 @@ def train_cell(cell: Cell, folder: Path, heading: str, progress: Progress, event
     """Train one run, or go on with it, where it is not finished."""
     place = folder / RUNS / cell.name
     with locked(folder / LOCKS / cell.name):
-        if is_finished(place):
+        if standing_of(place).stage is Stage.FINISHED:
             check_same(cell, place)
             progress.message(f"{heading}: finished before")
             return
         stopped = (place / CONFIG).exists()
         progress.message(f"{heading}: {'going on' if stopped else 'training'}")
-        resume = open_run(place, forced=False) if stopped else None
+        resume = open_run(place) if stopped else None
         run_job(cell.plan, place, progress, resume, events=events)
 
 
@@ -264,8 +266,7 @@ def check_same(cell: Cell, place: Path) -> None:
     ]
     if different:
         raise SegkitError(
-            f"{place} is {'finished' if is_finished(place) else 'begun'}, with other settings: "
-            f"{'; '.join(different[:3])}",
+            f"{place} is {standing_of(place).stage}, with other settings: {'; '.join(different[:3])}",
             "give another --output or --name for this comparison",
         )
 

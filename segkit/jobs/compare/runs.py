@@ -9,9 +9,9 @@ from typing import Any
 
 from segkit.config import read_file
 from segkit.errors import SegkitError
+from segkit.rundir.allowances import MAY_DIFFER
 from segkit.rundir.names import CONFIG, SUMMARY
 from segkit.rundir.read import RunRecord, read_record
-from segkit.rundir.resume import MAY_DIFFER
 
 RESULT = "comparison.json"
 """What a comparison's directory is known by."""

@@ -169,5 +169,5 @@ def test_a_run_begun_with_other_settings_is_refused(toy_registry, tmp_path):
     with pytest.raises(Stopped):
         train_missing(cells, tmp_path, Said(stop_after=1))
     changed = plan_grid(Grid([BASE], [ARCHS], own={"net": Layer("--set", {"arch.width": 4})}), toy_registry, {})
-    with pytest.raises(SegkitError, match=r"net-seed0 is begun, with other settings: arch\.width was 3, is 4"):
+    with pytest.raises(SegkitError, match=r"net-seed0 is unfinished, with other settings: arch\.width was 3, is 4"):
         train_missing(changed, tmp_path, Said())
