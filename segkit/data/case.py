@@ -62,7 +62,9 @@ class Problem:
     Attributes:
         file: relative to the data root.
         reason: what is wrong, in words.
+        hint: the way out, where there is one to tell.
     """
 
     file: str
     reason: str
+    hint: str = ""

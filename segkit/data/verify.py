@@ -84,6 +84,7 @@ def _download_problems(root: Path) -> Iterator[Problem]:
 
 
 def _listing_problems(cases: Cases, root: Path) -> Iterator[Problem]:
+    yield from _shared_patients(cases, root)
     seen: dict[str, tuple[str, str]] = {}
     for split, listed in cases.items():
         for case in listed:
@@ -95,6 +96,22 @@ def _listing_problems(cases: Cases, root: Path) -> Iterator[Problem]:
                 yield Problem(file, f"case {case.id} is in split {split} and in split {other[1]}")
             else:
                 yield Problem(file, f"the ids {other[0]} and {case.id} differ in capitals only")
+
+
+def _shared_patients(cases: Cases, root: Path) -> Iterator[Problem]:
+    """Yield the first case of each patient in every split but the first: a run refuses them."""
+    seen: dict[str, dict[str, Case]] = {}
+    for split, listed in cases.items():
+        for case in listed:
+            if case.group is None or split in seen.setdefault(case.group, {}):
+                continue
+            for other_split, other in list(seen[case.group].items())[:1]:
+                yield Problem(
+                    relative(case.files[0], root) if case.files else case.id,
+                    f"is of patient {case.group} in split {split}, who is in split {other_split} too: case {other.id}",
+                    "keep all cases of a patient in one split",
+                )
+            seen[case.group][split] = case
 
 
 def _content_problems(

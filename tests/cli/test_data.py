@@ -119,16 +119,16 @@ def test_verify_without_problems(segkit_data, root):
 
 def test_verify_with_problems(segkit_data, root, squares, monkeypatch):
     """Every problem is a line with file and reason, and the command exits with 1, as JSON too."""
-    found = [Problem("train/a.npy", "is empty"), Problem("b.npy", "is torn")]
+    found = [Problem("train/a.npy", "is empty"), Problem("b.npy", "is torn", "mend it")]
     monkeypatch.setattr(squares, "verify", lambda self, progress: found)
     result = segkit_data("verify", "squares", "--data-root", str(root))
     assert (result.exit_code, result.stdout) == (1, "train/a.npy\tis empty\nb.npy\tis torn\n")
-    assert result.stderr.splitlines()[-1] == "error: dataset squares: 2 problems"
+    assert result.stderr.splitlines()[-2:] == ["warning: way out: mend it", "error: dataset squares: 2 problems"]
     result = segkit_data("verify", "squares", "--data-root", str(root), "--json")
     assert result.exit_code == 1
     assert json.loads(result.stdout)["problems"] == [
-        {"file": "train/a.npy", "reason": "is empty"},
-        {"file": "b.npy", "reason": "is torn"},
+        {"file": "train/a.npy", "reason": "is empty", "hint": ""},
+        {"file": "b.npy", "reason": "is torn", "hint": "mend it"},
     ]
 
 

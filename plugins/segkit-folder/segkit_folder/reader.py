@@ -128,7 +128,7 @@ class FolderReader(VolumeReader):
         try:
             sample, worries = self._read_photograph(pair)
         except UnusableFileError as problem:
-            return Problem(problem.file, problem.reason)
+            return Problem(problem.file, problem.reason, problem.hint)
         assert sample.mask is not None
         held = set(classes.unique(sample.mask))
         self.present[case.id] = tuple(label for label in range(1, len(self.task.classes) + 1) if label in held)

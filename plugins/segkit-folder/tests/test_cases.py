@@ -121,9 +121,14 @@ def test_l_same():
 
 
 def test_l_csv():
-    """The table is read, spreadsheets' leavings around it or not."""
+    """The table is read; the patient whom it has in two splits is told by verify, as a run refuses it."""
+    from segkit.data.verify import verify
+
     reader = opened("l_csv")
     assert [len(reader.cases(split)) for split in ("train", "val")] == [4, 2]
+    [problem] = verify(reader, "folder", reader.root, lambda *_: None)
+    assert problem.file == "images/c4.png"
+    assert problem.reason == "is of patient anna in split val, who is in split train too: case c0"
 
 
 def test_n_nfd():

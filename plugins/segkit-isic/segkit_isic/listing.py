@@ -160,4 +160,4 @@ def raise_faults(faults: Faults) -> None:
 
 def problems_of(faults: Faults) -> list[Problem]:
     """Every fault with its file."""
-    return [Problem(file, fault.one) for fault, files in faults.items() for file in sorted(files)]
+    return [Problem(file, fault.one, fault.hint) for fault, files in faults.items() for file in sorted(files)]

@@ -104,7 +104,7 @@ class IsicReader:
         try:
             mask = self.read(case).mask
         except UnusableFileError as problem:
-            return Problem(problem.file, problem.reason)
+            return Problem(problem.file, problem.reason, problem.hint)
         if np.any(mask) and not np.all(mask):
             return None
         marked = "every pixel as" if np.any(mask) else "no pixel as"

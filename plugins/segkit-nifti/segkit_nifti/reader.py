@@ -166,7 +166,7 @@ class VolumeReader:
         try:
             sample = self.read(case)
         except UnusableFileError as problem:
-            return Problem(problem.file, problem.reason)
+            return Problem(problem.file, problem.reason, problem.hint)
         except SegkitError as problem:
             return Problem(self._name(case.files[0]), problem.message)
         if sample.mask is None:

@@ -9,6 +9,9 @@ import click
 from segkit.cli import output
 from segkit.cli.data.chosen import choose, count_text, dataset_options, list_cases, open_chosen, reading_threads
 
+SHOWN = 5
+"""Ways out that are told, of as many kinds of problem."""
+
 
 @click.command(short_help="Name every problem of a dataset's files.")
 @dataset_options
@@ -60,6 +63,8 @@ def verify(
     for sentence in remarks:
         output.warn(sentence)
     if problems:
+        for hint in list(dict.fromkeys(problem.hint for problem in problems if problem.hint))[:SHOWN]:
+            output.warn(f"way out: {hint}")
         output.complain(f"dataset {chosen.declaration.name}: {_count(len(problems))}")
         context.exit(1)
 
