@@ -34,7 +34,7 @@ from segkit.explain.images import Wish
 from segkit.explain.targets import parse_target
 from segkit.params import build, describe
 from segkit.rundir.names import CONFIG, MODEL
-from segkit.settings import Evaluate
+from segkit.settings import AXES, Augment, Evaluate
 
 Image = np.ndarray | str | Path | Sequence[str | Path]
 """A file, the files of a volume's channels, or an array (C, *S)."""
@@ -181,10 +181,18 @@ class Model:
         """Return the model with other settings of inference.
 
         Args:
-            mirror: average over mirrored copies or not; as it is where not given.
+            mirror: average over copies mirrored as in training, or not; as it is where not given.
             overlap: share of a window that its neighbours cover too; means nothing where images are shown whole.
+
+        Raises:
+            UsageError: mirrored copies are asked for and training mirrored nothing.
         """
         predictor = self.predictor
+        if mirror and not predictor.mirror and predictor.mirrored == ():
+            raise UsageError(
+                "the model was trained without mirroring: it has never seen a mirrored copy, left may be right to it",
+                "leave --tta out, or train with augment.flip",
+            )
         mirror = predictor.mirror if mirror is None else mirror
         if not predictor.volumes:
             return replace(self, predictor=replace(predictor, mirror=mirror))
@@ -220,7 +228,7 @@ def load_model(path: Path, device: str, registry: Registry) -> Model:
     weights, header = read_model(path)
     try:
         task = Task(**{**header["task"], "classes": tuple(header["task"]["classes"])})
-        preprocessing = Preprocessing.from_dict(header["preprocessing"])
+        preprocessing = with_mirrored(Preprocessing.from_dict(header["preprocessing"]), header, task)
         check_preprocessing(preprocessing, task)
         arch = next(item for item in header["components"] if item["kind"] == "arch")
         full_name, version, settings = arch["name"], arch["version"], arch["params"]
@@ -238,12 +246,27 @@ def load_model(path: Path, device: str, registry: Registry) -> Model:
     return Model(task, header, predictor, Opener(registry, dataset), postprocessing(steps, task))
 
 
+def with_mirrored(preprocessing: Preprocessing, header: Mapping[str, Any], task: Task) -> Preprocessing:
+    """Return preprocessing that knows which axes training mirrored, of an older checkpoint by its record of training.
+
+    One that was scored with mirrored copies and trained without stays what it was scored as.
+    """
+    flip = header.get("training", {}).get("augment", {}).get("flip")
+    if preprocessing.mirrored is not None or flip is None:
+        return preprocessing
+    augment = build(Augment, {"flip": flip}, "augment")
+    mirrored = augment.mirrored(task.spatial_dims)
+    return preprocessing if preprocessing.mirror and not mirrored else replace(preprocessing, mirrored=mirrored)
+
+
 def check_preprocessing(preprocessing: Preprocessing, task: Task) -> None:
     """Raise ValueError where a working size, a slab or a normalisation cannot be of a task's images."""
     if len(preprocessing.size) != task.spatial_dims:
         raise ValueError(f"a size of {len(preprocessing.size)} axes for {task.spatial_dims}")
     if preprocessing.slab % 2 == 0 or task.in_channels % preprocessing.slab:
         raise ValueError(f"a slab of {preprocessing.slab} slices for {task.in_channels} channels")
+    if not {*(preprocessing.mirrored or ())} <= {*AXES[task.spatial_dims]}:
+        raise ValueError(f"mirrored along {', '.join(preprocessing.mirrored or ())}")
     channels = task.in_channels // preprocessing.slab
     if len(preprocessing.normalization.mean) not in (0, channels):
         raise ValueError(f"normalization of {len(preprocessing.normalization.mean)} channels for {channels}")

@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from segkit.errors import UsageError
 from segkit.params import param
+
+AXES = {2: ("height", "width"), 3: ("depth", "height", "width")}
+"""Names of the axes that a network is shown, in their order."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,12 @@ class Train:
 class Augment:
     """Random changes of training samples; every range is symmetric around no change."""
 
-    flip: float = param(0.0, "Probability of mirroring each axis.", min=0, max=1)
+    flip: float | tuple[float, ...] = param(
+        0.0,
+        "Probability of mirroring, one for all axes or one each: H,W or D,H,W, as 0,0,0.5 for left and right alone.",
+        min=0,
+        max=1,
+    )
     transpose: float = param(0.0, "Probability of swapping the last two axes (square grids only).", min=0, max=1)
     warp: float = param(
         0.0, "Probability of one warp: rotation, tilt, scale, shift and elastic together.", min=0, max=1
@@ -123,6 +132,23 @@ class Augment:
     contrast: float = param(0.0, "Largest relative change of contrast around the image's mean.", min=0, max=4)
     saturation: float = param(0.0, "Largest relative change of the distance from grey (3 channels).", min=0, max=4)
     colour: float = param(0.0, "Largest relative change of each channel on its own.", min=0, max=1)
+
+    def flips(self, dims: int) -> tuple[float, ...]:
+        """Return the probability of mirroring each axis; raises UsageError where there is another number of them."""
+        if not isinstance(self.flip, tuple):
+            return (self.flip,) * dims
+        if len(self.flip) == dims:
+            return self.flip
+        if len(self.flip) == 1:
+            return self.flip * dims
+        raise UsageError(
+            f"augment.flip has {len(self.flip)} values, the network is shown {dims} axes",
+            f"give one number, or one each for {', '.join(AXES[dims])}",
+        )
+
+    def mirrored(self, dims: int) -> tuple[str, ...]:
+        """Return the names of the axes that training mirrors."""
+        return tuple(name for name, share in zip(AXES[dims], self.flips(dims), strict=True) if share > 0)
 
 
 @dataclass(frozen=True)

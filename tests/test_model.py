@@ -1,5 +1,6 @@
 """A checkpoint alone rebuilds and applies the model; what cannot be rebuilt is a sentence."""
 
+import itertools
 import json
 from dataclasses import dataclass, make_dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from safetensors import safe_open
 
@@ -15,7 +17,7 @@ from segkit.config import Layer
 from segkit.discovery import Registry
 from segkit.engine.predictions import read_prediction
 from segkit.engine.progress import Progress
-from segkit.engine.sealed import write_sealed
+from segkit.engine.sealed import read_sealed, write_sealed
 from segkit.errors import SegkitError, UsageError
 from segkit.jobs.run import run_job
 from segkit.model import build_network, load_model
@@ -178,3 +180,50 @@ def test_what_cannot_be_rebuilt_is_a_sentence(toy_registry: Registry, run: Path,
     rewrite(run / "model.safetensors", change)
     with pytest.raises(SegkitError, match=said):
         load_model(run / "model.safetensors", "cpu", toy_registry)
+
+
+@pytest.mark.parametrize(("flip", "mirrored"), [("0,0.5", ["width"]), ("0.5", ["height", "width"]), ("0", [])])
+def test_copies_are_mirrored_as_in_training(
+    toy_registry: Registry, tmp_path: Path, monkeypatch, flip, mirrored
+) -> None:
+    """The checkpoint says along which axes; by hand the mean over those copies is the same; none is refused."""
+    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_, **__: None)
+    values = {"components.arch": "net", "components.data": "squares", "run.device": "cpu", "train.epochs": 1}
+    values |= {"augment.flip": flip, "augment.transpose": 0, "data.cases": 4}
+    plan = make_plan([Layer("flag", values)], toy_registry, {})
+    run_job(plan, tmp_path / "run", Progress())
+    file = tmp_path / "run" / "model.safetensors"
+    model = load_model(file, "cpu", toy_registry)
+    assert model.header["preprocessing"]["mirrored"] == mirrored
+    image = np.random.default_rng(0).integers(0, 256, (model.image_channels, 30, 40), dtype=np.uint8)
+    if mirrored:
+        both = model.adjusted(mirror=True).predictor
+        axes = {"height": -2, "width": -1}
+        subsets = [s for n in range(3) for s in itertools.combinations([axes[name] for name in mirrored], n)]
+        (_, found), *_ = both.probabilities(image)
+        copies = [next(iter(model.predictor.probabilities(np.flip(image, s).copy())))[1].flip(s) for s in subsets]
+        assert torch.allclose(found, torch.stack(copies).mean(0), atol=2e-2)
+        assert len(subsets) == 2 ** len(mirrored)
+    else:
+        with pytest.raises(UsageError, match="trained without mirroring"):
+            model.adjusted(mirror=True)
+    # An older checkpoint tells it by its record of training.
+    weights, header = read_sealed(file, "segkit")
+    del header["preprocessing"]["mirrored"]
+    write_sealed(file, "segkit", header, weights)
+    assert list(load_model(file, "cpu", toy_registry).predictor.mirrored) == mirrored
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"augment.flip": 0, "evaluate.mirror": True}, "evaluate.mirror: training mirrors no axis"),
+        ({"augment.flip": "0,0,0.5"}, "augment.flip has 3 values, the network is shown 2 axes; give one number"),
+        ({"augment.flip": "0,2"}, "out of range"),
+    ],
+)
+def test_mirroring_that_cannot_be_meant_is_refused_before_training(toy_registry: Registry, values, said) -> None:
+    """Scoring by copies that training never makes, or axes that images do not have."""
+    base = {"components.arch": "net", "components.data": "squares", "run.device": "cpu"}
+    with pytest.raises(UsageError, match=said):
+        make_plan([Layer("flag", base | values)], toy_registry, {})

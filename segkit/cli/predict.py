@@ -26,7 +26,7 @@ SHOWN = 20
 @click.option("-o", "--output", "folder", metavar="DIR", required=True, help="Folder of the results.")
 @click.option("--overlays", is_flag=True, help="Also write each image with its classes coloured, to look at.")
 @click.option("--probabilities", is_flag=True, help="Also write probabilities, one .npy per image.")
-@click.option("--tta/--no-tta", default=None, help="Average over mirrored copies or not; else as the model was scored.")
+@click.option("--tta/--no-tta", default=None, help="Average over copies mirrored as in training; else as scored.")
 @click.option("--force", is_flag=True, help="Replace results that are there already.")
 @click.option("--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")
 @click.option("--workers", type=click.IntRange(0, 256), metavar="N", help="Threads that read and write files.")

@@ -136,7 +136,8 @@ def draw_mirrors(numbers: np.ndarray, settings: Augment, sides: Sequence[int]) -
     """Return which axes of each sample are flipped (N, dims) and whether the last two are swapped after it (N,)."""
     places = [FLIP[len(sides) - 1 - axis] for axis in range(len(sides))]
     square = sides[-1] == sides[-2]
-    return numbers[:, places] < settings.flip, (numbers[:, TRANSPOSE] < settings.transpose) & square
+    flips = numbers[:, places] < np.array(settings.flips(len(sides)))
+    return flips, (numbers[:, TRANSPOSE] < settings.transpose) & square
 
 
 def draw_colours(numbers: np.ndarray, settings: Augment, channels: int) -> dict[str, torch.Tensor]:

@@ -21,6 +21,7 @@ from segkit.engine.device import autocast
 from segkit.engine.memory import check_memory
 from segkit.engine.plane_labels import plane_labels
 from segkit.errors import SegkitError
+from segkit.settings import AXES
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Predictor:
         volumes: False, as images are shown whole; tells it from a `VolumePredictor`.
         model: in eval mode, on `device`.
         size: the working grid.
-        mirror: average probabilities over all mirrored copies.
+        mirror: average probabilities over mirrored copies.
+        mirrored: names of the axes that are mirrored then; None: all.
     """
 
     volumes: ClassVar[Literal[False]] = False
@@ -43,6 +45,7 @@ class Predictor:
     device: torch.device
     precision: str = "auto"
     mirror: bool = False
+    mirrored: tuple[str, ...] | None = None
 
     @property
     def channels(self) -> int:
@@ -113,7 +116,7 @@ class Predictor:
         """
         if not self.mirror:
             return self._restored(images, shape)
-        copies = list(mirrored_axes(len(shape)))
+        copies = list(mirrored_axes(len(shape), self.mirrored))
         mean = torch.zeros((), device=self.device)
         for axes in copies:
             logits = self._restored(images.flip(axes), shape).flip(axes)
@@ -153,7 +156,12 @@ def check_finite(logits: torch.Tensor, whose: str = "the network") -> None:
     )
 
 
-def mirrored_axes(dims: int) -> Iterator[tuple[int, ...]]:
-    """Every combination of the spatial axes of a batch (N, C, *S), none first."""
-    for count in range(dims + 1):
-        yield from itertools.combinations(range(2, 2 + dims), count)
+def mirrored_axes(dims: int, names: Sequence[str] | None = None) -> Iterator[tuple[int, ...]]:
+    """Every combination of spatial axes of a batch (N, C, *S), none first.
+
+    Args:
+        names: of the axes that may be mirrored; None: all.
+    """
+    axes = [2 + place for place, name in enumerate(AXES[dims]) if names is None or name in names]
+    for count in range(len(axes) + 1):
+        yield from itertools.combinations(axes, count)

@@ -22,7 +22,9 @@ class Preprocessing:
         spacing: mm per voxel (D, H, W) that patches are taken at; None: each case's own.
         slab: neighbouring slices shown as channels, an odd number.
         overlap: share of a window that its neighbours cover too.
-        mirror: average probabilities over all mirrored copies.
+        mirror: average probabilities over mirrored copies.
+        mirrored: names of the axes that training mirrored, the only ones that copies are mirrored along; None where
+            that is not known.
     """
 
     mode: str
@@ -32,6 +34,7 @@ class Preprocessing:
     slab: int = 1
     overlap: float = DEFAULT_OVERLAP
     mirror: bool = False
+    mirrored: tuple[str, ...] | None = None
 
     @property
     def volumes(self) -> bool:
@@ -45,6 +48,7 @@ class Preprocessing:
             "size": list(self.size),
             "normalization": self.normalization.to_dict(),
             "mirror": self.mirror,
+            **({} if self.mirrored is None else {"mirrored": list(self.mirrored)}),
         }
         if not self.volumes:
             return common
@@ -70,4 +74,5 @@ class Preprocessing:
             slab=int(values.get("slab", 1)),
             overlap=float(values.get("overlap", DEFAULT_OVERLAP)),
             mirror=bool(values.get("mirror", False)),
+            mirrored=None if values.get("mirrored") is None else tuple(values["mirrored"]),
         )

@@ -44,6 +44,7 @@ PREPROCESSING = {
     "slab?": Limited(int, 1, 999),
     "overlap?": Limited(float, 0, 0.95),
     "mirror?": bool,
+    "mirrored?": Limited([NAME], 0, 3),
 }
 HEADER = {
     "components": [{**COMPONENT, "params": dict}],

@@ -64,6 +64,11 @@ class VolumePredictor:
         return self.preprocessing.mirror
 
     @property
+    def mirrored(self) -> tuple[str, ...] | None:
+        """Names of the axes that are mirrored then; None: all."""
+        return self.preprocessing.mirrored
+
+    @property
     def channels(self) -> int:
         """Channels of the image."""
         return self.task.in_channels // (self.preprocessing.slab if self.preprocessing.mode == "slab" else 1)
@@ -81,7 +86,16 @@ class VolumePredictor:
     @property
     def window(self) -> Predictor:
         """The model on its working size: what slices and windows go through."""
-        return Predictor(self.model, self.task, self.size, self.normalization, self.device, self.precision, self.mirror)
+        return Predictor(
+            self.model,
+            self.task,
+            self.size,
+            self.normalization,
+            self.device,
+            self.precision,
+            self.mirror,
+            self.preprocessing.mirrored,
+        )
 
     def labels(
         self,
@@ -273,4 +287,5 @@ def make_predictor(
         device,
         precision,
         preprocessing.mirror,
+        preprocessing.mirrored,
     )

@@ -286,7 +286,11 @@ def description(model: Model, kind: str, graph: Graph, comparison: Comparison, n
         "postprocessing": [
             "the padding is cut off the logits",
             *(
-                ["probabilities are averaged over all mirrored copies of the image (leave it out for a quicker result)"]
+                [
+                    f"probabilities are averaged over all copies of the image mirrored along "
+                    f"{' and '.join(preprocessing.get('mirrored') or ('any axis',))} "
+                    "(leave it out for a quicker result)"
+                ]
                 if preprocessing.get("mirror")
                 else []
             ),

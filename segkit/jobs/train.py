@@ -160,6 +160,7 @@ def make_preprocessing(plan: Plan, store: Store | VolumeStore) -> Preprocessing:
         slab=plan.slab,
         overlap=config.evaluate.overlap,
         mirror=config.evaluate.mirror,
+        mirrored=config.augment.mirrored(plan.task.spatial_dims),
     )
 
 

@@ -146,6 +146,7 @@ def make_plan(
         config = resolve(ordered, choice.params)
     check_aggregations(config.evaluate.aggregation, [metric_of(found) for found in metrics])
     check_postprocess(config.evaluate, task.classes)
+    check_mirror(config, task)
     cases = list_cases(reader, data.component.name)
     scored = choose_split(config.evaluate.split, cases, getattr(reader, "dealt_splits", ()))
     if mode in VOLUME_MODES:
@@ -157,6 +158,16 @@ def make_plan(
     loss = " + ".join(str(replace(term, name=found.full_name)) for term, found in losses)
     config = written_down(config, choice, loss, mode, root, size)
     return Plan(config, arch, data, losses, metrics, root, reader, task, size, cases, scored, output, explainers)
+
+
+def check_mirror(config: Config, task: Task) -> None:
+    """Raise UsageError where scoring would mirror what training does not (left would be right), or axes do not fit."""
+    mirrored = config.augment.mirrored(task.spatial_dims)
+    if config.evaluate.mirror and not mirrored:
+        raise UsageError(
+            "evaluate.mirror: training mirrors no axis (augment.flip=0), so a mirrored copy is an image never seen",
+            "say --set evaluate.mirror=false, or set augment.flip",
+        )
 
 
 def read_config(text: str, registry: Registry) -> Layer:

@@ -57,3 +57,16 @@ def test_what_is_not_asked_for_is_not_there():
     assert {name for name, value in contents(changes).items() if value is None} == {
         "bends", "pixel", "grey", "mean", "added", "deviation", "noise",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", [(3, 12, 12), (1, 5, 9, 7)])
+def test_axes_are_mirrored_each_with_its_own_probability(shape):
+    """One number is that of every axis; of several each axis is drawn as with one, and one that is 0 never."""
+    dims = len(shape) - 1
+    every = draw_changes(KEYS, Augment(flip=0.5), shape)
+    last = draw_changes(KEYS, Augment(flip=(*[0.0] * (dims - 1), 0.5)), shape)
+    np.testing.assert_array_equal(draw_changes(KEYS, Augment(flip=(0.5,) * dims), shape).flips, every.flips)
+    np.testing.assert_array_equal(last.flips[:, -1], every.flips[:, -1])
+    assert every.flips.any(axis=0).all()
+    assert not last.flips[:, :-1].any()
+    assert Augment(flip=(*[0.0] * (dims - 1), 0.5)).mirrored(dims) == ("width",)
