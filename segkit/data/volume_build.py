@@ -145,7 +145,10 @@ def prepare_volume(
         sources = [hash_file(path) for path in case.files]
     if sample.mask is None:
         raise SegkitError(f"dataset {dataset_name}, case {case.id} has no mask", "training needs one for every image")
-    size = layout.working_size(sample.shape, sample.spacing)
+    try:
+        size = layout.working_size(sample.shape, sample.spacing)
+    except SegkitError as too_large:
+        raise too_large.of(f"dataset {dataset_name}, case {case.id}") from None
     moments = {kind: case_moments(sample.image, kind) for kind in PER_CASE}
     image = layout.resample_image(sample.image, size)
     mask = layout.resample_mask(sample.mask, size)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from segkit.data.grid import nearest_indices, triangle_weights
+from segkit.errors import SegkitError
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -17,6 +19,9 @@ VOLUME_MODES = ("slices", "slab", "patches")
 
 ANISOTROPY = 3.0
 """Above this ratio of the coarsest spacing to the others, values are not interpolated along the coarse axis."""
+
+MOST_VOXELS = 2**31
+"""Of a volume's working grid: eight CTs of 512 x 512 x 1000. A header that leads to more is wrong."""
 
 
 def coarse_axis(spacing: Sequence[float] | None) -> int | None:
@@ -34,11 +39,21 @@ def working_shape(
     """Return the shape of a volume of `shape` and `spacing` (mm) once it is resampled to `target` (mm).
 
     Both grids span the same extent, so the resampled spacing is the target's up to the rounding of the shape.
+
+    Raises:
+        SegkitError: the grid would have more than MOST_VOXELS, so that one file's header does not take all memory.
     """
     if spacing is None or target is None:
         return tuple(shape)
     lengths = zip(shape, spacing, target, strict=True)
-    return tuple(max(1, round(count * own / wanted)) for count, own, wanted in lengths)
+    size = tuple(max(1, round(count * own / wanted)) for count, own, wanted in lengths)
+    if math.prod(size) > MOST_VOXELS:
+        own, wanted = (" x ".join(f"{length:.4g}" for length in lengths) for lengths in (spacing, target))
+        raise SegkitError(
+            f"its voxels of {own} mm would become {' x '.join(map(str, size))} of {wanted} mm, too many",
+            "is the spacing in its header right? else set a larger data.spacing",
+        )
+    return size
 
 
 def neighbour_indices(depth: int, indices: Sequence[int] | np.ndarray, slab: int) -> np.ndarray:

@@ -12,6 +12,7 @@ from segkit.data.case import Case
 from segkit.data.dataset import DatasetReader
 from segkit.data.volume_layout import median_spacing
 from segkit.data.working_grid import working_shape
+from segkit.errors import SegkitError
 
 MULTIPLE = 8
 """Sizes are rounded up to this: networks halve them a few times."""
@@ -41,10 +42,8 @@ def fit_to_volumes(config: Config, reader: DatasetReader, cases: Sequence[Case])
         data = replace(data, spacing=spacing)
         origins["data.spacing"] = Origin(Kind.DERIVED, "median of the training cases")
     if data.size is not None and size_origin is not None and size_origin.kind is Kind.RECIPE:
-        working = [
-            working_shape(shape, spacing, data.spacing if patches else None)
-            for shape, spacing in zip(shapes, spacings, strict=True)
-        ]
+        target = data.spacing if patches else None
+        working = [working_shape_of(*known, target) for known in zip(cases[::step], shapes, spacings, strict=True)]
         whole = data.size * (3 if patches else 2) if len(data.size) == 1 else data.size
         size = smaller(whole, np.median(np.array(working), axis=0))
         if size != whole:
@@ -53,6 +52,16 @@ def fit_to_volumes(config: Config, reader: DatasetReader, cases: Sequence[Case])
                 size_origin, source=f"{size_origin.source}, no larger than the median training case"
             )
     return replace(config, data=data, origins=origins)
+
+
+def working_shape_of(
+    case: Case, shape: tuple[int, ...], spacing: tuple[float, ...] | None, target: tuple[float, ...] | None
+) -> tuple[int, ...]:
+    """Return the shape of a case once it is resampled; raises SegkitError, which names it, where that is too large."""
+    try:
+        return working_shape(shape, spacing, target)
+    except SegkitError as error:
+        raise error.of(f"case {case.id}") from None
 
 
 def smaller(size: Sequence[int], median: np.ndarray) -> tuple[int, ...]:

@@ -17,6 +17,7 @@ from segkit.data.verify import verify
 from segkit.data.volume_build import PER_LABEL
 from segkit.data.volume_layout import VolumeLayout, median_spacing
 from segkit.data.volume_store import VolumeStore, open_volume_store
+from segkit.data.working_grid import working_shape
 from segkit.settings import Augment, Data
 
 SHAPES = ((5, 12, 14), (9, 16, 12), (7, 20, 20))
@@ -34,6 +35,14 @@ def volumes(dtype: type = np.int16, channels: int = 1, spacing: tuple[float, ...
         mask[2:4, 3:9, 3:9], mask[1, 1, 1], mask[0, :2] = 1, 2, 255
         samples[f"case-{number}"] = Sample(image.astype(dtype), mask, spacing, np.eye(4))
     return samples
+
+
+def test_a_header_that_would_take_all_memory():
+    """Resampled to the spacing of the run, a volume has its bounds; what is small stays so, whatever the spacing."""
+    with pytest.raises(SegkitError, match=r"voxels of 100 x 100 x 100 mm would become 5000 x 5000 x 5000 of 1 x 1 x 1"):
+        working_shape((50, 50, 50), (100, 100, 100), (1, 1, 1))
+    assert working_shape((50, 50, 50), (100, 100, 100), (100, 100, 100)) == (50, 50, 50)
+    assert working_shape((1000, 512, 512), (1, 0.7, 0.7), (0.7, 0.7, 0.7)) == (1429, 512, 512)
 
 
 @pytest.fixture

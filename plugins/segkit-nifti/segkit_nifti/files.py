@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import zlib
 from collections.abc import Iterator
@@ -27,6 +28,8 @@ DEFLATE_RATIO = 1032
 """Bytes that one byte of a deflate stream can stand for at most."""
 BLOCK = 1 << 22
 BROKEN_STREAM = (EOFError, zlib.error)
+AS_READ = 4
+"""Bytes of a voxel that is read, at most: float32."""
 TRAILING = 1 << 26
 """Bytes after the voxels that are read for the sake of the checksum behind them; the libraries read none of them."""
 AGAIN = "copy or download it again"
@@ -144,6 +147,7 @@ def _voxels(stream: Bytes, header: Any, path: Path, name: str) -> np.ndarray:
     if offset < header_bytes:
         # nibabel refuses it, nifticlib reads on behind the header.
         raise UnusableFileError(name, f"says that its voxels begin at byte {offset}, within its header", AGAIN)
+    check_memory(shape, dtype.itemsize, name)
     if offset + total > most:
         raise UnusableFileError(
             name, f"is cut short or damaged: its header promises {total:,} bytes of {_times(shape)} voxels", AGAIN
@@ -162,6 +166,19 @@ def _voxels(stream: Bytes, header: Any, path: Path, name: str) -> np.ndarray:
         _skip(stream, TRAILING)  # the checksum is compared where the end is read
     voxels: np.ndarray = buffer.view(dtype).reshape(shape, order="F")
     return voxels
+
+
+def check_memory(shape: tuple[int, ...], itemsize: int, name: str) -> None:
+    """Raise UnusableFileError where a volume as stored and as read would not fit beside each other."""
+    needed = int(np.prod(shape, dtype=np.float64) * (itemsize + AS_READ))
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else needed
+    if needed > memory:
+        told = _times(shape[: 3 if shape[3] == 1 else 4])
+        raise UnusableFileError(
+            name,
+            f"promises {told} voxels, {needed >> 30:,} GiB of memory, and this machine has {memory >> 30:,}",
+            "is its header right? else cut it to what is of interest, or write it more coarsely",
+        )
 
 
 def _skip(stream: Bytes, count: int) -> int:

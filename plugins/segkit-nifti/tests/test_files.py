@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import os
 from pathlib import Path
 
 import nibabel as nib
@@ -21,7 +22,7 @@ VALUES = np.random.default_rng(0).integers(-1000, 2000, (4, 5, 6)).astype(np.int
 
 def save(path: Path, values: np.ndarray = VALUES, affine: np.ndarray | None = None, kind=nib.Nifti1Image) -> Path:
     """Write an array (X, Y, Z) with nibabel."""
-    nib.save(kind(values, np.diag([1.0, 2, 3, 1]) if affine is None else affine), path)
+    nib.save(kind(values, np.diag([1.0, 2, 3, 1]) if affine is None else affine, dtype=values.dtype), path)
     return path
 
 
@@ -137,6 +138,53 @@ def test_flipped_bit_is_found_by_the_checksum(tmp_path):
     packed[len(packed) // 2] ^= 1
     (tmp_path / "b.nii.gz").write_bytes(packed)
     assert "damaged" in refused(tmp_path / "b.nii.gz").message
+
+
+def test_more_than_the_memory(tmp_path, monkeypatch):
+    """A volume that would not fit is told with its size, whatever its packed file is small enough for."""
+    path = save(tmp_path / "a.nii.gz", np.zeros((200, 200, 200), np.int16))
+    monkeypatch.setattr("os.sysconf", lambda name: 1 << (4 if name == "SC_PHYS_PAGES" else 21))
+    found = refused(path)
+    assert "promises 200x200x200 voxels" in found.message
+    monkeypatch.undo()
+    assert image_of(path).shape == (1, 200, 200, 200)
+
+
+def test_no_regular_file(tmp_path):
+    """A named pipe is refused, not waited for."""
+    os.mkfifo(tmp_path / "a.nii")
+    assert "is no regular file" in refused(tmp_path / "a.nii").message
+
+
+@pytest.mark.parametrize(("place", "count"), [(40, 0), (40, 8), (108, 0)])
+def test_headers_that_point_nowhere(tmp_path, place, count):
+    """No dimensions, more than there are, voxels within the header."""
+    content = bytearray(save(tmp_path / "a.nii").read_bytes())
+    content[place : place + 4] = np.array(count, "<f4").tobytes() if place == 108 else content[place : place + 4]
+    content[place : place + 2] = np.array(count, "<i2").tobytes() if place == 40 else content[place : place + 2]
+    (tmp_path / "a.nii").write_bytes(content)
+    refused(tmp_path / "a.nii")
+
+
+def test_values_that_are_none(tmp_path):
+    """-3.4e38 for no value is refused, and so are values that few voxels drown the others with."""
+    values = VALUES.astype(np.float32)
+    values[0, 0, 0] = np.finfo(np.float32).min
+    assert "has 1 voxel that is beyond 1e+18" in refused(save(tmp_path / "a.nii", values)).message
+    many = np.random.default_rng(0).normal(size=(20, 20, 20)).astype(np.float32)
+    many[0, 0, 0] = -1e9
+    assert "has values from -1e+09 to" in refused(save(tmp_path / "b.nii", many)).message
+    many[0, 0, 0] = -1000
+    assert image_of(save(tmp_path / "c.nii", many)).min() == -1000
+
+
+@pytest.mark.parametrize("dtype", ["u8", "i8", "f4", "f8"])
+def test_labels_of_wide_types(tmp_path, dtype):
+    """Whole numbers of any type are labels; what no label is, is told and not wrapped around."""
+    labels = (np.abs(VALUES) % 4).astype(dtype)
+    assert np.array_equal(read_label(save(tmp_path / "a.nii", labels))[0], labels.transpose(2, 1, 0))
+    labels[0, 0, 0] = 2**63 if dtype == "u8" else 2**40
+    assert "a.nii has" in refused(save(tmp_path / "a.nii", labels), read_label).message or dtype == "i8"
 
 
 def test_header_that_promises_too_much(tmp_path):

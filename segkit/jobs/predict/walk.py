@@ -35,17 +35,30 @@ def images_below(folder: Path, known: tuple[str, ...], written: Written) -> tupl
             left_out[reason or OTHER] += 1
         else:
             found.append(path)
-    stems = {(path.parent, path.stem) for path in found}
-    images = [path for path in found if not is_companion(path, stems)]
+    stems = {path: (path.parent, stem_of(path, known)) for path in found}
+    every = set(stems.values())
+    images = [path for path in found if not is_companion(*stems[path], every)]
     if len(images) < len(found):
         left_out[COMPANION] += len(found) - len(images)
     return images, left_out
 
 
-def is_companion(path: Path, stems: Set[tuple[Path, str]]) -> bool:
-    """Whether a file is called like another one in its folder with what masks and the like have behind its name."""
-    ending = COMPANION_ENDING.search(path.stem)
-    return ending is not None and (path.parent, path.stem[: ending.start()]) in stems
+def stem_of(path: Path, known: tuple[str, ...]) -> str:
+    """Return a file's name without the longest ending that fits, as .nii.gz is one."""
+    ending = max((ending for ending in known if path.name.lower().endswith(ending)), key=len, default="")
+    return path.name[: len(path.name) - len(ending)]
+
+
+def is_companion(folder: Path, stem: str, stems: Set[tuple[Path, str]]) -> bool:
+    """Whether a file is called like another one in its folder with what masks and the like have behind its name.
+
+    The other one may be the first channel of several: ID_0000 beside ID_seg.
+    """
+    ending = COMPANION_ENDING.search(stem)
+    if ending is None:
+        return False
+    image = stem[: ending.start()]
+    return (folder, image) in stems or (folder, f"{image}_0000") in stems
 
 
 def files_below(folder: Path, reason: str, known: tuple[str, ...], written: Written) -> Iterator[tuple[Path, str]]:

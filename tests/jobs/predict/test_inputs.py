@@ -89,6 +89,16 @@ def test_masks_beside_their_images(folder, images, masks):
     assert list(found(f"data/{masks}")[0]) == ["a", "b"]
 
 
+def test_masks_that_are_called_like_their_images(folder):
+    """ID_seg.nii.gz beside ID.nii.gz, or beside ID_0000.nii.gz, is no image; alone it is one."""
+    opener = Opener(Registry(), None)
+    opener.own = type("Volumes", (), {"suffixes": (".nii", ".nii.gz")})
+    make("a/1.nii.gz", "a/1_seg.nii.gz", "a/2_0000.nii.gz", "a/2_0001.nii.gz", "a/2-mask.nii", "a/3_seg.nii.gz")
+    inputs = find_inputs(["a"], opener, 1)
+    assert [item.name for item in inputs.items] == ["1", "2_0000", "2_0001", "3_seg"]
+    assert counted(inputs.left_out) == "2 files made of images beside them (masks, superpixels)"
+
+
 def test_no_image_at_all(folder):
     """The reasons are told."""
     make("out/x.png", "out/notes.txt")
