@@ -19,6 +19,7 @@ import pluggy
 from segkit import hookspecs
 from segkit.declarations import KINDS, Component, resolve
 from segkit.errors import SegkitError, UsageError, did_you_mean, one_line
+from segkit.files import name_the_user
 from segkit.version import __version__
 
 GROUP = "segkit"
@@ -98,6 +99,7 @@ class Found:
     def load(self, attribute: str = "factory") -> Any:
         """Import what a declaration's string names; raises SegkitError that names plugin, component and string."""
         owner = f"plugin {self.plugin.name}, {self.component.kind} {self.component.name}"
+        name_the_user()
         return resolve(getattr(self.component, attribute), owner)
 
 

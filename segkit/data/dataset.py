@@ -25,6 +25,8 @@ class DatasetReader(Protocol):
     - `modes`, names of those that its component declares, where it depends on the files which of them are possible.
     - `left_out`, a mapping from files under the root that belong to no case to the reason, and `describing`, the files
       that say how the others are to be read: `segkit data info` accounts for every file (`segkit.data.inventory`).
+    - `dealt_splits`, the splits that it dealt out itself, by a seed: a test split that nobody but segkit made is called
+      so beside its scores.
     - `describe() -> sequence of (label, text)`: how it understood the files, such as where the validation cases come
       from; `segkit data info` shows it before anything is trained.
     - `remarks() -> sequence of str`: what whoever uses the data must know although all of it can be used, a sentence

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from segkit import params as component_params
 from segkit.data.dataset import DatasetReader
 from segkit.data.folders import locked, new_folder, writing
 from segkit.errors import SegkitError
+from segkit.files import expanded, home_folder
 from segkit.version import __version__
 
 MARKER = "generated-sample.json"
@@ -36,17 +37,25 @@ class Root:
 
 
 def cache_folder() -> Path:
-    """Return the folder of stores, samples and downloads: SEGKIT_CACHE, else segkit's place in the platform's cache."""
+    """Return the folder of stores, samples and downloads: SEGKIT_CACHE, else segkit's place in the platform's cache.
+
+    Raises:
+        SegkitError: nothing names it, and the user has no home folder.
+    """
     if given := os.environ.get("SEGKIT_CACHE"):
-        return Path(given).expanduser().absolute()
-    home = Path.home()
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "segkit"
-    if sys.platform == "darwin":
-        return home / "Library" / "Caches" / "segkit"
-    platform_cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    # The XDG specification says to ignore relative paths.
-    return (platform_cache if platform_cache.is_absolute() else home / ".cache") / "segkit"
+        return expanded(given, "SEGKIT_CACHE").absolute()
+    platform_cache = Path(os.environ.get("LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME", ""))
+    # The XDG specification says to ignore relative paths; macOS knows no such variable.
+    if platform_cache.is_absolute() and sys.platform != "darwin":
+        return platform_cache / "segkit"
+    home = home_folder()
+    if home is None:
+        raise SegkitError(
+            "this user has no home folder, so there is no place for stores and samples",
+            "set SEGKIT_CACHE to a folder you can write to",
+        )
+    below = {"win32": ("AppData", "Local"), "darwin": ("Library", "Caches")}.get(sys.platform, (".cache",))
+    return home.joinpath(*below, "segkit")
 
 
 def find_root(
@@ -74,9 +83,9 @@ def find_root(
     """
     name = dataset_name.rpartition(":")[2]
     if given is not None:
-        return _root(_existing(Path(given).expanduser(), given_by), given_by)
+        return _root(_existing(expanded(given, given_by), given_by), given_by)
     for path, source in _places(name):
-        if path.exists():
+        if _is_there(path):
             return _root(_existing(path, source), source)
     return _root(_sample(dataset_name, reader_class, params, progress), "generated sample")
 
@@ -84,26 +93,37 @@ def find_root(
 def download_root(dataset_name: str, given: str | None) -> Path:
     """Return the folder to download a dataset into: `given`, or the first place where `find_root` looks."""
     if given is not None:
-        return Path(given).expanduser()
-    return _places(dataset_name.rpartition(":")[2])[0][0]
+        return expanded(given, "--data-root")
+    return next(_places(dataset_name.rpartition(":")[2]))[0]
 
 
-def _places(name: str) -> list[tuple[Path, str]]:
+def _places(name: str) -> Iterator[tuple[Path, str]]:
     """Where a dataset is looked for, and what names the place."""
-    places = [(cache_folder() / "data" / name, "cache")]
     if environment := os.environ.get("SEGKIT_DATA"):
         # A disk that is not mounted must not turn a training on real data into one on a sample.
-        folder = _existing(Path(environment).expanduser(), "SEGKIT_DATA")
-        places.insert(0, (folder / name, "SEGKIT_DATA"))
-    return places
+        folder = _existing(expanded(environment, "SEGKIT_DATA"), "SEGKIT_DATA")
+        yield folder / name, "SEGKIT_DATA"
+    yield cache_folder() / "data" / name, "cache"
 
 
 def _root(path: Path, source: str) -> Root:
-    return Root(path, source, (path / MARKER).is_file())
+    return Root(path, source, _is_there(path / MARKER))
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is something that may be looked at: the home of another user may not, in a container say."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return False
 
 
 def _existing(path: Path, source: str) -> Path:
-    if not path.exists():
+    try:
+        there = path.exists()
+    except PermissionError as error:
+        raise SegkitError(f"{source}: folder {path} cannot be entered: {error.strerror}", "check its rights") from None
+    if not there:
         raise SegkitError(f"{source}: folder {path} does not exist", "check the path")
     if not path.is_dir():
         raise SegkitError(f"{source}: {path} is a file", "give the folder that holds the dataset's files")
@@ -125,7 +145,7 @@ def _sample(
     identity = [name, made_by, __version__, reader_version, component_params.plain(params)]
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     final = cache_folder() / "samples" / f"{name}-{digest[:12]}"
-    if (final / MARKER).is_file():
+    if _is_there(final / MARKER):
         return final
     with writing(f"the generated sample of dataset {name}", final.parent), locked(final):
         if (final / MARKER).is_file():

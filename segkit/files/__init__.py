@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from segkit.files.locks import alone_in
 from segkit.files.parts import new_part, remove_parts
-from segkit.files.places import inside, is_inside, own_folder
+from segkit.files.places import expanded, home_folder, inside, is_inside, name_the_user, own_folder
 from segkit.files.reading import (
     bytes_text,
     parse_json,
@@ -34,9 +34,12 @@ __all__ = [
     "alone_in",
     "bytes_text",
     "check_shape",
+    "expanded",
+    "home_folder",
     "inside",
     "is_inside",
     "json_text",
+    "name_the_user",
     "new_part",
     "own_folder",
     "parse_json",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from segkit.errors import SegkitError
@@ -56,3 +57,29 @@ def own_folder(parent: Path, name: str) -> Path:
     if not is_inside(parent, folder):
         raise SegkitError(f"the folder {folder} is a link that leads out of {parent.name}", "put a folder in its place")
     return folder
+
+
+def expanded(path: str | Path, named_by: str) -> Path:
+    """Return a path with its leading ~ or ~user expanded; raises SegkitError where that home folder is not known."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise SegkitError(f"{named_by}: {path} is in a home folder that is not known", "write the whole path") from None
+
+
+def home_folder() -> Path | None:
+    """Return the user's home folder; None where neither HOME nor the list of users knows one, as in some containers."""
+    try:
+        return Path.home()
+    except (RuntimeError, KeyError):
+        return None
+
+
+def name_the_user() -> None:
+    """Let `getpass.getuser` answer for a user whom no list knows: PyTorch's compiler asks, and MONAI's import."""
+    import getpass  # asked for where something is built, not where a command starts
+
+    try:
+        getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        os.environ.setdefault("LOGNAME", f"user-{os.getuid() if hasattr(os, 'getuid') else 0}")

@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -16,7 +17,7 @@ from pathlib import Path
 from segkit.data.roots import cache_folder
 from segkit.discovery import CORE, Found, Registry, canonical, damaged_distributions
 from segkit.errors import SegkitError
-from segkit.files import bytes_text
+from segkit.files import bytes_text, expanded
 from segkit.version import __version__
 
 OK, NOTE, BROKEN = "ok", "note", "broken"
@@ -196,15 +197,22 @@ def plugins(registry: Registry) -> Iterator[Finding]:
 
 def data_roots(registry: Registry, environ: Mapping[str, str]) -> Iterator[Finding]:
     """Where each dataset would be read from."""
-    given = environ.get("SEGKIT_DATA")
-    if given and not Path(given).expanduser().is_dir():
-        yield Finding("data", "SEGKIT_DATA", BROKEN, f"{given} is no folder", "mount or mend it, or unset SEGKIT_DATA")
-        given = None
+    places = []
+    if given := environ.get("SEGKIT_DATA"):
+        mend = "mount or mend it, or unset SEGKIT_DATA"
+        try:
+            places = [folder for folder in [expanded(given, "SEGKIT_DATA")] if folder.is_dir()]
+            if not places:
+                yield Finding("data", "SEGKIT_DATA", BROKEN, f"{given} is no folder", mend)
+        except (SegkitError, PermissionError) as error:
+            yield Finding("data", "SEGKIT_DATA", BROKEN, str(error), mend)
+    # Without a cache folder the disk's check says so.
+    with suppress(SegkitError):
+        places.append(cache_folder() / "data")
     for item in registry.components("data"):
         name = item.component.name
-        places = [Path(given).expanduser() / name] if given else []
-        places.append(cache_folder() / "data" / name)
-        there = next((path for path in places if path.is_dir()), None)
+        looked_at = [folder / name for folder in places]
+        there = next((path for path in looked_at if os.access(path, os.R_OK) and path.is_dir()), None)
         if there is not None:
             yield Finding("data", name, OK, str(there))
         else:
@@ -226,13 +234,18 @@ def without_data(item: Found) -> tuple[str, str]:
 def disk() -> Iterator[Finding]:
     """Whether cache and working directory can be written to, and how much space there is."""
     hint = "free some space, or set SEGKIT_CACHE to a folder on another disk"
-    yield place("cache", cache_folder(), hint, lambda folder: f"holds {bytes_text(folder_size(folder))}")
+    try:
+        cache = cache_folder()
+    except SegkitError as error:
+        yield Finding("disk", "cache", BROKEN, error.message, error.hint)
+    else:
+        yield place("cache", cache, hint, lambda folder: f"holds {bytes_text(folder_size(folder))}")
     yield place("working directory", Path.cwd(), "work in a folder you can write to", lambda folder: "")
 
 
 def place(name: str, folder: Path, hint: str, describe: Callable[[Path], str]) -> Finding:
     """Try to write into a folder, or the first one above it that is there."""
-    there = next(path for path in (folder, *folder.parents) if path.exists())
+    there = next(path for path in (folder, *folder.parents) if path == path.parent or os.access(path, os.F_OK))
     try:
         with tempfile.TemporaryFile(dir=there):
             free = shutil.disk_usage(there).free

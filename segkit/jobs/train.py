@@ -39,6 +39,9 @@ from segkit.rundir.resume import SETTINGS, Resume
 from segkit.rundir.write import history_line, model_header
 from segkit.settings import Augment, Train
 
+FEW_STEPS_A_CLASS = 20
+"""Below this a run is told to be short: a rule of thumb, under which 85 steps for 13 classes fall (issue 18)."""
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -104,6 +107,7 @@ def make_trainer(job: Job, stores: Stores, preprocessing: Preprocessing, keeper:
     model: nn.Module = job.parts.model.to(job.device).to(memory_format=layout)
     settings = shared_settings(config.train, job.ranks)
     batches = make_batches(job, stores["train"], preprocessing, settings.batch_size, config.augment)
+    tell_few_steps(job, batches.steps * settings.epochs)
     if settings.sync_batch_norm and job.ranks.several:
         model = synchronised(model, job, batches.samples, settings.batch_size)
     trainer = Trainer(
@@ -122,6 +126,15 @@ def make_trainer(job: Job, stores: Stores, preprocessing: Preprocessing, keeper:
     )
     keeper.restore(trainer)
     return trainer
+
+
+def tell_few_steps(job: Job, steps: int) -> None:
+    """Say before training where it takes too few steps for so many classes."""
+    classes = len(job.plan.task.classes)
+    if classes > 1 and steps < FEW_STEPS_A_CLASS * classes:
+        job.progress.message(
+            f"note: {steps} training steps for {classes} classes are few: small ones may not be learnt; say --epochs"
+        )
 
 
 def shared_settings(settings: Train, ranks: Ranks) -> Train:

@@ -199,3 +199,70 @@ def test_the_cache_is_where_the_platform_keeps_caches(platform, environment, exp
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
     assert cache_folder() == tmp_path / expected
+
+
+@pytest.fixture
+def homeless(monkeypatch):
+    """A user whom no list knows, without HOME, as in a container with an odd number."""
+    import pwd
+
+    def unknown(uid: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    for name in ("HOME", "SEGKIT_CACHE", "XDG_CACHE_HOME", "LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_without_a_home_the_variables_are_asked_first(homeless, tmp_path, monkeypatch):
+    """SEGKIT_CACHE and XDG_CACHE_HOME need no home; with neither, a sentence says what to set."""
+    with pytest.raises(SegkitError, match=r"no home folder.*set SEGKIT_CACHE"):
+        cache_folder()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache_folder() == tmp_path / "xdg" / "segkit"
+    monkeypatch.setenv("SEGKIT_CACHE", str(tmp_path / "own"))
+    assert cache_folder() == tmp_path / "own"
+
+
+def test_without_a_home_data_that_are_named_are_found(homeless, tmp_path, monkeypatch):
+    """Neither a given folder nor SEGKIT_DATA is looked for in a cache; a path in a home is a sentence."""
+    (tmp_path / "data" / "own").mkdir(parents=True)
+    assert find_root("own", str(tmp_path / "data"), "--data-root", Reader, Params()).path == tmp_path / "data"
+    monkeypatch.setenv("SEGKIT_DATA", str(tmp_path / "data"))
+    assert find_root("own", None, "", Reader, Params()).source == "SEGKIT_DATA"
+    with pytest.raises(SegkitError, match="--data-root: ~/x is in a home folder that is not known"):
+        find_root("own", "~/x", "--data-root", Reader, Params())
+    monkeypatch.setenv("SEGKIT_DATA", "~/data")
+    with pytest.raises(SegkitError, match="SEGKIT_DATA: ~/data is in a home folder"):
+        find_root("own", None, "", Reader, Params())
+
+
+def test_a_home_that_may_not_be_entered_holds_no_data(tmp_path, monkeypatch):
+    """HOME=/root in a container of another user: nothing is found there, and nothing can be written."""
+    real = os.stat
+
+    def guarded(path, *args, **more):
+        if str(path).startswith(str(tmp_path / "cache")):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, *args, **more)
+
+    monkeypatch.setattr(os, "stat", guarded)
+    monkeypatch.setattr(os, "mkdir", lambda path, *_, **__: guarded(path))
+    with pytest.raises(SegkitError, match=r"sample .* cannot be written in .*Permission denied; .*SEGKIT_CACHE"):
+        find_root("own", None, "", Reader, Params())
+    with pytest.raises(SegkitError, match=r"--data-root: folder .* cannot be entered"):
+        find_root("own", str(tmp_path / "cache"), "--data-root", Reader, Params())
+
+
+def test_libraries_that_ask_for_the_user_are_answered(homeless, monkeypatch):
+    """PyTorch's compiler and MONAI call getpass.getuser; a user without a name gets one from the number."""
+    import getpass
+
+    from segkit.files import name_the_user
+
+    with pytest.raises((KeyError, OSError)):
+        getpass.getuser()
+    monkeypatch.setenv("LOGNAME", "nobody yet")  # so that it is gone again after the test
+    monkeypatch.delenv("LOGNAME")
+    name_the_user()
+    assert getpass.getuser() == f"user-{os.getuid()}"

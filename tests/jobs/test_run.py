@@ -18,6 +18,7 @@ from segkit.engine.progress import Progress
 from segkit.errors import SegkitError, UsageError
 from segkit.jobs.run import RunResult, run_job
 from segkit.jobs.stores import tell_lacking
+from segkit.jobs.train import tell_few_steps
 from segkit.planning.plan import make_plan
 
 
@@ -51,6 +52,16 @@ def test_classes_that_training_lacks() -> None:
         "note: class spleen is in no training mask, the val split has it: it cannot be learnt",
         "note: class gland is in no training mask: it cannot be learnt",
     ]
+
+
+@pytest.mark.parametrize(("steps", "classes", "few"), [(85, 13, True), (260, 13, False), (6, 1, False)])
+def test_few_steps_for_many_classes_are_named(steps: int, classes: int, few: bool) -> None:
+    """85 steps for 13 classes are said to be few before they are taken; with one class people see for themselves."""
+    told: list[str] = []
+    plan = SimpleNamespace(task=Task(1, tuple(f"organ-{number}" for number in range(classes)), spatial_dims=2))
+    tell_few_steps(SimpleNamespace(plan=plan, progress=SimpleNamespace(message=told.append)), steps)
+    said = f"note: {steps} training steps for {classes} classes are few: small ones may not be learnt; say --epochs"
+    assert told == ([said] if few else [])
 
 
 def sha(result: RunResult) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from segkit import IGNORE, SegkitError
 from segkit.data.naming import SPLITS
+from segkit.files import expanded
 from segkit_coco import CocoParams, faults
 from segkit_coco.entries import Annotation, Listed, short
 from segkit_coco.outlines import Region
@@ -86,7 +87,7 @@ class CocoReader(OutlineReader):
         return names
 
     def _images_tree(self, written: str) -> Tree:
-        folder = self.root / Path(written).expanduser()
+        folder = self.root / expanded(written, "data.images")
         if not folder.is_dir():
             raise SegkitError(f"data.images={written}: there is no such folder", f"give it as below {self.root}")
         return Tree(folder)

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from segkit import SegkitError
-from segkit.files import bytes_text
+from segkit.files import bytes_text, expanded
 from segkit_coco.entries import short
 from segkit_coco.tree import Tree
 
@@ -60,7 +60,7 @@ def find_description(tree: Tree, given: str | None) -> Description:
         SegkitError: it is missing, or no such file.
     """
     if given is not None:
-        path = tree.root / Path(given).expanduser()
+        path = tree.root / expanded(given, "data.yaml")
         if not path.is_file():
             raise SegkitError(f"data.yaml={given}: there is no such file", f"give it as below {tree.root}")
         return read_description(path, path.name)

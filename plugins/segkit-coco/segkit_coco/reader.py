@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from segkit import Case, Problem, Sample, SegkitError, Task, UnusableFileError, UsageError
+from segkit.data.dataset import SPLITS
 from segkit.data.photographs import DETAIL, Decoded, channels_first, decode, resized
 from segkit.errors import did_you_mean
 from segkit_coco import OutlineParams, faults
@@ -62,6 +63,7 @@ class OutlineReader:
         told: what is used, and told.
         left_out: files that are no case's, with the reason.
         describing: files that say how the others are to be read.
+        dealt_splits: those that were dealt out by seed, for nothing says them.
         notes: how the files were understood, as label and text.
     """
 
@@ -78,6 +80,7 @@ class OutlineReader:
         self.told: Faults = {}
         self.left_out: dict[Path, str] = {}
         self.describing: list[Path] = []
+        self.dealt_splits: tuple[str, ...] = ()
         self.notes: list[tuple[str, str]] = []
         self.listed: dict[str, list[Case]] = {}
         self.drawings: dict[str, Drawing] = {}
@@ -208,6 +211,7 @@ class OutlineReader:
             self.listed = {"train": cases}
             return
         told = {drawing.id: drawing.split for drawing in drawings if drawing.split is not None}
+        self.dealt_splits = () if told else SPLITS
         self.listed, notes = by_split(cases, told, where, self.params)
         self.notes += notes
 

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from segkit import SegkitError
 from segkit.data.dataset import SPLITS
+from segkit.files import expanded
 from segkit_coco.entries import NOT_ONE, Entries, read_entries, read_object, what_else
 from segkit_coco.tree import Tree, split_named
 
@@ -61,7 +62,7 @@ def find_sources(tree: Tree, given: Sequence[str], left_out: dict[Path, str]) ->
 
 
 def _given(tree: Tree, written: str) -> Source:
-    path = tree.root / Path(written).expanduser()
+    path = tree.root / expanded(written, "data.annotations")
     if not path.is_file():
         raise SegkitError(f"data.annotations={written}: there is no such file", f"give it as below {tree.root}")
     content = read_object(path, path.name)

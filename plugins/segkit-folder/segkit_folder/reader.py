@@ -12,6 +12,7 @@ import numpy as np
 from segkit import Case, Problem, Sample, SegkitError, Task, UnusableFileError, UsageError
 from segkit.data.label_png import read_labels, write_labels
 from segkit.data.remarks import sentences
+from segkit.files import expanded
 from segkit_folder import FolderParams, classes, photographs, splits
 from segkit_folder.classes import Classes
 from segkit_folder.classes_file import read_classes
@@ -39,6 +40,7 @@ class FolderReader(VolumeReader):
         modes: how they can be trained on, of those that the component declares.
         left_out: files that are no case's, with the reason.
         describing: files that say how the others are to be read.
+        dealt_splits: those that were dealt out by seed, for nothing says them.
 
     Raises:
         SegkitError: the root is not such a folder, or its classes or splits cannot be told.
@@ -59,6 +61,7 @@ class FolderReader(VolumeReader):
         self.volumes = found.volumes
         self.left_out = found.others
         self.describing: list[Path] = []
+        self.dealt_splits: tuple[str, ...] = ()
         self.modes = ("slices", "slab", "patches") if found.volumes else ("images",)
         self.pairs = {pair.id: pair for pair in found.pairs}
         if not found.pairs:
@@ -152,7 +155,7 @@ class FolderReader(VolumeReader):
         return read_labels(path) if path.suffix == ".png" else super().read_labels(path)
 
     def _find_classes(self, found: Found, params: FolderParams) -> Classes:
-        path = Path(params.classes).expanduser() if params.classes else self.root / classes.FILE
+        path = expanded(params.classes, "data.classes") if params.classes else self.root / classes.FILE
         if not params.classes and not path.is_file() and (self.root / DESCRIPTION).is_file():
             path = self.root / DESCRIPTION
         named = read_classes(path) if params.classes or path.is_file() else None
@@ -203,7 +206,7 @@ class FolderReader(VolumeReader):
 
     def _split(self, found: Found, params: FolderParams) -> dict[str, list[Case]]:
         cases = [Case(pair.id, files=pair.files) for pair in found.pairs]
-        path = Path(params.splits).expanduser() if params.splits else self.root / splits.FILE
+        path = expanded(params.splits, "data.splits") if params.splits else self.root / splits.FILE
         table = splits.Table({}, {})
         if (params.splits or path.is_file()) and not self.faults:
             table = splits.read_table(path, [case.id for case in cases])
@@ -224,6 +227,7 @@ class FolderReader(VolumeReader):
             return {"train": cases}
         else:
             listed, text = splits.deal_out(cases, params)
+            self.dealt_splits = ("train", "val", "test")
             self.notes.append(("splits", text))
         patients = Counter(case.group for case in cases if case.group)
         if patients:

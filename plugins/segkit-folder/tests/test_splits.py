@@ -67,6 +67,7 @@ def test_table(pairs, root, reader, delimiter):
     assert [ids(opened, split) for split in ("train", "val", "test")] == [["a", "b"], ["c"], ["d"]]
     assert [case.group for case in opened.cases("train")] == ["x", "x"]
     assert ("splits", "from splits.csv") in opened.describe()
+    assert opened.dealt_splits == ()
 
 
 def test_table_of_patients_alone(pairs, root, reader):

@@ -95,8 +95,8 @@ def page_of(
 
     own = hashlib.sha256(str(root.path.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:12]
     name = chosen.declaration.name
-    target = cache_folder() / "pages" / f"{name}-{own}.html"
     try:
+        target = cache_folder() / "pages" / f"{name}-{own}.html"
         target.parent.mkdir(parents=True, exist_ok=True)
         draw_page(name, reader, cases, found, root.generated, target, CASES, stages)
     except (OSError, SegkitError) as error:

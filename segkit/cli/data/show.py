@@ -46,8 +46,9 @@ def show(
     from segkit.cli.data.watch import Stages
     from segkit.cli.progress import make_progress
     from segkit.data.overview import overview
+    from segkit.files import expanded
 
-    target = Path(page or f"{name}-data.html").expanduser()
+    target = expanded(page or f"{name}-data.html", "--output")
     if target.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"--output {target} is no page", "give a name that ends in .html")
     chosen = choose(name, data_root, assignments)
