@@ -5,6 +5,7 @@ from __future__ import annotations
 __version__ = "0.1.0"
 
 from dataclasses import dataclass
+from typing import Literal
 
 import segkit
 
@@ -23,6 +24,11 @@ class FolderParams:
     )
     field_of_view: str | None = segkit.param(
         None, "Folder or pattern of masks outside of which pixels count for nothing, such as 'mask'; none: all count."
+    )
+    orientation: Literal["size", "upright", "stored"] = segkit.param(
+        "size",
+        "What masks of photographs that EXIF turns were drawn on: what their sizes fit (told where both do), upright "
+        "photographs, or the stored pixels.",
     )
     classes: str | None = segkit.param(
         None, "TOML file that names the classes; none: classes.toml in the folder, or what the masks hold."

@@ -142,6 +142,8 @@ class Classes:
         hint = f"name them in {FILE}, {EXAMPLE}, or mend the mask"
         if len(self.values) == 1 and len(unknown) > FEW:
             hint = f"{THRESHOLD_HINT}, if they are its rim (interpolated, compressed); else name them in {FILE}"
+        elif len(self.values) == 1:
+            hint += f", or {THRESHOLD_HINT}"
         what = "colours" if self.colours else "values"
         return UnusableFileError(name, f"has {what} of no class: {listed}", hint)
 

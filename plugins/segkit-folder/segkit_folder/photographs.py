@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -20,15 +21,21 @@ from segkit_folder.pairing import Pair
 
 LOOKED_AT = 64
 """Masks, evenly spread, that the classes are found in, and images whose channels are counted."""
-DOUBTFUL = "has an EXIF orientation that its mask has not, or the other way, and their sizes do not tell how they lie"
+DOUBTFUL = (
+    "has an EXIF orientation that its mask has not, or the other way, and their sizes do not tell how they lie: say "
+    "--set data.orientation=upright or stored"
+)
 TURNED = "is turned as its EXIF orientation says"
 AS_STORED = "is not turned as its EXIF orientation says: its mask fits it as it is stored"
 
 
 def read_pair(
-    root: Path, pair: Pair, classes: Classes, channels: int, name_of: Callable[[Path], str]
+    root: Path, pair: Pair, classes: Classes, channels: int, name_of: Callable[[Path], str], orientation: str = "size"
 ) -> tuple[Sample, tuple[str, ...]]:
     """Read a photograph and its masks, turned so that they lie on each other.
+
+    Args:
+        orientation: what the masks were drawn on, as the dataset's param of that name has it.
 
     Returns:
         The case, and what is to be told by verify of its mask.
@@ -40,7 +47,9 @@ def read_pair(
     paths += [] if pair.field is None else [pair.field]
     masks = [read_mask(path, name_of(path)) for path in paths]
     decoded = decode(root, pair.image.relative_to(root).as_posix())
-    method = decoded.turning
+    method = None if orientation == "stored" else decoded.turning
+    if orientation == "stored":
+        masks = [replace(mask, turning=None) for mask in masks]
     size = decoded.size[::-1]
     laid = laid_alike(size, method, masks)
     if laid is None:
@@ -53,7 +62,7 @@ def read_pair(
     turned = dict(zip(paths, laid[1], strict=True))
     labels = labels_of(pair, classes, turned, name_of)
     worries = mask_worries(pair, classes, turned, labels)
-    if any(is_doubtful(size, method, mask.shape, mask.turning) for mask in masks):
+    if orientation == "size" and any(is_doubtful(size, method, mask.shape, mask.turning) for mask in masks):
         worries = (*worries, DOUBTFUL)
     if pair.field is not None:
         labels[~classes.marked(turned[pair.field], name_of(pair.field))] = IGNORE

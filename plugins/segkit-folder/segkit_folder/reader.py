@@ -63,6 +63,7 @@ class FolderReader(VolumeReader):
         self.describing: list[Path] = []
         self.dealt_splits: tuple[str, ...] = ()
         self.modes = ("slices", "slab", "patches") if found.volumes else ("images",)
+        self.orientation = params.orientation
         self.pairs = {pair.id: pair for pair in found.pairs}
         if not found.pairs:
             self.cases("train")  # raises what is wrong with the listing: nothing that follows from it
@@ -86,7 +87,7 @@ class FolderReader(VolumeReader):
         return self._read_volume(pair) if self.volumes else self._read_photograph(pair)[0]
 
     def _read_photograph(self, pair: Pair) -> tuple[Sample, tuple[str, ...]]:
-        return photographs.read_pair(self.root, pair, self.classes, self.task.in_channels, self._name)
+        return photographs.read_pair(self.root, pair, self.classes, self.task.in_channels, self._name, self.orientation)
 
     def _read_volume(self, pair: Pair) -> Sample:
         names = [self._name(path) for path in pair.images]
@@ -121,7 +122,8 @@ class FolderReader(VolumeReader):
         """Return what people must know of how photographs and masks, or volumes' headers, are understood."""
         if self.volumes:
             return super().remarks()
-        told = sentences(photographs.doubtful(list(self.pairs.values()), self._name))
+        pairs = list(self.pairs.values()) if self.orientation == "size" else []
+        told = sentences(photographs.doubtful(pairs, self._name))
         return [*told, *([self.classes.remark] if self.classes.remark else [])]
 
     def _check(self, case: Case) -> Problem | None:

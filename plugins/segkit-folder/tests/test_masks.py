@@ -182,6 +182,25 @@ def test_turned_photographs(root, photograph, whole, drawn_on):
     assert np.array_equal(opened.read(case).image, expected.transpose(2, 0, 1))
 
 
+def test_orientations_that_sizes_do_not_tell(photograph, whole):
+    """A photograph turned by half with a mask that says nothing is told, until people say how the masks lie."""
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    stored = np.asarray(Image.open(photograph("images/a.png", exif=exif)))
+    photograph("masks/a.png", MASK)
+    opened = whole()
+    [said] = opened.remarks()
+    assert said.startswith("images/a.png has an EXIF orientation that its mask has not")
+    assert [problem.file for problem in opened.verify()] == ["masks/a.png"]
+    for orientation, expected in (("upright", stored[::-1, ::-1]), ("stored", stored)):
+        opened = whole(orientation=orientation)
+        assert not opened.remarks()
+        assert not opened.verify()
+        [case] = opened.cases("train")
+        np.testing.assert_array_equal(opened.read(case).image, expected.transpose(2, 0, 1))
+        np.testing.assert_array_equal(opened.read(case).mask, MASK)
+
+
 def test_grey_photographs(photograph, whole):
     """Where all photographs are grey there is one channel; where one is in colour there are three."""
     photograph("images/a.png", MASK * 90)
