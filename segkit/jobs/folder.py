@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from segkit.contracts import RunInfo
 from segkit.engine.device import describe_machine
 from segkit.engine.stop import Stopped
 from segkit.files import write_json, write_text
@@ -51,9 +52,17 @@ def begin_training(job: Job) -> None:
         return
     if job.claim is not None:
         job.claim.keep()
-        return
-    write_json(job.folder / ENVIRONMENT, environment(job))
-    write_text(job.folder / CONFIG, job.plan.config.to_toml())
+    else:
+        write_json(job.folder / ENVIRONMENT, environment(job))
+        write_text(job.folder / CONFIG, job.plan.config.to_toml())
+    # Not earlier: plugins that hear of a run write into its directory, which a fault of the data takes back.
+    job.held.enter_context(job.events.during(run_info(job)))
+
+
+def run_info(job: Job) -> RunInfo:
+    """What plugins that hear of the run are told of it."""
+    resumed = job.resume is not None
+    return RunInfo(job.folder, job.plan.config.flat(), job.parts.parameters, str(job.device), resumed)
 
 
 def environment(job: Job) -> dict[str, Any]:

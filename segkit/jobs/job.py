@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,6 +46,7 @@ class Job:
         seconds: by stage, over every process that the run has had.
         under_way: the stage that is being timed, and when it began.
         events: tells plugins what happens.
+        held: what is let go, in turn, when the run ends.
         ranks: this process among those that share the run.
         leaks: images that are in two splits.
         clock: where time goes in detail, where that was asked for.
@@ -63,6 +64,7 @@ class Job:
     seconds: dict[str, float] = field(default_factory=dict)
     under_way: tuple[str, float] | None = None
     events: Events = field(default_factory=Events)
+    held: ExitStack = field(default_factory=ExitStack)
     ranks: Ranks = ALONE
     leaks: tuple[Leak, ...] = ()
     clock: Clock = OFF

@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 
-from segkit.contracts import RunInfo
 from segkit.data.inventory import inventory_of
 from segkit.data.remarks import remarks_of
 from segkit.declarations import Dataset
@@ -110,11 +109,10 @@ def run_job(
     stop = StopRequest(progress.message)
     with stop.listen(), ExitStack() as held:
         job = start_job(plan, ranks, progress, stop, resume)
-        job.events = events or Events()
+        job.events, job.held = events or Events(), held
         if ranks.leads:
             held.enter_context(run_folder(job, folder))
             announce(job)
-            held.enter_context(job.events.during(run_info(job)))
         with job.timed("data"):
             stores = open_stores(job)
             if ranks.leads:
@@ -248,12 +246,6 @@ def point_to_page(job: Job, stores: Stores) -> None:
         return
     name = plan.data.component.name
     job.progress.message(f"look at what was understood: segkit data show {name} --data-root {plan.root.path}")
-
-
-def run_info(job: Job) -> RunInfo:
-    """What plugins that hear of the run are told of it."""
-    resumed = job.resume is not None
-    return RunInfo(job.folder, job.plan.config.flat(), job.parts.parameters, str(job.device), resumed)
 
 
 def score_split(job: Job, predictor: Predictor | VolumePredictor) -> list[CaseScores]:

@@ -114,7 +114,8 @@ def test_an_unreadable_file_is_named(isic_run, root, mask, monkeypatch):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
         return real(path, *args, **options)
 
-    monkeypatch.setattr("builtins.open", refuse)
+    for name in ("builtins.open", "io.open"):
+        monkeypatch.setattr(name, refuse)
     expect_refused(isic_run(), f"{mask.relative_to(root).as_posix()} may not be read; check its permissions")
 
 
