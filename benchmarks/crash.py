@@ -27,7 +27,7 @@ PHASES = {
     "store build": ("segkit_toy:Squares.read", 1, 27),
     "training step": ("segkit.engine.trainer:Trainer.take_step", 1, 18),
     "checkpoint writer": ("segkit.engine.sealed:save", 1, 5),
-    "write to rename": ("segkit.files:Path.replace", 3, 8),
+    "write to rename": ("segkit.files.writing:Path.replace", 3, 8),
     "evaluation": ("segkit.engine.predictions:write_labels", 1, 3),
     "report": ("segkit.report.writer:write_text", 1, 1),
 }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,7 +14,7 @@ from segkit.declarations import Metric, Task
 from segkit.engine.measure import CaseScores, ChosenMetric
 from segkit.engine.pooled import Pooled, pool
 from segkit.errors import UsageError
-from segkit.files import write_text
+from segkit.files import write_table
 from segkit.statistics import summarize
 
 ALL_CLASSES = "all classes"
@@ -26,17 +24,14 @@ HOW = {CASE_MEAN: "mean over cases", POOLED: "pooled over cases"}
 
 def write_cases(path: Path, scores: Sequence[CaseScores], task: Task, metrics: Sequence[ChosenMetric]) -> None:
     """Write one row per case and class; floats in full, so that nothing is lost."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        ["case", "group", "class", "reference", "predicted", "status", *(metric.name for metric in metrics)]
-    )
+    columns = ["case", "group", "class", "reference", "predicted", "status", *(metric.name for metric in metrics)]
+    rows = []
     for row in scores:
         for label, name in enumerate(task.classes):
-            values = [repr(float(row.values[metric.name][label])) for metric in metrics]
+            values = [float(row.values[metric.name][label]) for metric in metrics]
             counts = [int(row.reference[label]), int(row.predicted[label])]
-            writer.writerow([row.case, row.group or "", name, *counts, row.status(label), *values])
-    write_text(path, text.getvalue())
+            rows.append([row.case, row.group or "", name, *counts, row.status(label), *values])
+    write_table(path, columns, rows)
 
 
 def check_aggregations(aggregations: Sequence[str], metrics: Sequence[Metric]) -> None:

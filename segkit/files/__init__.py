@@ -18,6 +18,7 @@ from segkit.files.reading import (
     reason_of,
 )
 from segkit.files.shape import Either, Limited, check_shape
+from segkit.files.tables import from_cell, to_cell, write_table
 from segkit.files.writing import (
     json_text,
     sync_folder,
@@ -36,6 +37,7 @@ __all__ = [
     "check_shape",
     "expanded",
     "home_folder",
+    "from_cell",
     "inside",
     "is_inside",
     "json_text",
@@ -53,9 +55,11 @@ __all__ = [
     "reason_of",
     "remove_parts",
     "sync_folder",
+    "to_cell",
     "whole_folder",
     "without_non_finite",
     "write_json",
+    "write_table",
     "write_text",
     "write_whole",
 ]

@@ -12,6 +12,7 @@ from typing import Any
 
 from segkit.config import ORIGINS
 from segkit.errors import SegkitError
+from segkit.files import from_cell
 from segkit.rundir.names import CASES, CONFIG, ENVIRONMENT, HISTORY, PROFILE, SUMMARY
 from segkit.rundir.privacy import last_part, pseudonyms, without_paths
 from segkit.rundir.profile import Profile, read_profile
@@ -162,7 +163,8 @@ def read_cases(path: Path) -> list[CaseRow]:
             counts = int(row["reference"]), int(row["predicted"])
         except (ValueError, TypeError):
             raise SegkitError(f"{path}, line {reader.line_num} is not a scored case", "score the run again") from None
-        rows.append(CaseRow(row["case"], row["group"], row["class"], *counts, row["status"], values))
+        case, group, class_name = (from_cell(row[name]) for name in ("case", "group", "class"))
+        rows.append(CaseRow(case, group, class_name, *counts, row["status"], values))
     return rows
 
 

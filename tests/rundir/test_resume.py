@@ -24,8 +24,8 @@ TOY = Path(__file__).parents[1] / "toy"
 PLACES = {
     "in the store build": ("segkit_toy:Squares.read", 3),
     "in a step": ("segkit.engine.trainer:Trainer.take_step", 4),
-    "in the checkpoint writer": ("segkit.files:os.fsync", 14),
-    "between write and rename": ("segkit.files:Path.replace", 8),
+    "in the checkpoint writer": ("segkit.files.writing:os.fsync", 14),
+    "between write and rename": ("segkit.files.writing:Path.replace", 8),
     "in evaluation": ("segkit.engine.predictions:write_labels", 2),
     "in the report": ("segkit.jobs.run:write_report", 1),
 }

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from segkit.files import write_json, write_text
+from segkit.files import write_json, write_table
 from segkit.jobs.compare.analysis import Analysis, ModelScore, PairScore, most_disagreed
 from segkit.jobs.compare.costs import cost_of, setting_differences
 from segkit.jobs.compare.runs import RESULT
@@ -158,17 +156,8 @@ def case_rows(analysis: Analysis) -> Iterable[list[object]]:
         tables = [data.table(model, metric) for model in range(len(analysis.models))]
         for place, case in enumerate(data.cases):
             for label, class_name in enumerate(data.classes):
-                values = [repr(float(table[place, label])) for table in tables]
+                values = [float(table[place, label]) for table in tables]
                 yield [case, data.groups[place] or "", class_name, metric, *values]
-
-
-def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a CSV file; what is undefined is empty."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(["" if value is None else value for value in row] for row in rows)
-    write_text(path, stream.getvalue())
 
 
 def listed(value: Any) -> Any:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import os
 from collections.abc import Container, Iterable, Iterator, Sequence
@@ -18,7 +16,7 @@ from segkit.data.case import Case, Sample
 from segkit.data.label_png import colours_of
 from segkit.engine.predictions import write_prediction
 from segkit.errors import SegkitError
-from segkit.files import new_part, own_folder, write_text, write_whole
+from segkit.files import new_part, own_folder, write_table, write_whole
 from segkit.jobs.predict.inputs import Input
 from segkit.jobs.predict.names import RECORD, SIZES
 
@@ -151,12 +149,7 @@ def reserve(descriptor: int) -> None:
 
 def write_sizes(path: Path, rows: Iterable[tuple[str, str, Sequence[ClassSize]]]) -> None:
     """Write one row per input and class."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for source, mask, sizes in rows:
-        writer.writerows(size_cells(source, mask, size) for size in sizes)
-    write_text(path, text.getvalue())
+    write_table(path, COLUMNS, [[*size_cells(source, mask, size)] for source, mask, sizes in rows for size in sizes])
 
 
 def size_cells(source: str, mask: str, size: ClassSize) -> Iterator[str]:
