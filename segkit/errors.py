@@ -58,15 +58,20 @@ class UnusableFileError(SegkitError):
 
 
 def one_line(text: str) -> str:
-    """Return text from elsewhere as a line for the terminal: white space as single spaces, control characters escaped.
+    """Return text from elsewhere as a line for the terminal: white space as single spaces, the rest `printable`."""
+    return printable(" ".join(text.split()))
 
-    A name or a message of a stranger's package may hold escape sequences that move the cursor, or overrides of the
-    direction of writing: they are shown as `\\x1b` and the like.
+
+def printable(text: str) -> str:
+    """Return text with everything escaped that a terminal would not show as it is, line breaks and tabs included.
+
+    Names of files, cases, classes, tensors and plugins come from strangers, and so do the answers of servers: what of
+    them reaches a terminal goes through here (`segkit.cli.output`), so that no name moves the cursor, sets the
+    window's title or turns the direction of writing around.
     """
-    joined = " ".join(text.split())
-    if joined.isprintable():
-        return joined
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in joined)
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def did_you_mean(word: str, known: Iterable[object]) -> str:

@@ -9,7 +9,7 @@ import click
 
 from segkit.cli import output
 from segkit.cli.registry import load_registry
-from segkit.errors import UsageError
+from segkit.errors import UsageError, one_line
 
 if TYPE_CHECKING:
     from segkit.testing.suite import CheckOutcome, Item, Suite
@@ -54,10 +54,10 @@ def check(
         output.print_json([as_object(suite, item, outcome) for suite, item, outcome in done])
     else:
         for failure in failures:
-            click.echo(f"\n{failure}")
+            output.say("", *str(failure).splitlines())
         counts = {status: sum(outcome.status == status for *_, outcome in done) for status in COLOURS}
         told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-        click.echo(f"{chr(10) if failures else ''}checks: {told}, in {time.perf_counter() - start:.1f} s")
+        output.say(*([""] if failures else []), f"checks: {told}, in {time.perf_counter() - start:.1f} s")
     if failures:
         context.exit(1)
 
@@ -95,10 +95,10 @@ def show(item: Item, outcome: CheckOutcome) -> None:
     from rich.text import Text
 
     line = Text.assemble(
-        (f"{outcome.status:<8}", COLOURS[outcome.status]), f"{item.subject.label:<20} {item.check.name:<18}"
+        (f"{outcome.status:<8}", COLOURS[outcome.status]), f"{one_line(item.subject.label):<20} {item.check.name:<18}"
     )
     line.append(f"{seconds:>9}", style="dim")
-    output.console().print(line.append(f"  {outcome.reason}" if outcome.reason else ""), soft_wrap=True)
+    output.console().print(line.append(f"  {one_line(outcome.reason)}" if outcome.reason else ""), soft_wrap=True)
 
 
 def as_object(suite: Suite, item: Item, outcome: CheckOutcome) -> dict[str, Any]:

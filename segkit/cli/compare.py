@@ -145,7 +145,7 @@ def trained(
         grid = train_missing(cells, folder, progress, Events(registry.manager, progress.message))
     except Stopped as stop:
         progress.close()
-        click.echo(f"{stop}; the same command goes on where it was", err=True)
+        out.say(f"{stop}; the same command goes on where it was", err=True)
         sys.exit(stop.exit_code)
     if len(grid.models) < 2:
         progress.close()
@@ -219,10 +219,10 @@ def show(result: ComparisonResult, *, as_json: bool) -> None:
             costs = [model[name] for name in COSTS[:-1]] + [model["peak_memory"]["process"]]
             values = [*(row[key] for key in COLUMNS), *costs, *(row[key] for key in COUNTS)]
             out.print_line(*("" if value is None else str(value) for value in values))
-    click.echo(record["headline"])
+    out.say(record["headline"])
     if record["training"]:
-        click.echo(record["training"])
-    click.echo(f"report: {result.report}")
+        out.say(record["training"])
+    out.say(f"report: {result.report}")
 
 
 def main_rows(record: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
@@ -257,4 +257,4 @@ def show_table(record: dict[str, Any]) -> None:
     overall = record["scores"][0]["class"]
     for pair in record["differences"]:
         if (pair["metric"], pair["class"]) == (record["main_metric"], overall):
-            click.echo(pair["sentence"])
+            out.say(pair["sentence"])

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from segkit.cli.options import flag_layers
+from segkit.cli.output import say
 from segkit.errors import SegkitError, UsageError
 
 if TYPE_CHECKING:
@@ -34,11 +33,11 @@ def measure(
         raise UsageError(f"{item.full_name} is no architecture", "leave out --data")
     counted = Layer("segkit info", {"components.arch": item.full_name, "components.explainers": "none"})
     layers = [counted, *flag_layers({"data": data, "data_root": data_root}), read_assignments(assignments)]
-    plan = make_plan(layers, registry, tell=lambda text: click.echo(text, err=True))
+    plan = make_plan(layers, registry, tell=lambda text: say(text, err=True))
     model = build_model(plan)
     try:
         cost = count(model, plan.task.in_channels, plan.size)
-        click.echo("measuring the receptive field", err=True)
+        say("measuring the receptive field", err=True)
         field = receptive_field(model, plan.task.in_channels, plan.task.spatial_dims)
     except SegkitError:
         raise

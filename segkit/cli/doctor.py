@@ -36,4 +36,4 @@ def doctor(as_json: bool) -> None:
     if broken:
         sys.exit(1)
     if not as_json and output.for_people():
-        click.echo("\nnothing is broken")
+        output.say("", "nothing is broken")

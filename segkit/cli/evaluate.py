@@ -81,4 +81,4 @@ def evaluate(
         output.print_json(scored.summary)
         return
     print_scores(scored.summary, output.console())
-    click.echo(f"scores: {scored.folder}")
+    output.say(f"scores: {scored.folder}")

@@ -97,7 +97,7 @@ def explain(
     if as_json:
         return
     if output.for_people() and not images and folder is None:
-        click.echo(f"to see them in the report: segkit report {run}")
+        output.say(f"to see them in the report: segkit report {run}")
 
 
 def check_arguments(run: Path, images: tuple[str, ...], cases: tuple[str, ...], mask: str | None) -> None:
@@ -133,4 +133,4 @@ def show(done: list[Explained]) -> None:
             )
     output.print_table(COLUMNS, rows, grouped=True)
     for one in done:
-        click.echo(f"picture: {one.panel}")
+        output.say(f"picture: {one.panel}")

@@ -70,9 +70,9 @@ def export(
         output.print_json(record)
         return
     checked = record["checked"]
-    click.echo(f"graph: {path}")
-    click.echo(f"how to use it: {path}.json")
-    click.echo(
+    output.say(f"graph: {path}")
+    output.say(f"how to use it: {path}.json")
+    output.say(
         f"checked on {checked['images']} images with {checked['runtime']}: logits differ by at most "
         f"{checked['largest_difference']:.2g} (largest logit {checked['largest_logit']:.3g}), labels agree on "
         f"{checked['labels_equal']:.4%}"

@@ -53,9 +53,10 @@ class Group(click.Group):
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         try:
-            code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+            with output.warnings_as_lines(raw="--traceback" in args):
+                code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         except click.ClickException as error:
-            error.show()
+            output.show_usage(error)
             sys.exit(error.exit_code)
         except (click.Abort, KeyboardInterrupt, Exception) as error:
             # click takes an EOFError for the end of what somebody types; a cut file raises it too.
@@ -64,6 +65,7 @@ class Group(click.Group):
                 output.complain("stopped by Ctrl-C", prefix="interrupted")
                 sys.exit(INTERRUPTED)
             if "--traceback" in args:
+                sys.excepthook = output.show_traceback
                 raise cause from None
             if isinstance(cause, SegkitError):
                 output.complain(str(cause))

@@ -53,7 +53,7 @@ def info(name: str, data: str | None, data_root: str | None, assignments: tuple[
         return
     for number, (item, cost) in enumerate(zip(found, costs, strict=True)):
         if number:
-            click.echo()
+            output.say()
         describe(item)
         if cost:
             show_cost(cost)
@@ -67,7 +67,7 @@ def show_cost(cost: dict[str, Any]) -> None:
         for name, value in rows(cost):
             output.print_line("cost", name, value)
         return
-    click.echo()
+    output.say()
     output.print_table(("cost", ""), rows(cost))
 
 
@@ -87,14 +87,14 @@ def describe(item: Found) -> None:
             output.print_line(*line)
         return
     output.console().print(f"{component.kind} {component.name}", style="bold cyan")
-    click.echo(f"{component.summary}\n")
+    output.say(component.summary, "")
     output.print_table(("", ""), facts)
     if rows:
-        click.echo()
+        output.say()
         output.print_table(("param", "type", "default", "limits", "help"), rows)
-        click.echo(f"\nset with: --set {rows[0][0]}={rows[0][2]}")
+        output.say("", f"set with: --set {rows[0][0]}={rows[0][2]}")
     if wishes:
-        click.echo()
+        output.say()
         output.print_table(("preset", "setting", "value"), wishes)
 
 

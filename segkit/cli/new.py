@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from segkit.cli.completion import KindName
+from segkit.cli.output import say
 from segkit.cli.registry import load_registry
 from segkit.errors import UsageError
 
@@ -53,7 +54,6 @@ def new(kind: str, name: str, output: str, license: str | None) -> None:
     package = make_package(kind, name, examples(registry), license)
     folder = write_package(package, Path(output))
     for path in sorted(package.files):
-        click.echo(folder / path)
-    click.echo(
-        f"\nnext:\n  python -m pip install -e {folder}\n  python -m pytest {folder}\n  {package.command}", err=True
-    )
+        say(folder / path)
+    steps = (f"python -m pip install -e {folder}", f"python -m pytest {folder}", package.command)
+    say("", "next:", *(f"  {step}" for step in steps), err=True)

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+import traceback
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from segkit.errors import one_line
+from segkit.errors import one_line, printable
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from rich.console import Console
 
+SILENT = ("PIL", "numpy")
+"""What they warn of is told of the file it concerns, or is no matter."""
+FOR_PROGRAMMERS = (
+    *(DeprecationWarning, PendingDeprecationWarning, FutureWarning, ImportWarning, ResourceWarning, BytesWarning),
+    RuntimeWarning,  # numpy's, of the module that computed: a result that is no number is told where it matters
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -60,7 +73,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, groupe
 
     table = Table(box=None, pad_edge=False, show_header=any(columns), header_style="bold")
     for position, column in enumerate(columns):
-        table.add_column(column, style="cyan" if position == int(grouped) else "", overflow="fold")
+        table.add_column(Text(one_line(column)), style="cyan" if position == int(grouped) else "", overflow="fold")
     for number, row in enumerate(rows):
         cells = list(row)
         if grouped and number and row[0] == rows[number - 1][0]:
@@ -69,6 +82,12 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, groupe
             table.add_row()
         table.add_row(*(Text(one_line(cell)) for cell in cells))
     console().print(table)
+
+
+def say(*lines: object, err: bool = False) -> None:
+    """Print lines of text, an empty one where there is none; what of a name could steer a terminal is escaped."""
+    for line in lines or ("",):
+        click.echo(printable(str(line)), err=err)
 
 
 def print_line(*cells: str) -> None:
@@ -93,6 +112,56 @@ def warn(text: str) -> None:
 def complain(text: str, *, prefix: str = "error") -> None:
     """Print the one line of an error on stderr."""
     _remark(prefix, "red", text)
+
+
+def show_usage(error: click.ClickException) -> None:
+    """Print what click has to say, which repeats what was typed, on stderr."""
+    text = io.StringIO()
+    error.show(text)
+    say(*text.getvalue().splitlines(), err=True)
+
+
+def show_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print where an error came from, as Python does; its message may hold what a stranger wrote."""
+    say(*"".join(traceback.format_exception(kind, error, trace)).splitlines(), err=True)
+
+
+@contextmanager
+def warnings_as_lines(*, raw: bool = False) -> Iterator[None]:
+    """Print what libraries warn of meanwhile as our own lines, and leave out what only programmers can mend.
+
+    Args:
+        raw: let Python print them, as with --traceback and where -W or PYTHONWARNINGS asks for it.
+    """
+    if raw or sys.warnoptions:
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        yield
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Take the place of `warnings.showwarning`."""
+    library = library_of(filename)
+    if library not in SILENT and not issubclass(category, FOR_PROGRAMMERS):
+        warn(f"{library}: {message}")
+
+
+def library_of(filename: str) -> str:
+    """Return the package that a module's file belongs to."""
+    parts = Path(filename).parts
+    for place in ("site-packages", "dist-packages"):
+        if place in parts[:-1]:
+            return parts[parts.index(place) + 1].removesuffix(".py")
+    return Path(filename).stem
 
 
 def _colour_forced() -> bool:

@@ -24,7 +24,7 @@ def plugins(as_json: bool) -> None:
         described = [as_object(plugin) for plugin in registry.plugins]
         output.print_json({"api_version": API_VERSION, "core_version": __version__, "plugins": described})
     else:
-        click.echo(f"# segkit-core {__version__}, plugin API {API_VERSION}")
+        output.say(f"# segkit-core {__version__}, plugin API {API_VERSION}")
         if output.for_people():
             print_report(registry.plugins)
         else:
@@ -64,4 +64,4 @@ def print_report(found: list[Plugin]) -> None:
         remarks = [("reason", plugin.reason), ("hint", plugin.hint), *(("note", note) for note in plugin.notes)]
         told = [f"  {label}: {text}" for label, text in remarks if text]
         if told:
-            click.echo("\n".join(["", f"{plugin.name} {plugin.version}", *told]))
+            output.say("", f"{plugin.name} {plugin.version}", *told)

@@ -129,6 +129,6 @@ def show(outcome: Outcome) -> None:
     if not output.for_people():
         return
     more = len(outcome.predicted) - len(shown)
-    click.echo(f"{f'and {more} more; ' if more else ''}all sizes: {outcome.folder / 'sizes.csv'}")
+    output.say(f"{f'and {more} more; ' if more else ''}all sizes: {outcome.folder / 'sizes.csv'}")
     if outcome.record["overlays"]:
-        click.echo(f"look at: {outcome.folder / 'overlays'}")
+        output.say(f"look at: {outcome.folder / 'overlays'}")

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from segkit.engine.progress import Progress
+from segkit.errors import printable
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -108,7 +109,7 @@ class PlainProgress(Progress):
 
     def show(self, text: str) -> None:
         """Write one line to stderr."""
-        print(text, file=sys.stderr, flush=True)
+        print(printable(text), file=sys.stderr, flush=True)
 
 
 class LiveProgress(PlainProgress):
@@ -122,10 +123,10 @@ class LiveProgress(PlainProgress):
 
         self._console = Console(stderr=True)
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[details]}"),
+            TextColumn("{task.fields[details]}", markup=False),
             TimeRemainingColumn(),
         )
         self._bars = Bars(*columns, console=self._console, transient=True)
@@ -135,13 +136,13 @@ class LiveProgress(PlainProgress):
         """Show a bar."""
         super().start(stage, total, unit)
         self._bars.start()
-        self._task = self._bars.add_task(stage, total=total, details="")
+        self._task = self._bars.add_task(printable(stage), total=total, details="")
 
     def advance(self, count: int = 1, details: Mapping[str, float] | None = None) -> None:
         """Move the bar."""
         if self._task is not None:
             shown = "  ".join(f"{name} {value:.4f}" for name, value in (details or {}).items())
-            self._bars.update(self._task, advance=count, details=shown)
+            self._bars.update(self._task, advance=count, details=printable(shown))
 
     def finish(self) -> None:
         """Take the bar away."""
@@ -157,4 +158,4 @@ class LiveProgress(PlainProgress):
 
     def show(self, text: str) -> None:
         """Print a line above the bars."""
-        self._console.print(text, highlight=False, markup=False)
+        self._console.print(printable(text), highlight=False, markup=False)

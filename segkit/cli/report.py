@@ -45,7 +45,7 @@ def report(runs: tuple[str, ...], data_root: str | None, anonymous: bool, as_jso
             continue
         pages.append({"run": run, "page": str(page), "pictures": pictures})
         if not as_json:
-            click.echo(f"report: {page}")
+            output.say(f"report: {page}")
     if as_json:
         output.print_json(pages)
     if failed:

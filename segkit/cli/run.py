@@ -11,7 +11,7 @@ import click
 from segkit.cli import output
 from segkit.cli.completion import ComponentName
 from segkit.cli.options import FLAG_FIELDS, flag_layers
-from segkit.cli.output import leads
+from segkit.cli.output import leads, say
 from segkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def carry_out(command: str, **options: Any) -> RunResult:
         progress.close()
         way_on = f"; go on with: segkit {command} --resume {stop.folder}" if stop.folder else ""
         if leads():
-            click.echo(f"{stop}{way_on}", err=True)
+            say(f"{stop}{way_on}", err=True)
         sys.exit(stop.exit_code)
     finally:
         progress.close()
@@ -172,7 +172,7 @@ def show_finished(folder: Path, *, as_json: bool) -> None:
 
         output.print_json(dict(read_record(folder).summary))
         return
-    click.echo(f"{folder} is finished; its report: {folder / 'report.html'}")
+    say(f"{folder} is finished; its report: {folder / 'report.html'}")
 
 
 def show_result(result: Any, *, as_json: bool) -> None:
@@ -180,10 +180,10 @@ def show_result(result: Any, *, as_json: bool) -> None:
     if as_json:
         import json
 
-        click.echo(json.dumps(result.summary, indent=2, sort_keys=True))
+        say(*json.dumps(result.summary, indent=2, sort_keys=True).splitlines())
         return
     from segkit.cli.output import console
     from segkit.report.tables import print_scores
 
     print_scores(result.summary, console())
-    click.echo(f"report: {result.report}")
+    say(f"report: {result.report}")

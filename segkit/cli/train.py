@@ -33,7 +33,7 @@ def train(as_json: bool, **options: Any) -> None:
     if as_json:
         output.print_json({"folder": str(folder), "model": str(folder / MODEL)})
     else:
-        click.echo(f"model: {folder / MODEL}")
+        output.say(f"model: {folder / MODEL}")
 
 
 # Every option of `segkit run` is one of training, so that neither list can fall behind the other.

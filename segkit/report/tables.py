@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from segkit.errors import one_line
 from segkit.report import text
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def print_scores(summary: Mapping[str, Any], console: Console) -> None:
 
 def _field(value: object) -> str:
     """Write one tab-separated field; tabs and line ends inside a name would break the line."""
-    return " ".join(str(value).split())
+    return one_line(str(value))
 
 
 def _print_table(rows: list[ScoreRow], console: Console) -> None:
@@ -102,11 +103,11 @@ def _print_table(rows: list[ScoreRow], console: Console) -> None:
     for row in rows:
         cells = [row.metric, row.class_name, text.number(row.mean, row.unit), text.interval(row.ci_low, row.ci_high)]
         cells += [text.number(row.median, row.unit), *map(str, (row.n, row.missed, row.spurious, row.empty))]
-        table.add_row(*map(Text, cells))
+        table.add_row(*(Text(one_line(cell)) for cell in cells))
     console.print(table)
 
 
 def _caption(rows: list[ScoreRow]) -> str:
     """The conventions of the metrics and the notes of all rows, each once."""
     lines = [*(row.name for row in rows), *(f"note: {row.note}" for row in rows if row.note)]
-    return "\n".join(dict.fromkeys(lines))
+    return "\n".join(dict.fromkeys(map(one_line, lines)))

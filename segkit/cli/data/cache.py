@@ -58,7 +58,7 @@ def clear(kinds: tuple[str, ...], yes: bool, as_json: bool) -> None:
     if as_json:
         output.print_json({"removed": [str(entry.path) for entry in removed], "bytes": sum(e.bytes for e in removed)})
     else:
-        click.echo(f"removed {folders(len(removed))}, {bytes_text(sum(entry.bytes for entry in removed))}")
+        output.say(f"removed {folders(len(removed))}, {bytes_text(sum(entry.bytes for entry in removed))}")
 
 
 def can_ask() -> bool:
@@ -83,7 +83,7 @@ def show(*, as_json: bool) -> None:
         output.print_json({"folder": str(cache_folder()), "bytes": total, "entries": listed})
         return
     print_entries(entries)
-    click.echo(f"{bytes_text(total)} in {cache_folder()}", err=True)
+    output.say(f"{bytes_text(total)} in {cache_folder()}", err=True)
 
 
 def print_entries(entries: list[Entry]) -> None:

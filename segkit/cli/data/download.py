@@ -35,13 +35,13 @@ def download(name: str, data_root: str | None, assignments: tuple[str, ...], as_
         where = chosen.declaration.homepage or "its homepage"
         raise SegkitError(f"dataset {chosen.declaration.name} cannot be downloaded", f"get it from {where}")
     root = download_root(chosen.full_name, chosen.given_root)
-    click.echo(f"downloading to {root}", err=True)
+    output.say(f"downloading to {root}", err=True)
     progress = watch_bytes()
     try:
         fetch(root, chosen.params, progress)
     except KeyboardInterrupt:
         progress.close()
-        click.echo("what was fetched is kept: the same command goes on with it", err=True)
+        output.say("what was fetched is kept: the same command goes on with it", err=True)
         raise
     finally:
         progress.close()
@@ -55,5 +55,5 @@ def download(name: str, data_root: str | None, assignments: tuple[str, ...], as_
     rows = [(item.archive, bytes_text(item.bytes), f"{len(item.files)} files", item.sha256) for item in records]
     output.print_table(("archive", "size", "holds", "SHA-256"), rows)
     if records:
-        click.echo(f"SHA-256 as at the first download, which recorded it in {root / FOLDER}", err=True)
-    click.echo(f"{root}: {count_text(cases)}")
+        output.say(f"SHA-256 as at the first download, which recorded it in {root / FOLDER}", err=True)
+    output.say(f"{root}: {count_text(cases)}")

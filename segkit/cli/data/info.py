@@ -77,7 +77,7 @@ def info(name: str, data_root: str | None, assignments: tuple[str, ...], as_json
         output.warn(sentence)
     remark(found)
     if page and not as_json:
-        output.print_line("page", page) if not output.for_people() else click.echo(f"page: {page}")
+        output.print_line("page", page) if not output.for_people() else output.say(f"page: {page}")
 
 
 def page_of(
@@ -117,17 +117,17 @@ def show(notes: Sequence[tuple[str, str]], found: Overview, files: Inventory) ->
         return
     if notes:
         output.print_table(("understood as", ""), notes)
-        click.echo()
+        output.say()
     told = [column for column in range(len(SPLIT_HEADS)) if any(row[column] for row in splits)]
     output.print_table([SPLIT_HEADS[column] for column in told], [[row[column] for column in told] for row in splits])
-    click.echo()
+    output.say()
     output.print_table(CLASS_HEADS, classes)
-    click.echo()
+    output.say()
     if twins:
         output.print_table(("duplicate", "image", "same as", "difference"), twins)
     else:
-        click.echo("no image is there twice")
-    click.echo()
+        output.say("no image is there twice")
+    output.say()
     output.print_table(("files", "", "reason", "such as"), counts)
 
 

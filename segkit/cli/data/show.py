@@ -71,8 +71,8 @@ def show(
     if as_json:
         output.print_json(told)
         return
-    click.echo(f"{told['cases']} cases, {told['suspicious']} to look at first, {told['unreadable']} cannot be read")
-    click.echo(f"page: {told['page']}")
+    output.say(f"{told['cases']} cases, {told['suspicious']} to look at first, {told['unreadable']} cannot be read")
+    output.say(f"page: {told['page']}")
 
 
 def draw_page(

@@ -59,7 +59,7 @@ def verify(
         output.print_table(("file", "problem"), [(problem.file, problem.reason) for problem in problems])
     else:
         cases = list_cases(reader, chosen)
-        click.echo(f"no problem was found: {count_text(cases)} cases")
+        output.say(f"no problem was found: {count_text(cases)} cases")
     for sentence in remarks:
         output.warn(sentence)
     if problems:

@@ -6,6 +6,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from segkit.cli import output
+from segkit.errors import one_line
 from segkit.files import bytes_text
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ class Bytes:
         if what != self._what or done == total or now - self._told_at >= SECONDS_BETWEEN_LINES:
             self._what, self._told_at = what, now
             share = f" of {bytes_text(total)} ({done / total:.0%})" if total else ""
-            print(f"{what}: {bytes_text(done)}{share}", file=sys.stderr, flush=True)
+            output.say(f"{what}: {bytes_text(done)}{share}", err=True)
 
     def close(self) -> None:
         """End the display."""
@@ -72,8 +74,6 @@ class LiveBytes(Bytes):
             TransferSpeedColumn,
         )
 
-        from segkit.cli.output import console
-
         columns = (
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -81,7 +81,7 @@ class LiveBytes(Bytes):
             TransferSpeedColumn(),
             TimeRemainingColumn(),
         )
-        self._bars = Progress(*columns, console=console(stderr=True))
+        self._bars = Progress(*columns, console=output.console(stderr=True))
         self._bars.start()
 
     def __call__(self, what: str, done: int, total: int) -> None:
@@ -89,7 +89,7 @@ class LiveBytes(Bytes):
         if what != self._what:
             # A new bar, so that a transfer that goes on does not show the resumed part as its speed.
             self._what = what
-            self._task = self._bars.add_task(what, total=total or None, completed=done)
+            self._task = self._bars.add_task(one_line(what), total=total or None, completed=done)
         self._bars.update(self._task, completed=done, total=total or None)
 
     def close(self) -> None:
