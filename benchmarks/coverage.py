@@ -122,7 +122,8 @@ def check_published(draw: Draw) -> None:
     groups = [str(unit) for unit, cases in enumerate(number) for _ in range(cases)]
     found = summarize(np.repeat(sums[0] / sizes[0], number), groups)
     measured = intervals(sums, sizes)["BCa"][0]
-    if not np.allclose([found.ci_low, found.ci_high], measured, rtol=0, atol=1e-9):
+    published = np.array([found.ci_low, found.ci_high], np.float64)
+    if not np.allclose(published, measured, rtol=0, atol=1e-9):
         sys.exit(f"segkit publishes {found.ci_low} to {found.ci_high}, measured is {measured}")
 
 

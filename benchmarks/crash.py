@@ -94,9 +94,11 @@ def main() -> None:
         folder = Path(scratch)
         assert call(folder, "whole", "nowhere", 0, "start", *SETTINGS) == 0
         whole = sums(folder / "whole")
-        jobs = [(phase, number, chooser.randint(*PHASES[phase][1:])) for phase, number in planned]
+        jobs = [(phase, number, chooser.randint(PHASES[phase][1], PHASES[phase][2])) for phase, number in planned]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            results = list(pool.map(lambda job: (job[0], *kill_and_resume(folder, *job, whole)), jobs))
+            results = list(
+                pool.map(lambda job: (job[0], *kill_and_resume(folder, job[0], job[1], job[2], whole)), jobs)
+            )
         print("| phase | killed | equal after resume | steps repeated at most |")
         print("| --- | --- | --- | --- |")
         for phase in names:

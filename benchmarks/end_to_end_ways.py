@@ -71,7 +71,8 @@ class Settings:
         import segmentation_models_pytorch
 
         torch.manual_seed(self.seed)
-        return segmentation_models_pytorch.Unet(ENCODER, encoder_weights=None, classes=1)
+        made: nn.Module = segmentation_models_pytorch.Unet(ENCODER, encoder_weights=None, classes=1)
+        return made
 
 
 class Way(ABC):
@@ -310,7 +311,8 @@ class MonaiWay(LoopWay):
         )
         steps.set_random_state(seed)
         data = CacheDataset(files, steps, num_workers=CORES, progress=False)
-        return ThreadDataLoader(data, batch_size=BATCH, shuffle=True, num_workers=0)
+        loader: Iterable[Any] = ThreadDataLoader(data, batch_size=BATCH, shuffle=True, num_workers=0)
+        return loader
 
     def make_loss(self) -> Any:
         """Return the library's sum of Dice and cross entropy."""

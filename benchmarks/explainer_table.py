@@ -16,17 +16,17 @@ from __future__ import annotations
 import argparse
 import datetime
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from segkit.jobs.explain.finished import open_data
 from torch import nn
 
 import segkit
 from segkit.discovery import Registry
-from segkit.engine.progress import Progress
+from segkit.engine.infer import Predictor
 from segkit.explain.called import called_layers
 from segkit.explain.case import BuiltExplainer, build_explainer
 from segkit.explain.evidence import EvidenceSettings, agreement
@@ -34,16 +34,21 @@ from segkit.explain.gradient_tap import tap
 from segkit.explain.images import Wish, explain_image
 from segkit.explain.targets import BoundTarget, Target
 from segkit.jobs.explain.subject import case_subject
-from segkit.jobs.report import case_means
-from segkit.model import Model, load_model
+from segkit.jobs.report import case_values
+from segkit.model import load_model
+from segkit.planning.reopened import reopen_data
+from segkit.planning.splits import scored_cases
+from segkit.rundir.names import CONFIG
 from segkit.rundir.read import read_record
 
 MASK, EDGES, CONSTANT = "the mask itself", "edges of the image", "constant"
 HEADS = ("AUROC reference", "AUROC prediction", "pointing", "deletion", "insertion", "random decoder", "all random")
+Maps = tuple[torch.Tensor, tuple[str, ...]]
+Rows = dict[str, list[list[float]]]
 FLAG = "follows the image rather than the model"
 
 
-def report_cam(model, x, layer, target):
+def report_cam(model: nn.Module, x: torch.Tensor, layer: str, target: BoundTarget) -> Maps:
     """The report's "CAM": channels weighted by the mean of the output, which with one channel is one number."""
     tapped = tap(model, x, layer)
     target(tapped.logits.detach())
@@ -51,7 +56,7 @@ def report_cam(model, x, layer, target):
     return (mean * tapped.activation.detach()).sum(dim=1), target.status
 
 
-def report_grad_cam(model, x, layer, target):
+def report_grad_cam(model: nn.Module, x: torch.Tensor, layer: str, target: BoundTarget) -> Maps:
     """The report's Grad-CAM: one pixel, the centre of the image."""
     tapped = tap(model, x, layer)
     target(tapped.logits.detach())
@@ -63,19 +68,19 @@ def report_grad_cam(model, x, layer, target):
 def controls(reference: np.ndarray) -> dict[str, BuiltExplainer]:
     """Maps that explain nothing."""
 
-    def random(model, x, layer, target):
+    def random(model: nn.Module, x: torch.Tensor, layer: None, target: BoundTarget) -> Maps:
         return torch.randn(len(x), *x.shape[2:], generator=torch.Generator().manual_seed(0)), ("ok",)
 
-    def constant(model, x, layer, target):
+    def constant(model: nn.Module, x: torch.Tensor, layer: None, target: BoundTarget) -> Maps:
         return torch.ones(len(x), *x.shape[2:]), ("ok",)
 
-    def edges(model, x, layer, target):
+    def edges(model: nn.Module, x: torch.Tensor, layer: None, target: BoundTarget) -> Maps:
         grey = x.mean(dim=1, keepdim=True)
         down = nn.functional.pad(grey.diff(dim=2), (0, 0, 0, 1))
         across = nn.functional.pad(grey.diff(dim=3), (0, 1))
         return (down.square() + across.square()).sqrt()[:, 0], ("ok",)
 
-    def mask(model, x, layer, target):
+    def mask(model: nn.Module, x: torch.Tensor, layer: None, target: BoundTarget) -> Maps:
         return torch.from_numpy(reference.astype(np.float32))[None], ("ok",)
 
     made = {"random": random, CONSTANT: constant, EDGES: edges, MASK: mask}
@@ -97,26 +102,28 @@ def table(runs: list[Path], asked: argparse.Namespace) -> list[str]:
     return lines
 
 
-def measure(run: Path, registry: Registry, cases: int, layer: str) -> tuple[dict, dict[str, int], int, int]:
+def measure(run: Path, registry: Registry, cases: int, layer: str) -> tuple[Rows, dict[str, int], int, int]:
     """Return the figures of each method by case, how often each was flagged, and how many cases of how many."""
     model = load_model(run / "model.safetensors", "cpu", registry)
     record = read_record(run)
-    means = {case: value for case, value in case_means(record, record.main_metric).items() if value == value}
+    means = {case: value for case, value in case_values(record, record.main_metric).items() if value == value}
     ranked = sorted(means, key=means.__getitem__)
     chosen = [ranked[round(at)] for at in np.linspace(0, len(ranked) - 1, min(cases, len(ranked)))]
-    reader, name = open_data(run, registry, None, Progress())
-    listed = {case.id: case for case in reader.cases(str(record.summary["split"]))}
-    rows: dict[str, list[list[float]]] = {}
+    reader, dataset = reopen_data(run / CONFIG, registry)
+    listed = {case.id: case for case in scored_cases(reader, str(record.summary["split"]))}
+    predictor = model.predictor
+    assert isinstance(predictor, Predictor), f"{run} is of volumes"
+    rows: Rows = {}
     flags: dict[str, int] = {}
     for case_id in chosen:
-        subject = case_subject(reader, name, listed[case_id], model.predictor)
+        subject = case_subject(reader, dataset.full_name, listed[case_id], predictor)
         assert subject.reference is not None
-        prediction = model.predictor.labels(subject.shown, subject.shape)
-        head = head_of(model, subject.shown)
+        prediction = predictor.labels(subject.shown, subject.shape)
+        head = head_of(predictor, subject.shown)
         for label, explainer, place in candidates(registry, subject.reference, layer, head):
             wish = Wish(Target("predicted", 1), 1, place, model.layers, EvidenceSettings())
             (found,) = explain_image(
-                model.predictor, subject.shown, [explainer], wish,
+                predictor, subject.shown, [explainer], wish,
                 shape=subject.shape, reference=subject.reference, prediction=prediction,
             )  # fmt: skip
             evidence = dict(found.evidence)
@@ -128,7 +135,7 @@ def measure(run: Path, registry: Registry, cases: int, layer: str) -> tuple[dict
     return rows, flags, len(chosen), len(ranked)
 
 
-def controls_said(rows: dict[str, list[list[float]]], flags: dict[str, int]) -> list[str]:
+def controls_said(rows: Rows, flags: dict[str, int]) -> list[str]:
     """Say whether the mask scores 1, edges are flagged and a constant map is undefined, as they must."""
     mask = [values[0] for values in rows[MASK] if values[0] == values[0]]
     undefined = sum(values[0] != values[0] for values in rows[CONSTANT])
@@ -141,10 +148,10 @@ def controls_said(rows: dict[str, list[list[float]]], flags: dict[str, int]) -> 
     return [f"- {text}: {'as it must be' if right else 'NOT as it must be'}" for text, right in said.items()]
 
 
-def head_of(model: Model, image: np.ndarray) -> str:
+def head_of(predictor: Predictor, image: np.ndarray) -> str:
     """Return the layer that gives the logits: of those with parameters the one called last with so many channels."""
-    layers = called_layers(model.predictor.model, model.predictor.prepare(image))
-    return [one.name for one in layers if one.weighted and one.channels == model.task.out_channels][-1]
+    layers = called_layers(predictor.model, predictor.prepare(image))
+    return [one.name for one in layers if one.weighted and one.channels == predictor.task.out_channels][-1]
 
 
 def candidates(
@@ -164,7 +171,7 @@ def candidates(
         yield name, control, None
 
 
-def figures(evidence: dict) -> list[float]:
+def figures(evidence: Mapping[str, Any]) -> list[float]:
     """The table's figures, NaN where undefined."""
     reference, prediction = evidence["reference"], evidence["prediction"]
     curves, random = evidence["curves"] or {}, evidence["randomisation"] or {}

@@ -34,7 +34,7 @@ from segkit import Task
 from segkit.discovery import Registry
 from segkit.explain.case import bind, build_explainer, raw_maps
 from segkit.explain.one_pass import forward
-from segkit.explain.targets import Target
+from segkit.explain.targets import BoundTarget, Target
 
 CLASSES = 6
 TASK = Task(3, tuple("abcdef"))
@@ -78,7 +78,7 @@ def method(name: str, model: nn.Module, layer: str, masks: torch.Tensor) -> Call
     return other
 
 
-def bound(masks: torch.Tensor, labels: list[int]) -> list:
+def bound(masks: torch.Tensor, labels: list[int]) -> list[BoundTarget]:
     """Targets with given pixels."""
     targets = bind([Target("predicted", label) for label in labels], TASK, None)
     for target in targets:

@@ -86,6 +86,7 @@ def measure(count: int) -> dict[str, float]:
     """Build a store of `count` cases, train one epoch and score them all; returns seconds and MiB by stage."""
     import torch
 
+    from segkit import Metric
     from segkit.data.batches import Batches
     from segkit.data.normalize import Normalization
     from segkit.data.store import open_store
@@ -110,6 +111,7 @@ def measure(count: int) -> dict[str, float]:
         model = model.to(memory_format=torch.channels_last)
         objective = Objective([WeightedLoss("bce", 1.0, loss.load()(reader.task, loss.component.params()))])
         chosen = metric.component.params()
+        assert isinstance(metric.component, Metric)
         scored = ChosenMetric(metric.component, chosen, metric.load("measure"), metric.load()(reader.task, chosen))
         normalization = Normalization("unit")
         memory = Memory()

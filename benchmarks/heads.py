@@ -16,6 +16,7 @@ import statistics
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ import segkit
 from segkit.data.case import Sample
 from segkit.discovery import Registry
 from segkit.jobs.report import open_scored_data
+from segkit.model import Model
 from segkit.statistics import summarize
 
 LEAST = 1e-6
@@ -41,7 +43,7 @@ class MeanOfOutputs(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return logits (N, K, *S) of images whose sides are multiples."""
-        network = self.network
+        network: Any = self.network
         maps = network.finest_maps(x, network.depth)
         logits = torch.stack([head(maps[int(column)]) for column, head in network.heads.items()])
         if logits.shape[2] == 1:
@@ -49,7 +51,7 @@ class MeanOfOutputs(nn.Module):
         return torch.softmax(logits, dim=2).mean(dim=0).clamp_min(LEAST).log()
 
 
-def ways(network: nn.Module) -> dict[str, nn.Module]:
+def ways(network: Any) -> dict[str, nn.Module]:
     """Name every way of inference that the network's heads allow."""
     found: dict[str, nn.Module] = {f"X0,{column} alone": network.pruned(int(column)) for column in network.heads}
     return found | {"mean of logits": network, "mean of outputs": MeanOfOutputs(network)}
@@ -77,7 +79,7 @@ def timed(measured: dict[str, nn.Module], image: torch.Tensor) -> dict[str, floa
     return {name: 1000 * statistics.median(values[1:]) for name, values in seconds.items()}
 
 
-def table(model, samples: Sequence[Sample]) -> Iterator[str]:
+def table(model: Model, samples: Sequence[Sample]) -> Iterator[str]:
     """Yield the lines of the table."""
     predictor, classes = model.predictor, len(model.task.classes)
     measured = ways(predictor.model)
@@ -87,7 +89,8 @@ def table(model, samples: Sequence[Sample]) -> Iterator[str]:
     yield "| --- | ---: | ---: | ---: | --- |"
     for name, network in measured.items():
         one = dataclasses.replace(predictor, model=network)
-        scores = [dice(one.labels(s.image, s.mask.shape, s.spacing), s.mask, classes) for s in samples]
+        masked = [(sample, sample.mask) for sample in samples if sample.mask is not None]
+        scores = [dice(one.labels(sample.image, mask.shape, sample.spacing), mask, classes) for sample, mask in masked]
         found = summarize(np.array(scores))
         parameters = sum(parameter.numel() for parameter in network.parameters())
         interval = "" if found.ci_low is None else f"{found.ci_low:.3f} to {found.ci_high:.3f}"

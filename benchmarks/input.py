@@ -30,6 +30,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from segkit import Case
+from segkit import Architecture, Case
 from segkit.data.batches import Batches
 from segkit.data.normalize import Normalization, make_normalization
 from segkit.data.store import Store, open_store
@@ -75,7 +76,7 @@ def plain(case: Case) -> tuple[np.ndarray, np.ndarray]:
         return image, np.asarray(mask.convert("L").resize((SIZE, SIZE), Image.Resampling.NEAREST))
 
 
-class DecodeEveryTime(Dataset):
+class DecodeEveryTime(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     """Decodes, resizes and changes a pair each time it is asked for."""
 
     def __init__(self, cases: list[Case], settings: Augment, normalization: Normalization) -> None:
@@ -111,7 +112,7 @@ class DecodeEveryTime(Dataset):
         return self.normalize(image.as_subclass(torch.Tensor)), mask.as_subclass(torch.Tensor).long()
 
 
-def decoding_epochs(cases: list[Case], settings: Augment, normalization: Normalization) -> Iterable:
+def decoding_epochs(cases: list[Case], settings: Augment, normalization: Normalization) -> Iterable[Any]:
     """Return (a), a loader that decodes every epoch."""
     return DataLoader(
         DecodeEveryTime(cases, settings, normalization),
@@ -122,7 +123,7 @@ def decoding_epochs(cases: list[Case], settings: Augment, normalization: Normali
     )
 
 
-def cached_epochs(cases: list[Case], settings: Augment, normalization: Normalization) -> Iterable:
+def cached_epochs(cases: list[Case], settings: Augment, normalization: Normalization) -> Iterable[Any]:
     """Return (b), MONAI's cached dataset and threaded loader."""
     from monai import transforms as mt
     from monai.data import CacheDataset, ThreadDataLoader, set_track_meta
@@ -162,7 +163,8 @@ def cached_epochs(cases: list[Case], settings: Augment, normalization: Normaliza
         ]
     )
     data = CacheDataset(cases, steps, cache_rate=1.0, num_workers=CORES, progress=False)
-    return ThreadDataLoader(data, batch_size=BATCH, shuffle=True, num_workers=0, buffer_size=2)
+    loader: Iterable[Any] = ThreadDataLoader(data, batch_size=BATCH, shuffle=True, num_workers=0, buffer_size=2)
+    return loader
 
 
 class StoreEpochs:
@@ -192,21 +194,21 @@ def seconds(work: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def exhaust(batches: Iterable) -> None:
+def exhaust(batches: Iterable[Any]) -> None:
     """Take the batches of some epochs."""
     for _ in range(EPOCHS):
         for _ in batches:
             pass
 
 
-def compare_batches(ways: dict[str, Iterable], images: int, rounds: int) -> dict[str, list[float]]:
+def compare_batches(ways: dict[str, Iterable[Any]], images: int, rounds: int) -> dict[str, list[float]]:
     """Return images a second of each way and round."""
     for batches in ways.values():
         exhaust(batches)  # workers start, caches fill
     rates: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, batches in ways.items():
-            rates[name].append(EPOCHS * images / seconds(lambda batches=batches: exhaust(batches)))
+            rates[name].append(EPOCHS * images / seconds(partial(exhaust, batches)))
     return rates
 
 
@@ -228,7 +230,7 @@ def compare_stores(reader: Any, cases: list[Case], rounds: int) -> dict[str, lis
         tasks = [(folder, len(cases), number, case) for number, case in enumerate(cases)]
         list(pool.map(plain_into, tasks))
         for number in range(rounds):
-            built = seconds(lambda number=number: build(reader, cases, folder / str(number)))
+            built = seconds(partial(build, reader, cases, folder / str(number)))
             decoded = seconds(lambda: list(pool.map(plain_into, tasks)))
             rates["segkit store"].append(len(cases) / built)
             rates["Pillow in processes"].append(len(cases) / decoded)
@@ -243,6 +245,7 @@ def build(reader: Any, cases: list[Case], folder: Path) -> Store:
 def waiting_share(epochs: StoreEpochs, task: Any, steps: int) -> tuple[float, float]:
     """Train the default U-Net; returns the share of the time spent waiting and the seconds of a step."""
     found = Registry.discover().find("arch", "unet")
+    assert isinstance(found.component, Architecture)
     chosen = {name.partition(".")[2]: value for name, value in found.component.defaults[2].items()}
     model = found.load()(task, found.component.params(**chosen)).to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(model.parameters())

@@ -23,18 +23,20 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from typing import Any, Literal
+
 import numpy as np
 import scipy
 from scipy import ndimage
 
-from segkit import Task
+from segkit import Measurement, Task
 from segkit_metrics import measure, nearest, surface
 from segkit_metrics.boxes import class_boxes
-from segkit_metrics.distances import EDGES
+from segkit_metrics.distances import EDGES, Distances
 from segkit_metrics.edges import edge_voxels
 from segkit_metrics.params import DistanceParams, Hd95Params, SurfaceDiceParams
 
-Contender = Callable[[], object]
+Contender = Callable[[], Any]
 TOLERANCE = 2.0
 TURN = 0.3
 """Seconds: what takes milliseconds is called often enough that one interruption does not decide."""
@@ -101,10 +103,10 @@ def worst_cases() -> list[Scene]:
     return [Scene(name, p.astype(np.uint8), m.astype(np.uint8), spacings[p.ndim]) for name, p, m in pairs]
 
 
-def ours(scene: Scene, mode: str = "edge") -> Contender:
+def ours(scene: Scene, mode: Literal["edge", "surfel"] = "edge") -> Contender:
     """All three metrics from one measurement."""
     task = Task(1, tuple(map(str, range(scene.classes))))
-    scores = [
+    scores: list[Callable[[Measurement], np.ndarray]] = [
         surface.hd95(task, Hd95Params(mode="max" if mode == "edge" else "surfel")),
         surface.nsd(task, SurfaceDiceParams(mode=mode, tolerance=(TOLERANCE,))),
     ]
@@ -128,7 +130,7 @@ def monai(scene: Scene) -> Contender:
     one_hot = [torch.from_numpy(np.stack([m == i for i in labels])[None]) for m in (scene.prediction, scene.mask)]
     spacing = list(scene.spacing)
 
-    def run() -> list[object]:
+    def run() -> list[Any]:
         return [
             metrics.compute_hausdorff_distance(*one_hot, percentile=95, spacing=spacing),
             metrics.compute_average_surface_distance(*one_hot, symmetric=True, spacing=spacing),
@@ -146,7 +148,7 @@ def deepmind(scene: Scene) -> Contender:
             setattr(ndimage, gone, ndimage)
     import surface_distance
 
-    def run() -> list[object]:
+    def run() -> list[Any]:
         found = []
         for label in range(1, scene.classes + 1):
             pair = scene.mask == label, scene.prediction == label
@@ -173,7 +175,7 @@ def medpy(scene: Scene) -> Contender:
     return run
 
 
-def by_way(scene: Scene, way: str) -> Contender:
+def by_way(scene: Scene, way: nearest.Way) -> Contender:
     """The distances between the edge voxels of label 1, both ways, by our own rule or by one way."""
 
     def run() -> list[np.ndarray]:
@@ -281,7 +283,8 @@ def compare_worst_cases(repetitions: int) -> list[str]:
     lines += ["| 64x128x128 | segkit, s | tree, s | transform, s | scipy's transform, s | segkit / scipy |"]
     lines += ["| --- | --- | --- | --- | --- | --- |"]
     for scene in worst_cases():
-        contenders = {way: by_way(scene, way) for way in ("auto", "tree", "transform")}
+        ways: tuple[nearest.Way, ...] = ("auto", "tree", "transform")
+        contenders: dict[str, Contender] = {way: by_way(scene, way) for way in ways}
         contenders["scipy"] = scipy_transform(scene)
         for mine, theirs in zip(contenders["auto"](), contenders["scipy"](), strict=True):
             np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-9)
@@ -302,7 +305,7 @@ def main() -> None:
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     assert ours(lesion())()[0].shape == (1,)
-    assert set(EDGES) <= set(measure.Distances(np.zeros((1, 1)), np.zeros((1, 1)), None, 1))
+    assert set(EDGES) <= set(Distances(np.zeros((1, 1)), np.zeros((1, 1)), None, 1))
     lines = []
     if given.only in (None, "3d"):
         lines += compare_libraries(organs(), given.repetitions)

@@ -23,11 +23,12 @@ from results import insert
 
 import segkit
 from segkit.cli.progress import make_progress
+from segkit.jobs.run import RunResult
 
 GOAL, MINUTES = 0.90, 10.0
 
 
-def overfit(args: argparse.Namespace, output: Path):
+def overfit(args: argparse.Namespace, output: Path) -> RunResult:
     """Train and score on the same cases; returns the run."""
     plain = {"augment.warp": 0.0, "augment.brightness": 0.0, "augment.contrast": 0.0}
     return segkit.run(

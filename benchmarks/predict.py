@@ -142,6 +142,7 @@ def speed(checkpoint: Path, sets: dict[str, Path], place: Path, rounds: int) -> 
 
 def forward(model: Model, count: int) -> tuple[float, float]:
     """Return seconds per image of the network alone, by the clock and of the processor, one image at a time."""
+    assert not model.predictor.volumes
     images = torch.rand(1, 3, SIZE, SIZE).contiguous(memory_format=torch.channels_last)
     clock, busy = time.perf_counter(), time.process_time()
     for _ in range(count):

@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -67,7 +68,7 @@ def segkit_round_trip(path: Path, spacing: float | None, folder: Path) -> np.nda
     """Take a label file through store, restoration and NIfTI; returns the voxels that nibabel reads of the result."""
     labels, grid = read_label(path)
     sample = Sample(labels[None].astype(np.int16), labels, grid.spacing)
-    reader = SimpleNamespace(task=Task(1, ORGANS, 3), read=lambda case: sample, reader_version=0)
+    reader: Any = SimpleNamespace(task=Task(1, ORGANS, 3), read=lambda case: sample, reader_version=0)
     layout = VolumeLayout(spacing=grid.spacing if spacing is None else (spacing,) * 3)
     store = open_volume_store(reader, "labels", [Case("case", files=(path,))], layout, folder=folder, workers=0)
     working = store.mask(0)
@@ -97,7 +98,8 @@ def monai_round_trip(path: Path, spacing: float, *, by_class: bool) -> np.ndarra
         back = torch.nn.functional.one_hot(labels.as_tensor(), len(ORGANS) + 1).permute(3, 0, 1, 2).float()
         there = MetaTensor(back, meta=there.meta, applied_operations=there.applied_operations)
     found = resample.inverse(there)
-    return (found.argmax(dim=0) if by_class else found[0]).as_tensor().numpy().astype(np.uint8)
+    labels_back: np.ndarray = (found.argmax(dim=0) if by_class else found[0]).as_tensor().numpy().astype(np.uint8)
+    return labels_back
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from startup import machine
 
-from segkit import Case, Task
+from segkit import Case, Metric, Task
 from segkit.discovery import Registry
 from segkit.engine.measure import ChosenMetric, reference_digest, score_case
 
@@ -50,6 +50,7 @@ def chosen() -> tuple[ChosenMetric, ...]:
     registry, built = Registry.discover(), []
     for name in METRICS:
         found = registry.find("metric", name)
+        assert isinstance(found.component, Metric)
         params = found.component.params()
         built.append(ChosenMetric(found.component, params, found.load("measure"), found.load()(TASK, params)))
     return tuple(built)

@@ -58,7 +58,8 @@ def monai_unet(dims: int, channels: int, width: int) -> nn.Module:
     from monai.networks.nets import BasicUNet
 
     features = (width, 2 * width, 4 * width, 8 * width, 16 * width, width)
-    return BasicUNet(dims, channels, 1, features, norm=("instance", {"affine": True}))
+    made: nn.Module = BasicUNet(dims, channels, 1, features, norm=("instance", {"affine": True}))
+    return made
 
 
 def monai_dynunet(dims: int, channels: int, width: int, levels: int) -> nn.Module:
@@ -67,7 +68,8 @@ def monai_dynunet(dims: int, channels: int, width: int, levels: int) -> nn.Modul
 
     strides = [1] + [2] * (levels - 1)
     filters = [width * 2**level for level in range(levels)]
-    return DynUNet(dims, channels, 1, [3] * levels, strides, strides[1:], filters=filters)
+    made: nn.Module = DynUNet(dims, channels, 1, [3] * levels, strides, strides[1:], filters=filters)
+    return made
 
 
 def smp(name: str, **options: Any) -> nn.Module:
@@ -148,9 +150,10 @@ class Stepper:
         with autocast(self.device, self.precision):
             found = self.network(self.images)
         listed = zip(found.logits, found.weights, strict=True) if isinstance(found, Outputs) else [(found, 1.0)]
-        loss = sum(
+        losses = [
             weight * functional.binary_cross_entropy_with_logits(logits.float(), self.mask) for logits, weight in listed
-        )
+        ]
+        loss = torch.stack(losses).sum()
         loss.backward()
         self.optimizer.step()
         if self.device.type == "cuda":

@@ -30,9 +30,14 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from torch import nn
 
 CLASSES = 16
 """Labels 0 to 15."""
@@ -65,18 +70,20 @@ def balls(shape: tuple[int, ...], seed: int) -> tuple[np.ndarray, np.ndarray]:
         high = np.minimum((centre + radii).astype(int) + 1, shape)
         place = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
         grid = np.ogrid[place]
-        inside = sum(((x - c) / r) ** 2 for x, c, r in zip(grid, centre, radii, strict=True)) <= 1
+        depth, height, width = (((x - c) / r) ** 2 for x, c, r in zip(grid, centre, radii, strict=True))
+        inside = depth + height + width <= 1
         labels[place][inside] = generator.integers(1, CLASSES)
-    image = np.stack([(labels >> bit & 1) * 2.0 - 1 for bit in range(4)]).astype(np.float32)
+    image = np.stack([(labels >> bit & 1).astype(np.float32) * 2 - 1 for bit in range(4)])
     image += generator.normal(0, 0.5, image.shape).astype(np.float32)
     return image, labels
 
 
-def network(channels: int):
+def network(channels: int) -> nn.Module:
     """Build the 3D U-Net of width 4 as its plugin does."""
     from segkit_unet.model import UNet
 
-    return UNet(channels, CLASSES, 3, width=4, depth=3, norm="instance").eval()
+    made: nn.Module = UNet(channels, CLASSES, 3, width=4, depth=3, norm="instance").eval()
+    return made
 
 
 def train(file: Path, steps: int = 150) -> None:
@@ -102,7 +109,7 @@ def train(file: Path, steps: int = 150) -> None:
     save_file({name: value.contiguous() for name, value in model.state_dict().items()}, file)
 
 
-def predictor(model, channels: int, window: int, spacing: tuple[float, ...] | None):
+def predictor(model: nn.Module, channels: int, window: int, spacing: tuple[float, ...] | None) -> Any:
     """Make segkit's predictor of volumes."""
     import torch
 
@@ -208,7 +215,7 @@ def measure(*arguments: str) -> Measured:
     times: dict[str, tuple[float, str]] = {}
     samples: list[tuple[float, int]] = []
 
-    def listen(lines) -> None:
+    def listen(lines: Iterable[str]) -> None:
         for line in lines:
             word, _, rest = line.strip().partition(" ")
             times[word] = (time.perf_counter(), rest)
@@ -324,8 +331,8 @@ def main() -> None:
 
     said = f", {arguments.conditions}" if arguments.conditions else ""
     conditions = f"torch {torch.__version__}, {torch.get_num_threads()} thread(s){said}"
-    command, _, rest = (__doc__ or "").partition("\n\n")[2].partition("\n\n")
-    lines = ["# Predicting volumes", "", "    " + command.strip(), "", rest.strip(), ""]
+    command, _, about = (__doc__ or "").partition("\n\n")[2].partition("\n\n")
+    lines = ["# Predicting volumes", "", "    " + command.strip(), "", about.strip(), ""]
     lines += [f"{datetime.date.today()}, {machine()}, {conditions}.", ""]
     if arguments.only != "peer":
         lines += [*large_table(), ""]
