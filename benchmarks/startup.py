@@ -16,7 +16,6 @@ import json
 import os
 import platform
 import resource
-import site
 import statistics
 import subprocess
 import sys
@@ -96,7 +95,8 @@ def install(place: Path) -> Path:
         check=True,
     )
     shared = Path(found.stdout.strip()) / "shared.pth"
-    shared.write_text("\n".join(site.getsitepackages()) + "\n")
+    # Not site.getsitepackages(): where this environment itself borrows another's packages, these are meant too.
+    shared.write_text("\n".join(folder for folder in sys.path if folder.endswith("-packages")) + "\n")
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     options = ["--no-deps", "--no-build-isolation", "--no-index"]
     wheels = place / "wheels"
