@@ -1,0 +1,64 @@
+"""The components that settings name."""
+
+import pytest
+
+from segkit.discovery import Registry
+from segkit.errors import UsageError
+from segkit.planning.components import chosen_components, find_explainers, find_losses, find_metrics, required
+
+
+def test_losses_are_found_term_by_term(toy_registry: Registry) -> None:
+    """Each with its factor."""
+    found = find_losses(toy_registry, "2*bernoulli + wide")
+    assert [(term.factor, item.full_name) for term, item in found] == [
+        (2.0, "segkit-toy:bernoulli"),
+        (1.0, "segkit-toy:wide"),
+    ]
+
+
+@pytest.mark.parametrize("names", ["overlap, miss", ["overlap", "miss"], ("segkit-toy:overlap", "miss")])
+def test_metrics_are_named_by_text_or_list(toy_registry: Registry, names: object) -> None:
+    """The main one stays first."""
+    assert [item.component.name for item in find_metrics(toy_registry, names)] == ["overlap", "miss"]
+
+
+@pytest.mark.parametrize("names", [None, "", (), "none", ["none"]])
+def test_explainers_may_be_none(toy_registry: Registry, names: object) -> None:
+    """Nothing named, or "none", explains nothing."""
+    assert find_explainers(toy_registry, names) == ()
+
+
+@pytest.mark.parametrize(("find", "names"), [(find_metrics, "overlap,overlap"), (find_explainers, "glow,glow")])
+def test_one_component_once(toy_registry: Registry, find, names: str) -> None:
+    """Twice the same is a slip."""
+    with pytest.raises(UsageError, match="is named twice"):
+        find(toy_registry, names)
+
+
+def test_what_has_to_be_named_lists_what_there_is(toy_registry: Registry) -> None:
+    """An architecture that nobody names, and one that is named."""
+    for names in ({}, {"loss": None}, {"loss": "none"}, {"loss": ""}):
+        with pytest.raises(UsageError, match="no loss was named; say --loss NAME; installed: bernoulli, nan, wide"):
+            required(names, "loss", toy_registry)
+    assert required({"loss": "wide"}, "loss", toy_registry) == "wide"
+
+
+def test_the_config_shows_components_in_one_order(toy_registry: Registry) -> None:
+    """Architecture, data, losses, metrics, explainers."""
+    find = toy_registry.find
+    choice = chosen_components(
+        find("arch", "net"),
+        find("data", "squares"),
+        [find("loss", "wide")],
+        [find("metric", "miss"), find("metric", "overlap")],
+        [find("explainer", "glow")],
+    )
+    assert [params.prefix for params in choice.params] == [
+        "arch.",
+        "data.",
+        "loss.wide.",
+        "metric.miss.",
+        "metric.overlap.",
+        "explainer.glow.",
+    ]
+    assert [item.component.name for item in choice.of("metric")] == ["miss", "overlap"]
