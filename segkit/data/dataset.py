@@ -23,6 +23,8 @@ class DatasetReader(Protocol):
       with the image on the grid `size`, resampled linearly with antialiasing, and the sample's `grid` given
       (`segkit.data.reading`). It is for photographs: volumes are read by `read`.
     - `modes`, names of those that its component declares, where it depends on the files which of them are possible.
+    - `unscored() -> sequence of Case`: images that have no reference, such as a test split that is published without
+      masks; a run predicts them and scores nothing (`read` gives them without a mask).
     - `left_out`, a mapping from files under the root that belong to no case to the reason, and `describing`, the files
       that say how the others are to be read: `segkit data info` accounts for every file (`segkit.data.inventory`).
     - `dealt_splits`, the splits that it dealt out itself, by a seed: a test split that nobody but segkit made is called

@@ -22,8 +22,8 @@ LITTER_FOLDERS = frozenset(
 LITTER_FILES = frozenset(("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", "picasa.ini"))
 HALF = ("~", ".tmp", ".part", ".partial", ".crdownload", ".download", ".swp")
 """How the names of files end that somebody has not finished writing, or has written over."""
-LITTER = "litter of a file system or program"
-NO_CASE = "belongs to no case"
+LITTER = "of litter of file systems or programs"
+NO_CASE = "of no case"
 OWN = frozenset((MARKER, FOLDER))
 
 

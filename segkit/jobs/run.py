@@ -41,10 +41,11 @@ from segkit.jobs.leaks import find_leaks, leaks_record
 from segkit.jobs.report import pictures
 from segkit.jobs.stores import Stores, open_stores, tell_lacking
 from segkit.jobs.train import Trained, keep_model, shared_settings, train_model
+from segkit.jobs.unscored import predict_unscored, unscored_cases
 from segkit.planning.build import assemble
 from segkit.planning.plan import Plan
 from segkit.report import write_report
-from segkit.rundir.names import CASES, PREDICTIONS, REPORT, STATE_FOLDER, SUMMARY
+from segkit.rundir.names import CASES, PREDICTIONS, REPORT, STATE_FOLDER, SUMMARY, UNSCORED
 from segkit.rundir.resume import Resume, open_run, restarted
 from segkit.rundir.stage import FINISHED_FIELD, Stage, standing_of
 from segkit.rundir.write import summary_record
@@ -129,6 +130,8 @@ def run_job(
                 return RunResult(job.folder, {})
             with job.timed("evaluate"):
                 scores = score_split(job, trained.predictor)
+                if ranks.leads:
+                    predict_unscored(job, trained.predictor)
         if not ranks.leads:
             return RunResult(job.folder, {})
         with job.timed("explain"):
@@ -221,6 +224,9 @@ def announce(job: Job) -> None:
         left_out = inventory_of(plan.reader, every, plan.root.path).sentence()
         if left_out:
             tell(f"{left_out}; all are listed by segkit data info")
+    unscored = unscored_cases(job)
+    if unscored:
+        tell(f"without masks: {len(unscored)} images are predicted into {UNSCORED}/ and not scored")
     for remark in remarks_of(plan.reader):
         tell(f"note: {remark}")
     tell(f"scores: {plan.split} split ({plan.split_note})")

@@ -15,8 +15,8 @@ from segkit_nifti.files import CONVERT_DICOM, stem_of
 
 OTHER_IMAGES = (".webp", ".heic", ".heif", ".jp2", ".j2k", ".avif", ".svs", ".ndpi", ".psd", ".dng", ".cr2", ".nef")
 """Endings of images that are not read."""
-NOT_READ = "is an image of a kind that is not read"
-NO_IMAGE = "is no image"
+NOT_READ = "of a kind of image that is not read"
+NO_IMAGE = "that is no image"
 
 
 @dataclass

@@ -19,7 +19,7 @@ from segkit_folder.names import IMAGE_ENDING, nearest_patterns, without_affixes
 from segkit_nifti import problems
 from segkit_nifti.problems import Fault, Faults, add
 
-UNLABELLED = "is an image without a mask in a folder without masks: not scored; segkit predict predicts it"
+UNLABELLED = "without a mask, in folders without masks: predicted by a run, not scored"
 NO_FIELD = Fault("image has no field of view", "images have no field of view", "leave out data.field_of_view")
 NOT_TEXT = Fault(
     "file has a name that is not UTF-8",
@@ -64,7 +64,7 @@ class Found:
     Attributes:
         class_folders: names of the folders of masks, one per class; empty where masks are label images.
         endings: what had to be taken off a file's name to find its partner.
-        unlabelled: images of splits without masks.
+        unlabelled: images of splits without masks, by a name of their own.
         others: files that are left out, with the reason.
         channels: of volumes with a file per channel, all of an image's files by the first.
         renamed: how many ids got their split before them, since another split numbers its files alike.
@@ -75,7 +75,7 @@ class Found:
     volumes: bool = False
     endings: set[str] = field(default_factory=set)
     faults: Faults = field(default_factory=dict)
-    unlabelled: list[Path] = field(default_factory=list)
+    unlabelled: dict[str, Path] = field(default_factory=dict)
     others: dict[Path, str] = field(default_factory=dict)
     channels: dict[Path, tuple[Path, ...]] = field(default_factory=dict)
     renamed: int = 0
@@ -111,12 +111,13 @@ def pair_up(root: Path, sources: Iterable[Source]) -> Found:
         if any(source.masks.values()):
             pair_source(root, source, found)
         else:
-            found.unlabelled += source.images.files.values()
+            before = "" if source.split is None else f"{source.split}-"
+            found.unlabelled |= {f"{before}{stem}": path for stem, path in source.images.files.items()}
     if not found.pairs and not found.faults:
         raise SegkitError(f"{root} holds no masks", "a mask has the name of its image")
     add(found.faults, problems.NO_CHANNEL, *(shown(path, root) for path in incomplete(found.channels)))
     tell_apart(found)
-    found.others.update(dict.fromkeys(found.unlabelled, UNLABELLED))
+    found.others.update(dict.fromkeys(found.unlabelled.values(), UNLABELLED))
     found.pairs.sort(key=lambda pair: pair.id)
     return found
 

@@ -45,7 +45,7 @@ def pattern_sources(root: Path, names: Names) -> list[Source]:
             continue
         role = role_of(relative, patterns)
         if role is None:
-            others[path] = "is called like neither data.images nor data.masks"
+            others[path] = "called like neither data.images nor data.masks"
             continue
         split = split_of_path(relative.parts[:-1])
         add_file(found.setdefault(split, {what: Files() for what in ("images", "masks", "field")}), role, path)

@@ -59,6 +59,9 @@ def read_pair(
             f"has {times(masks[other].shape)} pixels, its image {name_of(pair.image)} {times(size)} (height first)",
             "masks have the size of their images",
         )
+    pixels = channels_first(resized(decoded, laid[0], None), channels)
+    if not pair.masks:
+        return Sample(image=pixels), ()
     turned = dict(zip(paths, laid[1], strict=True))
     labels = labels_of(pair, classes, turned, name_of)
     worries = mask_worries(pair, classes, turned, labels)
@@ -67,7 +70,6 @@ def read_pair(
     if pair.field is not None:
         labels[~classes.marked(turned[pair.field], name_of(pair.field))] = IGNORE
     told = () if method is None or DOUBTFUL in worries else (AS_STORED if laid[0] is None else TURNED,)
-    pixels = channels_first(resized(decoded, laid[0], None), channels)
     return Sample(image=pixels, mask=labels, remarks=(*worries, *told)), worries
 
 

@@ -65,6 +65,8 @@ class FolderReader(VolumeReader):
         self.modes = ("slices", "slab", "patches") if found.volumes else ("images",)
         self.orientation = params.orientation
         self.pairs = {pair.id: pair for pair in found.pairs}
+        alone = {} if found.volumes else found.unlabelled
+        self.unlabelled = {id: Pair(id, None, path, {}) for id, path in alone.items() if id not in self.pairs}
         if not found.pairs:
             self.cases("train")  # raises what is wrong with the listing: nothing that follows from it
         self.classes = self._find_classes(found, params)
@@ -83,8 +85,12 @@ class FolderReader(VolumeReader):
         Raises:
             SegkitError: names the file that cannot be used, and why.
         """
-        pair = self.pairs[case.id]
+        pair = self.pairs.get(case.id) or self.unlabelled[case.id]
         return self._read_volume(pair) if self.volumes else self._read_photograph(pair)[0]
+
+    def unscored(self) -> Sequence[Case]:
+        """Return the photographs of splits without masks."""
+        return tuple(Case(id, files=(pair.image,)) for id, pair in sorted(self.unlabelled.items()))
 
     def _read_photograph(self, pair: Pair) -> tuple[Sample, tuple[str, ...]]:
         return photographs.read_pair(self.root, pair, self.classes, self.task.in_channels, self._name, self.orientation)
@@ -202,8 +208,8 @@ class FolderReader(VolumeReader):
         if found.renamed:
             self.notes.append(("ids", f"begin with the split: {found.renamed} are numbered alike in several splits"))
         if found.unlabelled:
-            first = shown(found.unlabelled[0], self.root)
-            text = f"{len(found.unlabelled)} images such as {first}: not scored; segkit predict predicts them"
+            first = shown(next(iter(found.unlabelled.values())), self.root)
+            text = f"{len(found.unlabelled)} images such as {first}: predicted by a run, not scored"
             self.notes.append(("without masks", text))
 
     def _split(self, found: Found, params: FolderParams) -> dict[str, list[Case]]:

@@ -33,7 +33,7 @@ def test_nnunet_in_2d(photograph, root, whole):
     assert opened.task.classes == ("disc", "cup")
     assert ids(opened) == [f"case_{number}" for number in range(4)]
     assert np.unique(opened.read(opened.cases("train")[0]).mask).tolist() == [0, 2]
-    assert "not scored; segkit predict" in dict(opened.describe())["without masks"]
+    assert "predicted by a run, not scored" in dict(opened.describe())["without masks"]
     assert "not scored" in opened.left_out[test]
     assert root / "dataset.json" in opened.describing
 
@@ -130,7 +130,7 @@ def test_images_that_are_not_read_are_told(photograph, root, whole):
     photograph("images/a.png")
     photograph("masks/a.png", MASK)
     other = photograph("images/b.webp")
-    assert whole().left_out[other] == "is an image of a kind that is not read"
+    assert whole().left_out[other] == "of a kind of image that is not read"
 
 
 def test_two_folders_that_may_be_the_masks(photograph, whole):
@@ -142,3 +142,16 @@ def test_two_folders_that_may_be_the_masks(photograph, whole):
         whole()
     path.rename(path.with_suffix(".txt"))
     assert ids(whole()) == ["a"]
+
+
+def test_images_without_masks_are_read_without(photograph, reader):
+    """What a run predicts and does not score: the image alone, under a name that says its split."""
+    for split in ("train", "val"):
+        photograph(f"{split}/images/1.png")
+        photograph(f"{split}/masks/1.png", MASK)
+    photograph("test/images/1.png")
+    opened = reader()
+    [case] = opened.unscored()
+    assert case.id == "test-1"
+    sample = opened.read(case)
+    assert (sample.image.shape, sample.mask) == ((3, 6, 9), None)

@@ -135,7 +135,7 @@ def id_of_image(name: str) -> str | None:
 def superpixels(root: Path, splits: Mapping[str, Folders]) -> dict[Path, str]:
     """Return the superpixels beside the photographs, which are left out."""
     found = [path for folders in splits.values() for path in (root / folders.images).glob(f"*{SUPERPIXELS_ENDING}.*")]
-    return dict.fromkeys(found, "is of superpixels, not a photograph")
+    return dict.fromkeys(found, "of superpixels, not a photograph")
 
 
 def id_of_mask(name: str) -> str | None:
