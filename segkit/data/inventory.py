@@ -22,7 +22,7 @@ LITTER_FOLDERS = frozenset(
 LITTER_FILES = frozenset(("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", "picasa.ini"))
 HALF = ("~", ".tmp", ".part", ".partial", ".crdownload", ".download", ".swp")
 """How the names of files end that somebody has not finished writing, or has written over."""
-LITTER = "of litter of file systems or programs"
+LITTER = "litter of a file system or program"
 NO_CASE = "of no case"
 OWN = frozenset((MARKER, FOLDER))
 
@@ -52,7 +52,7 @@ class Inventory:
         if not self.left_out:
             return ""
         count = "1 file" if len(self.left_out) == 1 else f"{len(self.left_out)} files"
-        told = [f"{count} {reason} (such as {first})" for reason, count, first in self.reasons()[:2]]
+        told = [f"{reason}: {count} (such as {first})" for reason, count, first in self.reasons()[:2]]
         more = "; ..." if len(self.reasons()) > 2 else ""
         return f"left out under the data root: {count}: {'; '.join(told)}{more}"
 

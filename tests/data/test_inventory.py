@@ -37,7 +37,7 @@ def test_every_file_is_used_left_out_or_an_error(tmp_path):
         "readme.txt": NO_CASE,
     }
     assert inventory.reasons()[0] == (LITTER, 2, ".DS_Store")
-    assert inventory.sentence().startswith(f"left out under the data root: 4 files: 2 {LITTER} (such as .DS_Store)")
+    assert inventory.sentence().startswith(f"left out under the data root: 4 files: {LITTER}: 2 (such as .DS_Store)")
 
 
 def test_nothing_left_out_is_not_said(tmp_path):
