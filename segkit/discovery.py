@@ -163,6 +163,8 @@ class Registry:
                 plugin.notes += check_version(plugin)
                 module = plugin.entry_point.load()
                 self.register(module, name)
+                # All that it declares or nothing: half of a broken plugin would be there under some names and not
+                # under others.
                 plugin.components = list(self.collect(module))
                 self.check_unique(plugin)
             except KeyboardInterrupt:
@@ -259,6 +261,8 @@ class Registry:
             return named[0]
         if named:
             choices = " or ".join(item.full_name for item in named)
+            # Never the last one installed: results would depend on the order of installation
+            # (docs/design-decisions.md).
             raise UsageError(f"{kind} {name!r} is provided by several plugins", f"say {choices}")
         self.check_asked_for(name)
         installed = [item.component.name for item in self.components(kind)]

@@ -177,6 +177,7 @@ def convert(value: Any, hint: Any) -> Any:
         return _convert_union(value, args)
     if origin is Literal:
         for choice in args:
+            # The shell has only text: "2" stands for the choice 2.
             if value == choice or str(value) == str(choice):
                 return choice
         raise ValueError("expected one of " + ", ".join(map(str, args)) + did_you_mean(str(value), args))
@@ -219,6 +220,7 @@ def _convert_tuple(value: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
     if isinstance(value, str):
         text = value.strip().strip("()[]")
         if args and args[0] in (int, float):
+            # Sizes as people write them, 256x256; in a list of names an x is a letter.
             text = text.replace("x", ",")
         value = [part.strip() for part in text.split(",") if part.strip()]
     if not isinstance(value, (list, tuple)):

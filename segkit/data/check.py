@@ -65,6 +65,8 @@ def _mask_problems(mask: np.ndarray, shape: tuple[int, ...], task: Task) -> Iter
     classes = len(task.classes)
     if not mask.size or (mask.min() >= 0 and mask.max() <= classes):
         return
+    # An error, never a guess: masks of 0 and 255 were elsewhere read as class 255 or as ignored throughout
+    # (mmsegmentation #1609, nnU-Net #1777 and #2404).
     outside = (mask != IGNORE) & ((mask < 0) | (mask > classes))
     if outside.any():
         found = ", ".join(str(label) for label in np.unique(mask[outside])[:5])

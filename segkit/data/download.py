@@ -25,6 +25,7 @@ Progress = Callable[[str, int, int], None]
 """Called with what is under way, the bytes done, and the bytes in all (0 where nobody knows)."""
 BLOCK = 1 << 20
 TIMEOUT_SECONDS = 60
+# Pauses of 1, 2, 4, 8 and 16 seconds: half a minute without anything new.
 ATTEMPTS = 6
 """Tries in a row that bring nothing new before the download is given up."""
 PAUSE_SECONDS = 1.0

@@ -28,6 +28,7 @@ def deal(cases: Sequence[Case], fold: int, folds: int, seed: int) -> tuple[list[
             "ask for fewer folds with --set data.folds=N",
         )
     order = sorted(groups)
+    # Of sorted names: the order in which a file system lists them must not deal the folds.
     random.Random(seed).shuffle(order)
     # The largest patients first, each to the emptiest fold: folds then differ by one patient at most.
     order.sort(key=lambda group: -len(groups[group]))

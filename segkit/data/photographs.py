@@ -85,6 +85,7 @@ def decode(root: Path, file: str, at_least: int | None = None, formats: tuple[st
     with opened_image(root / file, file, formats) as opened:
         check_mode(opened, file)
         size = opened.size
+        # The JPEG decoder's own halving: half the time, and less than one grey value of difference on average.
         reduced = None if at_least is None else opened.draft(None, (at_least, at_least))
         turning, back = load(opened)
         picture = opaque(opened, file) if back is None else opaque(opened, file).transpose(back)

@@ -29,9 +29,12 @@ def resample_labels(mask: np.ndarray, size: Sequence[int], coarse: int | None = 
         nearest_weights(length, wanted) if axis == coarse else triangle_weights(length, wanted)
         for axis, (length, wanted) in enumerate(zip(mask.shape, size, strict=True))
     ]
+    # One label after the other: interpolated as numbers, labels 1 and 3 have a 2 between them (VM-UNet #51), and one
+    # map per class of a large volume does not fit into memory (nnU-Net #793).
     labels = np.zeros(size, np.uint8)
     largest = np.zeros(size, np.float32)
     background = np.ones(size, np.float32)
+    # A label's box, not the volume: most organs fill a small part of a scan.
     for label, box in enumerate(ndimage.find_objects(mask.astype(np.uint8)), start=1):
         if box is None:
             continue

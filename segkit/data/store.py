@@ -67,6 +67,8 @@ class Store:
         self._slopes = np.array([entry["slopes"] for entry in entries], np.float64)
         self._intercepts = np.array([entry["intercepts"] for entry in entries], np.float64)
         count = len(entries)
+        # Mapped, not read: all workers and ranks share the pages. An epoch takes 685 images a second from here, and
+        # 61 where each photograph is decoded every epoch (docs/benchmarks/input.md).
         self._images = np.memmap(folder / IMAGES, self.dtype, "r", shape=(count, self.channels, *self.size))
         self._masks = np.memmap(folder / MASKS, np.uint8, "r", shape=(count, *self.size))
 

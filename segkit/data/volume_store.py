@@ -107,6 +107,8 @@ class VolumeStore:
         counts = np.array([np.prod(case.shape) for case in self.cases], np.float64)
         means, stds = np.array([self.moments(index, "image") for index in range(len(self))]).swapaxes(0, 1)
         mean = np.average(means, axis=0, weights=counts)
+        # The deviation over all voxels from those of the cases: what varies within them, and what their means vary
+        # by.
         return mean, np.sqrt(np.average(stds**2 + (means - mean) ** 2, axis=0, weights=counts))
 
     def labels(self, index: int) -> list[int]:

@@ -18,7 +18,10 @@ VOLUME_MODES = ("slices", "slab", "patches")
 """Modes in which a network sees parts of a volume that stays whole everywhere else."""
 
 ANISOTROPY = 3.0
-"""Above this ratio of the coarsest spacing to the others, values are not interpolated along the coarse axis."""
+"""Above this ratio of the coarsest spacing to the others, values are not interpolated along the coarse axis.
+
+The ratio at which nnU-Net treats a volume as anisotropic (Isensee et al. 2021).
+"""
 
 MOST_VOXELS = 2**31
 """Of a volume's working grid: eight CTs of 512 x 512 x 1000. A header that leads to more is wrong."""

@@ -104,6 +104,8 @@ class Predictor:
         """Turn an image (C, *S) of the file's type into a normalised batch of one, (1, C, *size)."""
         at_size = image if image.shape[1:] == self.size else resize_image(image, self.size)
         batch = to_float(torch.from_numpy(np.ascontiguousarray(at_size))[None].to(self.device))
+        # Channels last in memory, as in training: with the trainer's optimizer a U-Net's step is 1.08 times as fast
+        # as in the default way (docs/benchmarks/training.md).
         layout = torch.channels_last if batch.ndim == 4 else torch.channels_last_3d
         return self.normalization.apply(batch).contiguous(memory_format=layout)
 

@@ -52,6 +52,8 @@ class Objective:
         parts: dict[str, torch.Tensor] = {}
         for position, (logits, weight) in enumerate(zip(all_logits, weights, strict=True)):
             target = resize_mask(mask, logits.shape[2:])
+            # A value per sample, which the trainer averages over the whole step: with a mean over each part of a
+            # batch the objective would change with accumulation and ranks (docs/design-decisions.md).
             for term in self.terms:
                 value = self.evaluate(term, logits, target)
                 total = total + weight * term.factor * value

@@ -54,6 +54,8 @@ def restore(
         upper, fraction = lower, np.zeros(own[0], np.float32)
     else:
         lower, upper, fraction = linear_sources(size[0], own[0])
+    # Never all of the own grid: nnU-Net's restoring of 26 classes to 204 x 512 x 512 asks for one float array of that
+    # size (nnU-Net #793).
     kept: dict[int, torch.Tensor] = {}
     done = 0
     for start, scores in slabs:

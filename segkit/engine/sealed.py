@@ -30,6 +30,7 @@ def write_sealed(path: Path, key: str, header: Mapping[str, Any], tensors: Mappi
         tensors: as `portable` returns them.
     """
     header = without_non_finite(header)
+    # Sorted, in one key: safetensors writes several in random order, and equal models shall be equal files.
     text = json.dumps({**header, DIGEST: digest(header, tensors)}, sort_keys=True, ensure_ascii=False)
     data = save(dict(tensors), metadata={key: text})
     write_whole(path, lambda stream: stream.write(data))

@@ -96,6 +96,7 @@ def tensors(trainer: Trainer) -> Iterator[tuple[str, torch.Tensor]]:
     for position, parameter in enumerate(parameters(trainer)):
         for name, value in trainer.optimizer.state[parameter].items():
             yield f"optimizer.{position}.{name}", value
+    # The epoch's running sums as well: an epoch that was stopped in its middle reports the loss of all its steps.
     yield "sums", trainer.sums
     yield "random.cpu", torch.get_rng_state()
     if trainer.device.type == "cuda":

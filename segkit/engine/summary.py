@@ -132,6 +132,8 @@ def score_row(
         **figures,
         "n_cases": len(scores),
         "n_empty": counts["empty"],
+        # Counted beside every mean: elsewhere a case without a prediction drops out of it, and a mean rises as a
+        # model finds fewer structures (MONAI #9095).
         "n_missed": counts["missed"],
         "n_spurious": counts["spurious"],
     }

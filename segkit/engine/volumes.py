@@ -115,6 +115,7 @@ class VolumePredictor:
         """
         own = tuple(shape or image.shape[1:])
         axis = self.walked_axis(own, spacing)
+        # Labels are all that is held of the whole volume: a byte a voxel, whatever the number of classes.
         labels = np.empty(own, np.uint8)
         front = np.moveaxis(labels, axis, 0)
         for planes, scores in self.scores(image, own, spacing, axis):
@@ -142,6 +143,9 @@ class VolumePredictor:
         if self.preprocessing.mode != "patches":
             return 0
         working = np.maximum(self.working_shape(own, spacing), self.size)
+        # One window's depth of scores is all that is held: 1,359 MiB beyond the input for 735 x 512 x 512 voxels and
+        # 16 classes, of which whole maps are 11.5 GiB (docs/benchmarks/volume.md). In nnU-Net 64 GB do not do
+        # (#2795).
         return int(np.argmin([depth * working.prod() / working[axis] for axis, depth in enumerate(self.size)]))
 
     def working_shape(self, own: Sequence[int], spacing: Sequence[float] | None) -> tuple[int, ...]:

@@ -93,6 +93,7 @@ def heat_maps(raw: torch.Tensor, size: Sequence[int], padding: Padding, shape: S
         size: the working grid, which the network was given.
         shape: the image's own grid.
     """
+    # ReLU before interpolation: after it, negative values beside a peak would eat into it.
     positive = interpolate(to_working_grid(raw.float().relu(), size, padding), shape)
     return divided_by_maximum(positive)
 
@@ -100,4 +101,6 @@ def heat_maps(raw: torch.Tensor, size: Sequence[int], padding: Padding, shape: S
 def divided_by_maximum(positive: torch.Tensor) -> torch.Tensor:
     """Divide each map (N, *S) of values from 0 up by its largest value; zeros stay zeros."""
     largest = positive.flatten(1).amax(dim=1).reshape(-1, *(1,) * (positive.ndim - 1))
+    # A map without anything positive stays 0. The report that segkit starts from divides by zero there, and MONAI's
+    # default normaliser turns maps upside down.
     return torch.where(largest > 0, positive / largest.clamp_min(torch.finfo(positive.dtype).tiny), positive)

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 RESAMPLES = 10_000
+"""Of a fixed seed: what coverage was measured with (docs/benchmarks/coverage.md)."""
 ELEMENTS_AT_A_TIME = 1 << 20
 """Largest block of drawn indices, so that memory does not grow with the number of cases."""
 
@@ -37,7 +38,8 @@ def bca_interval(estimate: float, pull: np.ndarray, replicates: np.ndarray, conf
     """Return the bias-corrected and accelerated interval (Efron 1987, Better bootstrap confidence intervals).
 
     Its ends are quantiles of the replicates, so it stays within what resampling can give: a Dice interval never
-    passes 1. Chosen by docs/benchmarks/coverage.md.
+    passes 1. Of the methods that cover 95 % well its misses are spread most evenly over both sides: 4.2 and 2.4 %,
+    those of percentiles 5.3 and 1.4, of Student's t 6.8 and 0.5 (docs/benchmarks/coverage.md).
 
     Args:
         estimate: the statistic of the sample.

@@ -11,7 +11,10 @@ from segkit.statistics.intervals import bca_interval, resampled_totals
 from segkit.statistics.units import as_table, influence, mean_over_classes, unit_numbers, unit_totals
 
 ENOUGH = 30
-"""Below this many independent units every interval of skewed scores covers less than it says."""
+"""Below this many independent units every interval of skewed scores covers less than it says.
+
+With 20 of them, 8 % zeros among high scores, each of four methods covers 79 to 81 % (docs/benchmarks/coverage.md).
+"""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ def summarize(
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is {confidence}, not between 0 and 1")
     table = as_table(values, groups)
+    # Patients are drawn, not cases: images of one patient resemble each other, and as cases they would pass for more
+    # than they tell.
     sums, sizes = unit_totals(table, unit_numbers(len(table), groups))
     some = sizes.any(axis=1)
     sums, sizes = sums[some], sizes[some]
@@ -77,6 +82,7 @@ def summarize(
     return Summary(
         mean=mean,
         std=float(finite.std(ddof=1)) if len(finite) > 1 else None,
+        # Infinite distances count here: a structure that is missed more often must not make the figure better.
         median=float(np.median(defined)) if len(defined) else None,
         n=len(finite),
         ci_low=interval[0] if interval else None,
