@@ -7,11 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from segkit.data.arrays import read_arrays
 from segkit.data.case import Case, Sample
 from segkit.data.dataset import DatasetReader
 from segkit.data.label_png import read_labels, write_labels
 from segkit.errors import SegkitError
-from segkit.files import write_whole
+from segkit.files import inside, write_whole
+
+PREDICTED = "the folder of predictions"
 
 
 def write_prediction(reader: DatasetReader, folder: Path, case: Case, labels: np.ndarray, sample: Sample) -> Path:
@@ -42,14 +45,12 @@ def read_prediction(reader: DatasetReader, folder: Path, case: Case) -> np.ndarr
     """
     read: Callable[[Path], np.ndarray] | None = getattr(reader, "read_labels", None)
     for suffix in getattr(reader, "suffixes", ()):
-        path = folder / f"{case.id}{suffix}"
-        if read is not None and path.exists():
-            labels: np.ndarray = read(path)
+        if read is not None and (folder / f"{case.id}{suffix}").exists():
+            labels: np.ndarray = read(inside(folder, f"{case.id}{suffix}", named_by=PREDICTED))
             return labels
     if (folder / f"{case.id}.png").exists():
-        return read_labels(folder / f"{case.id}.png")
+        return read_labels(inside(folder, f"{case.id}.png", named_by=PREDICTED))
     if (folder / f"{case.id}.npz").exists():
-        with np.load(folder / f"{case.id}.npz", allow_pickle=False) as stored:
-            found: np.ndarray = stored["labels"]
-            return found
+        path = inside(folder, f"{case.id}.npz", named_by=PREDICTED)
+        return read_arrays(path, ["labels"], hint="score the run again")[0]
     raise SegkitError(f"there is no prediction of case {case.id}", "score the run again with predictions kept")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from segkit.data.arrays import read_arrays
 from segkit.errors import SegkitError
-from segkit.files import json_text, parse_json, write_whole
+from segkit.files import json_text, parse_json, reason_of, write_whole
 
 COLOUR_MAP = "viridis"
 """Perceptually uniform, told apart with any colour vision, and printed grey still from dark to light."""
@@ -81,15 +81,10 @@ def read_explanation(path: Path) -> Explanation:
         SegkitError: the file is not there or is none of these.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            about = parse_json(str(stored["about"]))
-            raw, heat = stored["raw"], stored["heat"]
-        return Explanation(raw, heat, **about)
-    except FileNotFoundError:
-        raise SegkitError(f"{path.name}: no such file", "give the .npz of an explanation") from None
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        reason = " ".join(str(error).split())
-        raise SegkitError(f"{path.name} is no explanation ({reason})", "explain the case again") from None
+        about, raw, heat = read_arrays(path, ["about", "raw", "heat"], hint="give the .npz of an explanation")
+        return Explanation(raw, heat, **parse_json(str(about)))
+    except (ValueError, TypeError) as error:
+        raise SegkitError(f"{path.name} is no explanation ({reason_of(error)})", "explain the case again") from None
 
 
 def coloured_heat(heat: np.ndarray) -> np.ndarray:

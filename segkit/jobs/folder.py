@@ -10,11 +10,11 @@ from typing import Any
 from segkit.contracts import RunInfo
 from segkit.engine.device import describe_machine
 from segkit.engine.stop import Stopped
-from segkit.files import write_json, write_text
+from segkit.files import remove_parts, write_json, write_text
 from segkit.jobs.job import Job
 from segkit.rundir.claim import new_run_folder
 from segkit.rundir.lock import locked_run
-from segkit.rundir.names import CONFIG, ENVIRONMENT
+from segkit.rundir.names import CONFIG, ENVIRONMENT, EXPLANATIONS, FIGURES, PREDICTIONS, STATE_FOLDER
 from segkit.rundir.write import component_versions
 from segkit.version import __version__
 
@@ -53,6 +53,8 @@ def begin_training(job: Job) -> None:
     if job.claim is not None:
         job.claim.keep()
     else:
+        for place in (job.folder, *(job.folder / name for name in (STATE_FOLDER, PREDICTIONS, EXPLANATIONS, FIGURES))):
+            remove_parts(place)
         write_json(job.folder / ENVIRONMENT, environment(job))
         write_text(job.folder / CONFIG, job.plan.config.to_toml())
     # Not earlier: plugins that hear of a run write into its directory, which a fault of the data takes back.

@@ -14,13 +14,14 @@ from segkit.discovery import Registry
 from segkit.engine.measure import CaseScores
 from segkit.engine.predictions import read_prediction
 from segkit.errors import SegkitError
+from segkit.files import is_inside
 from segkit.jobs.job import Job
 from segkit.planning.reopened import reopen_data
 from segkit.planning.splits import scored_cases
 from segkit.report import CasePicture, choose_cases
 from segkit.report.pictures import displayable
 from segkit.report.volume_pictures import volume_slice
-from segkit.rundir.names import CONFIG
+from segkit.rundir.names import CONFIG, PREDICTIONS
 from segkit.rundir.read import CaseRow, RunRecord, read_record
 from segkit.statistics.failures import case_value
 
@@ -36,7 +37,7 @@ def pictures(job: Job, scores: Sequence[CaseScores]) -> Iterator[CasePicture]:
         return
     by_case = {row.case: row.rank_value(main) for row in scores}
     cases = {case.id: case for case in plan.cases[plan.split]}
-    predictions = job.folder / "predictions"
+    predictions = job.folder / PREDICTIONS
     for label, case_id in choose_cases(by_case, higher_is_better=main.declaration.higher_is_better):
         yield read_scored_case(plan.reader, cases[case_id], predictions).picture(label, by_case[case_id], main.name)
 
@@ -112,7 +113,9 @@ def open_scored_data(
     Raises:
         SegkitError: they are not there, the dataset's plugin is not installed, or no predictions were kept.
     """
-    predictions = folder / "predictions"
+    predictions = folder / PREDICTIONS
+    if not is_inside(folder, predictions):
+        raise SegkitError(f"{PREDICTIONS} is a link that leads out of the run", "put the folder itself there")
     if not predictions.is_dir() or not any(predictions.iterdir()):
         raise SegkitError("no predictions were kept", "run with evaluate.save_predictions=true")
     reader, _ = reopen_data(folder / CONFIG, registry, data_root, tell)

@@ -32,7 +32,7 @@ from segkit.engine.scoring import score_cases
 from segkit.engine.stop import StopRequest
 from segkit.engine.summary import write_cases
 from segkit.engine.volumes import VolumePredictor
-from segkit.files import read_json, write_json
+from segkit.files import own_folder, read_json, write_json
 from segkit.jobs.events import Events
 from segkit.jobs.explain import check_run_layers, explain_run
 from segkit.jobs.folder import environment, run_folder
@@ -256,8 +256,7 @@ def point_to_page(job: Job, stores: Stores) -> None:
 
 def score_split(job: Job, predictor: Predictor | VolumePredictor) -> list[CaseScores]:
     """Score the plan's split on each case's own grid and write cases.csv."""
-    plan, predictions = job.plan, job.folder / PREDICTIONS
-    predictions.mkdir(exist_ok=True)
+    plan, predictions = job.plan, own_folder(job.folder, PREDICTIONS)
     scores = score_cases(
         plan.reader,
         plan.data.full_name,

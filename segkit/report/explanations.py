@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from segkit.errors import SegkitError
-from segkit.files import parse_json
+from segkit.files import inside, own_folder, read_bytes
 from segkit.report.html import Section
 from segkit.rundir.names import EXPLANATIONS
-from segkit.rundir.read import RunRecord
+from segkit.rundir.read import RunRecord, read_explained
 
 INDEX = "index.json"
+EXPLAIN_AGAIN = "explain the cases again"
+PNG, PNG_HEAD = b"\x89PNG\r\n\x1a\n", 33
+LARGEST_PANEL = 64 * 2**20
 TEMPLATE = "explanations.html.j2"
 
 
@@ -70,14 +73,11 @@ def explanations_section(run_folder: Path, record: RunRecord) -> Section | None:
     Raises:
         SegkitError: the index or a panel that it names cannot be read.
     """
-    folder = run_folder / EXPLANATIONS
-    if not (folder / INDEX).exists():
+    if not os.path.lexists(run_folder / EXPLANATIONS / INDEX):
         return None
-    try:
-        entries = parse_json((folder / INDEX).read_bytes())["explained"]
-        shown = [shown_case(folder, entry, record) for entry in entries if entry["case"] in record.case_names]
-    except (OSError, ValueError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise SegkitError(f"{EXPLANATIONS}/{INDEX} cannot be shown: {error}", "explain the cases again") from None
+    folder = own_folder(run_folder, EXPLANATIONS)
+    entries = read_explained(folder / INDEX)
+    shown = [shown_case(folder, entry, record) for entry in entries if entry["case"] in record.case_names]
     return Section("explanations", "Explanations", TEMPLATE, shown) if shown else None
 
 
@@ -88,9 +88,18 @@ def shown_case(folder: Path, entry: Mapping[str, Any], record: RunRecord) -> Exp
         label=entry["label"],
         score=figure(entry["score"]),
         score_name=entry["score_name"],
-        panel=(folder / entry["panel"]).read_bytes(),
+        panel=read_panel(folder, entry["panel"]),
         maps=tuple(shown_map(one) for one in entry["maps"]),
     )
+
+
+def read_panel(folder: Path, name: str) -> bytes:
+    """Return a picture that the index names; raises SegkitError where it is none, or none of the folder."""
+    file = f"{EXPLANATIONS}/{INDEX}"
+    content = read_bytes(inside(folder, name, named_by=file), hint=EXPLAIN_AGAIN, most=LARGEST_PANEL)
+    if not content.startswith(PNG) or len(content) < PNG_HEAD:
+        raise SegkitError(f"{file} names {name}, which is no PNG file", EXPLAIN_AGAIN)
+    return content
 
 
 def shown_map(entry: Mapping[str, Any]) -> ShownMap:
@@ -98,11 +107,11 @@ def shown_map(entry: Mapping[str, Any]) -> ShownMap:
     evidence = entry["evidence"]
     reference, prediction = evidence.get("reference") or {}, evidence.get("prediction") or {}
     curves, random = evidence.get("curves") or {}, evidence.get("randomisation") or {}
-    notes = [f"{name}: {text}" for name, text in entry["notes"].items()]
+    notes = [f"{name}: {text}" for name, text in entry.get("notes", {}).items()]
     return ShownMap(
         explainer=entry["explainer"],
         target=entry["target"],
-        layer=entry["layer"],
+        layer=entry["layer"] or "",
         status="" if entry["status"] == "ok" else entry["status"],
         auroc=figure(reference.get("auroc")),
         auroc_prediction=figure(prediction.get("auroc")),

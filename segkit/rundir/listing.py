@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from segkit.errors import SegkitError
-from segkit.files import read_json, read_toml
+from segkit.files import read_toml
 from segkit.rundir.lock import is_being_written
 from segkit.rundir.names import CONFIG, HISTORY, MODEL, SCORES, SUMMARY
+from segkit.rundir.read import read_summary
+from segkit.rundir.shapes import CONFIG_GLANCE
 from segkit.rundir.stage import Stage, standing_of
 
 DEEPEST = 4
@@ -88,19 +90,20 @@ def run_folders(folder: Path, depth: int = 0) -> Iterator[Path]:
         return
     try:
         below = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    except PermissionError:
+    except OSError:  # not ours to read, or gone meanwhile
         return
     for path in below:
-        yield from run_folders(path, depth + 1)
+        # A link may be a run that lies on another disk; what is below it may be that whole disk.
+        yield from run_folders(path, DEEPEST if path.is_symlink() else depth + 1)
 
 
 def list_run(folder: Path) -> ListedRun:
     """Read one run directory; whatever is wrong with it becomes its state."""
     standing, when = standing_of(folder), changed(folder)
     try:
-        config = read_toml(folder / CONFIG, file=CONFIG, absent="")
+        config = read_toml(folder / CONFIG, CONFIG_GLANCE, file=CONFIG, absent="")
         # What a run has scored that is yet to be finished is written anew.
-        summary = {} if standing.resumable else read_summary(folder / SUMMARY)
+        summary = {} if standing.resumable else read_summary(folder / SUMMARY, absent="{}")
         evaluations = {
             f"{SCORES}/{path.parent.name}": main_score(read_summary(path))
             for path in sorted(folder.glob(f"{SCORES}/*/{SUMMARY}"))
@@ -117,15 +120,8 @@ def list_run(folder: Path) -> ListedRun:
             generated=bool(summary.get("generated_sample", "generated-sample" in folder.name)),
             evaluations=evaluations,
         )
-    except (SegkitError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        reason = error.message if isinstance(error, SegkitError) else f"its files are damaged ({error!r})"
-        return ListedRun(folder, Stage.BROKEN, reason, when, name=folder.name)
-
-
-def read_summary(path: Path) -> dict[str, Any]:
-    """Read a summary; empty where there is none."""
-    found: dict[str, Any] = read_json(path, dict, file=path.name, hint="score the run again", absent="{}")
-    return found
+    except SegkitError as error:
+        return ListedRun(folder, Stage.BROKEN, error.message, when, name=folder.name)
 
 
 def main_score(summary: Mapping[str, Any]) -> Score | None:
@@ -154,6 +150,9 @@ def short(term: str) -> str:
 
 def changed(folder: Path) -> datetime:
     """Return when a run was last written to."""
-    files = [folder, *(folder / name for name in (CONFIG, SUMMARY, MODEL, HISTORY))]
-    latest = max(path.stat().st_mtime for path in files[1:] if path.exists())
-    return datetime.fromtimestamp(latest, UTC).astimezone()
+    files = [folder / name for name in (CONFIG, SUMMARY, MODEL, HISTORY)]
+    latest = max((path.stat().st_mtime for path in files if path.is_file()), default=0.0)
+    try:
+        return datetime.fromtimestamp(latest, UTC).astimezone()
+    except (OverflowError, ValueError, OSError):  # an archive may say that a file is from the year 100,000
+        return datetime.fromtimestamp(0, UTC).astimezone()

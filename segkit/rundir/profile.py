@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from segkit.errors import SegkitError
-from segkit.files import parse_json
+from segkit.files import read_json
+from segkit.rundir import shapes
 
 NETWORK = ("forward", "loss", "backward", "optimizer", "other ranks")
 WAITING = "waiting for data"
@@ -63,11 +64,8 @@ class Profile:
 
 def read_profile(path: Path) -> Profile | None:
     """Read profile.json; None where the run was not profiled, SegkitError where the file is damaged."""
-    if not path.exists():
+    if not os.path.lexists(path):
         return None
-    try:
-        parts = parse_json(path.read_bytes())["parts"]
-        rows = [ProfilePart(name, float(part["seconds"]), float(part["share"])) for name, part in parts.items()]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SegkitError(f"{path} cannot be shown: {error}", "remove it, or run again with --profile") from None
+    parts = read_json(path, shapes.PROFILE, hint="remove it, or run again with --profile")["parts"]
+    rows = [ProfilePart(name, float(part["seconds"]), float(part["share"])) for name, part in parts.items()]
     return Profile(sorted(rows, key=lambda row: -row.seconds))

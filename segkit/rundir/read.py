@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import tomllib
+import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,12 +11,16 @@ from typing import Any
 
 from segkit.config import ORIGINS
 from segkit.errors import SegkitError
-from segkit.files import from_cell
+from segkit.files import from_cell, parse_toml, read_json, read_lines, read_rows, read_text
+from segkit.rundir import shapes
 from segkit.rundir.names import CASES, CONFIG, ENVIRONMENT, HISTORY, PROFILE, SUMMARY
 from segkit.rundir.privacy import last_part, pseudonyms, without_paths
 from segkit.rundir.profile import Profile, read_profile
 
 CASE_COLUMNS = ("case", "group", "class", "reference", "predicted", "status")
+SCORE_AGAIN = "score the run again"
+LARGEST_SCORE = 1e15
+LARGEST_COUNT = 2**63
 FOLDER_SETTINGS = ("data.root", "run.output")
 GENERATED = "generated sample: not real data"
 
@@ -114,12 +117,10 @@ def read_record(run_folder: Path, *, anonymous: bool = False) -> RunRecord:
     Raises:
         SegkitError: summary.json is missing, or a file cannot be understood.
     """
-    summary = _read_json(run_folder / SUMMARY)
-    for field in ("name", "task", "scores", "main_metric"):
-        if field not in summary:
-            raise SegkitError(f"{run_folder / 'summary.json'} has no {field!r}", "score the run again")
-    environment = run_folder / ENVIRONMENT
+    summary = read_summary(run_folder / SUMMARY)
     cases = read_cases(run_folder / CASES)
+    if cases and summary["main_metric"] not in cases[0].values:
+        raise SegkitError(f"{run_folder / CASES} has no column {summary['main_metric']!r}", SCORE_AGAIN)
     case_names = {row.case: row.case for row in cases}
     if anonymous:
         case_names = pseudonyms((row.case for row in cases), "case")
@@ -127,7 +128,7 @@ def read_record(run_folder: Path, *, anonymous: bool = False) -> RunRecord:
         cases = [replace(row, case=case_names[row.case], group=groups[row.group]) for row in cases]
     return RunRecord(
         summary=without_paths(summary),
-        environment=without_paths(_read_json(environment)) if environment.exists() else {},
+        environment=without_paths(read_environment(run_folder / ENVIRONMENT)),
         history=read_history(run_folder / HISTORY),
         cases=cases,
         settings=read_settings(run_folder / CONFIG),
@@ -136,50 +137,79 @@ def read_record(run_folder: Path, *, anonymous: bool = False) -> RunRecord:
     )
 
 
+def read_summary(path: Path, *, absent: str | None = None) -> dict[str, Any]:
+    """Read summary.json.
+
+    Args:
+        absent: what is read where there is no such file; None to refuse that.
+    """
+    if absent is None and not os.path.lexists(path):
+        raise SegkitError(f"{path} does not exist", "give the directory of a finished run")
+    found: dict[str, Any] = read_json(path, shapes.SUMMARY, hint=SCORE_AGAIN, absent=absent)
+    return found
+
+
+def read_environment(path: Path) -> dict[str, Any]:
+    """Read environment.json; empty where there is no file."""
+    found: dict[str, Any] = read_json(path, shapes.ENVIRONMENT, hint="delete it to go on without it", absent="{}")
+    return found
+
+
 def read_history(path: Path) -> list[dict[str, Any]]:
     """Read one JSON object per line; empty where there is no file."""
-    entries = []
-    for number, line in enumerate(_read_text(path).splitlines() if path.exists() else [], start=1):
-        try:
-            entries.append(json.loads(line))
-        except json.JSONDecodeError as error:
-            raise SegkitError(f"{path}, line {number} is not JSON: {error.msg}", "remove that line") from None
-    return entries
+    return read_lines(path, shapes.EPOCH, absent="")
+
+
+def read_explained(path: Path) -> list[dict[str, Any]]:
+    """Read the entries of an index of explanations; empty where there is no file."""
+    hint = "remove it, and explain again"
+    found: list[dict[str, Any]] = read_json(path, shapes.EXPLAINED, hint=hint, absent='{"explained": []}')["explained"]
+    return found
 
 
 def read_cases(path: Path) -> list[CaseRow]:
     """Read cases.csv; empty where there is no file."""
-    if not path.exists():
+    if not os.path.lexists(path):
         return []
-    rows = []
-    reader = csv.DictReader(_read_text(path).splitlines(keepends=True))
-    missing = [name for name in CASE_COLUMNS if name not in (reader.fieldnames or ())]
-    if missing:
-        raise SegkitError(f"{path} has no column {missing[0]!r}", "score the run again")
-    metrics = [name for name in reader.fieldnames or () if name not in CASE_COLUMNS]
-    for row in reader:
-        try:
-            values = {metric: float(row[metric]) for metric in metrics}
-            counts = int(row["reference"]), int(row["predicted"])
-        except (ValueError, TypeError):
-            raise SegkitError(f"{path}, line {reader.line_num} is not a scored case", "score the run again") from None
-        case, group, class_name = (from_cell(row[name]) for name in ("case", "group", "class"))
-        rows.append(CaseRow(case, group, class_name, *counts, row["status"], values))
+    rows: list[CaseRow] = []
+    seen: set[tuple[str, str]] = set()
+    for line, cells in read_rows(path, CASE_COLUMNS, hint=SCORE_AGAIN):
+        row = case_row(cells)
+        if row is None or not row.values:
+            raise SegkitError(f"{path}, line {line} is not a scored case", SCORE_AGAIN)
+        if (row.case, row.class_name) in seen:
+            raise SegkitError(f"{path}, line {line} scores class {row.class_name} of {row.case} again", SCORE_AGAIN)
+        seen.add((row.case, row.class_name))
+        rows.append(row)
     return rows
+
+
+def case_row(cells: Mapping[str, str]) -> CaseRow | None:
+    """Return one row of cases.csv; None where its figures are none."""
+    try:
+        values = {name: float(text) for name, text in cells.items() if name not in CASE_COLUMNS}
+        reference, predicted = int(cells["reference"]), int(cells["predicted"])
+    except ValueError:
+        return None
+    within = all(abs(value) < LARGEST_SCORE or not math.isfinite(value) for value in values.values())
+    if not within or not 0 <= reference < LARGEST_COUNT or not 0 <= predicted < LARGEST_COUNT or not cells["case"]:
+        return None
+    case, group, class_name = (from_cell(cells[name]) for name in ("case", "group", "class"))
+    return CaseRow(case, group, class_name, reference, predicted, cells["status"], values)
 
 
 def read_settings(path: Path) -> list[Setting]:
     """Read the settings of config.toml with the source behind each; empty where there is no file."""
     settings, table = [], ""
-    for line in _read_text(path).splitlines() if path.exists() else []:
+    for line in read_text(path, absent="").split("\n"):
         if line == f"[[{ORIGINS}]]":
             break  # the same values once more, for programs
         if line.startswith("["):
             table = line.strip().strip("[]") + "."
             continue
         try:
-            parsed = tomllib.loads(line)
-        except tomllib.TOMLDecodeError as error:
+            parsed = parse_toml(line)
+        except ValueError as error:
             raise SegkitError(f"{path} is not valid TOML: {error}", "mend that line") from None
         if not table:
             continue
@@ -196,22 +226,3 @@ def setting_text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(setting_text, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(_read_text(path))
-    except json.JSONDecodeError as error:
-        raise SegkitError(f"{path} is not JSON: {error.msg}", "score the run again") from None
-    if not isinstance(value, dict):
-        raise SegkitError(f"{path} holds no JSON object", "score the run again")
-    return value
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise SegkitError(f"{path} does not exist", "give the directory of a finished run") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SegkitError(f"{path} cannot be read: {error}", "give the directory of a finished run") from None

@@ -10,7 +10,6 @@ from typing import Any
 
 from segkit.config import Config, Layer, read_file
 from segkit.errors import SegkitError, UsageError
-from segkit.files import read_json
 from segkit.rundir.allowances import (
     MAY_DIFFER,
     Difference,
@@ -21,6 +20,7 @@ from segkit.rundir.allowances import (
 )
 from segkit.rundir.claim import RUNS
 from segkit.rundir.names import CONFIG, ENVIRONMENT
+from segkit.rundir.read import read_environment
 from segkit.rundir.stage import standing_of
 
 SETTINGS = "settings"
@@ -86,13 +86,7 @@ def open_run(folder: Path, allowed: frozenset[str] = frozenset()) -> Resume:
     if not standing.resumable:
         details = f": {standing.details}" if standing.details else ""
         raise SegkitError(f"{folder} is {standing.stage} and cannot be resumed{details}", standing.way_out)
-    return Resume(folder, read_file(folder / CONFIG), read_environment(folder / ENVIRONMENT), allowed)
-
-
-def read_environment(path: Path) -> Mapping[str, Any] | None:
-    """Read environment.json; None where there is none. Raises SegkitError where it is damaged."""
-    found: dict[str, Any] = read_json(path, dict, hint="delete it to go on without its checks", absent="{}")
-    return found or None
+    return Resume(folder, read_file(folder / CONFIG), read_environment(folder / ENVIRONMENT) or None, allowed)
 
 
 def restarted(output: str | None, config: Config) -> Path | None:

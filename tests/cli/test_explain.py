@@ -16,9 +16,9 @@ from segkit.discovery import Registry
 from segkit.engine.progress import Progress
 from segkit.errors import UsageError
 from segkit.explain import read_explanation
-from segkit.jobs.explain import folder
 from segkit.jobs.run import run_job
 from segkit.planning.plan import make_plan
+from segkit.rundir.read import read_explained
 
 SETTINGS = {
     "components.arch": "net",
@@ -73,7 +73,7 @@ def segkit(run: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 
 def test_a_run_explains_its_worst_median_and_best_case(run):
     """Maps, pictures, an index and the page's part; the summary has the seconds."""
-    index = folder.read_index(run / "explanations" / "index.json")
+    index = read_explained(run / "explanations" / "index.json")
     assert [entry["label"] for entry in index] == ["worst", "median", "best"]
     scores = [entry["score"] for entry in index]
     assert scores == sorted(scores)
@@ -99,7 +99,7 @@ def test_scored_cases_by_rank_and_id(run, segkit):
     lines = out.splitlines()
     assert [line.split("\t")[1:4] for line in lines[:2]] == [["glow", "fp:class-1", "0"]] * 2
     assert lines[2].startswith("picture: ")
-    index = folder.read_index(run / "explanations" / "index.json")
+    index = read_explained(run / "explanations" / "index.json")
     assert {entry["panel"].rpartition("/")[2] for entry in index} == {"panel-predicted.png", "panel-fp.png"}
 
 

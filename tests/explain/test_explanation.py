@@ -37,10 +37,10 @@ def test_saved_and_read_again(explanation, tmp_path):
 def test_what_is_no_explanation_is_an_error(tmp_path, content):
     """Broken files, and files of something else."""
     (tmp_path / "map.npz").write_bytes(content)
-    with pytest.raises(SegkitError, match=r"map\.npz is no explanation"):
+    with pytest.raises(SegkitError, match=r"map\.npz cannot be read"):
         read_explanation(tmp_path / "map.npz")
     np.savez(tmp_path / "other.npz", raw=np.zeros(3))
-    with pytest.raises(SegkitError, match="is no explanation"):
+    with pytest.raises(SegkitError, match="cannot be read"):
         read_explanation(tmp_path / "other.npz")
     with pytest.raises(SegkitError, match="no such file"):
         read_explanation(tmp_path / "gone.npz")

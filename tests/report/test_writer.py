@@ -122,7 +122,7 @@ def test_no_path_is_shown(content):
 
 def test_figures_are_files_of_their_own(run_folder):
     """The figures lie under figures/ as PNG files of fixed size without metadata."""
-    sizes = {path.name: Image.open(path).size for path in (run_folder / "figures").iterdir()}
+    sizes = {path.name: Image.open(path).size for path in (run_folder / "figures").glob("*.png")}
     assert sizes == {
         "loss.png": (720, 512),
         "validation.png": (720, 512),
@@ -133,7 +133,7 @@ def test_figures_are_files_of_their_own(run_folder):
         "case-02-median.png": (1536, 580),
         "case-03-best.png": (1536, 580),
     }
-    assert all(set(Image.open(path).info) == {"dpi"} for path in (run_folder / "figures").iterdir())
+    assert all(set(Image.open(path).info) == {"dpi"} for path in (run_folder / "figures").glob("*.png"))
 
 
 def test_hostile_names_are_only_text(tmp_path, run_writer, picture_maker):
@@ -163,12 +163,15 @@ def test_scored_only_run_is_reported(tmp_path, run_writer, picture_maker):
     for name in ("history.jsonl", "environment.json", "config.toml", "cases.csv"):
         (folder / name).unlink()
     (folder / "figures").mkdir()
-    (folder / "figures" / "case-09-worst.png").write_bytes(b"")
+    for name in ("case-09-worst.png", "case-10-mine.png"):
+        (folder / "figures" / name).write_bytes(b"")
+    (folder / "figures" / "written.json").write_text('{"files": ["case-09-worst.png", "../summary.json"]}')
     page = Page(write_report(folder, []).read_text(encoding="utf-8"))
     assert "dice (mean over cases, both_empty=nan), lesion" in page.text
     ids = {attributes.get("id") for _, attributes in page.tags}
     assert not ids & {"training", "pictures", "cases"}
-    assert list((folder / "figures").iterdir()) == []
+    assert sorted(path.name for path in (folder / "figures").iterdir()) == ["case-10-mine.png", "written.json"]
+    assert (folder / "summary.json").exists()
 
 
 def test_anonymous_report_has_no_case_id(tmp_path, run_writer, picture_maker):

@@ -70,5 +70,5 @@ def test_the_page_shows_each_part(run_writer, tmp_path) -> None:
 def test_a_damaged_profile_is_a_sentence(tmp_path, content) -> None:
     """The message names the file and the way out."""
     (tmp_path / "profile.json").write_text(content)
-    with pytest.raises(SegkitError, match=r"profile\.json cannot be shown"):
+    with pytest.raises(SegkitError, match=r"profile\.json is damaged"):
         read_profile(tmp_path / "profile.json")

@@ -38,10 +38,10 @@ def test_cases_hold_undefined_and_infinite_values(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("summary.json", "{", r"summary\.json is not JSON"),
-        ("summary.json", "[]", "holds no JSON object"),
-        ("summary.json", "{}", "has no 'name'"),
-        ("history.jsonl", '{"epoch": 1}\n{"epo', "line 2 is not JSON"),
+        ("summary.json", "{", r"summary\.json is damaged: it is not JSON"),
+        ("summary.json", "[]", "it is a list, not a table"),
+        ("summary.json", "{}", "name is missing"),
+        ("history.jsonl", '{"epoch": 1}\n{"epo', "line 2 is damaged: it is not JSON"),
         ("cases.csv", "case,group\n", "has no column 'class'"),
         (
             "cases.csv",

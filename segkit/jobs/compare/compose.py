@@ -13,7 +13,7 @@ import numpy as np
 
 from segkit.discovery import Registry
 from segkit.errors import SegkitError
-from segkit.files import parse_json
+from segkit.files import inside, is_inside, read_json
 from segkit.jobs.compare.alike import check_alike
 from segkit.jobs.compare.analysis import Analysis, analyse, anonymised, most_disagreed
 from segkit.jobs.compare.models import ComparedModel, gather, model_of
@@ -25,6 +25,7 @@ from segkit.report import CasePicture
 from segkit.report.volume_pictures import telling_level
 from segkit.rundir.names import REPORT
 from segkit.rundir.privacy import pseudonyms, renamed, without_paths
+from segkit.rundir.shapes import COMPARISON
 
 SHOWN_CASES = 3
 SHOWN_MODELS = 6
@@ -107,17 +108,17 @@ def compare_again(
     Raises:
         SegkitError: it was made of runs that lie elsewhere, or its files are damaged.
     """
-    path = folder / RESULT
-    try:
-        record = parse_json(path.read_bytes())
-        named = [(str(model["label"]), list(map(str, model["runs"]))) for model in record["models"]]
-        name = str(record["name"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SegkitError(f"{path} is no comparison: {error}", "compare the runs again") from None
-    if not all((folder / RUNS / run).is_dir() for _, runs in named for run in runs):
+    record = read_json(folder / RESULT, COMPARISON, hint="compare the runs again")
+    named = [
+        (model["label"], [inside(folder / RUNS, run, named_by=RESULT) for run in model["runs"]])
+        for model in record["models"]
+    ]
+    if not all(run.is_dir() and is_inside(folder, run) for _, runs in named for run in runs):
         raise SegkitError(f"{folder} does not hold the runs that it compares", "say segkit compare RUN RUN... again")
-    models = [model_of(label, [read_compared_run(folder / RUNS / run) for run in runs]) for label, runs in named]
-    return write_comparison(models, folder, name, registry, data_root=data_root, anonymous=anonymous, tell=tell)
+    models = [model_of(label, [read_compared_run(run) for run in runs]) for label, runs in named]
+    return write_comparison(
+        models, folder, record["name"], registry, data_root=data_root, anonymous=anonymous, tell=tell
+    )
 
 
 def disagreements(

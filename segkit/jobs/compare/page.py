@@ -15,10 +15,11 @@ from segkit.jobs.compare.costs import cost_of, facts_of, setting_differences
 from segkit.jobs.compare.plots import Heading, comparison_plots
 from segkit.jobs.compare.runs import RUNS
 from segkit.report import CasePicture, text
+from segkit.report.figures import figures_of
 from segkit.report.html import PlotFiles, agreement_legend, page_environment
 from segkit.report.overlays import Overlay, make_overlay
 from segkit.report.writer import draw_plot
-from segkit.rundir.names import FIGURES, REPORT
+from segkit.rundir.names import REPORT
 from segkit.rundir.privacy import without_paths
 from segkit.statistics.intervals import RESAMPLES
 from segkit.version import __version__
@@ -56,14 +57,11 @@ def write_page(
         no_pictures: why there are none, in a sentence.
     """
     heading = Heading(name, analysis.models[0].runs[0].record.notice)
-    figures = folder / FIGURES
-    figures.mkdir(parents=True, exist_ok=True)
-    for left_over in figures.glob("*.png"):
-        left_over.unlink()
-    plots = {
-        part: [draw_plot(plot, figures) for plot in found]
-        for part, found in comparison_plots(analysis, heading).items()
-    }
+    with figures_of(folder) as figures:
+        plots = {
+            part: [draw_plot(plot, figures) for plot in found]
+            for part, found in comparison_plots(analysis, heading).items()
+        }
     shown = [
         ComparedCase(case, [(picture, make_overlay(picture)) for picture in found]) for case, found in pictures.items()
     ]

@@ -22,6 +22,7 @@ from segkit.errors import SegkitError, UsageError
 from segkit.explain.case import BuiltExplainer, build_explainer
 from segkit.explain.choice import check_explain, choose
 from segkit.explain.layers import AUTO, LayerPath, check_module
+from segkit.files import own_folder
 from segkit.jobs.explain.folder import Explained, write_explained
 from segkit.jobs.explain.reference import read_reference
 from segkit.jobs.explain.subject import Subject, case_subject, explain_subject, make_wish, scored
@@ -36,7 +37,7 @@ from segkit.planning.reopened import reopen_data
 from segkit.planning.replaced import Choice, of_sections
 from segkit.planning.said import Said, check_asked
 from segkit.planning.splits import scored_cases
-from segkit.rundir.names import CONFIG
+from segkit.rundir.names import CONFIG, EXPLANATIONS
 from segkit.rundir.read import read_record
 from segkit.rundir.write import NOTICE
 
@@ -102,7 +103,7 @@ def explain_cases(
         )
         if found:
             write_explained(
-                job.folder / "explanations",
+                own_folder(job.folder, EXPLANATIONS),
                 subject,
                 prediction,
                 found,

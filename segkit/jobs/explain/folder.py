@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from segkit.errors import SegkitError
 from segkit.explain.explanation import Explanation
-from segkit.files import parse_json, write_json, write_whole
+from segkit.files import write_json, write_whole
 from segkit.jobs.explain.subject import Subject
 from segkit.report.explanation_panels import panel_png
+from segkit.rundir.read import read_explained
 
 INDEX = "index.json"
 FORMAT = 1
@@ -107,17 +106,5 @@ def map_record(explanation: Explanation, stem: str) -> dict[str, Any]:
 
 def note(path: Path, record: dict[str, Any]) -> None:
     """Add an entry to the index, in the place of one about the same picture."""
-    kept = [entry for entry in read_index(path) if entry["panel"] != record["panel"]]
+    kept = [entry for entry in read_explained(path) if entry["panel"] != record["panel"]]
     write_json(path, {"format": FORMAT, "explained": [*kept, record]})
-
-
-def read_index(path: Path) -> list[dict[str, Any]]:
-    """Return the entries of an index; none where there is no file. Raises SegkitError where it is none."""
-    try:
-        content = parse_json(path.read_bytes())
-        entries = content["explained"]
-        return [dict(entry) for entry in entries if entry["panel"]]
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise SegkitError(f"{path} is no index of explanations ({error})", "remove it, and explain again") from None

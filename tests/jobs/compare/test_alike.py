@@ -26,6 +26,8 @@ SCORE = {
     "aggregation": "case_mean",
     "name": "overlap (mean over cases, empty=1)",
     "class": "thing",
+    **dict.fromkeys(("mean", "median", "ci_low", "ci_high")),
+    **dict.fromkeys(("n", "n_cases", "n_empty", "n_missed", "n_spurious"), 8),
 }
 
 

@@ -71,7 +71,7 @@ def test_page_is_self_contained_and_says_what_it_is(tmp_path, runs, make_masks, 
     assert str(tmp_path) not in page
     assert "Generated sample: not real data." in page
     assert "not for diagnosis" in page
-    figures = sorted(path.name for path in (tmp_path / "out" / "figures").iterdir())
+    figures = sorted(path.name for path in (tmp_path / "out" / "figures").glob("*.png"))
     assert [name.partition("-")[0].removesuffix(".png") for name in figures] == [
         "differences",
         "ranks",

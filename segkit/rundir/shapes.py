@@ -1,0 +1,91 @@
+"""What each file of a run directory is to look like: whoever made the directory, it is read as this or refused."""
+
+from __future__ import annotations
+
+from segkit.engine.shapes import COUNT, NAME, NUMBER, SCORE_ROW, TASK, TEXT
+from segkit.files import Either, Limited
+
+SECONDS = Limited(float, 0, 1e12)
+MAYBE = Either(None, NAME)
+COUNTED = {str: COUNT}
+WHAT_IT_IS = {"kind": NAME, "name": NAME, "version?": NAME}
+SUMMARY = {
+    "name": NAME,
+    "task": {**{f"{key}?": shape for key, shape in TASK.items() if key != "classes"}, "classes": TASK["classes"]},
+    "scores": [SCORE_ROW],
+    "main_metric": NAME,
+    "higher_is_better?": {str: bool},
+    "components?": [WHAT_IT_IS],
+    "dataset?": {"name?": NAME, "summary?": TEXT, "homepage?": NAME},
+    "split?": NAME,
+    "split_note?": TEXT,
+    "weights?": MAYBE,
+    "mode?": MAYBE,
+    "segkit?": NAME,
+    "notice?": TEXT,
+    "references?": MAYBE,
+    "generated_sample?": bool,
+    "mirror?": bool,
+    "finished?": bool,
+    "cases?": COUNTED,
+    "parameters?": Either(None, COUNT),
+    "working_size?": [COUNT],
+    "peak_memory?": Either(None, {str: Either(None, COUNT)}),
+    "seconds?": {str: SECONDS},
+    "postprocess?": dict,
+    "leaks?": Either(None, dict),
+}
+ENVIRONMENT = {
+    **{f"{name}?": MAYBE for name in ("segkit", "python", "torch", "platform", "device", "device_name", "autocast")},
+    "threads?": Either(None, Limited(int, 1, 65_536)),
+    "processes?": Either(None, Limited(int, 1, 1_000_000)),
+    "components?": [WHAT_IT_IS],
+}
+EPOCH = {
+    "epoch": Limited(int, 0, 10**9),
+    "loss?": NUMBER,
+    "learning_rate?": NUMBER,
+    "seconds?": Either(None, SECONDS),
+    "terms?": Either(None, {str: NUMBER}),
+    "val?": Either(None, {str: NUMBER}),
+    "val_cases?": Either(None, {"scored": COUNT, "of": COUNT}),
+    "val_counts?": {str: {"failed": COUNT, "n": COUNT}},
+}
+PROFILE = {"parts": {str: {"seconds": SECONDS, "share": Limited(float, 0, 1.001)}}}
+AGREEMENT = Either(None, {"auroc?": NUMBER, "energy?": NUMBER, "pointing?": NUMBER})
+EXPLAINED_MAP = {
+    "explainer": NAME,
+    "target": NAME,
+    "layer": MAYBE,
+    "status": NAME,
+    "notes?": {str: TEXT},
+    "evidence": {
+        "reference?": AGREEMENT,
+        "prediction?": AGREEMENT,
+        "curves?": Either(None, {"deletion_area?": NUMBER, "insertion_area?": NUMBER}),
+        "randomisation?": Either(None, {"decoder?": NUMBER, "everything?": NUMBER}),
+        "words?": [TEXT],
+    },
+}
+EXPLAINED = {
+    "explained": [
+        {
+            "case": NAME,
+            "label": NAME,
+            "score": NUMBER,
+            "score_name": NAME,
+            "panel": Limited(str, 1, 1000),
+            "maps": [EXPLAINED_MAP],
+        }
+    ]
+}
+COMPARISON = {
+    "name": NAME,
+    "models": Limited([{"label": NAME, "runs": Limited([Limited(str, 1, 1000)], 1)}], 1),
+}
+CONFIG_GLANCE = {
+    "run?": {"name?": NAME},
+    "train?": {"epochs?": COUNT},
+    "components?": {"arch?": NAME, "data?": NAME, "loss?": NAME},
+}
+"""Of config.toml what a list of runs shows; all of it is checked where it is used."""
