@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -36,6 +37,7 @@ from segkit.params import build, describe
 from segkit.rundir.names import CONFIG, MODEL
 from segkit.settings import AXES, Augment, Evaluate
 
+logger = logging.getLogger("segkit")
 Image = np.ndarray | str | Path | Sequence[str | Path]
 """A file, the files of a volume's channels, or an array (C, *S)."""
 
@@ -108,7 +110,10 @@ class Model:
             if not paths:
                 raise UsageError("no image was given", "give a file, the files of its channels, or an array")
             size = None if self.predictor.volumes else self.predictor.size
-            return self.opener.open(paths, self.image_task, size)
+            opened = self.opener.open(paths, self.image_task, size)
+            for remark in opened.remarks:
+                logger.warning("%s %s", paths[0].name, remark)
+            return opened
         sample = Sample(image, spacing=None if spacing is None else tuple(spacing))
         self.check(sample)
         return sample

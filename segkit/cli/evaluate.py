@@ -50,6 +50,7 @@ def evaluate(
     from segkit.cli.progress import make_progress
     from segkit.cli.registry import load_registry
     from segkit.config import read_assignments
+    from segkit.data.remarks import remarks_of
     from segkit.errors import SegkitError
     from segkit.jobs.evaluate import Request, plan_scoring, score_model, scores_folder
     from segkit.model import checkpoint_of, load_model
@@ -68,6 +69,8 @@ def evaluate(
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise SegkitError(f"--output {target} already holds something", "name another folder")
     progress.message(f"data: {plan.root.path} ({plan.root.source}): {plan.split} {len(plan.cases[plan.split])}")
+    for remark in remarks_of(plan.reader):
+        progress.message(f"note: {remark}")
     progress.message(f"scores: {plan.split} split ({plan.split_note})")
     try:
         scored = score_model(plan, request, target, workers, progress)

@@ -44,7 +44,7 @@ def run(call: Call, name: str) -> Result:
     return call("run", "--arch", "unet", "--data", "msd", "--data-root", str(CASES / name), *TINY, "--output", "run")
 
 
-def test_an_sform_without_spacing(call):
+def test_an_sform_without_spacing(call, monkeypatch):
     """v_acdc: 1.4 x 1.4 x 10 mm as ITK reads it, told by each command with the first file's name."""
     root = str(CASES / "v_acdc")
     info = call("data", "info", "msd", "--data-root", root, "--json")
@@ -55,9 +55,15 @@ def test_an_sform_without_spacing(call):
     assert "note: c05.nii.gz has an sform that says 1x1x1 mm" in predicted.stderr
     [row, _] = csv.DictReader(Path("out/sizes.csv").read_text().splitlines())
     assert float(row["ml"]) == pytest.approx(int(row["pixels"]) * 1.4 * 1.4 * 10 / 1000, rel=1e-4)
+    scored = call("evaluate", "run", "--device", "cpu")
+    assert f"note: imagesTr/c00.nii.gz {HEADER}" in scored.stderr
     written, image = nib.load("out/c05.nii.gz"), nib.load(f"{root}/imagesVa/c05.nii.gz")
     assert np.array_equal(written.header["pixdim"], image.header["pixdim"])
     assert np.array_equal(written.affine, image.affine)
+    told: list[str] = []
+    monkeypatch.setattr("segkit.model.logger.warning", lambda text, *parts: told.append(text % parts))
+    segkit.load("run", device="cpu").predict(f"{root}/imagesVa/c06.nii.gz")
+    assert told == ["c06.nii.gz has an sform that says 1x1x1 mm: its qform is taken, 1.4x1.4x10 mm as pixdim says"]
 
 
 def test_a_class_that_only_validation_has(call):
