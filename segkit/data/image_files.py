@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from segkit.data.tiff_errors import tiff_errors
 from segkit.errors import UnusableFileError
 
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "GIF")
@@ -58,11 +59,13 @@ def opened_image(path: Path, file: str, formats: tuple[str, ...] = FORMATS) -> I
     """
     try:
         # Not by its path: Pillow (13.0) maps an uncompressed TIFF then, and mixes up the rows of one that is turned.
-        with path.open("rb") as stream, Image.open(stream, formats=formats) as opened:
+        with tiff_errors() as wrong, path.open("rb") as stream, Image.open(stream, formats=formats) as opened:
             check_size(opened, file)
             check_pages(opened, file)
             check_depth(opened, file)
             yield opened
+            if wrong:
+                raise OSError(wrong[0])  # Pillow went on with what was left of it
     except Image.DecompressionBombError:
         raise too_many_pixels(file, "more than twice as many") from None
     except UnidentifiedImageError:
