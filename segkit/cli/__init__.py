@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from segkit.cli.main import main
+try:
+    from segkit.cli.main import main
+except KeyboardInterrupt:
+    # Ctrl-C that comes before the command has begun has its sentence too, and no traceback.
+    import sys
+
+    print("interrupted: stopped by Ctrl-C", file=sys.stderr)
+    sys.exit(130)
 
 __all__ = ["main"]

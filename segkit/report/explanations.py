@@ -86,7 +86,7 @@ def shown_case(folder: Path, entry: Mapping[str, Any], record: RunRecord) -> Exp
     return ExplainedCase(
         name=record.case_names[entry["case"]],
         label=entry["label"],
-        score=figure(entry["score"]),
+        score=entry["infinite"] * math.inf if entry.get("infinite") else figure(entry["score"]),
         score_name=entry["score_name"],
         panel=read_panel(folder, entry["panel"]),
         maps=tuple(shown_map(one) for one in entry["maps"]),

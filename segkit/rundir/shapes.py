@@ -73,6 +73,7 @@ EXPLAINED = {
             "case": NAME,
             "label": NAME,
             "score": NUMBER,
+            "infinite?": Limited(int, -1, 1),
             "score_name": NAME,
             "panel": Limited(str, 1, 1000),
             "maps": [EXPLAINED_MAP],

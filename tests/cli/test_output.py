@@ -96,3 +96,18 @@ def test_remarks_are_one_line_on_stderr(capsys):
     output.warn("first\nsecond")
     output.complain("third")
     assert capsys.readouterr() == ("", "warning: first second\nerror: third\n")
+
+
+def test_ctrl_c_before_the_command_begins_has_its_sentence() -> None:
+    """While the command's modules are imported there is no traceback either."""
+    code = (
+        "import builtins, sys\n"
+        "real = builtins.__import__\n"
+        "def interrupted(name, *rest, **named):\n"
+        "    if name == 'segkit.cli.main': raise KeyboardInterrupt\n"
+        "    return real(name, *rest, **named)\n"
+        "builtins.__import__ = interrupted\n"
+        "import segkit.cli\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "interrupted: stopped by Ctrl-C\n")

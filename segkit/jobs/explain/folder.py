@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,10 +63,13 @@ def write_explained(
     panel = place / f"panel-{'-'.join(targets) or 'none'}.png"
     content = panel_png(subject.image, subject.reference, prediction, found, classes=classes, notice=notice)
     write_whole(panel, lambda stream: stream.write(content))
+    score = math.nan if subject.score is None else subject.score
     record = {
         "case": subject.name,
         "label": subject.label,
         "score": subject.score,
+        # JSON has no infinity, and the worst case of a run is often one that was missed.
+        **({"infinite": 1 if score > 0 else -1} if math.isinf(score) else {}),
         "score_name": subject.score_name,
         "panel": f"{subject.name}/{panel.name}",
         "maps": maps,
