@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-IMAGES = ("images", "image", "imgs", "img", "inputs", "input", "scans", "photos", "photographs")
+IMAGES = ("images", "image", "imgs", "img", "inputs", "input", "scans", "photos", "photographs", "jpegimages")
 MASKS = (
     *("masks", "mask", "labels", "label", "segmentations", "segmentation", "annotations", "annotation"),
-    *("groundtruth", "ground_truth", "gt", "manual", "1st_manual", "2nd_manual"),
+    *("groundtruth", "ground_truth", "gt", "manual", "1st_manual", "2nd_manual", "segmentationclass"),
 )
 SPLITS = {
     "train": ("train", "training", "tr"),

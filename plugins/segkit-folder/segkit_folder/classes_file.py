@@ -15,11 +15,14 @@ from segkit_folder.classes import EXAMPLE, Classes
 
 MOST = 254
 HEX = re.compile(r"#([0-9a-f]{3}|[0-9a-f]{6})\Z", re.IGNORECASE)
+TEXT_LINE = re.compile(
+    r"(?P<name>[^:]+):(?P<colour>\d+,\d+,\d+)(:.*)?\Z|(?P<before>\d+\s+\d+\s+\d+)\s+(?P<after>\S.*)\Z"
+)
 NOT_CLASSES = ("ignore", "background")
 
 
 def read_classes(path: Path) -> Classes:
-    """Read a TOML file that names classes, or the `dataset.json` of nnU-Net.
+    """Read a TOML file that names classes, the `dataset.json` of nnU-Net, or the colours of CVAT and CamVid.
 
     `classes` is a list, whose first name has value 1, or a table of values or colours by name; such a table may also be
     the file itself. `ignore` and `background` are a value or colour.
@@ -75,12 +78,24 @@ def read_content(path: Path) -> dict[str, Any]:
     """Read the file's entries."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
+        if path.suffix.lower() == ".txt":
+            return {"classes": colours_of_text(text)}
         return labels_of_json(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
     except OSError as error:
         raise SegkitError(f"{path.name} cannot be read: {error.strerror}", "check the path") from None
     except (ValueError, KeyError, AttributeError, RecursionError) as error:
-        kind = "dataset.json of nnU-Net" if path.suffix.lower() == ".json" else "TOML"
+        kind = {".json": "dataset.json of nnU-Net", ".txt": "list of colours"}.get(path.suffix.lower(), "TOML")
         raise SegkitError(f"{path.name} is no {kind}: {error}", EXAMPLE) from None
+
+
+def describes_classes(path: Path) -> bool:
+    """Whether a file is there and, as a dataset.json, one that names labels: others use that name for other things."""
+    if not path.is_file() or path.suffix.lower() != ".json":
+        return path.is_file()
+    try:
+        return isinstance(json.loads(path.read_bytes())["labels"], dict)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False
 
 
 def labels_of_json(text: str) -> dict[str, Any]:
@@ -91,6 +106,20 @@ def labels_of_json(text: str) -> dict[str, Any]:
     labels.pop("background", None)
     ignore = labels.pop("ignore", None)
     return {"classes": labels, **({} if ignore is None else {"ignore": ignore})}
+
+
+def colours_of_text(text: str) -> dict[str, str]:
+    """Return the classes of CVAT's labelmap.txt, "lesion:255,0,0::", or CamVid's label_colors.txt, "255 0 0 lesion"."""
+    classes = {}
+    for line in text.splitlines():
+        if not line.strip() or line.startswith("#"):
+            continue
+        found = TEXT_LINE.match(line.strip())
+        if found is None:
+            raise ValueError(f"the line {line.strip()!r} names no class and colour")
+        name = found["name"] or found["after"]
+        classes[name.strip()] = found["colour"] or found["before"]
+    return classes
 
 
 def black(value: Any) -> Any:

@@ -153,7 +153,11 @@ def folder_per_case(root: Path, names: Names) -> list[Source]:
 
 def folder_source(split: str | None, images: Path, masks: Path | None, fields: Path | None) -> Source:
     """List one pair of folders."""
-    by_class = {} if masks is None else {name: list_folder(folder) for name, folder in mask_folders(masks).items()}
+    # A folder of masks that is empty is none: a test split is sometimes published so.
+    nothing = masks is None or all(is_litter(path.name) for path in masks.iterdir())
+    by_class = (
+        {} if nothing or masks is None else {name: list_folder(folder) for name, folder in mask_folders(masks).items()}
+    )
     return Source(split, images, list_folder(images), by_class, Files() if fields is None else list_folder(fields))
 
 
@@ -161,7 +165,7 @@ def mask_folders(masks: Path) -> dict[str, Path]:
     """Return the folders that masks lie in: the folder itself under "", or one per class by its name."""
     if list_folder(masks):
         return {"": masks}
-    inner = {path.name: path for path in folders_in(masks)}
+    inner = {composed(path.name): path for path in folders_in(masks)}
     if not inner:
         raise SegkitError(f"{masks} holds no mask", "a mask has the name of its image")
     return inner
@@ -190,8 +194,8 @@ def named(root: Path, names: tuple[str, ...], what: str) -> Path | None:
     """
     if len(names) == 1 and "/" in names[0]:
         return root / names[0] if (root / names[0]).is_dir() else None
-    folders = {path.name.lower(): path for path in folders_in(root)}
-    found = [folders[name.lower()] for name in names if name.lower() in folders]
+    folders = {composed(path.name).lower(): path for path in folders_in(root)}
+    found = [folders[form] for name in names if (form := composed(name).lower()) in folders]
     filled = [folder for folder in found if len(found) > 1 and holds_images(folder)]
     if len(filled) > 1:
         hint = f"say which: --set data.{what}={filled[-1].name}"

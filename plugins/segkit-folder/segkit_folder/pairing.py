@@ -13,8 +13,8 @@ from segkit import SegkitError
 from segkit.data.inventory import shown as text_of
 from segkit.data.naming import MASK_ENDING
 from segkit_folder.channels import incomplete, without_channels
-from segkit_folder.layout import JOINED, Source
-from segkit_folder.listing import Files
+from segkit_folder.layout import JOINED, Source, folders_in
+from segkit_folder.listing import Files, list_folder
 from segkit_folder.names import IMAGE_ENDING, nearest_patterns, without_affixes
 from segkit_nifti import problems
 from segkit_nifti.problems import Fault, Faults, add
@@ -97,10 +97,7 @@ def pair_up(root: Path, sources: Iterable[Source]) -> Found:
         if not source.images and not source.images.not_text:
             odd = next(iter(source.images.others), None)
             but = "" if odd is None else f" that is read, but {odd.name}"
-            raise SegkitError(
-                f"{shown(source.where, root)} holds no image{but}",
-                "put PNG, JPEG, TIFF, BMP, GIF or NIfTI files there",
-            )
+            raise SegkitError(f"{shown(source.where, root)} holds no image{but}", deeper_hint(root, source.where))
     found.volumes = sources[0].images.volumes
     found.class_folders = tuple(sorted({name for source in sources for name in source.masks if name}))
     for source in sources:
@@ -120,6 +117,17 @@ def pair_up(root: Path, sources: Iterable[Source]) -> Found:
     found.others.update(dict.fromkeys(found.unlabelled.values(), UNLABELLED))
     found.pairs.sort(key=lambda pair: pair.id)
     return found
+
+
+def deeper_hint(root: Path, images: Path) -> str:
+    """Say what to do with a folder without images: patterns where its folders hold some, such as one per patient."""
+    if any(list_folder(folder) for folder in folders_in(images)):
+        inside = shown(images, root)
+        return (
+            f"they lie in folders of it: say --set 'data.images={inside}/*/*.png', and of the masks alike, such as "
+            "--set 'data.masks=masks/*/*.png'; ids are then FOLDER-NAME"
+        )
+    return "put PNG, JPEG, TIFF, BMP, GIF or NIfTI files there"
 
 
 def check_kinds(root: Path, source: Source, first: Source) -> None:

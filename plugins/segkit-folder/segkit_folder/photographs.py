@@ -20,7 +20,7 @@ from segkit_folder.found import Look, look
 from segkit_folder.pairing import Pair
 
 LOOKED_AT = 64
-"""Masks, evenly spread, that the classes are found in, and images whose channels are counted."""
+"""Masks, evenly spread, that the classes are found in."""
 DOUBTFUL = (
     "has an EXIF orientation that its mask has not, or the other way, and their sizes do not tell how they lie: say "
     "--set data.orientation=upright or stored"
@@ -161,8 +161,8 @@ def look_at(path: Path, name: str) -> Look:
 
 
 def channels_of(pairs: Sequence[Pair]) -> int:
-    """Return 1 where all photographs that are looked at are grey, else 3; no pixels are read."""
-    for pair in some(pairs):
+    """Return 1 where all photographs are grey, else 3; no pixels are read, and of colour only the first header."""
+    for pair in pairs:
         try:
             with Image.open(pair.image, formats=FORMATS) as opened:
                 if opened.mode not in ("1", "L", "LA"):

@@ -15,7 +15,7 @@ from segkit.data.remarks import sentences
 from segkit.files import expanded
 from segkit_folder import FolderParams, classes, photographs, splits
 from segkit_folder.classes import Classes
-from segkit_folder.classes_file import read_classes
+from segkit_folder.classes_file import describes_classes, read_classes
 from segkit_folder.found import found_classes, found_values
 from segkit_folder.layout import JOINED, Names, Source, find_sources
 from segkit_folder.pairing import Found, Pair, kind, pair_up, shown
@@ -27,7 +27,8 @@ from segkit_nifti.patients import with_patients
 from segkit_nifti.reader import VolumeReader
 from segkit_nifti.volumes import read_image, read_label
 
-DESCRIPTION = "dataset.json"
+DESCRIPTIONS = ("dataset.json", "labelmap.txt", "label_colors.txt")
+"""What names the classes where there is no classes.toml, as nnU-Net, CVAT and CamVid write it."""
 RARE = 20
 """From so many masks on a class that one of them alone has is told."""
 
@@ -164,8 +165,8 @@ class FolderReader(VolumeReader):
 
     def _find_classes(self, found: Found, params: FolderParams) -> Classes:
         path = expanded(params.classes, "data.classes") if params.classes else self.root / classes.FILE
-        if not params.classes and not path.is_file() and (self.root / DESCRIPTION).is_file():
-            path = self.root / DESCRIPTION
+        if not params.classes and not path.is_file():
+            path = next((self.root / name for name in DESCRIPTIONS if describes_classes(self.root / name)), path)
         named = read_classes(path) if params.classes or path.is_file() else None
         self.describing += [path] if named is not None else []
         if found.class_folders == (JOINED,) and named is None:
@@ -217,7 +218,7 @@ class FolderReader(VolumeReader):
         path = expanded(params.splits, "data.splits") if params.splits else self.root / splits.FILE
         table = splits.Table({}, {})
         if (params.splits or path.is_file()) and not self.faults:
-            table = splits.read_table(path, [case.id for case in cases])
+            table = splits.read_table(path, [case.id for case in cases], splits.stems_of(found.pairs))
             self.describing.append(path)
         cases = with_patients(cases, params.patient, table.patients)
         by_folder = splits.by_folder(found.pairs)

@@ -38,11 +38,12 @@ class Table:
     patients: Mapping[str, str]
 
 
-def read_table(path: Path, ids: Sequence[str]) -> Table:
+def read_table(path: Path, ids: Sequence[str], stems: Mapping[str, str] | None = None) -> Table:
     """Read a CSV file of splits and patients.
 
     Args:
         ids: of the cases; the file may give them with a suffix.
+        stems: ids by the names of the cases' files without suffixes, which the file may give as well.
 
     Raises:
         SegkitError: it cannot be read, lacks a column, or names a case that is not there or names one twice.
@@ -57,7 +58,7 @@ def read_table(path: Path, ids: Sequence[str]) -> Table:
         raise SegkitError(f"{path.name} has the columns {', '.join(filter(None, head)) or 'of none'}", EXAMPLE)
     splits: dict[str, str] = {}
     patients: dict[str, str] = {}
-    known = {id.casefold(): id for id in ids}
+    known = {stem.casefold(): id for stem, id in (stems or {}).items()} | {id.casefold(): id for id in ids}
     seen: set[str] = set()
     for line, row in rows:
         written = row[id_column]
@@ -80,6 +81,16 @@ def read_table(path: Path, ids: Sequence[str]) -> Table:
             f"{path.name} does not name {len(missing)} of {len(ids)} cases, first: {missing[0]}", "give each a row"
         )
     return Table(splits, patients)
+
+
+def stems_of(pairs: Sequence[Pair]) -> dict[str, str]:
+    """Return ids by the stems of images and masks, those left out that several cases have."""
+    found: dict[str, str | None] = {}
+    for pair in pairs:
+        for path in dict.fromkeys(pair.files):
+            stem = file_stem(path.name) or path.name
+            found[stem] = pair.id if found.get(stem, pair.id) == pair.id else None
+    return {stem: id for stem, id in found.items() if id is not None}
 
 
 def id_of(written: str, known: Collection[str]) -> str:

@@ -172,3 +172,22 @@ def test_one_class_per_folder_with_several_values(masks, photograph, whole):
         read(opened, "a")
     np.testing.assert_array_equal(read(whole(threshold=128.0), "a"), FIRST)
     np.testing.assert_array_equal(read(whole(threshold=0.0), "a"), FIRST | SECOND)
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("labelmap.txt", "# label:color_rgb:parts:actions\nbackground:0,0,0::\nlesion:255,0,0::\nhair:0,255,0::\n"),
+        ("label_colors.txt", "0 0 0\tbackground\n255 0 0\tlesion\n0 255 0\t\thair\n"),
+    ],
+)
+def test_colours_as_cvat_and_camvid_list_them(masks, root, whole, file, text):
+    """Their own files are read where they lie."""
+    masks(a=colours(RED, GREEN))
+    (root / file).write_text(text)
+    opened = whole()
+    assert opened.task.classes == ("lesion", "hair")
+    np.testing.assert_array_equal(read(opened, "a"), grey(1, 2))
+    (root / file).write_text("lesion red\n")
+    with pytest.raises(SegkitError, match=f"{file} is no list of colours: the line 'lesion red'"):
+        whole()

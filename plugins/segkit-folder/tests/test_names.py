@@ -49,3 +49,23 @@ def test_names_of_250_letters(pairs, whole, tmp_path):
     [case] = opened.cases("train")
     written = opened.write_labels(tmp_path / name, opened.read(case).mask, case.files[0])
     np.testing.assert_array_equal(opened.read_labels(written), MASK)
+
+
+def test_accents_in_names_of_class_folders(photograph, root, whole):
+    """A class's folder in either form of Unicode is the class that classes.toml names."""
+    photograph("images/a.png")
+    photograph(f"masks/{unicodedata.normalize('NFD', 'Läsion')}/a.png", MASK)
+    (root / "classes.toml").write_text('classes = ["Läsion"]', encoding="utf-8")
+    assert whole().task.classes == ("Läsion",)
+    photograph(f"{unicodedata.normalize('NFD', 'Bilder-ä')}/a.png")
+    assert len(whole(images="Bilder-ä").cases("train")) == 1
+
+
+def test_tables_that_name_files(photograph, root, reader):
+    """The names of images or masks are taken for their cases."""
+    for id in "ab":
+        photograph(f"images/{id}_image.png")
+        photograph(f"masks/{id}_mask.png", MASK)
+    (root / "splits.csv").write_text("file,split\na_image.png,train\nmasks/b_mask.png,val\n")
+    opened = reader()
+    assert [case.id for split in ("train", "val") for case in opened.cases(split)] == ["a", "b"]

@@ -38,6 +38,16 @@ def test_nnunet_in_2d(photograph, root, whole):
     assert root / "dataset.json" in opened.describing
 
 
+def test_another_dataset_json(photograph, root, whole):
+    """A file of that name that names no labels is left out, and told like others."""
+    photograph("images/a.png")
+    photograph("masks/a.png", MASK)
+    (root / "dataset.json").write_text('{"images": [1, 2]}')
+    opened = whole()
+    assert opened.task.classes == ("foreground",)
+    assert not opened.describing
+
+
 def test_nnunet_in_2d_of_several_files(photograph, root, whole):
     """One file per channel is refused, and the files are named."""
     for channel in ("0000", "0001"):
@@ -155,3 +165,36 @@ def test_images_without_masks_are_read_without(photograph, reader):
     assert case.id == "test-1"
     sample = opened.read(case)
     assert (sample.image.shape, sample.mask) == ((3, 6, 9), None)
+
+
+def test_folders_of_patients_in_the_images(photograph, whole):
+    """The sentence names the patterns, and these read it."""
+    for patient in ("p1", "p2"):
+        photograph(f"images/{patient}/1.png")
+        photograph(f"masks/{patient}/1.png", MASK)
+    with pytest.raises(SegkitError, match=r"images holds no image; .*data\.images=images/\*/\*\.png"):
+        whole()
+    assert ids(whole(images="images/*/*.png", masks="masks/*/*.png")) == ["p1-1", "p2-1"]
+
+
+def test_a_test_split_with_an_empty_folder_of_masks(photograph, root, reader):
+    """Is one without masks."""
+    for split in ("train", "val"):
+        photograph(f"{split}/images/{split}.png")
+        photograph(f"{split}/masks/{split}.png", MASK)
+    photograph("test/images/1.png")
+    (root / "test" / "masks").mkdir()
+    assert [case.id for case in reader().unscored()] == ["test-1"]
+
+
+def test_voc_as_cvat_exports_it(photograph, root, whole):
+    """JPEGImages, SegmentationClass and labelmap.txt; SegmentationObject is told."""
+    picture = np.where(MASK[..., None], (255, 0, 0), (0, 0, 0)).astype(np.uint8)
+    photograph("JPEGImages/a.jpg")
+    photograph("SegmentationClass/a.png", picture)
+    other = photograph("SegmentationObject/a.png", picture)
+    (root / "labelmap.txt").write_text("background:0,0,0::\nwound:255,0,0::\n")
+    opened = whole()
+    assert opened.task.classes == ("wound",)
+    np.testing.assert_array_equal(opened.read(opened.cases("train")[0]).mask, MASK)
+    assert other not in opened.cases("train")[0].files
