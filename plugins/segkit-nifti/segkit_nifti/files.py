@@ -146,7 +146,9 @@ def _voxels(stream: Bytes, header: Any, path: Path, name: str) -> np.ndarray:
     most = path.stat().st_size * (DEFLATE_RATIO if packed else 1)
     if offset < header_bytes:
         # nibabel refuses it, nifticlib reads on behind the header.
-        raise UnusableFileError(name, f"says that its voxels begin at byte {offset}, within its header", AGAIN)
+        raise UnusableFileError(
+            name, f"says that its voxels begin at byte {offset}, within its header", "write it anew with nibabel or ITK"
+        )
     check_memory(shape, dtype.itemsize, name)
     if offset + total > most:
         raise UnusableFileError(

@@ -17,6 +17,7 @@ from segkit_nifti.grid import check_same_grid, grid_of
 from segkit_nifti.problems import Faults, problems_of, raise_faults
 from segkit_nifti.volumes import check_labels, labels_in, read_image, read_label, write_label, write_map
 
+NOT_TRAINED = "train on a case that has it, or leave the class out"
 THREADS = 4
 """Volumes that are checked at a time: each is in memory whole."""
 
@@ -160,7 +161,7 @@ class VolumeReader:
             holders = [case for case in others if label in self.present.get(case.id, ())]
             if holders and trained and label not in trained:
                 told = f"has class {name}, which no training case has: it cannot be learnt"
-                yield Problem(self._name(holders[0].files[-1]), told)
+                yield Problem(self._name(holders[0].files[-1]), told, NOT_TRAINED)
 
     def _check(self, case: Case) -> Problem | None:
         try:
