@@ -193,19 +193,6 @@ def placed_on(mask: MaskImage, shape: tuple[int, int], *, stored: bool) -> MaskI
     return mask.turned(fitting[0]) if fitting else None
 
 
-def is_doubtful(
-    image_size: tuple[int, int],
-    turning: Image.Transpose | None,
-    mask_size: tuple[int, int],
-    mask_turning: Image.Transpose | None,
-) -> bool:
-    """Whether only one of an image and its mask says how it is turned, and their sizes do not tell whether both are."""
-    alone = (turning is None) != (mask_turning is None)
-    return (
-        alone and image_size == mask_size and turned_size(image_size, turning) == turned_size(mask_size, mask_turning)
-    )
-
-
 def turned_size(shape: tuple[int, int], method: Image.Transpose | None) -> tuple[int, int]:
     """Return height and width after turning."""
     return (shape[1], shape[0]) if method in SWAPPING else shape

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image, ImageOps
 
 from segkit.data.image_files import ORIENTATION_TAG, UPRIGHT
-from segkit.data.masks import black_and_white, is_doubtful, laid_alike, read_mask, turn
+from segkit.data.masks import black_and_white, laid_alike, read_mask, turn
+from segkit.data.orientation import is_doubtful
 from segkit.errors import UnusableFileError
 
 MARKED = np.zeros((48, 64), bool)

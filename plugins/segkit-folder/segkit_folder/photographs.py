@@ -11,20 +11,17 @@ import numpy as np
 from PIL import Image
 
 from segkit import IGNORE, Sample, UnusableFileError
-from segkit.data.image_files import BROKEN_FILE, FORMATS, SWAPPING, upright
-from segkit.data.masks import MaskImage, is_doubtful, laid_alike, read_mask
+from segkit.data.image_files import BROKEN_FILE, FORMATS
+from segkit.data.masks import MaskImage, laid_alike, read_mask
+from segkit.data.orientation import DOUBTFUL, is_doubtful
 from segkit.data.photographs import channels_first, decode, resized
-from segkit.data.remarks import Remark
 from segkit_folder.classes import Classes, unique
 from segkit_folder.found import Look, look
 from segkit_folder.pairing import Pair
 
 LOOKED_AT = 64
 """Masks, evenly spread, that the classes are found in."""
-DOUBTFUL = (
-    "has an EXIF orientation that its mask has not, or the other way, and their sizes do not tell how they lie: say "
-    "--set data.orientation=upright or stored"
-)
+SAY_ORIENTATION = f"{DOUBTFUL}: say --set data.orientation=upright or stored"
 TURNED = "is turned as its EXIF orientation says"
 AS_STORED = "is not turned as its EXIF orientation says: its mask fits it as it is stored"
 
@@ -66,10 +63,10 @@ def read_pair(
     labels = labels_of(pair, classes, turned, name_of)
     worries = mask_worries(pair, classes, turned, labels)
     if orientation == "size" and any(is_doubtful(size, method, mask.shape, mask.turning) for mask in masks):
-        worries = (*worries, DOUBTFUL)
+        worries = (*worries, SAY_ORIENTATION)
     if pair.field is not None:
         labels[~classes.marked(turned[pair.field], name_of(pair.field))] = IGNORE
-    told = () if method is None or DOUBTFUL in worries else (AS_STORED if laid[0] is None else TURNED,)
+    told = () if method is None or SAY_ORIENTATION in worries else (AS_STORED if laid[0] is None else TURNED,)
     return Sample(image=pixels, mask=labels, remarks=(*worries, *told)), worries
 
 
@@ -121,33 +118,6 @@ def mask_worries(pair: Pair, classes: Classes, masks: Mapping[Path, MaskImage], 
             value = int(mask.values.max())
             worries += [f"holds 0 and {value}, where most masks hold 0 and {usual}"] if value != usual else []
     return tuple(worries)
-
-
-def doubtful(pairs: Sequence[Pair], name_of: Callable[[Path], str]) -> list[tuple[str, Remark]]:
-    """Return the photographs whose place on their masks EXIF leaves open, from headers alone."""
-    found = []
-    for pair in pairs:
-        masks = [path for part in pair.masks.values() for path in part]
-        image, *others = [header(path) for path in (pair.image, *masks)]
-        if image is None or not any(one is not None and one[1] is not None for one in (image, *others)):
-            continue
-        if any(other is not None and is_doubtful(image[0], image[1], *other) for other in others):
-            found.append((name_of(pair.image), Remark("orientation", DOUBTFUL)))
-    return found
-
-
-def header(path: Path) -> tuple[tuple[int, int], Image.Transpose | None] | None:
-    """Return height and width of an image as stored and what would turn it; None where that cannot be read."""
-    try:
-        with Image.open(path, formats=FORMATS) as opened:
-            # A PNG without EXIF data is not decoded to look for them.
-            silent = opened.format == "PNG" and "exif" not in opened.info
-            method, (width, height) = None if silent else upright(opened), opened.size
-            # Pillow gives a TIFF's size as it will be.
-            turned = opened.format == "TIFF" and method in SWAPPING
-            return (width, height) if turned else (height, width), method
-    except (Image.DecompressionBombError, *BROKEN_FILE):
-        return None
 
 
 def some(pairs: Sequence[Pair]) -> list[Pair]:

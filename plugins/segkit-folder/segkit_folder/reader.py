@@ -11,7 +11,8 @@ import numpy as np
 
 from segkit import Case, Problem, Sample, SegkitError, Task, UnusableFileError, UsageError
 from segkit.data.label_png import read_labels, write_labels
-from segkit.data.remarks import sentences
+from segkit.data.orientation import doubtful
+from segkit.data.remarks import Remark, sentences
 from segkit.files import expanded
 from segkit_folder import FolderParams, classes, photographs, splits
 from segkit_folder.classes import Classes
@@ -129,8 +130,9 @@ class FolderReader(VolumeReader):
         """Return what people must know of how photographs and masks, or volumes' headers, are understood."""
         if self.volumes:
             return super().remarks()
-        pairs = list(self.pairs.values()) if self.orientation == "size" else []
-        told = sentences(photographs.doubtful(pairs, self._name))
+        files = [pair.files for pair in self.pairs.values()] if self.orientation == "size" else []
+        remark = Remark("orientation", photographs.SAY_ORIENTATION)
+        told = sentences((self._name(path), remark) for path in doubtful(files))
         return [*told, *([self.classes.remark] if self.classes.remark else [])]
 
     def _check(self, case: Case) -> Problem | None:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from segkit import Case, Problem, Sample, Task, UnusableFileError
+from segkit.data.orientation import DOUBTFUL, doubtful
+from segkit.data.remarks import Remark, sentences
 from segkit_isic import IsicParams, layout
 from segkit_isic.images import read_pair, read_pair_resized
 from segkit_isic.listing import list_cases, problems_of, raise_faults, superpixels
@@ -88,6 +90,12 @@ class IsicReader:
     def _names(self, case: Case) -> tuple[str, str]:
         image, mask = (path.relative_to(self.root).as_posix() for path in case.files)
         return image, mask
+
+    def remarks(self) -> Sequence[str]:
+        """Return which photographs' EXIF orientation leaves open how they lie on their masks, in a sentence."""
+        files = [case.files for split in self._cases.values() for case in split]
+        remark = Remark("orientation", f"{DOUBTFUL}: it is turned; save both without an orientation")
+        return sentences((path.relative_to(self.root).as_posix(), remark) for path in doubtful(files))
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> Sequence[Problem]:
         """Read every pair and return what is wrong, masks that mark nothing or everything included."""

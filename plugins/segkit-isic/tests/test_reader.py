@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import segkit
 from segkit import config, discovery, params, settings
@@ -118,3 +119,15 @@ def test_real_folders(folder, counts):
     assert sample.mask is not None
     assert sample.image.shape == (3, *sample.mask.shape)
     assert 0 < sample.mask.mean() < 1
+
+
+def test_orientations_that_sizes_do_not_tell(add, reader):
+    """A photograph that EXIF turns by half beside a mask that says nothing is told; other photographs are not."""
+    add("train", "ISIC_1")
+    assert reader().remarks() == []
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    path, _ = add("train", "ISIC_2", exif=exif)
+    [said] = reader().remarks()
+    assert path.name in said
+    assert "it is turned" in said
