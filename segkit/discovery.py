@@ -19,7 +19,6 @@ import pluggy
 from segkit import hookspecs
 from segkit.declarations import KINDS, Component, resolve
 from segkit.errors import SegkitError, UsageError, did_you_mean, one_line
-from segkit.files import name_the_user
 from segkit.version import __version__
 
 GROUP = "segkit"
@@ -99,6 +98,9 @@ class Found:
     def load(self, attribute: str = "factory") -> Any:
         """Import what a declaration's string names; raises SegkitError that names plugin, component and string."""
         owner = f"plugin {self.plugin.name}, {self.component.kind} {self.component.name}"
+        # Not above: readers of JSON and TOML would make `segkit list` a tenth slower (docs/benchmarks/startup.md).
+        from segkit.files import name_the_user
+
         name_the_user()
         return resolve(getattr(self.component, attribute), owner)
 

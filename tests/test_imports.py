@@ -44,6 +44,8 @@ EXEMPT = ("__init__", "__main__")
 EVERYDAY_WORDS = {"folder"}
 """Components that are called what the core has other things of."""
 TOLD_BY_VOLUMES = {"Store", "VolumeStore", "Parts", "Predictor", "VolumePredictor"}
+SLOW = ("json", "tomllib", "hashlib", "secrets", "rich", "packaging", "difflib")
+"""Standard modules and light libraries that looking around has no use for: together as long as a tenth of `list`."""
 HEAVY = ("torch", "numpy", "scipy", "matplotlib", "jinja2", "PIL")
 
 SOURCES = sorted(CORE.rglob("*.py"))
@@ -140,6 +142,23 @@ def test_the_core_names_no_plugin(path, plugin_names):
     for line, text in strings_of(path):
         words = set() if " " in text else set(re.findall(r"[\w-]+", text))
         assert not words & plugin_names, f"{path.name}:{line}: {text!r} names a plugin"
+
+
+@pytest.mark.parametrize("args", [["--help"], ["list"], ["--version"]])
+def test_looking_around_imports_only_what_it_needs(args):
+    """`--help` and `list`, written to a pipe, load nothing that only other commands need."""
+    code = f"""
+import sys
+before = set(sys.modules)
+from segkit.cli import main
+try:
+    main({args!r})
+except SystemExit as leaving:
+    assert not leaving.code, leaving.code
+print(*sorted(name for name in {SLOW!r} if name in sys.modules and name not in before), file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == ""
 
 
 @pytest.mark.parametrize("args", [["--help"], ["list"], ["list", "--json"], ["plugins"], ["--version"]])
