@@ -9,8 +9,10 @@ import re
 import struct
 import subprocess
 import sys
+import threading
 import unicodedata
 import warnings
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +136,42 @@ def test_checkpoints(tmp_path):
     Image.new("RGB", (8, 8)).save(image)
     model = checkpoint(tmp_path / "model.safetensors", HEADER)
     assert_text_only(on_terminal("predict", str(model), str(image), "-o", str(tmp_path / "out")))
+
+
+def test_answers_of_servers(tmp_path, monkeypatch):
+    """So is the reason that a server gives."""
+
+    class Refusing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(403, MARK.replace("\r\n", "").encode("latin-1", "ignore").decode("latin-1"))
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("SEGKIT_ISIC_MIRROR", f"http://127.0.0.1:{server.server_port}")
+        written = on_terminal("data", "download", "isic", "--data-root", str(tmp_path / "data"))
+        server.shutdown()
+    assert_text_only(written)
+    assert rb"403 \x1b[5m" in written
+
+
+def test_what_pillow_warns_of(tmp_path):
+    """A photograph whose EXIF is damaged is read as Pillow reads it, and Pillow's warning is not shown."""
+    root = folder(tmp_path / "data")
+    damaged = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<HHHLL", 40, 0x0112, 2, 9999, 9999)
+    for path in (root / "images").iterdir():
+        picture = Image.open(path)
+        path.unlink()
+        picture.save(path.with_suffix(".jpg"), exif=damaged)
+    with pytest.warns(UserWarning, match="Corrupt EXIF"):
+        Image.open(next((root / "images").iterdir())).getexif()
+    written = on_terminal("data", "info", "folder", "--data-root", str(root))
+    assert b"EXIF" not in written
+    assert b"Warning" not in written
+    assert_text_only(written)
 
 
 @pytest.mark.parametrize(
