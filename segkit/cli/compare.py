@@ -135,10 +135,16 @@ def trained(
     Returns:
         The models, name and reason of the runs that failed, the comparison's directory and its name.
     """
+    from segkit.engine.launch import Launch
     from segkit.engine.stop import Stopped
     from segkit.jobs.compare.grid import grid_folder, plan_grid, train_missing
     from segkit.jobs.events import Events
 
+    if Launch.from_environment().several:
+        raise UsageError(
+            "segkit compare trains its runs in one process, torchrun has started several",
+            "train each with torchrun ... segkit run, then compare the runs",
+        )
     cells = plan_grid(read_grid(options, registry), registry, tell=progress.message)
     folder, title = grid_folder(cells, name, output)
     try:

@@ -58,6 +58,7 @@ def render(folder: Path, registry: Registry, data_root: str | None, *, anonymous
     from segkit.jobs.compare.runs import RESULT
     from segkit.jobs.report import pictures_again
     from segkit.report import write_report
+    from segkit.rundir.lock import locked_run
 
     def tell(text: str) -> None:
         output.warn(f"{folder}: {text}")
@@ -68,4 +69,5 @@ def render(folder: Path, registry: Registry, data_root: str | None, *, anonymous
     pictures, reason = pictures_again(folder, registry, data_root)
     if reason:
         tell(f"no pictures: {reason}")
-    return write_report(folder, pictures, anonymous=anonymous, no_pictures=reason), len(pictures)
+    with locked_run(folder):
+        return write_report(folder, pictures, anonymous=anonymous, no_pictures=reason), len(pictures)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from segkit.data.folders import BUILDING, locked_if_free
 from segkit.data.roots import cache_folder
 from segkit.data.store_build import INDEX
 from segkit.errors import SegkitError
+from segkit.files import Either, read_json
 
 REMOVABLE = ("stores", "samples")
 """Folders of the cache whose content is built again when it is needed."""
+LAYOUT = {"slices": Either(None, [int]), "spacing": Either(None, [float])}
+STORE = {"body": {"cases": [dict], "size": Either([int], LAYOUT), "bytes": {str: int}, "dataset?": str}}
+"""What an index has to hold to be told about."""
+LARGEST_INDEX = 2**30
 KINDS = (*REMOVABLE, "data")
 
 
@@ -74,11 +79,21 @@ def _about(kind: str, path: Path) -> str:
     if kind == "data":
         return "downloaded or brought here"
     try:
-        body = json.loads((path / INDEX).read_text(encoding="utf-8"))["body"]
-        size = "x".join(map(str, body["size"]))
-        return f"{len(body['cases'])} cases of {body['dataset']} at {size}"
-    except (OSError, ValueError, KeyError, TypeError):
+        body = read_json(path / INDEX, STORE, most=LARGEST_INDEX)["body"]
+        whole = all((path / name).stat().st_size == count for name, count in body["bytes"].items())
+    except (SegkitError, OSError):
         return "damaged"
+    of = f" of {body['dataset']}" if "dataset" in body else ""  # stores of volumes did not say so before
+    return f"{len(body['cases'])} cases{of} at {_grid(body['size'])}" if whole else "damaged"
+
+
+def _grid(size: Any) -> str:
+    """The working grid of a store: of photographs the size, of volumes the slices' size or the voxels'."""
+    if isinstance(size, list):
+        return "x".join(map(str, size))
+    if size["slices"] is not None:
+        return f"{'x'.join(map(str, size['slices']))}, in slices"
+    return "their own spacing" if size["spacing"] is None else f"{'x'.join(f'{mm:g}' for mm in size['spacing'])} mm"
 
 
 def remove(entry: Entry) -> bool:

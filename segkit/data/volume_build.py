@@ -99,6 +99,7 @@ def build_volume_store(
                 progress(len(entries), len(cases))
     body = {
         "key": key,
+        "dataset": dataset_name,
         "size": layout.to_dict(),
         "channels": reader.task.in_channels,
         "rounding_error": rounding_error,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from segkit import Case, SegkitError, Task
 from segkit.data.cache import list_cache, remove
 from segkit.data.folders import locked
 from segkit.data.store import open_store
+from segkit.data.volume_layout import VolumeLayout
+from segkit.data.volume_store import open_volume_store
 
 
 @pytest.fixture
@@ -60,6 +63,26 @@ def test_damaged_store_is_said_to_be_one(filled):
     for path in (filled / "stores").glob("*/index.json"):
         path.write_text("{")
     assert "damaged" in {entry.about for entry in list_cache()}
+
+
+@pytest.mark.parametrize(
+    ("layout", "grid"),
+    [
+        (VolumeLayout(size=(6, 8)), "6x8, in slices"),
+        (VolumeLayout(spacing=(2.5, 1.0, 1.0)), "2.5x1x1 mm"),
+        (VolumeLayout(), "their own spacing"),
+    ],
+)
+def test_stores_of_volumes_are_told_of(cache, noise, array_reader, layout, grid):
+    """A sound one says what it holds; one with a file cut short is damaged, as one of photographs is."""
+    samples = {name: replace(sample, spacing=(2.0, 1.0, 1.0)) for name, sample in noise(2, (4, 10, 12)).items()}
+    reader = array_reader(samples, Task(3, ("lesion",), 3))
+    open_volume_store(reader, "p:scans", [Case(name) for name in samples], layout, folder=cache / "stores", workers=1)
+    (entry,) = list_cache()
+    assert entry.about == f"2 cases of p:scans at {grid}"
+    images = entry.path / "images.bin"
+    images.write_bytes(images.read_bytes()[:-1])
+    assert [entry.about for entry in list_cache()] == ["damaged"]
 
 
 def test_removed_is_gone_and_built_again(filled, noise, array_reader):

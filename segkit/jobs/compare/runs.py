@@ -12,6 +12,7 @@ from segkit.errors import SegkitError
 from segkit.rundir.allowances import MAY_DIFFER
 from segkit.rundir.names import CONFIG, SUMMARY
 from segkit.rundir.read import RunRecord, read_record
+from segkit.rundir.stage import standing_of
 
 RESULT = "comparison.json"
 """What a comparison's directory is known by."""
@@ -58,8 +59,11 @@ def read_compared_run(folder: Path) -> FinishedRun:
     Raises:
         SegkitError: it is no run, not finished, or has no scored cases.
     """
-    if not (folder / SUMMARY).exists() and (folder / CONFIG).exists():
+    standing = standing_of(folder)
+    if standing.resumable:
         raise SegkitError(f"run {folder} is not finished", f"go on with it: segkit run --resume {folder}")
+    if not (folder / SUMMARY).exists() and (folder / CONFIG).exists():
+        raise SegkitError(f"run {folder} is {standing.stage}: {standing.details}", standing.way_out)
     record = read_record(folder)
     if not record.cases:
         raise SegkitError(f"run {folder} has no cases.csv with scored cases", "score the run again")
