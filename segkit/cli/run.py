@@ -87,6 +87,9 @@ def is_finished(folder: Path) -> bool:
 
 def refuse_options(resume: str, options: dict[str, Any]) -> None:
     """Raise UsageError where something was said that a finished run cannot take: nothing is dropped (issue 17)."""
+    from segkit.rundir.allowances import read_allowances
+
+    read_allowances(options["allow"])
     said = [layer.source for layer in said_layers(options) if layer.values]
     said += ["--config"] if options["config"] is not None else []
     if said:
@@ -111,17 +114,19 @@ def carry_out(command: str, **options: Any) -> RunResult:
     """
     from segkit.cli.progress import make_progress
     from segkit.cli.registry import load_registry
+    from segkit.engine.launch import Launch
     from segkit.engine.progress import Progress
     from segkit.planning.plan import make_plan, read_config
     from segkit.rundir.claim import check_output
 
     stopped, config = read_resume(options), options["config"]
-    registry, progress = load_registry(), make_progress() if leads() else Progress()
+    launch = Launch.from_environment()
+    registry, progress = load_registry(), make_progress() if launch.leads else Progress()
     layers = [stopped.config] if stopped else [read_config(config, registry)] if config is not None else []
     plan = make_plan([*layers, *said_layers(options)], registry, tell=progress.message)
     if stopped:
         check_own_output(plan.output, stopped.folder)
-    elif leads():
+    elif launch.leads and not launch.restarts:  # started again by torchrun, the command finds its own run there
         check_output(plan.output)
 
     from segkit.engine.stop import Stopped
@@ -134,7 +139,7 @@ def carry_out(command: str, **options: Any) -> RunResult:
     except Stopped as stop:
         progress.close()
         way_on = f"; go on with: segkit {command} --resume {stop.folder}" if stop.folder else ""
-        if leads():
+        if launch.leads:
             say(f"{stop}{way_on}", err=True)
         sys.exit(stop.exit_code)
     finally:

@@ -16,7 +16,7 @@ from segkit.engine.sealed import DamagedFileError, portable, read_sealed, write_
 from segkit.engine.selection import Best, Figure
 from segkit.engine.trainer import Trainer
 from segkit.errors import SegkitError
-from segkit.files import remove_parts
+from segkit.files import remove_parts, whole_folder
 
 FORMAT = 3
 NAME = "state.safetensors"
@@ -51,9 +51,13 @@ class StateWriter:
         header = {**copy.deepcopy(make_header(trainer, self.identity)), "spent": dict(spent or {})}
 
         def write() -> None:
-            self.folder.mkdir(exist_ok=True)
-            remove_parts(self.folder)
-            write_sealed(self.folder / NAME, KEY, header, copied)
+            if self.folder.exists():
+                remove_parts(self.folder)
+                write_sealed(self.folder / NAME, KEY, header, copied)
+                return
+            # Folder and file appear at once: the folder without the file is a state that was lost, never one to come.
+            with whole_folder(self.folder) as part:
+                write_sealed(part / NAME, KEY, header, copied)
 
         self._writing = self._thread.submit(write)
 

@@ -109,7 +109,10 @@ class Trainer:
         """The place in the schedule, in steps; it follows the samples seen, so that an epoch that goes on with another
         batch size neither leaps nor passes the end (issue 17).
         """
-        return (self.epoch - 1) * self.batches.steps + self.samples_in_epoch / self.settings.batch_size
+        undisturbed = self.samples_in_epoch == self.steps_in_epoch * self.settings.batch_size
+        share = self.samples_in_epoch / max(1, self.batches.samples)
+        within = self.steps_in_epoch if undisturbed else self.batches.steps * min(1.0, share)
+        return (self.epoch - 1) * self.batches.steps + within
 
     def train(self) -> None:
         """Train to the end from wherever the state is."""

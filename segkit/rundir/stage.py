@@ -2,9 +2,10 @@
 
     unfinished -> trained -> scored -> finished        broken: something that cannot be made up for is missing
 
-A step forward is a file: the resume state (and history.jsonl beside it, which is written only once a state is there),
-the model, summary.json. That a run is finished is recorded in summary.json, because the folder of the resume state may
-be impossible to remove (NFS), and whatever is removed later does not undo it (issue 17).
+A step forward is a file: the resume state (its folder appears with it, and history.jsonl only once it is there, so that
+either without it is a state that was lost), the model, summary.json. That a run is finished is recorded in
+summary.json, because the folder of the resume state may be impossible to remove (NFS), and whatever is removed later
+does not undo it (issue 17).
 """
 
 from __future__ import annotations
@@ -51,14 +52,14 @@ def standing_of(folder: Path) -> Standing:
     """Say where a run stands; reads small files alone, and raises nothing for damaged ones."""
     has = {name: (folder / name).is_file() for name in (CONFIG, HISTORY, MODEL, CASES, SUMMARY, REPORT)}
     has_state = (folder / STATE_FOLDER / STATE).is_file()
-    if has[SUMMARY] and (is_recorded_finished(folder) or not has_state):
+    if has[SUMMARY] and (recorded(folder) is True or not has_state):
         return scored_standing(folder, has)
     if has_state:
         return resumable_standing(folder, has)
     if has[MODEL]:
         missing = f"{STATE_FOLDER}/{STATE} is missing"
         return Standing(Stage.TRAINED, f"not scored, and {missing}", f"score its model: segkit evaluate {folder}")
-    if has[HISTORY] or has[REPORT] or has[CASES]:
+    if has[HISTORY] or has[REPORT] or has[CASES] or (folder / STATE_FOLDER).exists():
         details = f"{progress(folder)} were trained, and {STATE_FOLDER}/{STATE} is missing"
         way_out = f"bring that file back, or start anew: segkit run --config {folder / CONFIG}"
         return Standing(Stage.BROKEN, details, way_out)
@@ -69,10 +70,14 @@ def standing_of(folder: Path) -> Standing:
 
 def scored_standing(folder: Path, has: dict[str, bool]) -> Standing:
     """Of a run that has a summary, and nothing to go on from or nothing to go on with."""
-    if not has[MODEL]:
-        return Standing(Stage.BROKEN, f"{MODEL} is missing", "bring that file back, or start a new run")
+    again = f"score its model again: segkit evaluate {folder}"
+    if not has[MODEL] or is_cut(folder / MODEL):
+        wrong = "is not whole" if has[MODEL] else "is missing"
+        return Standing(Stage.BROKEN, f"{MODEL} {wrong}", "bring that file back, or start a new run")
+    if recorded(folder) is None:
+        return Standing(Stage.BROKEN, f"{SUMMARY} is damaged", again)
     if not has[CASES]:
-        return Standing(Stage.BROKEN, f"{CASES} is missing", f"score its model again: segkit evaluate {folder}")
+        return Standing(Stage.BROKEN, f"{CASES} is missing", again)
     if not has[REPORT]:
         return Standing(Stage.FINISHED, f"{REPORT} is missing", f"segkit report {folder} renders the page alone")
     return Standing(Stage.FINISHED)
@@ -89,13 +94,26 @@ def resumable_standing(folder: Path, has: dict[str, bool]) -> Standing:
     return Standing(Stage.UNFINISHED, progress(folder), resumable=True)
 
 
-def is_recorded_finished(folder: Path) -> bool:
-    """Whether summary.json says that the run was finished."""
+def recorded(folder: Path) -> bool | None:
+    """Whether summary.json says that the run was finished; None where it cannot be read."""
     try:
         found: object = read_json(folder / SUMMARY, {}).get(FINISHED_FIELD)
     except SegkitError:
-        return False
+        return None
     return found is True
+
+
+def is_cut(path: Path) -> bool:
+    """Whether a safetensors file is shorter than its own header says, or has none; whoever loads it looks closer."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            header = parse_json(stream.read(length)) if length < size else {}
+        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+        return bool(8 + length + max(ends, default=0) != size)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
+        return True
 
 
 def progress(folder: Path) -> str:

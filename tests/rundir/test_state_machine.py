@@ -1,0 +1,471 @@
+"""A run whose life is drawn by chance: started, stopped, killed, robbed of a file, gone on with in every way."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from segkit.cli import main
+from segkit.discovery import Registry
+from segkit.engine.sealed import DamagedFileError, read_sealed
+from segkit.engine.trainer import Trainer
+
+EPOCHS = 2
+PHASES = [Phase.explicit, Phase.generate] + ([Phase.shrink] if "SEGKIT_SHRINK" in os.environ else [])
+"""A life takes a second: what is found is told as it was found, unless it is to be made small."""
+JOB = ("--arch", "net", "--data", "squares", "--device", "cpu", "--epochs", str(EPOCHS), "--batch-size", "2")
+JOB += ("--workers", "0", "--data-root", "data", "--set", "run.save_minutes=0", "--set", "run.threads=1")
+RUN = Path("run")
+STATE = RUN / "last" / "state.safetensors"
+HARMLESS = [(), ("--workers", "1"), ("--name", "other"), ("--device", "auto"), ("--set", "run.save_minutes=7")]
+ALLOWED = [
+    ("--lr", "0.01", "--allow", "training"),
+    ("--batch-size", "3", "--allow", "batch-size"),
+    ("--batch-size", "1", "--lr", "0.02", "--allow", "batch-size,training"),
+    ("--epochs", "3", "--allow", "epochs"),
+    ("--set", "augment.flip=0", "--allow", "augmentation"),
+]
+"""Each of them is refused without its allowance, and once training is over."""
+SCORING = ("--set", "evaluate.mirror=true", "--allow", "scoring")
+IMPOSSIBLE = [
+    (("--output", "elsewhere"), 2),
+    (("--allow", "dta"), 2),
+    (("--config", "run/config.toml"), 2),
+    (("--set", "arch.width=4", "--allow", "arch"), 1),
+    (("--epochs", "many"), 2),
+]
+FILES = ("config.toml", "environment.json", "history.jsonl", "model.safetensors", "cases.csv", "summary.json")
+FILES += ("report.html", "last/state.safetensors")
+
+
+class Killed(BaseException):
+    """What stands for SIGKILL: nothing of the core catches it."""
+
+
+class Interruption:
+    """Kills or stops the command at the n-th step, or around the n-th rename of a file; counts steps meanwhile."""
+
+    def __init__(self) -> None:
+        self.kind, self.left, self.steps = "", 0, []
+
+    def set(self, wish: tuple[str, int] | None) -> None:
+        """Forget the steps seen; interrupt once as wished."""
+        self.kind, self.left = wish or ("", 0)
+        self.steps = []
+
+    def look(self, kind: str) -> None:
+        """Interrupt where it is time to."""
+        if not self.kind.endswith(kind):
+            return
+        self.left -= 1
+        if self.left == 0:
+            if self.kind.startswith("stop"):
+                os.kill(os.getpid(), signal.SIGINT)
+            else:
+                raise Killed
+
+    def install(self, patch: pytest.MonkeyPatch) -> None:
+        """Listen to steps and renames."""
+        step, replace = Trainer.take_step, Path.replace
+
+        def take_step(trainer: Trainer, batch: Any) -> Any:
+            self.steps.append(trainer.step)
+            self.look("step")
+            return step(trainer, batch)
+
+        def replaced(path: Path, target: Path) -> Path:
+            self.look("before rename")
+            done = replace(path, target)
+            self.look("after rename")
+            return done
+
+        patch.setattr(Trainer, "take_step", take_step)
+        patch.setattr(Path, "replace", replaced)
+
+
+INTERRUPTION = Interruption()
+SEEN: Counter[str] = Counter()
+"""How often each command ended how."""
+WISHES = st.none() | st.tuples(
+    st.sampled_from(["stop step", "kill step", "stop after rename", "kill before rename", "kill after rename"]),
+    st.integers(1, 9),
+)
+
+
+def segkit(*args: str, wish: tuple[str, int] | None = None) -> Result | None:
+    """Call the command in this process; None where it was killed."""
+    INTERRUPTION.set(wish)
+    try:
+        result = CliRunner().invoke(main, args)
+    except Killed:
+        SEEN[f"{args[0]} killed"] += 1
+        return None
+    finally:
+        INTERRUPTION.kind = ""
+    SEEN[f"{args[0]} {result.exit_code}"] += 1
+    assert "internal error" not in result.output, result.output
+    assert "Traceback" not in result.output
+    if result.exit_code in (1, 2):
+        errors = [line for line in result.stderr.splitlines() if line.lower().startswith("error")]
+        assert len(errors) == 1, result.output
+    return result
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Hashes by name of all that a folder holds, but for the lock and the parts that a killed process left."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != ".lock" and not path.name.endswith(".part")
+    }
+
+
+def header() -> dict[str, Any] | None:
+    """The resume state's header; empty where it is damaged, None where there is none."""
+    try:
+        return read_sealed(STATE, "segkit-state")[1]
+    except FileNotFoundError:
+        return None
+    except DamagedFileError:
+        return {}
+
+
+def summary_says_finished() -> bool | None:
+    """What summary.json records; None where there is none, or none that can be read."""
+    try:
+        return json.loads((RUN / "summary.json").read_text())["finished"]
+    except (OSError, ValueError):
+        return None
+
+
+class LifeOfARun(RuleBasedStateMachine):
+    """One run directory, the data beside it, and what is known of both from the files alone.
+
+    Attributes:
+        trained: the largest number of steps that a whole state of this run was saved with.
+        plain: whether its settings are those that the reference was made with.
+        lost: contents of the files that were taken away or damaged.
+    """
+
+    place: Path
+    reference: dict[str, str]
+
+    @initialize(wish=WISHES, command=st.sampled_from(["run", "run", "train"]))
+    def begin(self, wish: tuple[str, int] | None, command: str) -> None:
+        """A place with the data in it, and a run begun."""
+        shutil.rmtree(self.place / "now", ignore_errors=True)
+        (self.place / "now").mkdir()
+        os.chdir(self.place / "now")
+        shutil.copytree(self.place / "data", "data")
+        self.trained, self.plain, self.moved = 0, True, False
+        self.lost: dict[str, bytes] = {}
+        self.start(wish, command)
+
+    def after(self, result: Result | None, *, began: int) -> None:
+        """What holds after every command that may train: no step was taken twice unless it was never saved."""
+        assert all(step >= began for step in INTERRUPTION.steps), (began, INTERRUPTION.steps)
+        found = header()
+        if found:
+            self.trained = max(self.trained, found["step"])
+        if result is not None and result.exit_code == 0 and summary_says_finished():
+            self.check_finished()
+
+    def check_finished(self) -> None:
+        """A run that says it is finished is whole, and its config is true of its model."""
+        assert not STATE.exists()
+        trained_with = read_sealed(RUN / "model.safetensors", "segkit")[1]["training"]
+        config = tomllib.loads((RUN / "config.toml").read_text())
+        assert {name: trained_with[name] for name in config["train"]} == config["train"]
+        epochs = [json.loads(line) for line in (RUN / "history.jsonl").read_text().splitlines()]
+        assert [record["epoch"] for record in epochs] == list(range(1, config["train"]["epochs"] + 1))
+        highest = max(0.05, config["train"]["learning_rate"])
+        assert all(0 <= record["learning_rate"] <= highest for record in epochs)
+        if self.plain:
+            found = contents(RUN)
+            assert {name: found[name] for name in self.reference} == self.reference
+
+    @precondition(lambda self: not RUN.exists())
+    @rule(wish=WISHES, command=st.sampled_from(["run", "run", "train"]))
+    def start(self, wish: tuple[str, int] | None, command: str) -> None:
+        """A new run; without its data it leaves nothing."""
+        result = segkit(command, *JOB, "--output", "run", wish=wish)
+        if self.moved:
+            assert result.exit_code == 1
+            assert not RUN.exists()
+            return
+        self.trained, self.plain, self.lost = 0, True, {}
+        assert result is None or result.exit_code in (0, 130), result.output
+        self.after(result, began=0)
+
+    @precondition(lambda self: RUN.exists() and not self.moved)
+    @rule(wish=WISHES)
+    def start_again(self, wish: tuple[str, int] | None) -> None:
+        """Where there is a run already, another one is refused; what was killed before config.toml is no run."""
+        before = contents(RUN)
+        result = segkit("run", *JOB, "--output", "run", wish=wish)
+        if before:
+            assert (result.exit_code, contents(RUN)) == (1, before)
+            assert not INTERRUPTION.steps
+        else:
+            self.trained, self.plain, self.lost = 0, True, {}
+            self.after(result, began=0)
+
+    @precondition(lambda self: RUN.exists())
+    @rule(options=st.sampled_from([*HARMLESS, *HARMLESS, *ALLOWED, SCORING]), wish=WISHES, granted=st.booleans())
+    def resume(self, options: tuple[str, ...], wish: tuple[str, int] | None, granted: bool) -> None:
+        """Go on, as it was or otherwise; what comes of it is said by the files that are there."""
+        if "--allow" in options and not granted:
+            options = options[: options.index("--allow")]
+        root = ("--data-root", "moved") if self.moved else ()
+        facts, before = self.facts(), contents(RUN)
+        result = segkit("run", "--resume", "run", *options, *root, wish=wish)
+        expected = self.expected(facts, options, root)
+        if result is None or result.exit_code == 130:
+            assert expected in (0, None), (expected, facts, options)
+        elif expected is not None:
+            assert result.exit_code == expected, (facts, options, result.output)
+        if result is not None and result.exit_code in (1, 2):
+            assert contents(RUN) == before, result.output
+            assert not INTERRUPTION.steps
+            return
+        if expected == 0 and facts["finished"]:
+            assert contents(RUN) == before
+            return
+        if options in (*ALLOWED, SCORING) or facts["config"] != "whole" or facts["state"] is None:
+            self.plain = self.plain and not self.differs(options, facts)
+        began = facts["state"]["step"] if facts["state"] else 0
+        self.after(result, began=began)
+
+    def differs(self, options: tuple[str, ...], facts: dict[str, Any]) -> bool:
+        """Whether settings may be others than the reference's from here on."""
+        return options in (*ALLOWED, SCORING) or facts["config"] != "whole"
+
+    def facts(self) -> dict[str, Any]:
+        """What is there before a resume."""
+        has = {name: (RUN / name).is_file() for name in FILES}
+        broken = {name for name in self.lost if has[name] and (RUN / name).read_bytes() != self.lost[name]}
+        says = summary_says_finished()
+        state = header()
+        done = says is True or (has["summary.json"] and state is None)
+        return {
+            "has": has,
+            "state": state,
+            "config": "damaged" if "config.toml" in broken else "whole" if has["config.toml"] else "missing",
+            "environment": "damaged" if "environment.json" in broken else "whole",
+            "broken": broken,
+            "finished": done,
+            "whole": done
+            and not broken & {"model.safetensors", "summary.json"}
+            and all(has[name] for name in ("model.safetensors", "cases.csv", "report.html")),
+        }
+
+    def expected(self, facts: dict[str, Any], options: tuple[str, ...], root: tuple[str, ...]) -> int | None:
+        """The exit code by the rule, None where a damaged config.toml leaves several."""
+        has, state = facts["has"], facts["state"]
+        if facts["whole"]:
+            return 2 if options or root else 0
+        if not has["config.toml"]:
+            return 2
+        if facts["finished"]:
+            return 1
+        if state is None:
+            left = ("model.safetensors", "history.jsonl", "report.html", "cases.csv")
+            if any(has[name] for name in left) or STATE.parent.exists():
+                return 1
+            if facts["config"] == "damaged":
+                return None
+        if facts["config"] == "damaged":
+            return None
+        if facts["environment"] == "damaged":
+            return 1
+        if state == {}:
+            return 1
+        changes = options in (*ALLOWED, SCORING)
+        forbidden = any(options == one[: one.index("--allow")] for one in (*ALLOWED, SCORING))
+        if (forbidden or changes) and self.same_already(options):
+            return None
+        if forbidden:
+            return 1
+        if changes and options != SCORING and state and state["epoch"] > state["epochs"]:
+            return 1
+        return None if not self.plain and changes else 0
+
+    def same_already(self, options: tuple[str, ...]) -> bool:
+        """Whether an earlier resume has brought other settings, so that these may differ from nothing."""
+        return not self.plain
+
+    @precondition(lambda self: RUN.exists())
+    @rule(case=st.sampled_from(IMPOSSIBLE))
+    def ask_the_impossible(self, case: tuple[tuple[str, ...], int]) -> None:
+        """What cannot be meant is refused in a sentence, and nothing is written."""
+        options, code = case
+        root = ("--data-root", "moved") if self.moved else ()
+        facts, before = self.facts(), contents(RUN)
+        result = segkit("run", "--resume", "run", *options, *root)
+        assert contents(RUN) == before or code == 1
+        if facts["state"] is None and code == 1:
+            if result.exit_code == 0:  # nothing was trained: another network is as good
+                self.plain = False
+                self.after(result, began=0)
+            return
+        assert result.exit_code in ((1, 2) if facts["config"] != "whole" or code == 1 else (code, 1)), result.output
+        assert contents(RUN) == before
+        assert not INTERRUPTION.steps
+
+    @precondition(lambda self: RUN.exists() and not self.lost and any((RUN / name).is_file() for name in FILES))
+    @rule(data=st.data(), how=st.sampled_from(["lost", "empty", "cut", "garbage"]))
+    def harm(self, data: st.DataObject, how: str) -> None:
+        """Take one file away, or damage it."""
+        name = data.draw(st.sampled_from([name for name in FILES if (RUN / name).is_file()]))
+        path = RUN / name
+        self.lost[name] = path.read_bytes()
+        harmed = {"empty": b"", "cut": self.lost[name][: len(self.lost[name]) // 2], "garbage": b"\0\xff{["}
+        path.unlink() if how == "lost" else path.write_bytes(harmed[how])
+
+    @precondition(lambda self: self.lost)
+    @rule()
+    def bring_back(self) -> None:
+        """The file comes back from a backup, unless the run has written it anew."""
+        for name, data in self.lost.items():
+            if self.facts()["state"] is None or name.startswith("last"):
+                (RUN / name).parent.mkdir(exist_ok=True)
+                (RUN / name).write_bytes(data)
+        self.lost = {}
+
+    @rule()
+    def move_data(self) -> None:
+        """The data go to another folder, or come back."""
+        Path("moved" if self.moved else "data").rename("data" if self.moved else "moved")
+        self.moved = not self.moved
+
+    @precondition(lambda self: RUN.exists() and not self.moved)
+    @rule()
+    def train_on_fewer_cases(self) -> None:
+        """A case is gone: never gone on with unasked."""
+        facts, before = self.facts(), contents(RUN)
+        if not facts["state"]:
+            return
+        (case,) = Path("data/train").glob("*-0.npy")
+        hidden = case.rename("hidden.npy")
+        result = segkit("run", "--resume", "run", "--workers", "0")
+        hidden.rename(case)
+        assert result.exit_code in (1, 2), result.output
+        assert contents(RUN) == before
+        assert not INTERRUPTION.steps
+
+    @precondition(lambda self: RUN.exists())
+    @rule(command=st.sampled_from(["report", "evaluate", "compare", "runs"]))
+    def look(self, command: str) -> None:
+        """What reads a run takes nothing from it, and says in a sentence what is not there."""
+        before, whole = contents(RUN), self.facts()["whole"] and not self.lost and not self.moved
+        others = (str(self.place / "reference"),) if command == "compare" else ()
+        result = segkit(command, "run", *others)
+        assert result.exit_code in ((0,) if whole or command == "runs" else (0, 1, 2)), result.output
+        after = contents(RUN)
+        assert {name: after.get(name) for name in before if name != "report.html"} == {
+            name: digest for name, digest in before.items() if name != "report.html"
+        }
+        shutil.rmtree(RUN / "scores", ignore_errors=True)
+
+    @invariant()
+    def the_list_tells_the_truth(self) -> None:
+        """`runs` lists it, as resume would see it."""
+        if not any((RUN / name).is_file() for name in ("config.toml", "summary.json", "model.safetensors")):
+            return
+        (told,) = json.loads(segkit("runs", "run", "--json").stdout)
+        facts = self.facts()
+        assert not told["running"]
+        if facts["whole"] and not facts["broken"]:
+            assert told["state"] == "finished", told
+        if facts["state"] is None and not facts["finished"] and self.trained:
+            assert told["state"] != "unfinished", told
+        if told["state"] == "finished":
+            assert facts["finished"], told
+
+    def teardown(self) -> None:
+        """Leave the place."""
+        os.chdir(self.place)
+
+
+@pytest.fixture
+def place(toy_registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Data, and a run that nothing has disturbed; pages and the disk's own time are left out."""
+
+    def page(folder: Path, *_: object, **__: object) -> Path:
+        (folder / "report.html").write_text("page")
+        return folder / "report.html"
+
+    monkeypatch.setattr(Registry, "discover", classmethod(lambda cls, **_: toy_registry))
+    for owner in ("segkit.jobs.run.write_report", "segkit.report.write_report"):
+        monkeypatch.setattr(owner, page)
+    monkeypatch.setattr("segkit.jobs.compare.compose.write_page", lambda *_, **__: None)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    squares: Callable[..., Any] = toy_registry.find("data", "squares").load("factory")
+    params = toy_registry.find("data", "squares").component.params
+    (tmp_path / "data").mkdir()
+    squares.make_sample(tmp_path / "data", params(cases=5))
+    (tmp_path / "now").mkdir()
+    monkeypatch.chdir(tmp_path / "now")
+    shutil.copytree(tmp_path / "data", "data")
+    made = segkit("run", *JOB, "--output", str(tmp_path / "reference"))
+    assert made.exit_code == 0, made.output
+    INTERRUPTION.install(monkeypatch)
+    LifeOfARun.place = tmp_path
+    kept = re.compile(r"model\.safetensors|cases\.csv|predictions/.*")
+    LifeOfARun.reference = {
+        name: digest for name, digest in contents(tmp_path / "reference").items() if kept.fullmatch(name)
+    }
+    yield tmp_path
+    os.chdir(tmp_path)
+    signal.signal(signal.SIGINT, before)
+
+
+def lives(count: int, steps: int = 7) -> settings:
+    """How many lives of how many events."""
+    checks = list(HealthCheck)
+    return settings(
+        max_examples=count,
+        stateful_step_count=steps,
+        deadline=None,
+        phases=PHASES,
+        suppress_health_check=checks,
+        database=None,
+    )
+
+
+def test_a_few_lives_keep_every_promise(place: Path) -> None:
+    """Twenty drawn sequences in every change."""
+    run_state_machine_as_test(LifeOfARun, settings=lives(20))
+
+
+@pytest.mark.full
+def test_two_thousand_lives_keep_every_promise(place: Path) -> None:
+    """As many as SEGKIT_LIVES says, 2,000 where it says nothing."""
+    SEEN.clear()
+    run_state_machine_as_test(LifeOfARun, settings=lives(int(os.environ.get("SEGKIT_LIVES", "2000"))))
+    print(dict(sorted(SEEN.items())))
+    outcomes = {f"{command} {end}" for command in ("run", "train") for end in ("0", "130", "killed")}
+    assert {*outcomes, "run 1", "run 2", "report 0", "report 1", "evaluate 0", "compare 0", "compare 1"} <= set(SEEN)
