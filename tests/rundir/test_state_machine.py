@@ -272,6 +272,7 @@ class LifeOfARun(RuleBasedStateMachine):
         return {
             "has": has,
             "state": state,
+            "folder": STATE.parent.exists(),
             "config": "damaged" if "config.toml" in broken else "whole" if has["config.toml"] else "missing",
             "environment": "damaged" if "environment.json" in broken else "whole",
             "broken": broken,
@@ -292,7 +293,7 @@ class LifeOfARun(RuleBasedStateMachine):
             return 1
         if state is None:
             left = ("model.safetensors", "history.jsonl", "report.html", "cases.csv")
-            if any(has[name] for name in left) or STATE.parent.exists():
+            if any(has[name] for name in left) or facts["folder"]:
                 return 1
             if facts["config"] == "damaged":
                 return None

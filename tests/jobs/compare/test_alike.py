@@ -91,7 +91,9 @@ def test_runs_that_are_none(runs, make_masks, tmp_path):
     with pytest.raises(UsageError, match="one run alone"):
         group_runs(read_runs([folder]))
     (folder / "summary.json").unlink()
-    with pytest.raises(SegkitError, match=r"is not finished.*segkit run --resume"):
+    with pytest.raises(
+        SegkitError, match=r"is broken: 0 of 3 epochs were trained, and last/state\.safetensors is missing"
+    ):
         read_runs([folder])
 
 
