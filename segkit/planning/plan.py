@@ -156,7 +156,8 @@ def make_plan(
     if explainers:
         check_explain(config.explain, task.classes, [case.id for case in cases[scored.name]])
     loss = " + ".join(str(replace(term, name=found.full_name)) for term, found in losses)
-    config = written_down(config, choice, loss, mode, root, size)
+    # The size is kept as it was said: 128 written as 128 x 128 would be no size of a cube for the next architecture.
+    config = written_down(config, choice, loss, mode, root, config.data.size or size)
     return Plan(config, arch, data, losses, metrics, root, reader, task, size, cases, scored, output, explainers)
 
 

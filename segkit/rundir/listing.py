@@ -117,7 +117,8 @@ def list_run(folder: Path) -> ListedRun:
             name=str(summary.get("name") or config.get("run", {}).get("name") or folder.name),
             components=components_of(config, summary),
             score=main_score(summary),
-            generated=bool(summary.get("generated_sample", "generated-sample" in folder.name)),
+            # Before there is a summary, the config tells: a sample's cached folder is the one root that it never pins.
+            generated=bool(summary.get("generated_sample", config.get("data", {}).get("root") == "none")),
             evaluations=evaluations,
         )
     except SegkitError as error:

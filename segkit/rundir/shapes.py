@@ -86,6 +86,7 @@ COMPARISON = {
 }
 CONFIG_GLANCE = {
     "run?": {"name?": NAME},
+    "data?": {"root?": str},
     "train?": {"epochs?": COUNT},
     "components?": {"arch?": NAME, "data?": NAME, "loss?": NAME},
 }

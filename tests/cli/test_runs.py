@@ -82,6 +82,15 @@ def test_the_score_is_the_summary_s(five) -> None:
     assert cells[2:7] == ["net", "squares", "bernoulli", row["metric"], str(row["mean"])]
 
 
+def test_a_run_under_way_tells_generated_data_by_its_config(five) -> None:
+    """Whatever its folder is called: a root that is pinned is real, none is a generated sample."""
+    assert by_folder()["half"]["generated_sample"] is True
+    Path("runs/half").rename("runs/on-a-generated-sample")
+    config = Path("runs/on-a-generated-sample/config.toml")
+    config.write_text(config.read_text().replace('root = "none"', 'root = "/data"'))
+    assert by_folder()["on-a-generated-sample"]["generated_sample"] is False
+
+
 def test_the_newest_comes_first(five) -> None:
     """By the time of the last change, whatever the names."""
     for name in ("config.toml", "summary.json", "model.safetensors", "history.jsonl"):

@@ -176,3 +176,19 @@ def test_a_sample_s_recipe_does_not_outlive_the_sample(plan_of, monkeypatch) -> 
     assert plan_of(base).config.train.batch_size == 4
     monkeypatch.setenv("SEGKIT_DATA", "found")
     assert plan_of(base).config.train.batch_size == 3
+
+
+def test_one_number_for_all_sides_stays_one(plan_of) -> None:
+    """A size that was said of squares is one of cubes, too, where an architecture of volumes takes the place."""
+    plan = plan_of(Layer("flag", NAMED | {"data.size": "16"}))
+    assert (plan.size, plan.config.data.size) == ((16, 16), (16,))
+    plan = plan_of(written(plan), flag(components__data="blocks", components__arch="solid", data__mode="patches"))
+    assert plan.size == (16, 16, 16)
+
+
+def test_a_run_is_named_after_what_it_is_made_of(plan_of) -> None:
+    """A name that nobody said does not stay with the next architecture; one that was said does."""
+    base = written(plan_of(Layer("flag", NAMED)))
+    assert plan_of(base, flag(components__arch="supervised")).config.run.name == "supervised-squares-generated-sample"
+    base = written(plan_of(Layer("flag", NAMED | {"run.name": "mine"})))
+    assert plan_of(base, flag(components__arch="supervised")).config.run.name == "mine-generated-sample"

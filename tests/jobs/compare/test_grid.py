@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from segkit.config import Layer
+from segkit.config import Kind, Layer
 from segkit.engine.progress import Progress
 from segkit.engine.stop import Stopped
 from segkit.errors import SegkitError, UsageError
@@ -54,6 +54,17 @@ def weights(folder: Path) -> dict[str, str]:
         path.parent.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.glob("runs/*/model.safetensors"))
     }
+
+
+def test_each_model_takes_its_own_part_of_a_common_config(toy_registry):
+    """The params that a file holds of one architecture or loss are no obstacle to the others, and reach their own."""
+    file = Layer("config file a.toml", {"components.arch": "net", "arch.width": 9, "loss.wide.scale": 1}, Kind.FILE)
+    losses = Axis("--loss", "components.loss", ("bernoulli", "nan"))
+    cells = plan_grid(Grid([file, BASE], [ARCHS, losses]), toy_registry, {})
+    widths = {cell.label: cell.plan.config.flat().get("arch.width") for cell in cells}
+    assert widths == {"net bernoulli": 9, "net nan": 9, "supervised bernoulli": None, "supervised nan": None}
+    with pytest.raises(UsageError, match=r"flag: loss .* has no 'wide\.scale'"):
+        plan_grid(Grid([BASE, Layer("flag", {"loss.wide.scale": 1})], [ARCHS, losses]), toy_registry, {})
 
 
 def test_a_stopped_grid_goes_on_where_it_was(toy_registry, tmp_path):
