@@ -12,6 +12,7 @@ import numpy as np
 from segkit.report import text
 from segkit.report.style import PLOT_SIZE, Plot, Theme, new_figure, set_title, shorten
 from segkit.rundir.read import CaseRow, RunRecord
+from segkit.statistics.failures import with_failures
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -41,34 +42,65 @@ def distribution_plot(record: RunRecord, metric: str) -> Plot | None:
         return None
     undrawn = len(record.cases) - sum(map(len, rows.values()))
     note = f" ({undrawn} without a finite value not drawn)" if undrawn else ""
+    ranked = {name: rank_values(record, name, metric) for name in rows}
 
     def draw(theme: Theme) -> Figure:
         height = max(2.5, 1.5 + ROW_INCHES * len(rows))
         figure = new_figure(record, theme, (PLOT_SIZE[0], height), legend_marks(theme))
         axes = figure.add_subplot()
         set_title(figure, f"{metric} of each case" + (" (generated sample)" if record.notice else ""))
-        draw_rows(axes, rows, metric, theme)
+        draw_rows(axes, rows, ranked, metric, theme)
         axes.set_xlabel(metric + note)
         return figure
 
-    alt = [f"{metric} of each case as dots{note}.", *(describe(name, found, metric) for name, found in rows.items())]
-    return Plot(f"distribution-{metric}", " ".join(alt), draw)
+    spread = [describe(name, found, ranked[name], metric) for name, found in rows.items()]
+    alt = " ".join([f"{metric} of each case as dots{note}.", *spread])
+    return Plot(f"distribution-{metric}", alt, draw)
 
 
-def draw_rows(axes: Axes, rows: dict[str, list[CaseRow]], metric: str, theme: Theme) -> None:
-    """Draw the dots of every class with the quartiles under them."""
+def rank_values(record: RunRecord, class_name: str, metric: str) -> np.ndarray:
+    """Return every case's value of a class but for the undefined ones, those that failed at the worst there is."""
+    found = [row for row in record.cases if row.class_name == class_name]
+    values = np.array([row.values[metric] for row in found])
+    missed = np.array([row.status == "missed" for row in found])
+    told = with_failures(values, missed, higher_is_better=record.higher_is_better(metric))
+    return np.sort(told[~np.isnan(told)])
+
+
+def quartiles(ranked: np.ndarray) -> tuple[float, float, float]:
+    """Return quartiles and median of sorted values; one between a finite and an infinite value is infinite."""
+
+    def at(share: float) -> float:
+        place = share * (len(ranked) - 1)
+        one, other = float(ranked[math.floor(place)]), float(ranked[math.ceil(place)])
+        if math.isinf(one) or not place % 1:
+            return one
+        return one + place % 1 * (other - one)
+
+    return at(0.25), at(0.5), at(0.75)
+
+
+def draw_rows(
+    axes: Axes, rows: dict[str, list[CaseRow]], ranked: dict[str, np.ndarray], metric: str, theme: Theme
+) -> None:
+    """Draw the dots of every class with the quartiles of all cases under them; an infinite one ends at the edge.
+
+    Quartiles of the finite values alone would improve with every miss.
+    """
     everything = np.array([row.values[metric] for found in rows.values() for row in found])
     edges = bin_edges(everything)
     tallest = max(int(np.histogram([row.values[metric] for row in found], edges)[0].max()) for found in rows.values())
     step = min(0.09, 0.84 / tallest)
     area = 14 if tallest < 20 else 5
-    for position, found in enumerate(rows.values()):
+    for position, (name, found) in enumerate(rows.items()):
         values = np.array([row.values[metric] for row in found])
         missed = np.array([row.status == "missed" for row in found])
         heights = position + swarm_offsets(values, edges, step)
-        low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
-        axes.fill_betweenx([position - 0.46, position + 0.46], low, high, color=theme.grid, linewidth=0)
-        axes.plot([middle] * 2, [position - 0.46, position + 0.46], color=theme.ink, linewidth=1.6)
+        low, middle, high = quartiles(ranked[name])
+        ends = np.clip([low, high], edges[0], edges[-1])
+        axes.fill_betweenx([position - 0.46, position + 0.46], *ends, color=theme.grid, linewidth=0)
+        if math.isfinite(middle):
+            axes.plot([middle] * 2, [position - 0.46, position + 0.46], color=theme.ink, linewidth=1.6)
         axes.scatter(values[~missed], heights[~missed], s=area, color=theme.series[0], linewidths=0, alpha=0.85)
         axes.scatter(values[missed], heights[missed], s=18, color=theme.series[1], marker=MISSED_MARK, linewidths=1.3)
     axes.set_yticks(range(len(rows)), [shorten(name, 18) for name in rows])
@@ -112,8 +144,8 @@ def swarm_offsets(values: np.ndarray, edges: np.ndarray, step: float) -> np.ndar
     return offsets
 
 
-def describe(class_name: str, rows: Sequence[CaseRow], metric: str) -> str:
+def describe(class_name: str, rows: Sequence[CaseRow], ranked: np.ndarray, metric: str) -> str:
     """Say in words how one class's scores are spread."""
     values = [row.values[metric] for row in rows]
-    low, median, high = (text.number(float(value)) for value in np.quantile(values, [0, 0.5, 1]))
+    low, median, high = (text.number(value) for value in (min(values), quartiles(ranked)[1], max(values)))
     return f"{class_name}: {len(values)} cases from {low} to {high}, median {median}."

@@ -1,8 +1,10 @@
+import csv
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segkit.report.distribution import BINS, bin_edges, distribution_plots, swarm_offsets
+from segkit.report.distribution import BINS, bin_edges, distribution_plots, quartiles, swarm_offsets
 from segkit.report.style import LIGHT
 from segkit.rundir.read import read_record
 
@@ -44,3 +46,22 @@ def test_nothing_scored_has_no_plot(tmp_path, run_writer):
     folder = run_writer(tmp_path / "run")
     (folder / "cases.csv").unlink()
     assert distribution_plots(read_record(folder)) == []
+
+
+def test_quartiles_are_of_all_cases(tmp_path, run_writer):
+    """A median among misses is infinite, as the score table says; of finite values quartiles are numpy's."""
+    values = np.sort(np.random.default_rng(0).random(17))
+    np.testing.assert_allclose(quartiles(values), np.quantile(values, [0.25, 0.5, 0.75]))
+    assert quartiles(np.array([1.0, 2.0, np.inf, np.inf])) == (1.75, np.inf, np.inf)
+    assert quartiles(np.array([-np.inf, 2.0, 3.0])) == (-np.inf, 2.0, 2.5)
+    folder = run_writer(tmp_path / "run")
+    rows = list(csv.reader((folder / "cases.csv").open(newline="")))
+    column = rows[0].index("dice")
+    for row in rows[1:-5]:
+        row[5], row[column] = "missed", "nan"
+    with (folder / "cases.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows(rows)
+    plot = next(plot for plot in distribution_plots(read_record(folder)) if plot.name == "distribution-dice")
+    assert "5 cases from" in plot.alt
+    assert "median −∞" in plot.alt
+    plot.png(LIGHT)

@@ -9,6 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
+from segkit.errors import SegkitError
 from segkit.jobs.compare.models import ComparedModel, Scores
 from segkit.statistics import PairedComparison, RankStability, Summary, compare_paired, holm, rank_stability, summarize
 
@@ -112,6 +113,12 @@ def analyse(models: Sequence[ComparedModel], data: Scores) -> Analysis:
     better = {metric: record.higher_is_better(metric) for metric in data.metrics}
     main = data.metrics[0]
     tables = [data.table(model, main) for model in range(len(models))]
+    for model, table in zip(models, tables, strict=True):
+        if np.isnan(table).all():
+            raise SegkitError(
+                f"{model.label} has no {main} on any case: nothing can be ranked",
+                "score the runs again with another main metric",
+            )
     stability = rank_stability(tables, data.groups, higher_is_better=better[main])
     order = tuple(int(place) for place in np.argsort(stability.ranks, kind="stable"))
     case_scores = np.stack([class_mean_of_case(table) for table in tables])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from segkit.errors import SegkitError
 from segkit.jobs.compare.analysis import analyse
 from segkit.jobs.compare.compose import differing_level
 from segkit.jobs.compare.models import gather, group_runs
@@ -74,3 +75,11 @@ def test_the_slice_on_which_predictions_differ():
     second[1, 0], third[3, :2] = 1, 2
     assert differing_level([first, second, third]) == 3
     assert differing_level([first[0], second[0]]) is None
+
+
+def test_a_model_without_any_value_is_named(runs, make_masks):
+    """Where no case has anything to find and nothing is found there is nothing to rank: a sentence."""
+    masks = {case: (reference * 0, reference * 0) for case, (reference, _) in make_masks(8).items()}
+    models = group_runs(read_runs([runs(name, masks, config={"run.name": name}) for name in ("one", "two")]))
+    with pytest.raises(SegkitError, match="one has no overlap on any case"):
+        analyse(models, gather(models, ["overlap"]))
