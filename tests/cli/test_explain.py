@@ -103,6 +103,19 @@ def test_scored_cases_by_rank_and_id(run, segkit):
     assert {entry["panel"].rpartition("/")[2] for entry in index} == {"panel-predicted.png", "panel-fp.png"}
 
 
+def test_one_bad_file_keeps_no_other_from_being_explained(run, segkit):
+    """Names that differ behind the first dot give results each; a file that cannot be read is told, exit code 1."""
+    generator = np.random.default_rng(0)
+    for name in ("a.x.png", "a.y.png", "b.png"):
+        Image.fromarray(generator.integers(0, 255, (40, 30, 3), dtype=np.uint8)).save(name)
+    Path("b.png").write_bytes(b"no picture")
+    code, out, err = segkit(str(run), "a.x.png", "b.png", "a.y.png", "--explainer", "glow", "--no-evidence", "--json")
+    assert code == 1
+    assert [record["case"] for record in json.loads(out)] == ["a.x", "a.y"]
+    assert "error: b.png is not a JPEG" in err
+    assert "1 of 3 images could not be explained" in err
+
+
 def test_image_files_and_their_masks(run, segkit, tmp_path):
     """A photograph, with a black and white mask as its reference."""
     generator = np.random.default_rng(0)
