@@ -15,9 +15,9 @@ NAN = float("nan")
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('{"images": [], "annotations": [', "all.json is no JSON, or cut short"),
+        ('{"images": [], "annotations": [', "all.json is damaged or cut short: it is not JSON"),
         ('{"images": [' + "[" * 100_000, "nested too deeply"),
-        ('{"images": 1, "annotations": 2, "categories": ' + "9" * 5000 + "}", "all.json is no JSON that can be read"),
+        ('{"images": 1, "annotations": 2, "categories": ' + "9" * 5000 + "}", "all.json is damaged or cut short"),
         ("\udcff", "not written in UTF-8"),
         ("[]", "all.json is no COCO instance file"),
         ("null", "all.json is no COCO instance file"),
@@ -75,7 +75,8 @@ def test_entries_without_which_nothing_is_known(write, coco, whole, refused, par
         ({"segmentation": [[NAN, 1, 5, 5, 1, 5]]}, "has a coordinate that is no place"),
         ({"segmentation": [[float("inf"), 1, 5, 5, 1, 5]]}, "has a coordinate that is no place"),
         ({"segmentation": [[1e300, 1, 5, 5, 1, 5]]}, "has a coordinate that is no place"),
-        ({"segmentation": [[10**40, 1, 5, 5, 1, 5]]}, "has a coordinate that is no place"),
+        ({"segmentation": [[10**40, 1, 5, 5, 1, 5]]}, "a whole number of more than 64 bits"),
+        ({"segmentation": [[2**63 - 1, 1, 5, 5, 1, 5]]}, "has a coordinate that is no place"),
         ({"segmentation": {"counts": "1", "size": [8]}}, "run lengths are not of the form"),
         ({"segmentation": {"counts": 5, "size": [8, 12]}}, "run lengths are not of the form"),
         ({"segmentation": {"counts": [1.5], "size": [8, 12]}}, "run lengths are not of the form"),
