@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ import pytest
 from safetensors.torch import load_file
 
 PROJECT = Path(__file__).resolve().parents[1]
-JOB = ("run", "--arch", "solid", "--data", "squares", "--device", "cpu", "--set", "data.cases=7", "--batch-size", "3")
+JOB = ("--arch", "solid", "--data", "squares", "--device", "cpu", "--set", "data.cases=7", "--batch-size", "3")
 
 
 class Launcher:
@@ -25,15 +26,15 @@ class Launcher:
         self.environ = {**kept, "PYTHONPATH": str(site), "SEGKIT_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
         self.folder = folder
 
-    def start(self, processes: int, *args: str, restarts: int = 0) -> subprocess.Popen[str]:
+    def start(self, processes: int, *args: str, restarts: int = 0, command: str = "run") -> subprocess.Popen[str]:
         """Start it; one process without torchrun."""
         launch = ("-m", "segkit")
         if processes > 1:
             spread = ("--standalone", "--nproc-per-node", str(processes), "--max-restarts", str(restarts))
             launch = ("-m", "torch.distributed.run", *spread, *launch)
-        command = (sys.executable, *launch, *JOB, *args)
+        called = (sys.executable, *launch, command, *JOB, *args)
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen(command, cwd=self.folder, env=self.environ, **pipes)
+        return subprocess.Popen(called, cwd=self.folder, env=self.environ, **pipes)
 
     def run(self, processes: int, *args: str) -> Path:
         """Run to the end; returns the run directory."""
@@ -87,14 +88,28 @@ def test_more_processes_than_cases_give_the_run_of_one(launcher: Launcher, alone
     assert_same(launcher.run(processes, "--epochs", "2"), alone)
 
 
+def test_training_alone_is_shared_as_a_run_is(launcher: Launcher, alone: Path) -> None:
+    """`segkit train` over two processes: one directory, one line that names the model, and the weights of a run."""
+    process = launcher.start(2, "--epochs", "2", "--output", "trained", command="train")
+    stdout, stderr = process.communicate(timeout=300)
+    assert process.returncode == 0, stderr
+    assert stdout == f"model: {Path('trained/model.safetensors')}\n"
+    found, expected = (load_file(run / "model.safetensors") for run in (launcher.folder / "trained", alone))
+    assert all(float((found[name] - value).abs().max()) < 1e-5 for name, value in expected.items())
+
+
 @pytest.mark.full
-def test_a_killed_process_ends_the_run_and_a_restart_goes_on(launcher: Launcher) -> None:
+@pytest.mark.parametrize("output", [True, False], ids=["output", "name"])
+@pytest.mark.parametrize("command", ["run", "train"])
+def test_a_killed_process_ends_the_run_and_a_restart_goes_on(
+    launcher: Launcher, undisturbed: Path, command: str, output: bool
+) -> None:
     """kill -9 of one of two processes: torchrun starts both again and they resume, to the undisturbed files."""
-    undisturbed = launcher.folder / "undisturbed"
-    process = launcher.start(2, "--epochs", "40", "--output", "undisturbed")
-    assert process.wait(timeout=300) == 0
-    killed = launcher.start(2, "--epochs", "40", "--output", "killed", restarts=1)
-    state = launcher.folder / "killed" / "last" / "state.safetensors"
+    name = f"killed-{command}-{output}"
+    place = ("--output", name) if output else ("--name", name)
+    folder = launcher.folder / (name if output else f"runs/{name}-generated-sample")
+    killed = launcher.start(2, "--epochs", "40", *place, restarts=1, command=command)
+    state = folder / "last" / "state.safetensors"
     while not state.exists():
         assert killed.poll() is None, killed.communicate()[1]
         time.sleep(0.05)
@@ -102,8 +117,52 @@ def test_a_killed_process_ends_the_run_and_a_restart_goes_on(launcher: Launcher)
     _, stderr = killed.communicate(timeout=300)
     assert killed.returncode == 0, stderr
     assert "resuming in epoch" in stderr
-    for name in ("model.safetensors", "cases.csv"):
-        assert (launcher.folder / "killed" / name).read_bytes() == (undisturbed / name).read_bytes()
+    assert [path for path in folder.parent.iterdir() if path.name.startswith(name)] == [folder]
+    if command == "train":
+        found, expected = (load_file(run / "model.safetensors") for run in (folder, undisturbed))
+        assert all(found[name].equal(value) for name, value in expected.items())
+        return
+    for file in ("model.safetensors", "cases.csv"):
+        assert (folder / file).read_bytes() == (undisturbed / file).read_bytes()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(launcher: Launcher) -> Path:
+    """The same run with nobody killed."""
+    process = launcher.start(2, "--epochs", "40", "--output", "undisturbed")
+    assert process.wait(timeout=300) == 0
+    return launcher.folder / "undisturbed"
+
+
+def waiting(launcher: Launcher, **said: str) -> subprocess.Popen[str]:
+    """A command in an environment that says it is one of several."""
+    command = (sys.executable, "-m", "segkit", "run", *JOB, "--epochs", "1", "--output", "waits")
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=launcher.folder, env=launcher.environ | said, **pipes)
+
+
+def test_waiting_for_the_others_is_told_and_ends_at_once(launcher: Launcher) -> None:
+    """Who was started alone says whom it waits for, and SIGTERM is heard meanwhile; nothing is lost."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    process = waiting(launcher, RANK="0", WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "waiting for the other processes of the run (2 in all)" in line:
+            break
+    process.send_signal(signal.SIGTERM)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 143, stderr
+    assert "stopped by SIGTERM; go on with: segkit run --resume waits" in stderr
+
+
+def test_without_an_address_nobody_is_waited_for(launcher: Launcher) -> None:
+    """It is a usage error, before anything is made."""
+    process = waiting(launcher, RANK="0", WORLD_SIZE="2")
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "MASTER_ADDR is not" in stderr
 
 
 def worker_of(launcher: int, rank: int) -> int:
