@@ -197,6 +197,8 @@ def run(
                 write_overlay(folder / OVERLAYS / f"{item.name}.jpg", first, item, part.labels, sample)
             sizes = class_sizes(part.labels, first.task.classes, sample.spacing)
         except Exception as error:
+            if isinstance(error.__cause__, OSError):
+                raise  # what the disk refuses of one mask is no fault of its image, and the same command goes on later
             return item, fault_of(item, error, tuple(sample.shape))
         return PredictedFile(item, mask, sizes, sample.remarks)
 

@@ -1,0 +1,101 @@
+"""Whatever the disk refuses: whole or absent, one sentence, and the command repeated ends right."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from commands import COMMANDS, fingerprint, left_over, make_base, prepared
+from fault_injector import ERRORS, Injector
+from forked import Done, run, warm_up
+
+ENOUGH = 3
+"""Refused calls per command in the default suite, spread over all of them; `full` refuses each."""
+QUICK = ("run", "predict")
+KINDS = (*ERRORS, "short")
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the commands begin with."""
+    warm_up()
+    return make_base(tmp_path_factory.mktemp("base") / "base")
+
+
+def attempt(place: Path, args: tuple[str, ...], refused: int, error: str) -> tuple[Done, list[str]]:
+    """Carry out a command on a disk that refuses one call; returns it, and what was done to files."""
+    injector = Injector(place, refused, error, lasting=error == "ENOSPC")
+    calls = place / ".calls"
+    done = run(args, place, injector.install, lambda: _note(calls, injector))
+    return done, json.loads(calls.read_text()) if calls.exists() else []
+
+
+def _note(path: Path, injector: Injector) -> None:
+    with injector.real_open(path, "w") as stream:
+        json.dump(injector.calls, stream)
+
+
+def disturb(base: Path, name: str, places: Path, numbers: list[int], kinds: tuple[str, ...]) -> list[str]:
+    """Refuse one call after the other; returns what went wrong, a line each."""
+    command, wrong = COMMANDS[name], []
+    whole = prepared(base, command, places / "whole")
+    assert run(command.args, whole).code == 0
+    wanted = fingerprint(whole, command)
+    assert wanted
+    for number in numbers:
+        error = kinds[number % len(kinds)]
+        place = prepared(base, command, places / f"{number}-{error}")
+        done, _ = attempt(place, command.args, number, error)
+        faults = faults_of(done)
+        if left := left_over(place):
+            faults.append(f"left {left}")
+        again = run(command.again(place) if done.code else command.args, place) if done.code else done
+        if again.code:
+            faults.append(f"repeated: code {again.code}: {again.stderr[-300:]}")
+        elif fingerprint(place, command) != wanted:
+            faults.append("repeated: another result")
+        wrong += [f"{name}, call {number}, {error}: {fault}" for fault in faults]
+        shutil.rmtree(place)
+    return wrong
+
+
+def faults_of(done: Done) -> list[str]:
+    """What a refused command must not do."""
+    faults = []
+    if done.code not in (0, 1):
+        faults.append(f"code {done.code}: {done.stderr[-300:]}")
+    if "Traceback" in done.stderr or "internal error" in done.stderr:
+        faults.append(f"no sentence: {done.stderr[-300:]}")
+    if done.code == 1 and not any(line.startswith("error") for line in done.stderr.splitlines()):
+        faults.append(f"nothing said: {done.stderr[-300:]}")
+    return faults
+
+
+def calls_of(base: Path, name: str, places: Path) -> int:
+    """How often a command does something to files."""
+    place = prepared(base, COMMANDS[name], places / "count")
+    done, calls = attempt(place, COMMANDS[name].args, 0, "EIO")
+    assert done.code == 0, done.stderr
+    assert len(calls) > 5, calls
+    return len(calls)
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_some_refused_calls(name, base, tmp_path):
+    """A few calls of a command, spread over all of them, each refused once."""
+    count = calls_of(base, name, tmp_path)
+    numbers = [1 + round(step * (count - 1) / (ENOUGH - 1)) for step in range(ENOUGH)]
+    assert not disturb(base, name, tmp_path, numbers, KINDS)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_refused_call(name, base, tmp_path, record_property):
+    """Every call of every command refused once, the kinds of errors in turn."""
+    count = calls_of(base, name, tmp_path)
+    wrong = disturb(base, name, tmp_path, list(range(1, count + 1)), KINDS)
+    record_property("calls", count)
+    print(f"{name}: {count} calls refused, {len(wrong)} faults")
+    assert not wrong, "\n".join(wrong)
