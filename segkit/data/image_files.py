@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -40,6 +41,7 @@ BACK = {
     Image.Transpose.ROTATE_270: Image.Transpose.ROTATE_90,
 }
 """What undoes a turn."""
+PNG = b"\x89PNG\r\n\x1a\n"
 ALPHA_MODES = ("LA", "PA", "RGBA", "La", "RGBa")
 BROKEN_FILE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
 """What Pillow raises on damaged files."""
@@ -59,7 +61,7 @@ def opened_image(path: Path, file: str, formats: tuple[str, ...] = FORMATS) -> I
     """
     try:
         # Not by its path: Pillow (13.0) maps an uncompressed TIFF then, and mixes up the rows of one that is turned.
-        with tiff_errors() as wrong, path.open("rb") as stream, Image.open(stream, formats=formats) as opened:
+        with tiff_errors() as wrong, path.open("rb") as stream, opened_whole(stream, formats) as opened:
             check_size(opened, file)
             check_pages(opened, file)
             check_depth(opened, file)
@@ -78,6 +80,19 @@ def opened_image(path: Path, file: str, formats: tuple[str, ...] = FORMATS) -> I
     except BROKEN_FILE as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UnusableFileError(file, f"is damaged or cut short ({reason})", "fetch it again") from error
+
+
+def opened_whole(stream: BinaryIO, formats: tuple[str, ...]) -> Image.Image:
+    """Open an image; of a PNG all checksums are compared before, which Pillow (13.0) leaves out when it decodes one.
+
+    Without that a PNG whose last bytes are zeros is read, with some pixels of its last rows as they are not (issue 19).
+    """
+    if "PNG" in formats and stream.read(len(PNG)) == PNG:
+        stream.seek(0)
+        with Image.open(stream, formats=("PNG",)) as whole:
+            whole.verify()
+    stream.seek(0)
+    return Image.open(stream, formats=formats)
 
 
 def check_size(opened: Image.Image, file: str) -> None:

@@ -38,6 +38,7 @@ ALONE = {
     "scoring": (["--rounds", "1", "--cases", "1"], [], "| two threads |"),
 }
 LARGE = {
+    "broken_cases": (["--cases", "20"], [], "18 of 18 predicted, 2 named"),
     "crash": (["--kills", "1"], [], "killed 1, equal 1 of 1"),
     "end_to_end": (["--epochs", "1", "--cases", "8", "--seeds", "0"], ["monai", "isic2017-small"], "|"),
     "input": (["--rounds", "1", "--steps", "1"], ["monai", "torchvision", "isic2017-small"], "|"),
