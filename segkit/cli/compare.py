@@ -243,6 +243,9 @@ def show_table(record: dict[str, Any]) -> None:
     """Print models and differences as people read them."""
     from segkit.report import text
 
+    main = main_rows(record)
+    # Where nobody has several seeds the column would say so in every row, and crowd the others out of 80 columns.
+    several = any(row["seeds"] > 1 for row, _ in main)
     rows = [
         [
             str(row["rank"]),
@@ -251,14 +254,15 @@ def show_table(record: dict[str, Any]) -> None:
             str(row["n"]),
             f"{row['missed']:g}",
             text.interval(row["ci_low"], row["ci_high"]),
-            text.number(row["seed_std"]) if row["seeds"] > 1 else "one seed",
+            *([text.number(row["seed_std"]) if row["seeds"] > 1 else "one seed"] if several else []),
             text.count(model["parameters"]) if model["parameters"] else text.UNDEFINED,
             text.duration(model["train_seconds"]) if model["train_seconds"] is not None else text.UNDEFINED,
             text.memory(model["peak_memory"]["process"]),
         ]
-        for row, model in main_rows(record)
+        for row, model in main
     ]
-    head = ("", "model", f"mean {record['main_metric']}", "n", "missed", "95 % interval", "SD of seeds")
+    head = ["", "model", f"mean {record['main_metric']}", "n", "missed", "95 % interval"]
+    head += ["SD of seeds"] if several else []
     out.print_table((*head, "parameters", "training", "memory"), rows)
     overall = record["scores"][0]["class"]
     for pair in record["differences"]:
