@@ -77,6 +77,7 @@ def test_the_checkpoint_says_how_images_are_given(toy_registry: Registry) -> Non
         "slab": 1,
         "overlap": 0.5,
         "mirror": False,
+        "mirrored": ["depth", "height", "width"],
         "normalization": {"kind": "body", "mean": [], "std": []},
     }
     header = read_model(run(toy_registry, "slab", train__epochs=1).folder / "model.safetensors")[1]
