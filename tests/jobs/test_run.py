@@ -218,19 +218,26 @@ def test_a_loss_over_the_batch_is_said_to_depend_on_it(toy_registry: Registry) -
 
 
 def test_several_outputs_train(toy_registry: Registry) -> None:
-    """A network with deep supervision trains and is scored on its main output."""
-    result = run(toy_registry, components__arch="supervised", train__epochs=1)
-    assert result.summary["scores"][0]["n"] >= 0
+    """Every output of a network with deep supervision counts in the loss, which falls; its terms are the main one's."""
+    result = run(toy_registry, components__arch="supervised", train__epochs=5)
+    first, *_, last = map(json.loads, (result.folder / "history.jsonl").read_text().splitlines())
+    assert last["loss"] < first["loss"]
+    # The coarse output is half as much as the main one, and at first about as wrong.
+    assert first["loss"] == pytest.approx(1.5 * first["terms"]["bernoulli"], rel=0.15)
 
 
 def test_accumulation_is_the_same_step(toy_registry: Registry) -> None:
-    """Four parts of a batch give the whole batch's weights, up to rounding, for a network without dropout."""
-    whole, parts = (
-        run(toy_registry, components__arch="net", train__accumulate=value, train__epochs=1, arch__width=1)
-        for value in (1, 2)
-    )
-    losses = [json.loads((r.folder / "history.jsonl").read_text())["step"] for r in (whole, parts)]
-    assert losses[0] == losses[1]
+    """Two parts of a batch give the whole batch's losses and weights up to rounding, a batch of half the size others."""
+    settings = {"components__arch": "solid", "train__epochs": 2, "train__learning_rate": 0.01}
+    others = ({}, {"train__accumulate": 2}, {"train__batch_size": 2})
+    results = [run(toy_registry, **settings, **other) for other in others]
+    whole, parts, half = ([json.loads(line) for line in (r.folder / "history.jsonl").open()] for r in results)
+    assert [record["step"] for record in whole] == [record["step"] for record in parts] == [2, 4]
+    assert [record["loss"] for record in parts] == pytest.approx([record["loss"] for record in whole], rel=1e-5)
+    assert half[-1]["step"] == 6
+    weights = [read_model(result.folder / "model.safetensors")[0] for result in results]
+    apart = [max(float((weights[0][name] - other[name]).abs().max()) for name in other) for other in weights]
+    assert apart[1] < 1e-5 < 1e-3 < apart[2]
 
 
 @pytest.mark.with_report
