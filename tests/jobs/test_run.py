@@ -227,7 +227,7 @@ def test_several_outputs_train(toy_registry: Registry) -> None:
 
 
 def test_accumulation_is_the_same_step(toy_registry: Registry) -> None:
-    """Two parts of a batch give the whole batch's losses and weights up to rounding, a batch of half the size others."""
+    """Two parts of a batch give the whole batch's losses and weights up to rounding, a batch of half the size not."""
     settings = {"components__arch": "solid", "train__epochs": 2, "train__learning_rate": 0.01}
     others = ({}, {"train__accumulate": 2}, {"train__batch_size": 2})
     results = [run(toy_registry, **settings, **other) for other in others]
