@@ -40,7 +40,7 @@ OFFSETS = {"one": 1, "ten": 10, None: 0}
 
 
 class RefusedError(Exception):
-    """What was said cannot be meant."""
+    """What was said cannot be meant; its name is the argument."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def resolve_run(file: Source, environ: Source, flags: Source) -> dict[str, Value
         (source.values["data.mode"] for source in (*above, file) if "data.mode" in source.values), MODES[data][0]
     )
     if mode not in MODES[data]:
-        raise RefusedError(f"no mode {mode}")
+        raise RefusedError("data.mode")
     recipe = {name: value for name, value in RECIPES[data].items() if name != "tiles"}
     recipe |= RECIPES[data].get("tiles", {}) if mode == "tiles" else {}
     wishes = [
@@ -132,7 +132,7 @@ def resolve_run(file: Source, environ: Source, flags: Source) -> dict[str, Value
         parts[section] = listed(found.values[name]) if found else ()
         decided[section] = KINDS.index(found.kind) if found else 0
     if not parts["metric"]:
-        raise RefusedError("no metric")
+        raise RefusedError("components.metrics")
     chosen = Chosen(arch, data, mode, **parts)
     environ = heard(environ, set(chosen.components()), ("loss", "metric", "explainer"))
     check_reach(flags, chosen, decided)
@@ -255,7 +255,7 @@ def named(name: str, sources: Sequence[Source]) -> str:
 
 def refuse(name: str) -> str:
     """What cannot be done without."""
-    raise RefusedError(f"no {name}")
+    raise RefusedError(name)
 
 
 def heard(environ: Source, components: set[tuple[str, str]], sections: Sequence[str]) -> Source:
@@ -278,5 +278,5 @@ def check_reach(source: Source, chosen: Chosen, decided: Mapping[str, int]) -> S
         if not is_param or any(reaches(name, *component) for component in chosen.components()):
             kept[name] = value
         elif section not in FIELDS or decided[section] <= KINDS.index(source.kind):
-            raise RefusedError(f"{name} is of nothing that was chosen")
+            raise RefusedError(name)
     return Source(source.kind, kept, source.labels, source.label, source.unsaid)
