@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,14 @@ class Record:
     damaged: tuple[str, ...] = ()
 
 
-def download_archives(urls: Sequence[str], root: Path, progress: Progress, *, leave_damaged: bool = False) -> None:
+def download_archives(
+    urls: Sequence[str],
+    root: Path,
+    progress: Progress,
+    *,
+    leave_damaged: bool = False,
+    known: Mapping[str, str] | None = None,
+) -> None:
     """Fetch zip archives and unpack each into `root`; safe to kill at any moment and to call again.
 
     SHA-256 of the archives and of their files are recorded at the first download, and a later download of an archive
@@ -50,10 +57,11 @@ def download_archives(urls: Sequence[str], root: Path, progress: Progress, *, le
     Args:
         leave_damaged: leave out files whose content is damaged within an archive, name them in a warning and in the
             record; otherwise they are an error.
+        known: by an archive's file name, the SHA-256 that its publisher gives: another content is never unpacked.
 
     Raises:
-        SegkitError: the network, the disk, an archive that is unsafe, damaged or another than recorded, or a folder in
-            the way that did not come from here.
+        SegkitError: the network, the disk, an archive that is unsafe, damaged or another than known or recorded, or a
+            folder in the way that did not come from here.
     """
     if (root / MARKER).is_file():
         raise SegkitError(f"{root} holds a generated sample", "name another folder to download into")
@@ -65,7 +73,8 @@ def download_archives(urls: Sequence[str], root: Path, progress: Progress, *, le
             for url in urls:
                 _refuse_what_is_in_the_way(root, [Path(file_name(url)).stem], records.get(file_name(url)))
             for url in urls:
-                _download_one(url, root, records.get(file_name(url)), progress, leave_damaged)
+                name = file_name(url)
+                _download_one(url, root, records.get(name), progress, leave_damaged, (known or {}).get(name))
     except OSError as error:
         raise SegkitError(
             f"nothing can be downloaded into {root}: {error.strerror or error}",
@@ -73,7 +82,9 @@ def download_archives(urls: Sequence[str], root: Path, progress: Progress, *, le
         ) from error
 
 
-def _download_one(url: str, root: Path, record: Record | None, progress: Progress, leave_damaged: bool) -> None:
+def _download_one(
+    url: str, root: Path, record: Record | None, progress: Progress, leave_damaged: bool, known: str | None
+) -> None:
     name = file_name(url)
     archive, unpacked = root / FOLDER / name, root / FOLDER / f"{name}.unpacking"
     shutil.rmtree(unpacked, ignore_errors=True)
@@ -81,6 +92,12 @@ def _download_one(url: str, root: Path, record: Record | None, progress: Progres
         progress(f"{name} is there already", record.bytes, record.bytes)
         return
     fetched = fetch(url, archive, progress, room=ROOM)
+    if known is not None and fetched.sha256 != known.lower():
+        archive.unlink()
+        raise SegkitError(
+            f"{name} is not what its publisher gives: SHA-256 {fetched.sha256}, published {known.lower()}",
+            "download again, from another mirror if there is one; nothing was unpacked",
+        )
     if record is not None and fetched.sha256 != record.sha256:
         archive.unlink()
         raise SegkitError(

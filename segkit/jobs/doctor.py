@@ -18,6 +18,7 @@ from segkit.data.roots import cache_folder
 from segkit.discovery import CORE, Found, Registry, canonical, damaged_distributions
 from segkit.errors import SegkitError
 from segkit.files import bytes_text, expanded
+from segkit.jobs.origins import foreign_module
 from segkit.version import __version__
 
 OK, NOTE, BROKEN = "ok", "note", "broken"
@@ -182,6 +183,11 @@ def plugins(registry: Registry) -> Iterator[Finding]:
             continue
         if plugin.error is not None:
             yield Finding("plugins", plugin.name, BROKEN, f"{plugin.version}: {plugin.reason}", plugin.hint)
+            continue
+        foreign = foreign_module(plugin)
+        if foreign:
+            mend = f"find out who installed it; pip install --force-reinstall {plugin.name}"
+            yield Finding("plugins", plugin.name, BROKEN, f"{plugin.version}: {foreign}", mend)
             continue
         notes = "; ".join(plugin.notes)
         text = f"{plugin.version}, {len(plugin.components)} component{'s' if len(plugin.components) != 1 else ''}"

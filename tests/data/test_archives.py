@@ -264,3 +264,14 @@ def test_killed_at_any_moment(web, urls, tmp_path, point):
     download_archives(urls, root, silent)
     check(root)
     assert web.sent == total - kept
+
+
+def test_a_published_hash_is_pinned(urls, tmp_path, web):
+    """An archive of another content than its publisher gives is not unpacked; the right one is, in capitals too."""
+    right = hashlib.sha256(zipped({name: FILES[name] for name in FILES if name.startswith("A")})).hexdigest()
+    with pytest.raises(SegkitError, match="is not what its publisher gives"):
+        download_archives(urls, tmp_path / "wrong", silent, known={"A.zip": "0" * 64})
+    assert not (tmp_path / "wrong" / "A").exists()
+    assert not list((tmp_path / "wrong" / FOLDER).glob("*.zip"))
+    download_archives(urls, tmp_path / "right", silent, known={"A.zip": right.upper()})
+    check(tmp_path / "right")

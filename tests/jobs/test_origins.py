@@ -1,0 +1,36 @@
+"""Whether the module of a plugin is its own."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from segkit.discovery import Plugin, Registry
+from segkit.jobs.origins import foreign_module
+
+
+def test_the_installed_plugins_bring_their_modules():
+    """Wheels and packages that are installed in place alike."""
+    plugins = Registry.discover().plugins
+    assert plugins
+    assert {plugin.name: foreign_module(plugin) for plugin in plugins if foreign_module(plugin)} == {}
+
+
+def test_a_module_of_another_distribution():
+    """A plugin that names what somebody else installed is told with the owner."""
+    told = foreign_module(Plugin("segkit-core", "1.0", EntryPoint("unet", "pluggy:plugin", "segkit")))
+    assert told == "its module pluggy is not its own but that of pluggy"
+
+
+def test_a_module_that_nobody_installed(tmp_path, monkeypatch: pytest.MonkeyPatch):
+    """A file that merely lies on the path."""
+    (tmp_path / "segkit_lying_about.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    told = foreign_module(Plugin("segkit-core", "1.0", EntryPoint("unet", "segkit_lying_about", "segkit")))
+    assert told == "its module segkit_lying_about is not its own but of no distribution"
+
+
+def test_what_is_not_installed_is_told_elsewhere():
+    """Without a distribution there is nothing to compare with."""
+    assert foreign_module(Plugin("segkit-never-there", "1.0", EntryPoint("unet", "pluggy", "segkit"))) == ""
