@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from segkit.data.folders import BUILDING, locked_if_free
-from segkit.data.roots import cache_folder
+from segkit.data.folders import BUILDING, is_building, locked_if_free
+from segkit.data.roots import MARKER, cache_folder
 from segkit.data.store_build import INDEX
 from segkit.errors import SegkitError
 from segkit.files import Either, read_json
@@ -20,6 +20,7 @@ LAYOUT = {"slices": Either(None, [int]), "spacing": Either(None, [float])}
 STORE = {"body": {"cases": [dict], "size": Either([int], LAYOUT), "bytes": {str: int}, "dataset?": str}}
 """What an index has to hold to be told about."""
 LARGEST_INDEX = 2**30
+FOREIGN = "not made by segkit: it stays"
 KINDS = (*REMOVABLE, "data")
 
 
@@ -72,6 +73,8 @@ def _bytes_of(folder: Path) -> int:
 
 
 def _about(kind: str, path: Path) -> str:
+    if not is_ours(kind, path):
+        return FOREIGN
     if path.name.endswith(BUILDING):
         return "under construction, or left by a process that was killed"
     if kind == "samples":
@@ -96,12 +99,25 @@ def _grid(size: Any) -> str:
     return "their own spacing" if size["spacing"] is None else f"{'x'.join(f'{mm:g}' for mm in size['spacing'])} mm"
 
 
+def is_ours(kind: str, path: Path) -> bool:
+    """Whether segkit made a folder of the cache, by what it always puts there; data count as brought here.
+
+    SEGKIT_CACHE may be a disk of data with a folder "samples" of its own (issue 19).
+    """
+    if kind not in REMOVABLE:
+        return True
+    made = INDEX if kind == "stores" else MARKER
+    return not path.is_symlink() and ((path / made).is_file() or is_building(path))
+
+
 def remove(entry: Entry) -> bool:
     """Remove a store or sample; returns False, and leaves it, where another process is building it.
 
     Raises:
         SegkitError: it is data that cannot be made again, or the disk refuses.
     """
+    if not is_ours(entry.kind, entry.path):
+        raise SegkitError(f"{entry.path} was not made by segkit", "remove it by hand if you are sure")
     if entry.kind not in REMOVABLE:
         raise SegkitError(f"{entry.path} holds data", "remove it by hand if you are sure")
     final = entry.path.with_name(entry.path.name.removesuffix(BUILDING))

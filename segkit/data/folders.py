@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO, cast
 
 from segkit.errors import SegkitError
 from segkit.files import sync_folder
@@ -31,7 +32,7 @@ def locked(final: Path) -> Iterator[None]:
     """Hold the lock of the folder `final`, waiting for other processes and threads that hold it."""
     final.parent.mkdir(parents=True, exist_ok=True)
     # The lock file stays: whoever removed it could remove one that another process has just locked.
-    with final.with_name(final.name + LOCK).open("ab") as stream:
+    with open_lock(final.with_name(final.name + LOCK)) as stream:
         lock_stream(stream, wait=True)
         yield
 
@@ -39,8 +40,20 @@ def locked(final: Path) -> Iterator[None]:
 @contextmanager
 def locked_if_free(final: Path) -> Iterator[bool]:
     """Hold the lock of the folder `final` where nobody holds it; yields whether it is held."""
-    with final.with_name(final.name + LOCK).open("ab") as stream:
+    with open_lock(final.with_name(final.name + LOCK)) as stream:
         yield lock_stream(stream, wait=False)
+
+
+def open_lock(path: Path) -> BinaryIO:
+    """Open the file that a lock is held on, made where there is none; through no link, waiting for no pipe."""
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    return cast("BinaryIO", os.fdopen(os.open(path, flags, 0o666), "r+b", buffering=0))
+
+
+def is_building(path: Path) -> bool:
+    """Whether a folder is one that segkit builds or built: of that name, and with the lock that it takes for it."""
+    lock = path.with_name(path.name.removesuffix(BUILDING) + LOCK)
+    return path.name.endswith(BUILDING) and not path.is_symlink() and lock.is_file() and not lock.is_symlink()
 
 
 @contextmanager
@@ -68,9 +81,9 @@ def new_folder(final: Path) -> Iterator[Path]:
 
 def remove_left_over(folder: Path) -> None:
     """Remove what killed processes were building in `folder`; what is being built now is locked and stays."""
-    for building in folder.glob(f"*{BUILDING}"):
-        with building.with_name(building.name.removesuffix(BUILDING) + LOCK).open("ab") as stream:
-            if lock_stream(stream, wait=False):
+    for building in filter(is_building, folder.glob(f"*{BUILDING}")):
+        with locked_if_free(building.with_name(building.name.removesuffix(BUILDING))) as held:
+            if held:
                 shutil.rmtree(building, ignore_errors=True)
 
 

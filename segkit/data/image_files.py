@@ -49,6 +49,26 @@ FLATTEN = "save it without an alpha channel"
 
 
 @contextmanager
+def open_image(path: Path, formats: tuple[str, ...] = FORMATS, *, whole: bool = False) -> Iterator[Image.Image]:
+    """Open an image of one of the formats, not decoded yet; the one place that does, so that no other format is tried.
+
+    An EPS under another name would be handed to Ghostscript, a program that has been made to run others (issue 19).
+
+    Args:
+        whole: compare all checksums first, as is needed where pixels are read.
+
+    Raises:
+        OSError, ...: as `BROKEN_FILE` lists; it is none of these, or a pipe, which could be waited for in vain.
+    """
+    if path.exists() and not path.is_file():
+        raise IsADirectoryError("it is a folder, a pipe or a device")
+    # Not by its path: Pillow (13.0) maps an uncompressed TIFF then, and mixes up the rows of one that is turned.
+    with path.open("rb") as stream:
+        with opened_whole(stream, formats) if whole else Image.open(stream, formats=formats) as opened:
+            yield opened
+
+
+@contextmanager
 def opened_image(path: Path, file: str, formats: tuple[str, ...] = FORMATS) -> Iterator[Image.Image]:
     """Open an image of one page, not decoded yet; what Pillow raises meanwhile is told in a sentence.
 
@@ -60,8 +80,7 @@ def opened_image(path: Path, file: str, formats: tuple[str, ...] = FORMATS) -> I
         UnusableFileError: it cannot be read, has too many pixels, several pages or 16 bits per channel of a colour.
     """
     try:
-        # Not by its path: Pillow (13.0) maps an uncompressed TIFF then, and mixes up the rows of one that is turned.
-        with tiff_errors() as wrong, path.open("rb") as stream, opened_whole(stream, formats) as opened:
+        with tiff_errors() as wrong, open_image(path, formats, whole=True) as opened:
             check_size(opened, file)
             check_pages(opened, file)
             check_depth(opened, file)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from segkit.data.folders import lock_stream
+from segkit.data.folders import lock_stream, open_lock
 from segkit.errors import SegkitError
 from segkit.rundir.names import LOCK
 
@@ -46,7 +46,7 @@ def try_lock(folder: Path) -> BinaryIO | None:
     """Return the stream that holds the lock, or None where another process holds it; raises OSError."""
     path = folder / LOCK
     for _ in range(TRIES):
-        stream = path.open("ab")
+        stream = open_lock(path)
         try:
             if lock_stream(stream, wait=False) and is_file_of(stream, path):
                 return stream

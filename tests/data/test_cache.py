@@ -11,7 +11,7 @@ import pytest
 
 from segkit import Case, SegkitError, Task
 from segkit.data.cache import list_cache, remove
-from segkit.data.folders import locked
+from segkit.data.folders import locked, new_folder
 from segkit.data.store import open_store
 from segkit.data.volume_layout import VolumeLayout
 from segkit.data.volume_store import open_volume_store
@@ -33,6 +33,8 @@ def filled(cache, noise, array_reader):
     for name in ("samples/arrays-1", "data/arrays", "stores/arrays-2.building"):
         (cache / name).mkdir(parents=True)
         (cache / name / "file").write_bytes(bytes(1000))
+    (cache / "samples" / "arrays-1" / "generated-sample.json").write_text("{}")
+    (cache / "stores" / "arrays-2.lock").touch()
     return cache
 
 
@@ -129,3 +131,33 @@ def test_what_is_being_built_stays(filled):
     other.join()
     assert remove(entry)
     assert not entry.path.exists()
+
+
+@pytest.mark.parametrize("kind", ["stores", "samples"])
+def test_what_segkit_did_not_make_is_never_removed(cache, kind):
+    """A folder of somebody's data that lies where samples and stores do is listed as such and stays; so do links."""
+    for name in ("mine", "mine.building", "kept"):
+        (cache / kind / name).mkdir(parents=True)
+        (cache / kind / name / "scan.nii").write_bytes(bytes(10))
+    outside = cache.parent / "outside"
+    outside.mkdir()
+    (outside / "generated-sample.json").write_text("{}")
+    (outside / "index.json").write_text("{}")
+    (cache / kind / "link").symlink_to(outside)
+    for entry in list_cache():
+        assert entry.about == "not made by segkit: it stays"
+        with pytest.raises(SegkitError, match="was not made by segkit"):
+            remove(entry)
+    with locked(cache / kind / "new"), new_folder(cache / kind / "new"):
+        pass
+    assert (cache / kind / "mine.building" / "scan.nii").exists()
+    assert (outside / "index.json").exists()
+
+
+def test_a_lock_is_not_taken_through_a_link(cache):
+    """A link in the place of a lock makes no file elsewhere."""
+    (cache / "stores").mkdir(parents=True)
+    (cache / "stores" / "x.lock").symlink_to(cache.parent / "made")
+    with pytest.raises(OSError, match="symbolic"), locked(cache / "stores" / "x"):
+        pass
+    assert not (cache.parent / "made").exists()

@@ -47,6 +47,7 @@ def test_nothing_is_left_of_a_block_that_fails(tmp_path):
 def test_what_a_killed_process_left_goes_and_what_is_being_built_stays(tmp_path):
     """A locked folder under construction is somebody's; one without a living owner is rubbish."""
     (tmp_path / "dead.building").mkdir()
+    (tmp_path / "dead.lock").touch()
     with locked(tmp_path / "alive"), new_folder(tmp_path / "alive") as alive:
         with locked(tmp_path / "mine"), new_folder(tmp_path / "mine"):
             pass

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from segkit import UnusableFileError
-from segkit.data.image_files import BROKEN_FILE, FORMATS, SWAPPING, size_text
+from segkit.data.image_files import BROKEN_FILE, SWAPPING, open_image, size_text
 from segkit.data.photographs import Decoded
 
 WAY_OUT = "say what the outlines were drawn on: --set data.orientation=upright or data.orientation=stored"
@@ -70,7 +70,7 @@ def channels_of(paths: Iterable[Path]) -> int:
     """Return 1 where all photographs are grey, else 3; no pixels are read."""
     for path in paths:
         try:
-            with Image.open(path, formats=FORMATS) as opened:
+            with open_image(path) as opened:
                 if opened.mode not in ("1", "L", "LA"):
                     return 3
         except BROKEN_FILE:

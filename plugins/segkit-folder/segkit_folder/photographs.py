@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from segkit import IGNORE, Sample, UnusableFileError
-from segkit.data.image_files import BROKEN_FILE, FORMATS
+from segkit.data.image_files import BROKEN_FILE, open_image
 from segkit.data.masks import MaskImage, laid_alike, read_mask
 from segkit.data.orientation import DOUBTFUL, is_doubtful
 from segkit.data.photographs import channels_first, decode, resized
@@ -134,7 +134,7 @@ def channels_of(pairs: Sequence[Pair]) -> int:
     """Return 1 where all photographs are grey, else 3; no pixels are read, and of colour only the first header."""
     for pair in pairs:
         try:
-            with Image.open(pair.image, formats=FORMATS) as opened:
+            with open_image(pair.image) as opened:
                 if opened.mode not in ("1", "L", "LA"):
                     return 3
         except BROKEN_FILE:

@@ -41,9 +41,13 @@ def list_entries(as_json: bool) -> None:
 @output.json_option
 def clear(kinds: tuple[str, ...], yes: bool, as_json: bool) -> None:
     """Remove stores and generated samples; they are made again when they are needed. Data are never removed."""
-    from segkit.data.cache import list_cache, remove
+    from segkit.data.cache import is_ours, list_cache, remove
 
-    doomed = [entry for entry in list_cache() if entry.kind in (kinds or KINDS)]
+    chosen = [entry for entry in list_cache() if entry.kind in (kinds or KINDS)]
+    doomed = [entry for entry in chosen if is_ours(entry.kind, entry.path)]
+    for entry in chosen:
+        if entry not in doomed:
+            output.warn(f"{entry.path} was not made by segkit and stays")
     total = bytes_text(sum(entry.bytes for entry in doomed))
     if doomed and not yes:
         if not can_ask():
