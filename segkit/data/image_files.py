@@ -63,9 +63,9 @@ def open_image(path: Path, formats: tuple[str, ...] = FORMATS, *, whole: bool = 
     if path.exists() and not path.is_file():
         raise IsADirectoryError("it is a folder, a pipe or a device")
     # Not by its path: Pillow (13.0) maps an uncompressed TIFF then, and mixes up the rows of one that is turned.
-    with path.open("rb") as stream:
-        with opened_whole(stream, formats) if whole else Image.open(stream, formats=formats) as opened:
-            yield opened
+    opening = opened_whole if whole else open_formats
+    with path.open("rb") as stream, opening(stream, formats) as opened:
+        yield opened
 
 
 @contextmanager
@@ -101,6 +101,11 @@ def opened_image(path: Path, file: str, formats: tuple[str, ...] = FORMATS) -> I
         raise UnusableFileError(file, f"is damaged or cut short ({reason})", "fetch it again") from error
 
 
+def open_formats(stream: BinaryIO, formats: tuple[str, ...]) -> Image.Image:
+    """Open an image of one of the formats."""
+    return Image.open(stream, formats=formats)
+
+
 def opened_whole(stream: BinaryIO, formats: tuple[str, ...]) -> Image.Image:
     """Open an image; of a PNG all checksums are compared before, which Pillow (13.0) leaves out when it decodes one.
 
@@ -111,7 +116,7 @@ def opened_whole(stream: BinaryIO, formats: tuple[str, ...]) -> Image.Image:
         with Image.open(stream, formats=("PNG",)) as whole:
             whole.verify()
     stream.seek(0)
-    return Image.open(stream, formats=formats)
+    return open_formats(stream, formats)
 
 
 def check_size(opened: Image.Image, file: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from segkit.data.image_files import BROKEN_FILE, FORMATS, SWAPPING, upright
+from segkit.data.image_files import BROKEN_FILE, SWAPPING, open_image, upright
 from segkit.data.masks import turned_size
 
 DOUBTFUL = "has an EXIF orientation that its mask has not, or the other way, and their sizes do not tell how they lie"
@@ -46,7 +46,7 @@ def doubtful(files: Sequence[Sequence[Path]]) -> list[Path]:
 def header(path: Path) -> tuple[tuple[int, int], Image.Transpose | None] | None:
     """Return height and width of an image as stored and what would turn it; None where that cannot be read."""
     try:
-        with Image.open(path, formats=FORMATS) as opened:
+        with open_image(path) as opened:
             # A PNG without EXIF data is not decoded to look for them.
             silent = opened.format == "PNG" and "exif" not in opened.info
             method, (width, height) = None if silent else upright(opened), opened.size

@@ -8,7 +8,6 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from segkit import IGNORE, Sample, UnusableFileError
 from segkit.data.image_files import BROKEN_FILE, open_image
