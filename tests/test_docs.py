@@ -76,3 +76,13 @@ def test_pictures_are_small_and_of_something():
     for file in PICTURES.iterdir():
         assert file.stat().st_size <= LARGEST_PICTURE, file.name
         assert file.stem in names or file.stem.startswith(("arch-smp-", "arch-monai-")), file.name
+
+
+def test_the_map_is_that_of_the_modules():
+    """docs/architecture.md has a line per module of the core, with its first sentence."""
+    spec = importlib.util.spec_from_file_location("module_map", DOCS / "module_map.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    page = module.PAGE.read_text(encoding="utf-8")
+    assert module.with_map(page) == page, "run python docs/module_map.py"
+    assert "`scoring.py`: " in page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -251,7 +252,8 @@ def point_to_page(job: Job, stores: Stores) -> None:
     if plan.root.generated or not any(store.was_built for store in stores.values()):
         return
     name = plan.data.component.name
-    job.progress.message(f"look at what was understood: segkit data show {name} --data-root {plan.root.path}")
+    root = shlex.quote(str(plan.root.path))
+    job.progress.message(f"look at what was understood: segkit data show {name} --data-root {root}")
 
 
 def score_split(job: Job, predictor: Predictor | VolumePredictor) -> list[CaseScores]:
