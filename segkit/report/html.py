@@ -201,7 +201,8 @@ def repeatability(record: RunRecord) -> str:
     device = str(record.environment.get("device", ""))
     deterministic = any(entry.name == "run.deterministic" and entry.value == "true" for entry in record.settings)
     if device == "cpu":
-        threads = text.plural(record.environment["threads"], "thread")
+        known = record.environment.get("threads")
+        threads = text.plural(known, "thread") if known else "as many threads"
         return f"On a CPU with {threads} the same seed gives the same weights, bit for bit."
     if device and deterministic:
         return "On the same kind of device the same seed gives the same weights, bit for bit."
