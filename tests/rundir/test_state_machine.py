@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -30,7 +31,9 @@ from hypothesis.stateful import (
 from segkit.cli import main
 from segkit.discovery import Registry
 from segkit.engine.sealed import DamagedFileError, read_sealed
+from segkit.engine.state import StateWriter
 from segkit.engine.trainer import Trainer
+from segkit.errors import SegkitError
 
 EPOCHS = 2
 PHASES = [Phase.explicit, Phase.generate] + ([Phase.shrink] if "SEGKIT_SHRINK" in os.environ else [])
@@ -69,11 +72,19 @@ class Interruption:
 
     def __init__(self) -> None:
         self.kind, self.left, self.steps = "", 0, []
+        self.writer: StateWriter | None = None
 
     def set(self, wish: tuple[str, int] | None) -> None:
         """Forget the steps seen; interrupt once as wished."""
         self.kind, self.left = wish or ("", 0)
         self.steps = []
+
+    def settle(self) -> None:
+        """Let the thread of a command that is over come to its end: in a process it ends with it."""
+        self.kind = ""
+        if self.writer is not None:
+            with contextlib.suppress(Killed, SegkitError):
+                self.writer.wait()
 
     def look(self, kind: str) -> None:
         """Interrupt where it is time to."""
@@ -88,7 +99,7 @@ class Interruption:
 
     def install(self, patch: pytest.MonkeyPatch) -> None:
         """Listen to steps and renames."""
-        step, replace = Trainer.take_step, Path.replace
+        step, replace, saved = Trainer.take_step, Path.replace, StateWriter.save
 
         def take_step(trainer: Trainer, batch: Any) -> Any:
             self.steps.append(trainer.step)
@@ -101,6 +112,11 @@ class Interruption:
             self.look("after rename")
             return done
 
+        def save(writer: StateWriter, *args: Any) -> None:
+            self.writer = writer
+            saved(writer, *args)
+
+        patch.setattr(StateWriter, "save", save)
         patch.setattr(Trainer, "take_step", take_step)
         patch.setattr(Path, "replace", replaced)
 
@@ -123,7 +139,7 @@ def segkit(*args: str, wish: tuple[str, int] | None = None) -> Result | None:
         SEEN[f"{args[0]} killed"] += 1
         return None
     finally:
-        INTERRUPTION.kind = ""
+        INTERRUPTION.settle()
     SEEN[f"{args[0]} {result.exit_code}"] += 1
     assert "internal error" not in result.output, result.output
     assert "Traceback" not in result.output
@@ -265,7 +281,7 @@ class LifeOfARun(RuleBasedStateMachine):
     def facts(self) -> dict[str, Any]:
         """What is there before a resume."""
         has = {name: (RUN / name).is_file() for name in FILES}
-        broken = {name for name in self.lost if has[name] and (RUN / name).read_bytes() != self.lost[name]}
+        broken = {name for name in self.lost if has[name] and self.is_harmed(name)}
         says = summary_says_finished()
         state = header()
         done = says is True or (has["summary.json"] and state is None)
@@ -344,16 +360,23 @@ class LifeOfARun(RuleBasedStateMachine):
         self.lost[name] = path.read_bytes()
         harmed = {"empty": b"", "cut": self.lost[name][: len(self.lost[name]) // 2], "garbage": b"\0\xff{["}
         path.unlink() if how == "lost" else path.write_bytes(harmed[how])
+        self.harmed = harmed.get(how)
 
     @precondition(lambda self: self.lost)
     @rule()
     def bring_back(self) -> None:
         """The file comes back from a backup, unless the run has written it anew."""
         for name, data in self.lost.items():
-            if self.facts()["state"] is None or name.startswith("last"):
+            if self.is_harmed(name):
                 (RUN / name).parent.mkdir(exist_ok=True)
                 (RUN / name).write_bytes(data)
         self.lost = {}
+
+    def is_harmed(self, name: str) -> bool:
+        """Whether a file is as it was left when it was taken or damaged: the run has not written it anew."""
+        path = RUN / name
+        found = path.read_bytes() if path.is_file() else None
+        return found == self.harmed and found != self.lost[name]
 
     @rule()
     def move_data(self) -> None:
