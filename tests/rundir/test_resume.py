@@ -69,10 +69,10 @@ def test_a_killed_run_resumes_to_the_same_files(process, tmp_path: Path, place: 
 
 
 def test_without_whole_writes_a_kill_loses_the_run(process, tmp_path: Path) -> None:
-    """The control: files written in place and killed half-way leave a state that is refused, not restarted."""
+    """The control: a second state written in place and killed half-way is refused, not restarted."""
     environ = {**os.environ, "PYTHONPATH": str(TOY)}
     out = str(tmp_path / "plain")
-    command = [sys.executable, str(TOY / "killer.py"), "__main__:sync_part", "6", out, "start"]
+    command = [sys.executable, str(TOY / "killer.py"), "__main__:sync_part", "16", out, "start"]
     fsync = [*command, "plain-writes", "arch.width=64", "run.save_minutes=0"]
     done = subprocess.run(fsync, capture_output=True, env=environ, cwd=tmp_path, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
