@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from hostile_directory import INDEX, attack
 
-from segkit.errors import SegkitError
+from segkit.data.label_png import read_labels
+from segkit.errors import SegkitError, UnusableFileError
 from segkit.files import write_json
 from segkit.jobs.compare.runs import read_compared_run
 from segkit.report.explanations import explanations_section
@@ -117,3 +118,17 @@ def test_ten_thousand_directories_of_strangers(whole, tmp_path):
     """As many as are asked for with SEGKIT_ATTACKS."""
     outcomes = survive(whole, tmp_path, range(1000, 1000 + int(os.environ.get("SEGKIT_ATTACKS", "10000"))))
     print(dict(outcomes))
+
+
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n"
+
+
+@pytest.mark.parametrize("content", [EPS, b"8BPS", b"P6"])
+def test_programs_called_pictures_are_not_started(tmp_path, content):
+    """An EPS under the name of a PNG never reaches Ghostscript; forms that are not read are not tried."""
+    sys.addaudithook(watch)
+    path = tmp_path / "c01.png"
+    path.write_bytes(content)
+    with pytest.raises(UnusableFileError, match="is not a"):
+        read_labels(path)
+    assert STARTED == []
