@@ -353,7 +353,7 @@ class LifeOfARun(RuleBasedStateMachine):
         assert not INTERRUPTION.steps
 
     @precondition(lambda self: RUN.exists() and not self.lost and any((RUN / name).is_file() for name in FILES))
-    @rule(name=st.sampled_from(FILES), how=st.sampled_from(["lost", "empty", "cut", "garbage"]))
+    @rule(name=st.sampled_from([*FILES, *[FILES[-1]] * 4]), how=st.sampled_from(["lost", "empty", "cut", "garbage"]))
     def harm(self, name: str, how: str) -> None:
         """Take one file away, or damage it."""
         if not (RUN / name).is_file():
