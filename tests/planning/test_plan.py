@@ -33,7 +33,8 @@ def test_precedence_is_defaults_recipe_file_environment_flags(toy_registry: Regi
     """Core < architecture < recipe < file < environment < flag, and the config says who won."""
     file = Layer("config file a.toml", {"train.epochs": 7, "train.weight_decay": 0.5, "arch.width": 9}, Kind.FILE)
     flags = Layer("flag", {"components.arch": "net", "components.data": "squares", "arch.width": "11"})
-    config = make_plan([file, flags], toy_registry, {"SEGKIT_TRAIN_EPOCHS": "8"}).config
+    environ = {"SEGKIT_TRAIN_EPOCHS": "8", "SEGKIT_ARCH_WIDTH": "10"}
+    config = make_plan([file, flags], toy_registry, environ).config
     assert (config.train.epochs, config.sources["train.epochs"]) == (8, "SEGKIT_TRAIN_EPOCHS")
     assert (config.train.weight_decay, config.sources["train.weight_decay"]) == (0.5, "config file a.toml")
     assert (config.params_of("arch", "net").width, config.sources["arch.width"]) == (11, "flag")
