@@ -28,8 +28,10 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -430,6 +432,28 @@ def drawn(rooms: Sequence[str], count: int, seed: int) -> list[Change]:
     return sorted(taken, key=lambda change: (change.path, change.number))
 
 
+def read_results(path: Path | None) -> dict[tuple[str, int], dict]:
+    """What was tried before, by module and number."""
+    listed = map(json.loads, path.read_text().splitlines()) if path and path.exists() else ()
+    return {(record["path"], record["number"]): record for record in listed}
+
+
+def in_worker(changes: Sequence[Change], tests: dict[str, dict], budget: float, results: Path) -> int:
+    """Fork a process that tries changes one after the other, a line of the results for each."""
+    worker = os.fork()
+    if worker:
+        return worker
+    try:
+        for change in changes:
+            record = try_change(change, tests, budget)
+            with results.open("a") as stream:
+                stream.write(json.dumps(record) + "\n")
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
 def room_of(path: str) -> str:
     """The room of a module."""
     return next(room for room in ROOMS if path.startswith(room))
@@ -459,6 +483,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=(), help="changes by name, path#number, instead of drawn ones")
     parser.add_argument("--tests", nargs="*", default=TESTS)
     parser.add_argument("--budget", type=float, default=30, help="seconds of tests for one change")
+    parser.add_argument("--at-once", type=int, default=1, help="changes that are tried at the same time")
     parser.add_argument("--entered", type=Path, help="where it is kept which functions each test enters")
     parser.add_argument("--results", type=Path, help="a line for each change; what stands there is not tried again")
     options = parser.parse_args()
@@ -473,20 +498,19 @@ def main() -> None:
     changes = drawn(options.rooms, sys.maxsize if options.only else options.count, options.seed)
     if options.only:
         changes = [change for change in changes if f"{change.path}#{change.number}" in options.only]
-    before = {}
-    if options.results and options.results.exists():
-        listed = map(json.loads, options.results.read_text().splitlines())
-        before = {(record["path"], record["number"]): record for record in listed}
     check_control([] if options.only else changes, found["tests"], options.budget)
-    records = []
-    for change in changes:
-        record = before.get((change.path, change.number)) or try_change(change, found["tests"], options.budget)
-        records.append(record)
-        if options.results and (change.path, change.number) not in before:
-            with options.results.open("a") as stream:
-                stream.write(json.dumps(record) + "\n")
-        if record["result"] != KILLED:
-            print(f"{change} ({record['result']})", flush=True)
+    tried = read_results(options.results)
+    left = [change for change in changes if (change.path, change.number) not in tried]
+    with ExitStack() as held:
+        results = options.results or Path(held.enter_context(tempfile.TemporaryDirectory()), "results.jsonl")
+        workers = [
+            in_worker(left[part :: options.at_once], found["tests"], options.budget, results)
+            for part in range(options.at_once)
+        ]
+        for worker in workers:
+            os.waitpid(worker, 0)
+        tried = read_results(results)
+    records = [tried[change.path, change.number] for change in changes if (change.path, change.number) in tried]
     print("\n".join(table(records)))
 
 
