@@ -60,6 +60,8 @@ FLIPPED = {
 }
 EXCHANGED = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.FloorDiv: ast.Mult, ast.Mod: ast.Mult}
 NOT_EXCHANGED = ("isinstance", "SegkitError", "UsageError", "suppress")
+CONTROLS = 3
+"""Modules that are tried without a change."""
 KILLED, SURVIVED, UNTESTED = "killed", "survived", "entered by no test"
 
 
@@ -498,7 +500,9 @@ def main() -> None:
     changes = drawn(options.rooms, sys.maxsize if options.only else options.count, options.seed)
     if options.only:
         changes = [change for change in changes if f"{change.path}#{change.number}" in options.only]
-    check_control([] if options.only else changes, found["tests"], options.budget)
+    check_control(
+        random.Random(options.seed).sample(changes, min(CONTROLS, len(changes))), found["tests"], options.budget
+    )
     tried = read_results(options.results)
     left = [change for change in changes if (change.path, change.number) not in tried]
     with ExitStack() as held:

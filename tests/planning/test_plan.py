@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from segkit.config import Kind, Layer
+from segkit.config import Kind, Layer, Origin
 from segkit.discovery import Registry
 from segkit.errors import SegkitError, UsageError
 from segkit.planning.plan import Plan, choose_mode, make_plan, read_config
@@ -68,10 +68,31 @@ def test_an_impossible_pair_names_what_can(toy_registry: Registry) -> None:
 
 def test_full_names_are_written_down(toy_registry: Registry) -> None:
     """The config names every component by distribution and name."""
-    components = plan_of(toy_registry, components__loss="2*bernoulli").config.components
+    components = plan_of(toy_registry, components__loss="2*bernoulli", components__explainers="glow").config.components
     assert components.arch == "segkit-toy:net"
     assert components.loss == "2*segkit-toy:bernoulli"
     assert components.metrics == ("segkit-toy:overlap", "segkit-toy:miss")
+    assert components.explainers == ("segkit-toy:glow",)
+
+
+def test_what_was_found_is_written_down_with_where_it_came_from(
+    toy_registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mode follows from the architecture; a folder is pinned, whether a flag or a variable named it."""
+    drawn = plan_of(toy_registry)
+    assert drawn.config.data.mode == "images"
+    assert drawn.config.origins["data.mode"] == Origin(Kind.DERIVED, "first mode that net supports")
+    assert drawn.config.origins["data.root"].kind is Kind.DEFAULT
+    folder = tmp_path / "mine" / "squares"
+    (folder / "train").mkdir(parents=True)
+    (folder / "train" / "a.npy").touch()
+    said = plan_of(toy_registry, data__root=str(folder)).config
+    assert (said.data.root, said.origins["data.root"]) == (str(folder), Origin(Kind.FLAG, "flag"))
+    monkeypatch.setenv("SEGKIT_DATA", str(folder.parent))
+    found = plan_of(toy_registry).config
+    assert found.data.root == str(folder)
+    assert found.origins["data.root"].kind is Kind.ENVIRONMENT
+    assert found.run.name == "net-squares"
 
 
 def test_scored_split_is_never_the_one_that_selects(toy_registry: Registry) -> None:

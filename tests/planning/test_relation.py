@@ -59,18 +59,19 @@ def test_data_that_were_not_trained_on_are_scored_whole(relation: Relation) -> N
 
 
 @pytest.mark.parametrize(
-    ("wanted", "selected_on", "facts"),
+    ("wanted", "selected_on", "facts", "said"),
     [
-        ("auto", "val", ("test", False, False)),
-        ("val", "val", ("val", False, True)),
-        ("val", None, ("val", False, False)),
-        ("train", "val", ("train", True, False)),
+        ("auto", "val", ("test", False, False), "neither trained nor selected on these cases"),
+        ("val", "val", ("val", False, True), "SELECTED ON THIS SPLIT"),
+        ("val", None, ("val", False, False), "the last epoch's weights"),
+        ("train", "val", ("train", True, False), "the model was trained on these cases"),
     ],
 )
-def test_own_data_are_scored_as_a_run_does(wanted: str, selected_on: str | None, facts: tuple) -> None:
-    """The header's field says whether the epoch was chosen by these cases."""
+def test_own_data_are_scored_as_a_run_does(wanted: str, selected_on: str | None, facts: tuple, said: str) -> None:
+    """The header's field says whether the epoch was chosen by these cases; the note says the same to people."""
     scored = choose_scored(wanted, cases(train=2, val=1, test=1), Relation.OWN, HEADER | {"selected_on": selected_on})
     assert (scored.name, scored.trained_on, scored.selected_on) == facts
+    assert scored.note.startswith(said)
 
 
 def test_all_of_one_s_own_data_is_refused() -> None:

@@ -135,6 +135,7 @@ def test_params_of_what_was_replaced_go_with_it(plan_of, kept: str) -> None:
     config = plan_of(base, flag(components__data="blocks"), flag(components__arch="solid")).config
     assert (config.data.root, config.evaluate.keep_largest, "data.coarse" in config.flat()) == (None, (), True)
     assert plan_of(base, SEGKIT_COMPONENTS_METRICS="overlap").config.train.selection is None
+    assert plan_of(base, flag(components__metrics="miss")).config.train.selection == "miss"
 
 
 def test_a_loss_s_params_of_a_file_go_where_another_is_chosen(plan_of) -> None:

@@ -1,10 +1,12 @@
 """Which cases are scored, and what is said of them."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from segkit.data.case import Case
 from segkit.errors import SegkitError, UsageError
-from segkit.planning.splits import check_names, choose_split, scored_cases
+from segkit.planning.splits import check_names, choose_split, list_cases, scored_cases
 
 CASES = {split: [Case(f"{split}-1")] for split in ("train", "val", "test")}
 
@@ -76,3 +78,35 @@ def test_cases_that_are_scored_together_have_files_of_their_own(ids: tuple[str, 
     with pytest.raises(SegkitError, match=said):
         check_names([Case(id) for id in ids])
     check_names([Case("a"), Case("b")])
+
+
+def reader(**cases: list[Case]) -> SimpleNamespace:
+    """A dataset of these cases."""
+    return SimpleNamespace(cases=lambda split: cases.get(split, []))
+
+
+@pytest.mark.parametrize(
+    ("cases", "said"),
+    [
+        ({"test": [Case("a")]}, "dataset x has no training cases"),
+        ({"train": [Case("a\udc80")]}, "is not UTF-8"),
+        *(({"train": [Case(name)]}, "cannot name a file") for name in ("", ".a", "a/b", "..", "a\\b", "a\nb")),
+        ({"train": [Case("a"), Case("A")]}, "cases a and A differ in case only"),
+        ({"train": [Case("a")], "val": [Case("A")]}, "cases a and A differ in case only"),
+        ({"train": [Case("a")], "test": [Case("a")]}, "case a is in train and in test"),
+        (
+            {"train": [Case("a", group="p")], "val": [Case("b", group="p")]},
+            r"patient p is in train \(case a\) and in val \(case b\)",
+        ),
+    ],
+)
+def test_splits_that_no_score_could_be_trusted_of_are_refused(cases: dict[str, list[Case]], said: str) -> None:
+    """Nothing to train on, ids that no file can have, a case or a patient in two splits."""
+    with pytest.raises(SegkitError, match=said):
+        list_cases(reader(**cases), "x")
+
+
+def test_every_case_is_listed_once() -> None:
+    """Several cases of a patient in one split are fine, and so are cases of whom no patient is known."""
+    cases = {"train": [Case("a", group="p"), Case("b", group="p"), Case("c")], "test": [Case("d"), Case("a.b")]}
+    assert list_cases(reader(**cases), "x") == {**cases, "val": []}
