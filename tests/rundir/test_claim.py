@@ -163,3 +163,12 @@ def test_a_file_system_without_locks_keeps_nobody_out(monkeypatch):
 
     monkeypatch.setattr("segkit.rundir.lock.lock_stream", refuse)
     assert claimed("run") == Path("run")
+
+
+def test_a_directory_that_cannot_be_made_is_a_sentence():
+    """A file stands where runs/ would be: named, with what can be said instead."""
+    Path("runs").touch()
+    with pytest.raises(SegkitError, match=r"cannot make the run directory runs/a: .*name another --output"):
+        claimed(None, "a")
+    with pytest.raises(SegkitError, match="cannot make the run directory runs/b/c"):
+        claimed("runs/b/c")

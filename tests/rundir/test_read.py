@@ -83,3 +83,62 @@ def test_notice_marks_generated_data_only(tmp_path, run_writer):
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8")) | {"generated_sample": True}
     (folder / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
     assert "generated sample" in read_record(folder).notice
+
+
+@pytest.mark.parametrize(
+    ("leaks", "said"),
+    [
+        (None, ""),
+        ({"scored_and_trained": 0}, ""),
+        ({"scored_and_trained": "many"}, ""),
+        ({"scored_and_trained": 1}, "1 of the scored images is among those trained on too"),
+        ({"scored_and_trained": 2}, "2 of the scored images are among those trained on too"),
+    ],
+)
+def test_scored_images_that_were_trained_on_are_a_warning(tmp_path, run_writer, leaks, said):
+    """With their number; none where none was found, or where the file says nothing of it."""
+    folder = run_writer(tmp_path / "run")
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8")) | {"leaks": leaks}
+    (folder / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    assert read_record(folder).leak == said
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("reference", str(2**63)),
+        ("reference", "-1"),
+        ("predicted", str(2**63)),
+        ("predicted", "-1"),
+        ("dice", "1e15"),
+        ("dice", "-1e15"),
+        ("dice", "x"),
+        ("case", ""),
+    ],
+)
+def test_figures_that_no_case_has_are_refused(tmp_path, name, value):
+    """Counts below 0 or past what int64 holds, scores past all use; the last that is possible is read."""
+    row = {"case": "a", "group": "", "class": "x", "reference": str(2**63 - 1), "predicted": "0", "status": "ok"}
+    row["dice"] = "9.9e14"
+    path = tmp_path / "cases.csv"
+
+    def write(cells):
+        path.write_text(",".join(cells) + "\n" + ",".join(cells.values()) + "\n", encoding="utf-8")
+
+    write(row)
+    (read,) = read_cases(path)
+    assert (read.reference, read.predicted, read.values) == (2**63 - 1, 0, {"dice": 9.9e14})
+    write({**row, name: value})
+    with pytest.raises(SegkitError, match="line 2 is not a scored case"):
+        read_cases(path)
+
+
+def test_a_case_and_class_is_scored_once(tmp_path):
+    """Twice would count it twice; two classes of a case, and a class of two cases, are different rows."""
+    head = "case,group,class,reference,predicted,status,dice\n"
+    path = tmp_path / "cases.csv"
+    path.write_text(head + "a,,x,1,1,ok,1\na,,y,1,1,ok,1\nb,,x,1,1,ok,1\n", encoding="utf-8")
+    assert len(read_cases(path)) == 3
+    path.write_text(head + "a,,x,1,1,ok,1\na,,x,1,1,ok,0\n", encoding="utf-8")
+    with pytest.raises(SegkitError, match="line 3 scores class x of a again"):
+        read_cases(path)
