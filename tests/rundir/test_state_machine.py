@@ -328,7 +328,8 @@ class LifeOfARun(RuleBasedStateMachine):
             return 1
         if changes and options != SCORING and state and state["epoch"] > state["epochs"]:
             return 1
-        return None if not self.plain and changes else 0
+        # Killed between an allowed change and the first state saved with it, a run asks for the allowance once more.
+        return 0 if self.plain else None
 
     def same_already(self, options: tuple[str, ...]) -> bool:
         """Whether an earlier resume has brought other settings, so that these may differ from nothing."""
