@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from packaging.requirements import Requirement
 
 import segkit
-from segkit import SegkitError, UsageError, discovery
-from segkit.discovery import Plugin, Registry
+from segkit import SegkitError, UsageError, installed
+from segkit.discovery import Registry
+from segkit.installed import Plugin
 
 
 def plugin_of(name, *components, requires=("segkit-core>=0.1,<1",), entry_point=None):
@@ -67,7 +68,7 @@ def test_ranges_are_read_as_pip_reads_them(version, parts):
     """The comparison by hand agrees with `packaging` on every range it takes."""
     text = ",".join(operator + limit for operator, limit in parts)
     expected = Requirement(f"segkit-core{text}").specifier.contains(version, prereleases=True)
-    assert discovery.includes(f"segkit-core{text}", text, version, simple=True) == expected
+    assert installed.includes(f"segkit-core{text}", text, version, simple=True) == expected
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ def test_ranges_are_read_as_pip_reads_them(version, parts):
 )
 def test_requirements_on_the_core(monkeypatch, requirement, fits):
     """A plugin loads exactly where its requirement includes this core, in any way of writing it."""
-    monkeypatch.setattr(discovery, "__version__", "0.1.3")
+    monkeypatch.setattr(installed, "__version__", "0.1.3")
     plugin = plugin_of("p", loss("l"), requires=(requirement,))
     registry_of(plugin)
     assert (plugin.status == "ok") == fits
@@ -209,9 +210,9 @@ def test_what_a_distribution_says_beside_its_damage_is_kept(tmp_path, monkeypatc
     """An author's name in Latin-1 costs neither the plugin's name nor its version nor its requirements."""
     told = METADATA + b"Requires-Dist: segkit-core>=0.1,<1\nAuthor: M\xfcller\n"
     monkeypatch.setattr(
-        discovery.metadata, "distributions", lambda: [distribution_of(tmp_path, points=POINTS, metadata=told)]
+        installed.metadata, "distributions", lambda: [distribution_of(tmp_path, points=POINTS, metadata=told)]
     )
-    (plugin,) = discovery.installed_plugins()
+    (plugin,) = installed.installed_plugins()
     assert (plugin.name, plugin.version, plugin.requires) == ("stranger", "1.0", ("segkit-core>=0.1,<1",))
     assert plugin.entry_point.load() is string
 
@@ -220,8 +221,8 @@ def test_nameless_distributions_hide_none(tmp_path, monkeypatch):
     """Two whose metadata are lost are two plugins; of one found twice on the path the first counts."""
     lost = [distribution_of(tmp_path, number, points=POINTS, metadata=b"") for number in range(2)]
     twice = [distribution_of(tmp_path, number, points=POINTS, metadata=METADATA) for number in (2, 3)]
-    monkeypatch.setattr(discovery.metadata, "distributions", lambda: [*lost, *twice])
-    assert [plugin.name for plugin in discovery.installed_plugins()] == ["unnamed", "unnamed", "stranger"]
+    monkeypatch.setattr(installed.metadata, "distributions", lambda: [*lost, *twice])
+    assert [plugin.name for plugin in installed.installed_plugins()] == ["unnamed", "unnamed", "stranger"]
 
 
 @given(st.lists(st.tuples(st.binary(max_size=60), st.binary(max_size=60)), max_size=3))
@@ -235,7 +236,7 @@ def test_no_bytes_stop_discovery_or_reach_the_terminal(tmp_path_factory, files):
         for number, (points, metadata) in enumerate(files)
     ]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(discovery.metadata, "distributions", lambda: found)
+        patch.setattr(installed.metadata, "distributions", lambda: found)
         plugins = Registry.discover().plugins
     assert bool(plugins) == bool(files)
     for plugin in plugins:

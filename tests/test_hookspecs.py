@@ -14,7 +14,8 @@ import pytest
 import segkit
 from segkit import hookspecs
 from segkit.declarations import KINDS
-from segkit.discovery import Plugin, Registry
+from segkit.discovery import Registry
+from segkit.installed import Plugin
 
 PAGE = Path(__file__).parents[1] / "docs" / "plugin-api.md"
 

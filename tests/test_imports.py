@@ -22,6 +22,7 @@ FLOORS = (
     ("params", "files"),
     ("declarations",),
     ("hookspecs",),
+    ("installed",),
     ("discovery",),
     ("settings",),
     ("config",),

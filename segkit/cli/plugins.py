@@ -12,7 +12,7 @@ from segkit.hookspecs import API_VERSION
 from segkit.version import __version__
 
 if TYPE_CHECKING:
-    from segkit.discovery import Plugin
+    from segkit.installed import Plugin
 
 
 @click.command("plugins")

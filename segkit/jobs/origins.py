@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from segkit.discovery import Plugin
+from segkit.installed import Plugin
 
 
 def foreign_module(plugin: Plugin) -> str:

@@ -6,8 +6,9 @@ import os
 import subprocess
 import sys
 
-from segkit.discovery import HEAVY_MODULES, ContractError, check_version
+from segkit.discovery import HEAVY_MODULES
 from segkit.hookspecs import EVENT_HOOKS
+from segkit.installed import ContractError, check_version
 from segkit.testing.check import check, fail, listed
 from segkit.testing.subjects import PluginSubject
 

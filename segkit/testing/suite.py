@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from segkit.declarations import Architecture
-from segkit.discovery import Found, Plugin, Registry, canonical
+from segkit.discovery import Found, Registry
 from segkit.errors import UsageError, did_you_mean
+from segkit.installed import Plugin, canonical
 from segkit.testing.check import Check, CheckFailure, NotChecked, checks_of
 from segkit.testing.subjects import ArchitectureSubject, CheckSubject, DatasetSubject, PluginSubject, subject_type
 

@@ -22,7 +22,8 @@ PROGRAM = """
 import resource, sys
 from importlib.metadata import EntryPoint
 from segkit.cli import main
-from segkit.discovery import Plugin, Registry
+from segkit.discovery import Registry
+from segkit.installed import Plugin
 registry = Registry()
 registry.add(Plugin("segkit-toy", "1.0", EntryPoint("toy", "segkit_toy", "segkit")))
 Registry.discover = classmethod(lambda cls, **_: registry)

@@ -12,7 +12,8 @@ from click.testing import CliRunner
 
 import segkit
 from segkit.cli.main import main
-from segkit.discovery import Plugin, Registry
+from segkit.discovery import Registry
+from segkit.installed import Plugin
 
 
 @dataclass(frozen=True)

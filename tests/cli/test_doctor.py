@@ -11,7 +11,8 @@ from click.testing import CliRunner, Result
 
 import segkit
 from segkit.cli import main
-from segkit.discovery import Plugin, Registry
+from segkit.discovery import Registry
+from segkit.installed import Plugin
 
 
 @pytest.fixture

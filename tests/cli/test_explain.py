@@ -47,7 +47,7 @@ def toy(patch: pytest.MonkeyPatch) -> Registry:
     """The toy plugin alone."""
     from importlib.metadata import EntryPoint
 
-    from segkit.discovery import Plugin
+    from segkit.installed import Plugin
 
     patch.syspath_prepend(str(Path(__file__).parents[1] / "toy"))
     registry = Registry()

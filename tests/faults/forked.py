@@ -46,7 +46,8 @@ def warm_up() -> None:
 
 def toy_alone() -> None:
     """Let commands find the toy plugin and no other."""
-    from segkit.discovery import Plugin, Registry
+    from segkit.discovery import Registry
+    from segkit.installed import Plugin
 
     registry = Registry()
     registry.add(Plugin("segkit-toy", "1.0", EntryPoint("toy", "segkit_toy", "segkit")))

@@ -12,8 +12,9 @@ import segkit
 from segkit import hookspecs
 from segkit.config import Layer
 from segkit.contracts import RunInfo
-from segkit.discovery import Plugin, Registry
+from segkit.discovery import Registry
 from segkit.engine.progress import Progress
+from segkit.installed import Plugin
 from segkit.jobs.events import SILENT, Events
 from segkit.jobs.run import run_job
 from segkit.planning.plan import make_plan

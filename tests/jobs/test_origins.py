@@ -6,7 +6,8 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from segkit.discovery import Plugin, Registry
+from segkit.discovery import Registry
+from segkit.installed import Plugin
 from segkit.jobs.origins import foreign_module
 
 
