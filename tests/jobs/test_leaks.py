@@ -9,7 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from segkit.cli import main
+from segkit.data.leaks import Leak
 from segkit.discovery import Registry
+from segkit.jobs.leaks import leaks_record, sentence
 
 
 @pytest.fixture
@@ -53,3 +55,40 @@ def test_without_leaks_nothing_is_said(squares, tmp_path):
     assert "LEAK" not in result.output
     assert "look at what was understood: segkit data show squares" in result.stderr
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["leaks"]["pairs"] == []
+
+
+@pytest.mark.parametrize(
+    ("pair", "count", "scored", "said"),
+    [
+        (("train", "val"), 1, "test", "LEAK: 1 image is in train and in val: a/0 = b/0"),
+        (("train", "val"), 3, "test", "LEAK: 3 images are in train and in val: a/0 = b/0, a/1 = b/1, a/2 = b/2"),
+        (("train", "val"), 4, "test", "LEAK: 4 images are in train and in val: a/0 = b/0, a/1 = b/1, a/2 = b/2, ..."),
+        (("test", "val"), 1, "test", "LEAK: 1 image is in test and in val: a/0 = b/0"),
+        (
+            ("test", "train"),
+            1,
+            "test",
+            "LEAK: 1 image is in test and in train: a/0 = b/0; scores on what was trained on say too much: remove one "
+            "of each",
+        ),
+    ],
+)
+def test_pairs_are_named_and_what_they_make_of_the_scores(pair, count, scored, said):
+    """Three of them one by one; only what is trained on and scored makes scores too good."""
+    leaks = [Leak(("a", str(number)), ("b", str(number))) for number in range(count)]
+    assert sentence(pair, leaks, scored) == said
+
+
+def test_a_scored_case_counts_once(tmp_path):
+    """However many training images it equals; pairs that are not scored are listed and not counted."""
+    leaks = [
+        Leak(("train", "a"), ("test", "x")),
+        Leak(("train", "b"), ("test", "x")),
+        Leak(("train", "a"), ("val", "y")),
+        Leak(("val", "z"), ("test", "w")),
+    ]
+    record = leaks_record(leaks, "test")
+    assert record["scored_and_trained"] == 1
+    assert len(record["pairs"]) == 4
+    assert leaks_record(leaks, "val")["scored_and_trained"] == 1
+    assert leaks_record([], "test") == {"scored_and_trained": 0, "pairs": []}

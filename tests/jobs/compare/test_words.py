@@ -1,5 +1,7 @@
 """What is said of the chance of cases, of the chance of training, and of slices."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from segkit.jobs.compare.analysis import analyse
 from segkit.jobs.compare.compose import differing_level
 from segkit.jobs.compare.models import gather, group_runs
 from segkit.jobs.compare.runs import read_runs
-from segkit.jobs.compare.words import about_training, cautions, headline
+from segkit.jobs.compare.words import about_training, cautions, headline, probability, unit_word
 
 
 def shifted(masks, pixels):
@@ -83,3 +85,23 @@ def test_a_model_without_any_value_is_named(runs, make_masks):
     models = group_runs(read_runs([runs(name, masks, config={"run.name": name}) for name in ("one", "two")]))
     with pytest.raises(SegkitError, match="one has no overlap on any case"):
         analyse(models, gather(models, ["overlap"]))
+
+
+@pytest.mark.parametrize(("value", "said"), [(0.0312, "p = 0.031"), (0.00001, "p < 0.001"), (1.0, "p = 1.000")])
+def test_probabilities_are_written_as_people_write_them(value, said):
+    """Small ones as a bound."""
+    assert probability(value) == said
+
+
+@pytest.mark.parametrize(
+    ("groups", "word"), [((None, None), "cases"), (("p", "q", None), "cases"), (("p", "p", None), "patients")]
+)
+def test_what_is_independent_is_named(groups, word):
+    """Patients where one has several cases; a case of nobody known shares none."""
+    assert unit_word(SimpleNamespace(data=SimpleNamespace(groups=groups))) == word
+
+
+def test_another_number_of_trainings_is_told(analysed):
+    """With the number of each model; equal numbers are not worth a word."""
+    assert "models were trained another number of times: good 1, bad 2" in cautions(analysed(good=(0,), bad=(2, 3)))
+    assert not [said for said in cautions(analysed(good2=(0,), bad2=(2,))) if "number of times" in said]
