@@ -376,8 +376,10 @@ def tests_for(change: Change, tests: dict[str, dict], budget: float) -> list[str
     def enters(test: dict) -> bool:
         return any(path == change.path and change.function in (0, line) for path, line in test["entered"])
 
-    entering = [name for name, test in tests.items() if test["passed"] and enters(test)]
     mirror = mirror_of(change.path)
+    entering = [name for name, test in tests.items() if test["passed"] and enters(test)]
+    if not change.function and not entering:  # a module of constants has nothing to enter
+        entering = [name for name in tests if name.startswith(mirror.rpartition("/")[0]) and tests[name]["passed"]]
     entering.sort(key=lambda name: (not name.startswith(mirror), tests[name]["seconds"]))
     left, taken = budget, []
     for name in entering:

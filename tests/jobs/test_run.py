@@ -165,6 +165,8 @@ def test_nothing_is_selected_on_the_scored_split(toy_registry: Registry) -> None
     assert selected.summary["weights"] == f"epoch {1 + int(np.argmax(values))}, best val/overlap@store"
     last = run(toy_registry, data__test="false")
     assert (last.summary["split"], last.summary["weights"]) == ("val", "last epoch")
+    headers = [read_model(result.folder / "model.safetensors")[1] for result in (selected, last)]
+    assert [header["selected_on"] for header in headers] == ["val", None], "the model file says it to whoever scores it"
 
 
 def test_evaluation_settings_reach_the_scores(toy_registry: Registry) -> None:
