@@ -502,9 +502,8 @@ def main() -> None:
     changes = drawn(options.rooms, sys.maxsize if options.only else options.count, options.seed)
     if options.only:
         changes = [change for change in changes if f"{change.path}#{change.number}" in options.only]
-    check_control(
-        random.Random(options.seed).sample(changes, min(CONTROLS, len(changes))), found["tests"], options.budget
-    )
+    controls = [] if options.only else random.Random(options.seed).sample(changes, min(CONTROLS, len(changes)))
+    check_control(controls, found["tests"], options.budget)
     tried = read_results(options.results)
     left = [change for change in changes if (change.path, change.number) not in tried]
     with ExitStack() as held:
