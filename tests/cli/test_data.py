@@ -341,3 +341,13 @@ def test_show_wants_a_page(segkit_data, root):
     result = segkit_data("show", "squares", "--data-root", str(root), "-o", "seen.pdf")
     assert result.exit_code == 2
     assert "--output seen.pdf is no page" in result.stderr
+
+
+def test_near_copies_are_to_be_grouped(segkit_data, root):
+    """Images that look alike are told with the way to keep one patient's cases together."""
+    brighter = np.load(root / "train" / "train-1.npy")
+    brighter[:3] = np.clip(brighter[:3].astype(int) + 4, 0, 255)
+    np.save(root / "train" / "train-9.npy", brighter)
+    result = segkit_data("info", "squares", "--data-root", str(root))
+    assert result.exit_code == 0, result.output
+    assert "1 pair of images looks alike; if they are of one patient, group them" in result.stderr

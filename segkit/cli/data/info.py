@@ -75,7 +75,7 @@ def info(name: str, data_root: str | None, assignments: tuple[str, ...], as_json
         show(notes, found, files)
     for sentence in remarks:
         output.warn(sentence)
-    remark(found)
+    remark(found, groups=hasattr(chosen.params, "patient"))
     if page and not as_json:
         output.print_line("page", page) if not output.for_people() else output.say(f"page: {page}")
 
@@ -175,12 +175,21 @@ def kind_of(twins: Twins) -> str:
     return ("LEAK, " if twins.leak else "") + ("exact" if twins.exact else "near")
 
 
-def remark(found: Overview) -> None:
-    """Say on stderr what a reader of the tables must not overlook."""
+def remark(found: Overview, *, groups: bool) -> None:
+    """Say on stderr what a reader of the tables must not overlook.
+
+    Args:
+        groups: whether the dataset can be told which cases are of one patient.
+    """
     leaks = sum(twins.leak for twins in found.twins)
     if leaks:
         pairs = "1 pair of images is" if leaks == 1 else f"{leaks} pairs of images are"
         output.warn(f"{pairs} in two splits: a model would be scored on what it has learnt from")
+    near = sum(not twins.exact for twins in found.twins)
+    if near:
+        alike = "1 pair of images looks" if near == 1 else f"{near} pairs of images look"
+        way = "a column patient in splits.csv, or --set data.patient=PATTERN" if groups else "tell the dataset's author"
+        output.warn(f"{alike} alike; if they are of one patient, group them so that no split parts them: {way}")
     for problem in found.unreadable[:5]:
         output.warn(f"left out: {problem.file}: {problem.reason}")
     if len(found.unreadable) > 5:
