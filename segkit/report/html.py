@@ -192,7 +192,7 @@ def requirements(record: RunRecord) -> list[str]:
     for component in record.summary.get("components", []):
         distribution, colon, _ = component["name"].partition(":")
         if colon:
-            pinned[distribution] = component["version"]
+            pinned[distribution] = component.get("version", "")
     return [f"{name}=={version}" for name, version in pinned.items() if version]
 
 

@@ -120,6 +120,8 @@ def linked_folder(run: Path, dice: random.Random) -> None:
 
 def named_panel(run: Path, dice: random.Random) -> None:
     """Have the index of explanations name a file elsewhere."""
+    if not (run / INDEX).is_file():  # a pipe by now, perhaps
+        return
     content = json.loads((run / INDEX).read_text(encoding="utf-8"))
     outside = run.parent / "outside" / "canary"
     names = (
