@@ -86,7 +86,10 @@ def open_run(folder: Path, allowed: frozenset[str] = frozenset()) -> Resume:
     if not standing.resumable:
         details = f": {standing.details}" if standing.details else ""
         raise SegkitError(f"{folder} is {standing.stage} and cannot be resumed{details}", standing.way_out)
-    return Resume(folder, read_file(folder / CONFIG), read_environment(folder / ENVIRONMENT) or None, allowed)
+    path = folder / ENVIRONMENT
+    # One that is there and says nothing is compared like any other: what it does not say differs.
+    environment = read_environment(path) if path.exists() else None
+    return Resume(folder, read_file(folder / CONFIG), environment, allowed)
 
 
 def restarted(output: str | None, config: Config) -> Path | None:

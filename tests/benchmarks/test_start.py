@@ -43,6 +43,7 @@ LARGE = {
     "end_to_end": (["--epochs", "1", "--cases", "8", "--seeds", "0"], ["monai", "isic2017-small"], "|"),
     "input": (["--rounds", "1", "--steps", "1"], ["monai", "torchvision", "isic2017-small"], "|"),
     "metrics": (["--repetitions", "1", "--only", "2d"], ["monai"], "| segkit"),
+    "missed": ([str(DATA / "hippocampus"), "1"], ["hippocampus"], "epoch"),
     "newcomer": (["--epochs", "1", "--size", "32"], [], "|"),
     "overfit": ([str(DATA / "amos-mini"), "--epochs", "1", "--width", "2"], ["amos-mini"], "|"),
     "predict": (["--rounds", "1"], ["isic2017-small", "isic2017-original"], "|"),

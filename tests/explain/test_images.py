@@ -140,7 +140,7 @@ def test_a_model_that_gives_nan_is_named(predictor, image):
     """One line, no map."""
     with torch.no_grad():
         predictor.model.head.bias.fill_(float("nan"))
-    with pytest.raises(SegkitError, match="logits are not finite"):
+    with pytest.raises(SegkitError, match="logits that are NaN or infinite"):
         explain_image(predictor, image, [GRADIENT], Wish(Target("all", 1), layer="features"))
 
 
