@@ -17,6 +17,11 @@ def last_part(path: str) -> str:
     return PureWindowsPath(path).name
 
 
+def is_absolute(text: str) -> bool:
+    """Whether text is an absolute path of a POSIX or Windows system, or one in somebody's home."""
+    return PurePosixPath(text).is_absolute() or PureWindowsPath(text).is_absolute() or text.startswith("~")
+
+
 def without_paths(value: Any) -> Any:
     """Return text, or anything read from JSON or TOML, with every absolute path cut down to its last name."""
     if isinstance(value, dict):
@@ -25,7 +30,7 @@ def without_paths(value: Any) -> Any:
         return [without_paths(part) for part in value]
     if not isinstance(value, str):
         return value
-    if PurePosixPath(value).is_absolute() or PureWindowsPath(value).is_absolute() or value.startswith("~"):
+    if is_absolute(value):
         return last_part(value)
     return PATH_IN_TEXT.sub(lambda found: last_part(found.group()), value)
 

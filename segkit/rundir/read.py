@@ -23,6 +23,8 @@ LARGEST_SCORE = 1e15
 LARGEST_COUNT = 2**63
 FOLDER_SETTINGS = ("data.root", "run.output")
 GENERATED = "generated sample: not real data"
+ID_SETTING = "explain.cases"
+"""The setting that may hold ids of cases."""
 
 
 @dataclass(frozen=True)
@@ -122,19 +124,31 @@ def read_record(run_folder: Path, *, anonymous: bool = False) -> RunRecord:
     if cases and summary["main_metric"] not in cases[0].values:
         raise SegkitError(f"{run_folder / CASES} has no column {summary['main_metric']!r}", SCORE_AGAIN)
     case_names = {row.case: row.case for row in cases}
+    settings = read_settings(run_folder / CONFIG)
     if anonymous:
         case_names = pseudonyms((row.case for row in cases), "case")
         groups = pseudonyms((row.group for row in cases if row.group), "group") | {"": ""}
         cases = [replace(row, case=case_names[row.case], group=groups[row.group]) for row in cases]
+        settings = [without_ids(setting, case_names) for setting in settings]
     return RunRecord(
         summary=without_paths(summary),
         environment=without_paths(read_environment(run_folder / ENVIRONMENT)),
         history=read_history(run_folder / HISTORY),
         cases=cases,
-        settings=read_settings(run_folder / CONFIG),
+        settings=settings,
         case_names=case_names,
         profile=read_profile(run_folder / PROFILE),
     )
+
+
+def without_ids(setting: Setting, names: Mapping[str, str]) -> Setting:
+    """Return a setting in which cases are called as the page calls them; one that names others names nobody."""
+    if setting.name != ID_SETTING:
+        return setting
+    ranks = ("worst", "median", "best")
+    wanted = [part.strip() for part in setting.value.split(",")]
+    shown = [names.get(part, part if part.partition(":")[0] in ranks else "a case") for part in wanted]
+    return replace(setting, value=", ".join(shown))
 
 
 def read_summary(path: Path, *, absent: str | None = None) -> dict[str, Any]:

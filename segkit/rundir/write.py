@@ -20,6 +20,7 @@ from segkit.engine.summary import score_rows
 from segkit.files import json_text
 from segkit.params import plain
 from segkit.planning.plan import Plan
+from segkit.rundir.privacy import is_absolute, last_part
 from segkit.version import __version__
 
 SUMMARY_FORMAT = 1
@@ -84,9 +85,14 @@ def params_record(config: Config, section: str, name: str) -> dict[str, Any]:
 
 
 def without_folders(params: Any) -> dict[str, Any]:
-    """Return params as JSON; of a path only the file's name, for the folders before it are nobody's business."""
+    """Return params as JSON; of a path only the file's name, for the folders before it are nobody's business.
+
+    A param may hold a path as text too, such as the table of a dataset's splits: what is absolute is one (issue 19).
+    """
     values = {field.name: getattr(params, field.name) for field in dataclasses.fields(params)}
-    return plain(params) | {name: value.name for name, value in values.items() if isinstance(value, Path)}
+    paths = {name: value.name for name, value in values.items() if isinstance(value, Path)}
+    paths |= {name: last_part(value) for name, value in values.items() if isinstance(value, str) and is_absolute(value)}
+    return plain(params) | paths
 
 
 def summary_record(

@@ -142,3 +142,13 @@ def test_a_case_and_class_is_scored_once(tmp_path):
     path.write_text(head + "a,,x,1,1,ok,1\na,,x,1,1,ok,0\n", encoding="utf-8")
     with pytest.raises(SegkitError, match="line 3 scores class x of a again"):
         read_cases(path)
+
+
+def test_an_anonymous_page_calls_explained_cases_by_their_numbers(tmp_path, run_writer):
+    """Ids in the setting explain.cases too: those of scored cases as numbers, others as nobody, ranks as they are."""
+    folder = run_writer(tmp_path / "run")
+    case = next(iter(read_record(folder).case_names))
+    config = folder / "config.toml"
+    config.write_text(config.read_text() + f'\n[explain]\ncases = ["worst:2", "{case}", "somebody"]  # --case\n')
+    (setting,) = [one for one in read_record(folder, anonymous=True).settings if one.name == "explain.cases"]
+    assert setting.value == "worst:2, case 001, a case"

@@ -118,3 +118,25 @@ def test_a_line_of_history_is_one_line() -> None:
     assert line.count("\n") == 1
     assert line.endswith("\n")
     assert json.loads(line)["epoch"] == 3
+
+
+@dataclass(frozen=True)
+class TextParams:
+    """A param that holds a path as text, and one that only looks a little like it."""
+
+    splits: str | None = "/home/somebody/study/splits.csv"
+    home: str = "~/study/classes.toml"
+    windows: str = r"C:\\Users\\somebody\\classes.toml"
+    patient: str = r"(\w+)_image"
+    own: str = "splits.csv"
+
+
+def test_paths_that_are_text_are_cut_too() -> None:
+    """Of an absolute path only the file's name is handed on; patterns and names stay as they are."""
+    assert without_folders(TextParams()) == {
+        "splits": "splits.csv",
+        "home": "classes.toml",
+        "windows": "classes.toml",
+        "patient": r"(\w+)_image",
+        "own": "splits.csv",
+    }
