@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 from pathlib import Path
@@ -12,8 +13,8 @@ from forked import run, warm_up
 
 QUICK = 1
 """Kills per command in the default suite."""
-MANY = 125
-"""Under `full`: eight commands, a thousand kills."""
+MANY = int(os.environ.get("SEGKIT_KILLS", "125"))
+"""Under `full`, of each of eight commands: a thousand kills, or as many as the variable says."""
 
 
 @pytest.fixture(scope="module")
