@@ -126,7 +126,17 @@ def measure(count: int, place: Path) -> list[str]:
     said = f"{len(written - set(broken)):,} of {count - len(broken):,} predicted, {len(named):,} named"
     row("predict", said, seconds, memory)
 
-    train = ("run", "--data", "folder", "--data-root", "data", "--arch", "unet", "--set", "arch.width=4")
+    train: tuple[str, ...] = (
+        "run",
+        "--data",
+        "folder",
+        "--data-root",
+        "data",
+        "--arch",
+        "unet",
+        "--set",
+        "arch.width=4",
+    )
     train += ("--set", "arch.depth=2", "--size", "32", "--epochs", "1", "--output", "trained")
     code, _, err, seconds, memory = segkit(place, *train)
     assert code == 1, err

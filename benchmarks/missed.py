@@ -14,6 +14,7 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -72,7 +73,7 @@ def make_rare(source: Path, root: Path) -> None:
     (root / "dataset.json").write_text(json.dumps({"name": "Rare", **described}))
 
 
-def report(history: list[dict[str, object]], summary: dict[str, object]) -> None:
+def report(history: list[dict[str, Any]], summary: dict[str, Any]) -> None:
     """Print epochs, what each rule keeps and what the test split says of the one that was."""
     name = "hd95@store"
     rows = [(line["epoch"], line["val"][name], line["val_counts"][name]) for line in history]
