@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Any
 
 from segkit import SegkitError
 from segkit.data.masks import packed
+from segkit.files import parse_json
 from segkit_folder.classes import EXAMPLE, Classes
 
 MOST = 254
@@ -83,7 +83,7 @@ def read_content(path: Path) -> dict[str, Any]:
         return labels_of_json(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
     except OSError as error:
         raise SegkitError(f"{path.name} cannot be read: {error.strerror}", "check the path") from None
-    except (ValueError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         kind = {".json": "dataset.json of nnU-Net", ".txt": "list of colours"}.get(path.suffix.lower(), "TOML")
         raise SegkitError(f"{path.name} is no {kind}: {error}", EXAMPLE) from None
 
@@ -93,14 +93,14 @@ def describes_classes(path: Path) -> bool:
     if not path.is_file() or path.suffix.lower() != ".json":
         return path.is_file()
     try:
-        return isinstance(json.loads(path.read_bytes())["labels"], dict)
+        return isinstance(parse_json(path.read_bytes(), finite=False)["labels"], dict)
     except (ValueError, KeyError, TypeError, RecursionError):
         return False
 
 
 def labels_of_json(text: str) -> dict[str, Any]:
     """Return the labels of nnU-Net's dataset.json in the form of classes.toml."""
-    labels = dict(json.loads(text)["labels"])
+    labels = dict(parse_json(text, finite=False)["labels"])
     if all(isinstance(name, str) and name.isdigit() for name in labels):
         labels = {str(name): int(value) for value, name in labels.items()}  # as the Decathlon writes them
     labels.pop("background", None)

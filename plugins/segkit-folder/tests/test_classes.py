@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from segkit import IGNORE, SegkitError, UsageError
+from segkit_folder.classes_file import read_content
 
 SHAPE = (24, 32)
 FIRST, SECOND = np.zeros((2, *SHAPE), bool)
@@ -191,3 +192,14 @@ def test_colours_as_cvat_and_camvid_list_them(masks, root, whole, file, text):
     (root / file).write_text("lesion red\n")
     with pytest.raises(SegkitError, match=f"{file} is no list of colours: the line 'lesion red'"):
         whole()
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", "5", '{"labels": 5}', '{"labels": null}', '{"labels": [1]}', "[" * 100_000, '{"a": 1, "a": 2}', "{"]
+)
+def test_any_json_in_the_place_of_classes_is_a_sentence(tmp_path, text):
+    """Whatever else a file named with data.classes holds: its name and what it should be."""
+    path = tmp_path / "dataset.json"
+    path.write_text(text)
+    with pytest.raises(SegkitError, match=r"dataset\.json is no dataset\.json of nnU-Net"):
+        read_content(path)
