@@ -17,6 +17,8 @@ from segkit.files import bytes_text, reason_of
 LARGEST = 2**30
 """Bytes of one array: a label map of 1024 x 1024 x 1024."""
 BROKEN = (OSError, ValueError, TypeError, KeyError, EOFError, MemoryError, NotImplementedError, RuntimeError)
+"""What zipfile and numpy raise on files that are none, are cut or lie about themselves: of an unknown compression
+NotImplementedError, of a member with a password RuntimeError. Each becomes a sentence with the file's name."""
 
 
 def read_arrays(path: Path, names: Sequence[str], *, hint: str) -> list[np.ndarray]:
