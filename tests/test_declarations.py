@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import sys
+from dataclasses import dataclass, fields, replace
 
 import pytest
 
@@ -98,6 +99,42 @@ def test_a_dataset_may_not_name_a_param_like_a_setting_of_the_core():
         make(Dataset, params=ShadowedParams)
     assert make(Loss, params=ShadowedParams).params is ShadowedParams
     assert {field.name for field in fields(Data)} == CORE_DATA_FIELDS
+
+
+def test_params_given_by_their_place_are_imported_when_somebody_asks(tmp_path, monkeypatch):
+    """A declaration with "module:Name" imports nothing until its params are read, and then holds the dataclass."""
+    (tmp_path / "late_params.py").write_text(
+        "from dataclasses import dataclass\nfrom segkit import param\n"
+        "@dataclass(frozen=True)\nclass Late:\n    size: int = param(3, 'A size.')\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    declared = make(Loss, params="late_params:Late")
+    assert "late_params" not in sys.modules
+    assert declared.params().size == 3
+    assert declared.params is sys.modules["late_params"].Late
+    assert replace(declared, name="other").params is declared.params
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "place", "reason"),
+    [
+        (Loss, {}, "collections:OrderedDict", "params must be a dataclass"),
+        (Loss, {}, "no_such_module:Params", "ModuleNotFoundError"),
+        (Dataset, {}, f"{__name__}:ShadowedParams", "size is a setting of the core"),
+        (Architecture, {"small": {"width": 4}}, f"{__name__}:ShadowedParams", "small names no param: width"),
+    ],
+)
+def test_wrong_params_given_by_their_place_are_told_when_somebody_asks(kind, more, place, reason):
+    """What a dataclass given at once is refused for is an error that names the component, not an internal one."""
+    with pytest.raises(SegkitError, match=reason) as raised:
+        _ = make(kind, params=place, **more).params
+    assert "sound" in str(raised.value)
+
+
+def test_params_are_a_class_or_the_place_of_one():
+    """A text that names no place is refused when declared."""
+    with pytest.raises(ValueError, match=r"params must be 'package\.module:name'"):
+        make(Loss, params="Params")
 
 
 @pytest.mark.parametrize("modes", [{"slices": 3}, {"slab": 3}, {"patches": 2}])

@@ -7,16 +7,6 @@ __version__ = "0.1.0"
 import math
 
 from segkit import Metric, hookimpl
-from segkit_metrics.params import (
-    DistanceParams,
-    Hd95Params,
-    OverlapParams,
-    SideParams,
-    SpecificityParams,
-    SurfaceDiceParams,
-    ThresholdParams,
-    VolumeErrorParams,
-)
 
 MEASURE = "segkit_metrics.measure:measure"
 """All metrics share one pass: counts at once, distances when first asked for."""
@@ -43,7 +33,7 @@ def overlap_metrics() -> list[Metric]:
             measure=MEASURE,
             factory="segkit_metrics.overlap:dice",
             summary="Dice coefficient: twice the overlap over the sum of both sizes.",
-            params=OverlapParams,
+            params="segkit_metrics.params:OverlapParams",
             reference=DICE,
             poolable=True,
         ),
@@ -52,7 +42,7 @@ def overlap_metrics() -> list[Metric]:
             measure=MEASURE,
             factory="segkit_metrics.overlap:iou",
             summary="Intersection over union (Jaccard index).",
-            params=OverlapParams,
+            params="segkit_metrics.params:OverlapParams",
             aliases=("jaccard",),
             reference=JACCARD,
             poolable=True,
@@ -62,7 +52,7 @@ def overlap_metrics() -> list[Metric]:
             measure=MEASURE,
             factory="segkit_metrics.overlap:threshold_jaccard",
             summary="Jaccard index, 0 where it is below a threshold.",
-            params=ThresholdParams,
+            params="segkit_metrics.params:ThresholdParams",
             reference=ISIC,
         ),
         Metric(
@@ -70,7 +60,7 @@ def overlap_metrics() -> list[Metric]:
             measure=MEASURE,
             factory="segkit_metrics.overlap:precision",
             summary="Share of the prediction that is right (positive predictive value).",
-            params=SideParams,
+            params="segkit_metrics.params:SideParams",
             reference=TAHA,
             poolable=True,
         ),
@@ -79,7 +69,7 @@ def overlap_metrics() -> list[Metric]:
             measure=MEASURE,
             factory="segkit_metrics.overlap:recall",
             summary="Share of the mask that is found (sensitivity).",
-            params=SideParams,
+            params="segkit_metrics.params:SideParams",
             aliases=("sensitivity",),
             reference=TAHA,
             poolable=True,
@@ -89,7 +79,7 @@ def overlap_metrics() -> list[Metric]:
             measure=MEASURE,
             factory="segkit_metrics.overlap:specificity",
             summary="Share of what is outside of the class that is left alone; grows with the background shown.",
-            params=SpecificityParams,
+            params="segkit_metrics.params:SpecificityParams",
             reference=TAHA,
             poolable=True,
         ),
@@ -112,7 +102,7 @@ def volume_metrics() -> list[Metric]:
             measure=MEASURE,
             factory="segkit_metrics.overlap:volume_similarity",
             summary="1 where both sizes are equal, 0 where only one has the class; blind to where they lie.",
-            params=OverlapParams,
+            params="segkit_metrics.params:OverlapParams",
             reference=TAHA,
             poolable=True,
         ),
@@ -121,7 +111,7 @@ def volume_metrics() -> list[Metric]:
             measure=MEASURE,
             factory="segkit_metrics.overlap:relative_volume_error",
             summary="Error of the size over the mask's size.",
-            params=VolumeErrorParams,
+            params="segkit_metrics.params:VolumeErrorParams",
             reference=TAHA,
             range=(-1.0, math.inf),
             higher_is_better=False,
@@ -133,34 +123,34 @@ def volume_metrics() -> list[Metric]:
 def distance_metrics() -> list[Metric]:
     """The metrics of surface distance."""
     return [
-        distance_metric("hd", "Hausdorff distance: the largest distance between both edges.", DistanceParams, TAHA),
-        distance_metric("hd95", "95th percentile of the distances between both edges.", Hd95Params, RELOADED),
+        distance_metric("hd", "Hausdorff distance: the largest distance between both edges.", "DistanceParams", TAHA),
+        distance_metric("hd95", "95th percentile of the distances between both edges.", "Hd95Params", RELOADED),
         distance_metric(
-            "assd", "Average symmetric surface distance: mean over both edges together.", DistanceParams, RELOADED
+            "assd", "Average symmetric surface distance: mean over both edges together.", "DistanceParams", RELOADED
         ),
         distance_metric(
-            "masd", "Mean average surface distance: mean of both directions' means.", DistanceParams, RELOADED
+            "masd", "Mean average surface distance: mean of both directions' means.", "DistanceParams", RELOADED
         ),
         Metric(
             name="nsd",
             measure=MEASURE,
             factory="segkit_metrics.surface:nsd",
             summary="Normalised surface distance (surface Dice): share of both surfaces within a tolerance.",
-            params=SurfaceDiceParams,
+            params="segkit_metrics.params:SurfaceDiceParams",
             aliases=("surface-dice",),
             reference=NIKOLOV,
         ),
     ]
 
 
-def distance_metric(name: str, summary: str, params: type, reference: str) -> Metric:
+def distance_metric(name: str, summary: str, params: str, reference: str) -> Metric:
     """Declare a distance, whose factory has its name."""
     return Metric(
         name=name,
         measure=MEASURE,
         factory=f"segkit_metrics.surface:{name}",
         summary=summary,
-        params=params,
+        params=f"segkit_metrics.params:{params}",
         reference=reference,
         unit="mm",
         range=(0.0, math.inf),

@@ -7,19 +7,16 @@ __version__ = "0.1.0"
 from typing import Any
 
 from segkit import Architecture, Loss, hookimpl
-from segkit_monai import params
 
 
-def network(
-    name: str, summary: str, params_type: type, reference: str, last: str, middle: str, **rest: Any
-) -> Architecture:
+def network(name: str, summary: str, params: str, reference: str, last: str, middle: str, **rest: Any) -> Architecture:
     """Declare one of MONAI's networks; layers are named from the network itself."""
     layers = {"last": f"network.{last}", "middle": f"network.{middle}"}
     return Architecture(
         name=f"monai-{name}",
         factory=f"segkit_monai.networks:{name}",
         summary=f"MONAI's {summary}.",
-        params=params_type,
+        params=f"segkit_monai.params:{params}",
         reference=reference,
         spatial_dims=(2, 3),
         layers=layers,
@@ -39,7 +36,7 @@ def segkit_architectures() -> list[Architecture]:
         network(
             "basicunet",
             "BasicUNet",
-            params.BasicUNetParams,
+            "BasicUNetParams",
             "Falk et al. 2019, https://doi.org/10.1038/s41592-018-0261-2",
             "upcat_1",
             "down_4",
@@ -48,7 +45,7 @@ def segkit_architectures() -> list[Architecture]:
         network(
             "basicunetplusplus",
             "BasicUNetPlusPlus",
-            params.BasicUNetPlusPlusParams,
+            "BasicUNetPlusPlusParams",
             "https://arxiv.org/abs/1807.10165",
             "upcat_0_4",
             "conv_4_0",
@@ -57,7 +54,7 @@ def segkit_architectures() -> list[Architecture]:
         network(
             "unet",
             "UNet with residual units",
-            params.UNetParams,
+            "UNetParams",
             "Kerfoot et al. 2019, https://doi.org/10.1007/978-3-030-12029-0_40",
             "model.1",
             DEEPEST,
@@ -66,7 +63,7 @@ def segkit_architectures() -> list[Architecture]:
         network(
             "attentionunet",
             "AttentionUnet: gated skips",
-            params.AttentionUNetParams,
+            "AttentionUNetParams",
             "https://arxiv.org/abs/1804.03999",
             "model.1",
             DEEPEST,
@@ -75,7 +72,7 @@ def segkit_architectures() -> list[Architecture]:
         network(
             "dynunet",
             "DynUNet: nnU-Net's network",
-            params.DynUNetParams,
+            "DynUNetParams",
             "https://arxiv.org/abs/1809.10486",
             "upsamples.3",
             "bottleneck",
@@ -84,7 +81,7 @@ def segkit_architectures() -> list[Architecture]:
         network(
             "segresnet",
             "SegResNet",
-            params.SegResNetParams,
+            "SegResNetParams",
             "https://arxiv.org/abs/1810.11654",
             "up_layers.2",
             "down_layers.3",
@@ -92,7 +89,7 @@ def segkit_architectures() -> list[Architecture]:
         network(
             "segresnetds",
             "SegResNetDS: with deep supervision",
-            params.SegResNetDSParams,
+            "SegResNetDSParams",
             "https://arxiv.org/abs/1810.11654",
             "up_layers.2.blocks",
             "encoder.layers.3.blocks",
@@ -101,7 +98,7 @@ def segkit_architectures() -> list[Architecture]:
         network(
             "mednext",
             "MedNeXt",
-            params.MedNeXtParams,
+            "MedNeXtParams",
             "https://arxiv.org/abs/2303.09975",
             "dec_stages.3",
             "bottleneck",
@@ -110,7 +107,7 @@ def segkit_architectures() -> list[Architecture]:
         network(
             "swinunetr",
             "SwinUNETR",
-            params.SwinUNETRParams,
+            "SwinUNETRParams",
             "https://arxiv.org/abs/2201.01266",
             "decoder1",
             "encoder10",
@@ -124,19 +121,19 @@ def segkit_architectures() -> list[Architecture]:
 def segkit_losses() -> list[Loss]:
     """Return the losses that need no neighbourhood of a pixel."""
     names = {
-        "dice": ("DiceLoss", params.LossParams),
-        "dicece": ("DiceCELoss: Dice and cross entropy", params.LossParams),
-        "dicefocal": ("DiceFocalLoss: Dice and focal", params.FocalParams),
-        "generalized-dice": ("GeneralizedDiceLoss", params.LossParams),
-        "focal": ("FocalLoss", params.FocalParams),
-        "tversky": ("TverskyLoss", params.TverskyParams),
+        "dice": ("DiceLoss", "LossParams"),
+        "dicece": ("DiceCELoss: Dice and cross entropy", "LossParams"),
+        "dicefocal": ("DiceFocalLoss: Dice and focal", "FocalParams"),
+        "generalized-dice": ("GeneralizedDiceLoss", "LossParams"),
+        "focal": ("FocalLoss", "FocalParams"),
+        "tversky": ("TverskyLoss", "TverskyParams"),
     }
     return [
         Loss(
             name=f"monai-{name}",
             factory=f"segkit_monai.losses:{name.replace('-', '_')}",
             summary=f"MONAI's {title}, per sample on its valid pixels.",
-            params=kind,
+            params=f"segkit_monai.params:{kind}",
             reference="https://docs.monai.io/en/stable/losses.html",
         )
         for name, (title, kind) in names.items()
