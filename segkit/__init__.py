@@ -8,6 +8,17 @@ from segkit.declarations import Architecture, Dataset, Explainer, Loss, Metric, 
 from segkit.errors import SegkitError, UnusableFileError, UsageError
 from segkit.hookspecs import API_VERSION, hookimpl
 from segkit.params import param
+from segkit.parts import (
+    Augmentation,
+    Exporter,
+    Launcher,
+    Normalization,
+    Optimizer,
+    PostProcessing,
+    ReportSection,
+    Sampler,
+    Schedule,
+)
 from segkit.version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -18,17 +29,26 @@ if TYPE_CHECKING:
 __all__ = [
     "API_VERSION",
     "Architecture",
+    "Augmentation",
     "Case",
     "Dataset",
     "Explainer",
+    "Exporter",
     "IGNORE",
+    "Launcher",
     "Loss",
     "Measurement",
     "Metric",
+    "Normalization",
+    "Optimizer",
     "Outputs",
+    "PostProcessing",
     "Problem",
+    "ReportSection",
     "RunInfo",
     "Sample",
+    "Sampler",
+    "Schedule",
     "SegkitError",
     "Task",
     "UnusableFileError",

@@ -12,12 +12,15 @@ from typing import Any
 
 from segkit import params
 from segkit.errors import SegkitError, UsageError, did_you_mean
+from segkit.parts import PARTS
 from segkit.settings import SECTIONS, Augment, Components, Data, Evaluate, Explain, Run, Train
 
 FORMAT = 1
-PARAM_SECTIONS = ("arch", "data", "loss", "metric", "explainer")
+SETTINGS_OF_PARTS = {kind: part.setting for kind, part in PARTS.items() if part.setting}
+"""The fields that name parts, by the section of their params."""
+PARAM_SECTIONS = ("arch", "data", "loss", "metric", "explainer", *SETTINGS_OF_PARTS)
 """Sections that hold the params of components; `data` holds the core's own fields beside them."""
-NAMED_SECTIONS = ("loss", "metric", "explainer")
+NAMED_SECTIONS = ("loss", "metric", "explainer", *SETTINGS_OF_PARTS)
 """Param sections with several components: [loss.dice]."""
 ORIGINS = "origins"
 """The table of a written config that says where its values came from."""
@@ -302,7 +305,7 @@ def build_named(component: ChosenParams, own: Mapping[str, Any], sources: Mappin
         built[name] = params.check(
             info, value, f"{sources[component.prefix + name]}, {component.section} {component.name}"
         )
-    return component.type(**built)
+    return params.make(component.type, built, f"{component.section} {component.name}")
 
 
 def targets(dotted: str, chosen: list[ChosenParams], source: str) -> list[str]:

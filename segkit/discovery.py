@@ -14,7 +14,7 @@ from typing import Any
 import pluggy
 
 from segkit import hookspecs
-from segkit.declarations import KINDS, Component, resolve
+from segkit.declarations import NAME, PATH, Component, resolve
 from segkit.errors import SegkitError, UsageError, did_you_mean
 from segkit.installed import (
     DISABLE_ALL,
@@ -27,6 +27,7 @@ from segkit.installed import (
     installed_plugins,
     message_of,
 )
+from segkit.parts import EVERY_KIND
 
 HEAVY_MODULES = ("torch", "torchvision", "timm", "matplotlib", "scipy", "nibabel")
 
@@ -112,12 +113,13 @@ class Registry:
                 # All that it declares or nothing: half of a broken plugin would be there under some names and not
                 # under others.
                 plugin.components = list(self.collect(module))
+                plugin.commands = self.collect_commands(module)
                 self.check_unique(plugin)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # SystemExit, and whatever else a stranger's module may raise
                 plugin.error = error
-                plugin.components = []
+                plugin.components, plugin.commands = [], {}
                 self.manager.unregister(name=name)
         plugin.seconds = time.perf_counter() - start
         told = (f"{warning.category.__name__}: {message_of(warning.message)}" for warning in caught)
@@ -125,7 +127,7 @@ class Registry:
         heavy = [module for module in HEAVY_MODULES if module in sys.modules and module not in heavy_before]
         if heavy:
             plugin.notes.append(f"imports {', '.join(heavy)} when it is declared: every command starts slower")
-        if plugin.error is None and not plugin.components and not self.hears(name):
+        if plugin.error is None and not (plugin.components or plugin.commands or self.hears(name)):
             plugin.notes.append("declares no component: is its hook marked with @segkit.hookimpl?")
 
     def hears(self, name: str) -> bool:
@@ -141,7 +143,7 @@ class Registry:
         self.manager.register(module, name=name)
         for caller in self.manager.get_hookcallers(module) or ():
             if not caller.has_spec() and not all(hook.optionalhook for hook in caller.get_hookimpls()):
-                known = [*hookspecs.DECLARATION_OF_HOOK, *hookspecs.EVENT_HOOKS]
+                known = hookspecs.EVERY_HOOK
                 raise ContractError(
                     f"it implements the unknown hook {caller.name!r}{did_you_mean(caller.name, known)}",
                     f"hooks of this segkit: {', '.join(known)}",
@@ -163,6 +165,31 @@ class Registry:
                         kind = type(component).__name__
                         raise ContractError(f"hook {caller.name} returned a {kind} in its list", hint)
                     yield component
+
+    def collect_commands(self, module: object) -> dict[str, str]:
+        """Return the subcommands of one plugin; raises ContractError where they are no names with strings."""
+        found: dict[str, str] = {}
+        for caller in self.manager.get_hookcallers(module) or ():
+            if caller.name != hookspecs.COMMANDS_HOOK:
+                continue
+            for implementation in caller.get_hookimpls():
+                if implementation.plugin is module:
+                    told = implementation.function()
+                    if not isinstance(told, dict) or not all(is_command(*pair) for pair in told.items()):
+                        raise ContractError(
+                            f"hook {caller.name} returned {told!r}",
+                            "its author must return a dict of names with 'package.module:command'",
+                        )
+                    found |= told
+        return found
+
+    def commands(self) -> dict[str, list[Plugin]]:
+        """Return the subcommands that plugins provide, with whose they are, by name."""
+        found: dict[str, list[Plugin]] = {}
+        for plugin in self.plugins:
+            for name in plugin.commands:
+                found.setdefault(name, []).append(plugin)
+        return dict(sorted(found.items()))
 
     def check_unique(self, plugin: Plugin) -> None:
         """Raise ContractError where one distribution, in one entry point or several, declares a name twice."""
@@ -186,7 +213,7 @@ class Registry:
 
     def components(self, kind: str | None = None) -> list[Found]:
         """Return all components, of one kind if given, by kind, name and plugin."""
-        order = {name: position for position, name in enumerate(KINDS)}
+        order = {name: position for position, name in enumerate(EVERY_KIND)}
         found = [
             Found(plugin, component)
             for plugin in self.plugins
@@ -243,6 +270,11 @@ class Registry:
         """Name the plugins whose components are not there, for a hint; empty where all are loaded."""
         absent = [plugin.name for plugin in self.plugins if plugin.status != "ok"]
         return f"; not loaded: {', '.join(absent)} (see: segkit plugins)" if absent else ""
+
+
+def is_command(name: Any, path: Any) -> bool:
+    """Whether a subcommand's name and where its code is can be meant."""
+    return all((isinstance(name, str), isinstance(path, str))) and bool(NAME.match(name) and PATH.match(path))
 
 
 def matches(item: Found, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""The hooks a segkit plugin can implement: five return lists of declarations, three hear what happens in a run."""
+"""The hooks a segkit plugin can implement: most return declarations, three hear what happens in a run."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pluggy import HookimplMarker, HookspecMarker
 
 from segkit.declarations import Architecture, Component, Dataset, Explainer, Loss, Metric
+from segkit.parts import Launcher, Part
 
 if TYPE_CHECKING:
     from segkit.contracts import RunInfo
@@ -45,6 +46,21 @@ def segkit_explainers() -> list[Explainer]:  # type: ignore[empty-body]
 
 
 @hookspec
+def segkit_parts() -> list[Part]:  # type: ignore[empty-body]
+    """Return the parts of training, scoring and output this plugin provides: optimizers, schedules, samplers, ..."""
+
+
+@hookspec
+def segkit_launchers() -> list[Launcher]:  # type: ignore[empty-body]
+    """Return the launchers this plugin provides."""
+
+
+@hookspec
+def segkit_commands() -> dict[str, str]:  # type: ignore[empty-body]
+    """Return the subcommands this plugin provides: name -> "package.module:command", a click command."""
+
+
+@hookspec
 def segkit_run_started(run: RunInfo) -> None:
     """Hear that a run starts; its directory and config.toml are there."""
 
@@ -68,4 +84,8 @@ DECLARATION_OF_HOOK: dict[str, type[Component]] = {
     "segkit_losses": Loss,
     "segkit_metrics": Metric,
     "segkit_explainers": Explainer,
+    "segkit_parts": Part,
+    "segkit_launchers": Launcher,
 }
+COMMANDS_HOOK = "segkit_commands"
+EVERY_HOOK = (*DECLARATION_OF_HOOK, COMMANDS_HOOK, *EVENT_HOOKS)

@@ -43,6 +43,7 @@ class Plugin:
     entry_point: metadata.EntryPoint
     requires: tuple[str, ...] = ()
     components: list[Component] = field(default_factory=list)
+    commands: dict[str, str] = field(default_factory=dict)
     disabled: bool = False
     error: BaseException | None = None
     notes: list[str] = field(default_factory=list)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Union
 
-from segkit.errors import UsageError, did_you_mean
+from segkit.errors import UsageError, did_you_mean, one_line
 
 NONE_WORDS = ("none", "null", "")
 TRUE_WORDS = ("true", "yes", "on", "1")
@@ -139,7 +139,15 @@ def build(params_type: type, settings: Mapping[str, Any], where: str) -> Any:
             listed = ", ".join(known) or "none"
             raise UsageError(f"{where} has no param {name!r}{did_you_mean(name, known)}", f"its params: {listed}")
         values[name] = check(known[name], value, where)
-    return params_type(**values)
+    return make(params_type, values, where)
+
+
+def make(params_type: type, values: Mapping[str, Any], where: str) -> Any:
+    """Make a params instance of checked values; a ValueError of its `__post_init__` is the user's sentence."""
+    try:
+        return params_type(**values)
+    except ValueError as error:
+        raise UsageError(f"{where}: {one_line(str(error)) or 'these values do not go together'}") from error
 
 
 def check(info: ParamInfo, value: Any, where: str) -> Any:

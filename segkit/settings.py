@@ -53,12 +53,12 @@ class Data:
     size: tuple[int, ...] | None = param(
         None, "Working size, H,W, or of patches D,H,W; the dataset's recipe where not given.", min=8
     )
-    normalization: Literal["unit", "image", "dataset", "fixed", "ct", "body"] = param(
+    normalization: str = param(
         "unit",
         "unit: divided by 255; image: zero mean and unit deviation per image and channel; "
         "dataset: by the training split's mean and deviation; fixed: by data.mean and data.std; "
         "ct: clipped to data.window or to the foreground's 0.5th and 99.5th percentile, then by the foreground's mean "
-        "and deviation; body: as image, of the voxels inside the body (above Otsu's threshold).",
+        "and deviation; body: as image, of the voxels inside the body (above Otsu's threshold); or a plugin's, by name.",
     )
     mean: tuple[float, ...] = param((), "Mean per channel for fixed normalisation, image values in 0 to 1.")
     std: tuple[float, ...] = param((), "Deviation per channel for fixed normalisation.", min=1e-6)
@@ -73,6 +73,7 @@ class Data:
     foreground: float = param(
         0.33, "Share of patches (and of slices, where data.patches is set) centred on a foreground voxel.", min=0, max=1
     )
+    sampler: str | None = param(None, "Sampler that chooses the cases of an epoch, by name; none: every case alike.")
 
 
 @dataclass(frozen=True)
@@ -82,10 +83,10 @@ class Train:
     epochs: int = param(20, "Passes over the training split.", min=1, max=100_000)
     batch_size: int = param(8, "Samples of one step.", min=1, max=65_536)
     accumulate: int = param(1, "Parts a step's batch is split into to save memory.", min=1, max=65_536)
-    optimizer: Literal["adam", "adamw"] = param("adamw", "Optimizer.")
+    optimizer: str = param("adamw", "Optimizer: adamw, adam, or a plugin's, by name.")
     learning_rate: float = param(1e-3, "Highest learning rate.", min=1e-9, max=100)
     weight_decay: float = param(1e-4, "Weight decay of weights with two or more dimensions.", min=0, max=1)
-    schedule: Literal["constant", "cosine"] = param("cosine", "Learning rate over the run: constant, or up and down.")
+    schedule: str = param("cosine", "Learning rate over the run: constant, cosine (up and down), or a plugin's.")
     warmup: float = param(0.1, "Share of the run in which the learning rate rises.", min=0, max=0.9)
     gradient_clip: float | None = param(1.0, "Largest gradient norm; none: not clipped.", min=1e-6)
     average: float = param(
@@ -132,6 +133,7 @@ class Augment:
     contrast: float = param(0.0, "Largest relative change of contrast around the image's mean.", min=0, max=4)
     saturation: float = param(0.0, "Largest relative change of the distance from grey (3 channels).", min=0, max=4)
     colour: float = param(0.0, "Largest relative change of each channel on its own.", min=0, max=1)
+    further: tuple[str, ...] = param((), "Augmentations of plugins, by name, in the order in which they act.")
 
     def flips(self, dims: int) -> tuple[float, ...]:
         """Return the probability of mirroring each axis; raises UsageError where there is another number of them."""
@@ -172,6 +174,7 @@ class Evaluate:
     minimum_size: int = param(0, "Drop predicted components of fewer pixels or voxels; 0: none.", min=0)
     keep_largest: tuple[str, ...] = param((), "Classes of which the largest predicted component is kept, or all.")
     fill_holes: tuple[str, ...] = param((), "Classes whose enclosed background is filled, or all.")
+    postprocess: tuple[str, ...] = param((), "Steps of plugins that change a prediction last, by name, in order.")
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ FLOORS = (
     ("version", "errors", "contracts"),
     ("params", "files"),
     ("declarations",),
+    ("parts",),
     ("hookspecs",),
     ("installed",),
     ("discovery",),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from segkit.declarations import KINDS
+from segkit.parts import EVERY_KIND
 from segkit.errors import did_you_mean
 
 if TYPE_CHECKING:
@@ -17,15 +17,15 @@ LAST_TERM = re.compile(r"(?:.*[\s+*])?")
 
 
 class KindName(click.Choice):  # type: ignore[type-arg]  # click 8.1 cannot be subscripted
-    """One of the five kinds of component; a near miss is answered with the kind that was meant."""
+    """One of the kinds of component; a near miss is answered with the kind that was meant."""
 
     def __init__(self) -> None:
-        super().__init__(list(KINDS))
+        super().__init__(list(EVERY_KIND))
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the kind; raises click's usage error where it is none."""
-        if value not in KINDS:
-            self.fail(f"{value!r} is none of {', '.join(KINDS)}{did_you_mean(value, KINDS)}", param, ctx)
+        if value not in EVERY_KIND:
+            self.fail(f"{value!r} is none of {', '.join(EVERY_KIND)}{did_you_mean(value, EVERY_KIND)}", param, ctx)
         return value
 
 

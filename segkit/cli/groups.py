@@ -23,11 +23,15 @@ class Group(click.Group):
 
     Args:
         modules: subcommand -> "package.module:name", imported when asked for, so that the others start without it.
+        open_to_plugins: a name that is none of these may be a plugin's subcommand.
     """
 
-    def __init__(self, *args: Any, modules: Mapping[str, str] | None = None, **options: Any) -> None:
+    def __init__(
+        self, *args: Any, modules: Mapping[str, str] | None = None, open_to_plugins: bool = False, **options: Any
+    ) -> None:
         super().__init__(*args, **options)
         self.modules = modules or {}
+        self.open_to_plugins = open_to_plugins
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the subcommands, imported or not."""
@@ -38,7 +42,12 @@ class Group(click.Group):
         if cmd_name in self.modules and cmd_name not in self.commands:
             module, _, name = self.modules[cmd_name].partition(":")
             self.add_command(getattr(importlib.import_module(module), name), cmd_name)
-        return super().get_command(ctx, cmd_name)
+        own = super().get_command(ctx, cmd_name)
+        if own is None and self.open_to_plugins:
+            from segkit.cli.strangers import load_stranger
+
+            return load_stranger(cmd_name)
+        return own
 
     def main(
         self,

@@ -37,8 +37,15 @@ def plugins(as_json: bool) -> None:
 def as_row(plugin: Plugin) -> tuple[str, ...]:
     """What fits a table: distribution, version, entry point, load time, status and what it provides."""
     point = f"{plugin.entry_point.name} = {plugin.entry_point.value}"
-    provides = ", ".join(f"{component.kind} {component.name}" for component in plugin.components)
+    provides = ", ".join(
+        [*(f"{component.kind} {component.name}" for component in plugin.components), *commands_of(plugin)]
+    )
     return plugin.name, plugin.version, point, f"{plugin.seconds * 1000:.1f} ms", plugin.status, provides
+
+
+def commands_of(plugin: Plugin) -> list[str]:
+    """The subcommands it provides, as they are shown."""
+    return [f"command {name}" for name in plugin.commands]
 
 
 def as_object(plugin: Plugin) -> dict[str, object]:
@@ -51,6 +58,7 @@ def as_object(plugin: Plugin) -> dict[str, object]:
         "load_seconds": round(plugin.seconds, 6),
         "status": plugin.status,
         "components": [f"{component.kind} {component.name}" for component in plugin.components],
+        "commands": dict(plugin.commands),
         "reason": plugin.reason,
         "hint": plugin.hint,
         "notes": list(plugin.notes),

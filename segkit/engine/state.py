@@ -22,6 +22,9 @@ FORMAT = 3
 NAME = "state.safetensors"
 KEY = "segkit-state"
 
+KEPT = (bool, int, float, str, type(None))
+"""What an optimizer may keep besides tensors."""
+
 Check = Callable[[Mapping[str, Any]], None]
 
 
@@ -85,7 +88,39 @@ def make_header(trainer: Trainer, identity: Mapping[str, Any]) -> dict[str, Any]
         "history": trainer.history,
         "best": {"epoch": trainer.best.epoch, **asdict(trainer.best.figure)},
         "scaler": trainer.scaler.state_dict(),
+        "optimizer": numbers(trainer),
     }
+
+
+def numbers(trainer: Trainer) -> dict[str, Any]:
+    """Return what an optimizer keeps besides tensors: of each parameter by its place, and of each of its groups.
+
+    Raises:
+        SegkitError: it keeps something that no file of tensors and numbers holds.
+    """
+    kept: dict[str, dict[str, Any]] = {}
+    for position, parameter in enumerate(parameters(trainer)):
+        own = {
+            name: value
+            for name, value in trainer.optimizer.state[parameter].items()
+            if not isinstance(value, torch.Tensor)
+        }
+        if own:
+            kept[str(position)] = own
+    # Of the groups what stepping changed: what they were built with follows from the settings, which may differ since.
+    groups = [
+        {name: value for name, value in group.items() if isinstance(value, KEPT) and first.get(name, ...) != value}
+        for group, first in zip(trainer.optimizer.param_groups, trainer.first_groups, strict=True)
+    ]
+    for own in kept.values():
+        for name, value in own.items():
+            if not isinstance(value, KEPT):
+                raise SegkitError(
+                    f"optimizer {trainer.settings.optimizer} keeps {name} as {type(value).__name__}: such a run cannot "
+                    "be saved",
+                    "keep tensors and numbers in the optimizer's state, or choose another one",
+                )
+    return {"parameters": kept, "groups": groups}
 
 
 def tensors(trainer: Trainer) -> Iterator[tuple[str, torch.Tensor]]:
@@ -99,7 +134,8 @@ def tensors(trainer: Trainer) -> Iterator[tuple[str, torch.Tensor]]:
         yield f"best.{name}", tensor
     for position, parameter in enumerate(parameters(trainer)):
         for name, value in trainer.optimizer.state[parameter].items():
-            yield f"optimizer.{position}.{name}", value
+            if isinstance(value, torch.Tensor):
+                yield f"optimizer.{position}.{name}", value
     # The epoch's running sums as well: an epoch that was stopped in its middle reports the loss of all its steps.
     yield "sums", trainer.sums
     yield "random.cpu", torch.get_rng_state()
@@ -133,7 +169,7 @@ def load_state(folder: Path, trainer: Trainer, check: Check) -> dict[str, Any] |
     if trainer.average is not None:
         trainer.average.model.load_state_dict(group(found, "average."))
     trainer.best = read_best(header["best"], group(found, "best."))
-    restore_optimizer(trainer, found)
+    restore_optimizer(trainer, found, header.get("optimizer", {}))
     trainer.scaler.load_state_dict(header["scaler"])
     trainer.step, trainer.epoch = header["step"], header["epoch"]
     trainer.steps_in_epoch, trainer.samples_in_epoch = header["steps_in_epoch"], header["samples_in_epoch"]
@@ -207,8 +243,12 @@ def group(found: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Ten
     return {name.removeprefix(prefix): value for name, value in found.items() if name.startswith(prefix)}
 
 
-def restore_optimizer(trainer: Trainer, found: Mapping[str, torch.Tensor]) -> None:
-    """Give every parameter its moments back, in the parameter's own memory layout."""
+def restore_optimizer(trainer: Trainer, found: Mapping[str, torch.Tensor], kept: Mapping[str, Any]) -> None:
+    """Give every parameter its moments back, in the parameter's own memory layout, and the numbers kept beside them."""
+    for group_now, before in zip(trainer.optimizer.param_groups, kept.get("groups", ()), strict=False):
+        group_now.update(before)
+    for position, own in kept.get("parameters", {}).items():
+        trainer.optimizer.state[parameters(trainer)[int(position)]].update(own)
     for position, parameter in enumerate(parameters(trainer)):
         for name, value in group(found, f"optimizer.{position}.").items():
             like = torch.empty_like(parameter) if value.shape == parameter.shape else torch.empty_like(value)

@@ -20,7 +20,7 @@ from segkit.engine.device import autocast, training_precision
 from segkit.engine.distributed import ALONE, Ranks
 from segkit.engine.objective import Objective
 from segkit.engine.progress import Progress
-from segkit.engine.schedule import learning_rate, make_optimizer
+from segkit.engine.schedule import CORE_PARTS, BuiltParts, learning_rate, make_optimizer
 from segkit.engine.selection import Best, Validation
 from segkit.errors import SegkitError
 from segkit.settings import Run, Train
@@ -41,6 +41,7 @@ class Trainer:
         after_step: called between steps and after every epoch; may save the state and stop the run.
         ranks: the processes that share each step's samples; every one of them takes the same step.
         clock: told what each part of a step is.
+        parts: optimizer and schedule of plugins.
 
     Attributes:
         step: steps taken in all.
@@ -49,6 +50,7 @@ class Trainer:
         sums: over `summed` samples of the epoch so far, of the loss and then of each term.
         seconds: in the steps of the epoch so far.
         history: one record per finished epoch.
+        first_groups: what the optimizer's groups were built with.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Trainer:
         after_step: Callable[[Trainer], None] = lambda trainer: None,
         ranks: Ranks = ALONE,
         clock: Clock = OFF,
+        parts: BuiltParts = CORE_PARTS,
     ) -> None:
         self.model = model
         self.objective = objective
@@ -80,7 +83,9 @@ class Trainer:
         self.ranks = ranks
         self.clock = clock
         self.forward = compiled(model, run.compile)
-        self.optimizer = make_optimizer(model, settings, device)
+        self.parts = parts
+        self.optimizer = make_optimizer(model, settings, device, parts)
+        self.first_groups = [{**group, "params": ()} for group in self.optimizer.param_groups]
         self.average = WeightAverage(model, settings.average) if settings.average else None
         self.total_steps = settings.epochs * batches.steps
         self.best = Best()
@@ -187,7 +192,7 @@ class Trainer:
 
     def take_step(self, batch: Batch) -> torch.Tensor:
         """Take one optimizer step; return the sums over its samples of the objective and then of each term."""
-        rate = learning_rate(self.settings, self.place, self.total_steps)
+        rate = learning_rate(self.settings, self.place, self.total_steps, self.parts)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         with self.clock("optimizer"):

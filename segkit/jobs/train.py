@@ -123,6 +123,7 @@ def make_trainer(job: Job, stores: Stores, preprocessing: Preprocessing, keeper:
         after_step=keeper,
         ranks=job.ranks,
         clock=job.clock,
+        parts=job.parts.training,
     )
     keeper.restore(trainer)
     return trainer

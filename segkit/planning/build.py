@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import nn
 
 from segkit.declarations import Loss, Metric
 from segkit.engine.measure import ChosenMetric
+from segkit.engine.schedule import CORE_PARTS, BuiltParts
 from segkit.engine.objective import Objective, WeightedLoss
 from segkit.errors import SegkitError
 from segkit.planning.plan import Plan
@@ -26,6 +28,7 @@ class BuiltComponents:
     model: nn.Module
     objective: Objective
     metrics: tuple[ChosenMetric, ...]
+    training: BuiltParts = CORE_PARTS
 
     @property
     def parameters(self) -> int:
@@ -41,7 +44,19 @@ def assemble(plan: Plan) -> BuiltComponents:
     """
     objective, metrics = build_objective(plan), build_metrics(plan)
     torch.manual_seed(plan.config.run.seed)
-    return BuiltComponents(build_model(plan), objective, metrics)
+    return BuiltComponents(build_model(plan), objective, metrics, build_training(plan))
+
+
+def build_training(plan: Plan) -> BuiltParts:
+    """Build the optimizer and the schedule where they are a plugin's."""
+    optimizer, schedule = (next(iter(plan.parts_of(kind)), None) for kind in ("optimizer", "schedule"))
+    params = plan.config.params_of
+    return BuiltParts(
+        None
+        if optimizer is None
+        else partial(optimizer.load(), params=params("optimizer", optimizer.component.name)),
+        None if schedule is None else schedule.load()(params("schedule", schedule.component.name)),
+    )
 
 
 def build_model(plan: Plan) -> nn.Module:

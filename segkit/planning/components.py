@@ -58,10 +58,15 @@ def find_explainers(registry: Registry, names: Any) -> tuple[Found, ...]:
 
 
 def chosen_components(
-    arch: Found, data: Found, losses: Sequence[Found], metrics: Sequence[Found], explainers: Sequence[Found] = ()
+    arch: Found,
+    data: Found,
+    losses: Sequence[Found],
+    metrics: Sequence[Found],
+    explainers: Sequence[Found] = (),
+    parts: Sequence[Found] = (),
 ) -> Choice:
     """Put everything that was chosen together, in the order in which the config shows it."""
     listed = [("arch", arch), ("data", data)]
     listed += [("loss", found) for found in losses] + [("metric", found) for found in metrics]
-    listed += [("explainer", found) for found in explainers]
+    listed += [("explainer", found) for found in explainers] + [(found.component.kind, found) for found in parts]
     return Choice(listed)

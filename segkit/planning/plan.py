@@ -30,6 +30,7 @@ from segkit.planning.components import (
 )
 from segkit.planning.dataset import about_data, choose_dataset
 from segkit.planning.modes import choose_mode, network_task, with_modes_of, working_size
+from segkit.planning.parts import check_parts, find_parts, with_full_names
 from segkit.planning.replaced import Choice, while_it_holds
 from segkit.planning.said import Said, settings_of_params, wishes_of
 from segkit.planning.splits import ScoredSplit, choose_split, list_cases
@@ -62,6 +63,11 @@ class Plan:
     scored: ScoredSplit
     output: str | None
     explainers: tuple[Found, ...] = ()
+    parts: tuple[Found, ...] = ()
+
+    def parts_of(self, kind: str) -> list[Found]:
+        """The parts of one kind that settings name, in their order."""
+        return [found for found in self.parts if found.component.kind == kind]
 
     @property
     def split(self) -> str:
@@ -96,7 +102,7 @@ class Plan:
     @property
     def chosen(self) -> list[Found]:
         """Every component of the run."""
-        return [self.arch, self.data, *(found for _, found in self.losses), *self.metrics, *self.explainers]
+        return [self.arch, self.data, *(found for _, found in self.losses), *self.metrics, *self.explainers, *self.parts]
 
 
 def make_plan(
@@ -132,21 +138,26 @@ def make_plan(
     wanted_mode = section_values(while_it_holds(about, pair, sampled=sampled), "data").get("mode")
     mode = choose_mode(arch.component, with_modes_of(data.component, reader), wanted_mode, registry)
     wishes = wishes_of(arch, data, reader, mode)
-    names = section_values([*wishes, *while_it_holds(about, pair, sampled=sampled)], "components")
+    named_in = [*wishes, *while_it_holds(about, pair, sampled=sampled)]
+    names = section_values(named_in, "components")
     losses = find_losses(registry, required(names, "loss", registry))
     metrics = find_metrics(registry, names.get("metrics"))
     explainers = find_explainers(registry, names.get("explainers"))
-    choice = chosen_components(arch, data, [found for _, found in losses], metrics, explainers)
+    parts = find_parts(registry, named_in)
+    choice = chosen_components(arch, data, [found for _, found in losses], metrics, explainers, parts)
     said.tell_strays(choice, tell)
     config = resolve(while_it_holds(said.layers(choice, wishes), choice, sampled=sampled), choice.params)
     task = network_task(reader, data.component, mode, config.data)
     following = settings_of_params(arch, task, config)
     if following.values:
+        parts = find_parts(registry, [*wishes, following, *named_in[len(wishes) :]])
+        choice = chosen_components(arch, data, [found for _, found in losses], metrics, explainers, parts)
         ordered = while_it_holds(said.layers(choice, [*wishes, following]), choice, sampled=sampled)
         config = resolve(ordered, choice.params)
     check_aggregations(config.evaluate.aggregation, [metric_of(found) for found in metrics])
     check_postprocess(config.evaluate, task.classes)
     check_mirror(config, task)
+    check_parts(parts, task)
     cases = list_cases(reader, data.component.name)
     scored = choose_split(config.evaluate.split, cases, getattr(reader, "dealt_splits", ()))
     if mode in VOLUME_MODES:
@@ -158,7 +169,7 @@ def make_plan(
     loss = " + ".join(str(replace(term, name=found.full_name)) for term, found in losses)
     # The size is kept as it was said: 128 written as 128 x 128 would be no size of a cube for the next architecture.
     config = written_down(config, choice, loss, mode, root, config.data.size or size)
-    return Plan(config, arch, data, losses, metrics, root, reader, task, size, cases, scored, output, explainers)
+    return Plan(config, arch, data, losses, metrics, root, reader, task, size, cases, scored, output, explainers, parts)
 
 
 def check_mirror(config: Config, task: Task) -> None:
@@ -193,7 +204,7 @@ def written_down(
     config: Config, choice: Choice, loss: str | None, mode: str, root: Root, size: tuple[int, ...]
 ) -> Config:
     """Write what was resolved into the config: full names, mode, root, size and the run's name."""
-    arch, data = choice.of("arch")[0], choice.of("data")[0]
+    arch, data, config = choice.of("arch")[0], choice.of("data")[0], with_full_names(config, choice)
     components = replace(
         config.components,
         arch=arch.full_name,

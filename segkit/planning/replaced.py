@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from segkit.config import NAMED_SECTIONS, ChosenParams, Kind, Layer, is_core
+from segkit.config import NAMED_SECTIONS, SETTINGS_OF_PARTS, ChosenParams, Kind, Layer, is_core
 from segkit.discovery import Found, matches
 from segkit.params import describe
 
@@ -15,6 +15,7 @@ NAMED_BY = {
     "loss": "components.loss",
     "metric": "components.metrics",
     "explainer": "components.explainers",
+    **SETTINGS_OF_PARTS,
 }
 """The field that names the components of a section."""
 BELONGS = {

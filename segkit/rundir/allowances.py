@@ -15,13 +15,13 @@ HARMLESS = (*MAY_DIFFER, "run.name", "run.profile", "run.device", "data.root")
 """What a run may go on with differently: the device itself and the data's contents are compared instead."""
 ALLOWANCES: dict[str, tuple[str, ...]] = {
     "arch": ("components.arch", "arch."),
-    "data": ("components.data", "data."),
+    "data": ("components.data", "data.", "normalization.", "sampler."),
     "loss": ("components.loss", "loss."),
     "epochs": ("train.epochs",),
     "batch-size": ("train.batch_size", "train.accumulate", "train.scale_with_ranks", "train.sync_batch_norm"),
-    "scoring": ("components.metrics", "metric.", "evaluate.", "train.selection"),
-    "training": ("train.",),
-    "augmentation": ("augment.",),
+    "scoring": ("components.metrics", "metric.", "evaluate.", "postprocess.", "train.selection"),
+    "training": ("train.", "optimizer.", "schedule."),
+    "augmentation": ("augment.", "augmentation."),
     "explanations": ("components.explainers", "explainer.", "explain."),
     "seed": ("run.seed",),
     "threads": ("run.threads",),

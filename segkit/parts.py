@@ -1,0 +1,159 @@
+"""Further kinds of component, all from one hook: parts of training, of scoring, and of what is written at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from segkit.declarations import KINDS, Component
+
+# A class without fields of its own is a dataclass by what it inherits; decorating each took 6 ms of every start.
+
+class Part(Component):
+    """A component that a setting names; each kind has its own class.
+
+    Attributes:
+        setting: the dotted name of the field that names it; empty where a command does.
+        own: names that the core carries out itself, which no plugin can take.
+    """
+
+    setting: ClassVar[str] = ""
+    own: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        taken = sorted({self.name, *self.aliases} & {*self.own})
+        if taken:
+            raise ValueError(f"{self.kind} {taken[0]!r} is the core's: give it another name")
+
+
+class Optimizer(Part):
+    """An optimizer: factory(groups, params) -> torch.optim.Optimizer, which steps without a closure.
+
+    `groups` are those of torch, each with "params", "lr" and "weight_decay"; the engine sets "lr" before every step.
+    What it keeps per parameter is tensors and numbers, so that a run can be resumed.
+    """
+
+    kind: ClassVar[str] = "optimizer"
+    setting: ClassVar[str] = "train.optimizer"
+    own: ClassVar[tuple[str, ...]] = ("adam", "adamw")
+
+
+class Schedule(Part):
+    """A schedule: factory(params) -> fn(done) -> share of the highest learning rate.
+
+    `done` goes from 0 to 1 over the run after its warm-up, which is the core's (`train.warmup`).
+    """
+
+    kind: ClassVar[str] = "schedule"
+    setting: ClassVar[str] = "train.schedule"
+    own: ClassVar[tuple[str, ...]] = ("constant", "cosine")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation(Part):
+    """An augmentation: factory(task, params) -> fn(image, mask, random) -> (image, mask) of one sample.
+
+    `image` is (C, *S) float32 as the network will see it, `mask` (*S) int64, both on the device and free to be changed;
+    `random` is a numpy Generator that depends on seed, epoch and sample alone: all randomness comes from it.
+
+    Attributes:
+        spatial_dims: what it can change.
+    """
+
+    kind: ClassVar[str] = "augmentation"
+    setting: ClassVar[str] = "augment.further"
+
+    spatial_dims: tuple[int, ...] = (2, 3)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.spatial_dims not in ((2,), (3,), (2, 3)):
+            raise ValueError(f"augmentation {self.name}: spatial_dims must be (2,), (3,) or (2, 3)")
+
+
+class Normalization(Part):
+    """An intensity normalisation: factory(params) -> fn(image) -> (low, high, mean, std), each (C,) numbers.
+
+    `image` is one whole case (C, *S) as a numpy array in the file's own unit (uint8 in 0 to 1). The core clips its
+    values to `low` and `high`, subtracts `mean` and divides by `std`, in training and prediction alike.
+    """
+
+    kind: ClassVar[str] = "normalization"
+    setting: ClassVar[str] = "data.normalization"
+    own: ClassVar[tuple[str, ...]] = ("unit", "image", "dataset", "fixed", "ct", "body")
+
+
+class Sampler(Part):
+    """A sampler: factory(task, params) -> fn(labels, count, random) -> `count` pairs (case, label or None).
+
+    `labels` says per training case which foreground labels it has; `random` is a numpy Generator of the epoch. Parts of
+    volumes are centred on a voxel of the label where one is given, and lie anywhere where it is None.
+    """
+
+    kind: ClassVar[str] = "sampler"
+    setting: ClassVar[str] = "data.sampler"
+
+
+class PostProcessing(Part):
+    """A step after prediction: factory(task, params) -> fn(labels, spacing) -> labels, (*S) uint8 of one case."""
+
+    kind: ClassVar[str] = "postprocess"
+    setting: ClassVar[str] = "evaluate.postprocess"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exporter(Part):
+    """An exporter: factory(params) -> fn(network, example, path), which writes one file.
+
+    `network` is the module in eval mode on the CPU, `example` (1, C, *S) float32.
+
+    Attributes:
+        suffix: end of the file's name, such as ".pt".
+    """
+
+    kind: ClassVar[str] = "exporter"
+
+    suffix: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.suffix.startswith(".") or "/" in self.suffix:
+            raise ValueError(f"exporter {self.name}: suffix must be the end of a file's name, such as '.pt'")
+
+
+class ReportSection(Part):
+    """A section of a run's page: factory(params) -> fn(folder) -> segkit.Section, or None where it has nothing to say.
+
+    `folder` is the finished run's directory, to read from.
+    """
+
+    kind: ClassVar[str] = "section"
+
+
+class Launcher(Component):
+    """Something that runs a command line elsewhere: factory(params) -> submit(arguments, folder), state(id), cancel(id).
+
+    A job is a `segkit run ... --output DIR`, nothing is pickled. `submit` takes the command line as a list and the
+    folder of its logs and returns an id, text; `state` answers "waiting", "running", "finished", "failed" or "unknown".
+    """
+
+    kind: ClassVar[str] = "launcher"
+
+
+PARTS: Mapping[str, type[Part]] = {
+    cls.kind: cls
+    for cls in (
+        Optimizer,
+        Schedule,
+        Augmentation,
+        Normalization,
+        Sampler,
+        PostProcessing,
+        Exporter,
+        ReportSection,
+    )
+}
+EVERY_KIND: Mapping[str, type[Component]] = {**KINDS, **PARTS, Launcher.kind: Launcher}
+"""The five kinds that a run is made of, then the others, in the order in which they are listed."""
