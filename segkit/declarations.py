@@ -16,7 +16,20 @@ PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*\Z")
 VOLUME_MODE_DIMS = {"slices": 2, "slab": 2, "patches": 3}
 """Modes of volumes that the core carries out, with the spatial dims of what a network is given."""
 CORE_DATA_FIELDS = frozenset(
-    ["root", "mode", "size", "normalization", "mean", "std", "window", "spacing", "slab", "patches", "foreground", "sampler"]
+    [
+        "root",
+        "mode",
+        "size",
+        "normalization",
+        "mean",
+        "std",
+        "window",
+        "spacing",
+        "slab",
+        "patches",
+        "foreground",
+        "sampler",
+    ]
 )
 """Settings `data.*` of the core (segkit/settings.py): a dataset's param of that name could not be set."""
 EXPORT_FORMATS = ("torch-export", "onnx")

@@ -10,6 +10,7 @@ from segkit.declarations import KINDS, Component
 
 # A class without fields of its own is a dataclass by what it inherits; decorating each took 6 ms of every start.
 
+
 class Part(Component):
     """A component that a setting names; each kind has its own class.
 
@@ -133,7 +134,7 @@ class ReportSection(Part):
 
 
 class Launcher(Component):
-    """Something that runs a command line elsewhere: factory(params) -> submit(arguments, folder), state(id), cancel(id).
+    """Something that runs a command line elsewhere: factory(params) -> submit(arguments, folder), state(id), cancel.
 
     A job is a `segkit run ... --output DIR`, nothing is pickled. `submit` takes the command line as a list and the
     folder of its logs and returns an id, text; `state` answers "waiting", "running", "finished", "failed" or "unknown".

@@ -58,7 +58,7 @@ class Data:
         "unit: divided by 255; image: zero mean and unit deviation per image and channel; "
         "dataset: by the training split's mean and deviation; fixed: by data.mean and data.std; "
         "ct: clipped to data.window or to the foreground's 0.5th and 99.5th percentile, then by the foreground's mean "
-        "and deviation; body: as image, of the voxels inside the body (above Otsu's threshold); or a plugin's, by name.",
+        "and deviation; body: as image, of the voxels inside the body (above Otsu's threshold); or a plugin's.",
     )
     mean: tuple[float, ...] = param((), "Mean per channel for fixed normalisation, image values in 0 to 1.")
     std: tuple[float, ...] = param((), "Deviation per channel for fixed normalisation.", min=1e-6)

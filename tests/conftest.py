@@ -121,6 +121,14 @@ def toy_registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Registry:
     return registry
 
 
+@pytest.fixture
+def parts_registry(toy_registry: Registry) -> Registry:
+    """The toy plugin, and a second stranger's that has parts of training and output, a launcher and a subcommand."""
+    toy_registry.add(Plugin("segkit-toy-parts", "2.0", EntryPoint("toy-parts", "segkit_toy_parts", "segkit")))
+    assert not toy_registry.failed, toy_registry.failed[0].reason
+    return toy_registry
+
+
 @pytest.fixture(scope="session")
 def trained_toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of the toy job, made once; tests copy it before they change it."""

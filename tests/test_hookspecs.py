@@ -16,6 +16,7 @@ from segkit import hookspecs
 from segkit.declarations import KINDS
 from segkit.discovery import Registry
 from segkit.installed import Plugin
+from segkit.parts import EVERY_KIND, PARTS, Launcher, Part
 
 PAGE = Path(__file__).parents[1] / "docs" / "plugin-api.md"
 
@@ -25,8 +26,8 @@ def test_each_kind_has_one_hook():
     manager = pluggy.PluginManager("segkit")
     manager.add_hookspecs(hookspecs)
     hooks = {name: caller for name, caller in vars(manager.hook).items() if name.startswith("segkit_")}
-    assert set(hooks) == {*hookspecs.DECLARATION_OF_HOOK, *hookspecs.EVENT_HOOKS}
-    assert set(hookspecs.DECLARATION_OF_HOOK.values()) == set(KINDS.values())
+    assert set(hooks) == set(hookspecs.EVERY_HOOK)
+    assert set(hookspecs.DECLARATION_OF_HOOK.values()) == {*KINDS.values(), Part, Launcher}
     assert all(hooks[name].spec.argnames == () for name in hookspecs.DECLARATION_OF_HOOK)
     assert all(hooks[name].spec.argnames[0] == "run" for name in hookspecs.EVENT_HOOKS)
 
@@ -37,12 +38,15 @@ def test_the_page_names_every_hook_and_declaration():
     assert f"The plugin API's version is **{segkit.API_VERSION}**" in text
     for hook, declaration in hookspecs.DECLARATION_OF_HOOK.items():
         assert re.search(rf"`{hook}`.*`{declaration.__name__}`", text)
+    assert "`segkit_commands`" in text
+    for kind, part in PARTS.items():
+        assert re.search(rf"`{part.__name__}`.*`{kind}`", text)
     for hook in hookspecs.EVENT_HOOKS:
         arguments = ", ".join(inspect.signature(getattr(hookspecs, hook)).parameters)
         assert f"`{hook}({arguments})`" in text
 
 
-@pytest.mark.parametrize("declaration", KINDS.values(), ids=list(KINDS))
+@pytest.mark.parametrize("declaration", EVERY_KIND.values(), ids=list(EVERY_KIND))
 def test_the_page_names_every_field(declaration):
     """docs/plugin-api.md explains every field of every declaration."""
     text = PAGE.read_text()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from segkit.parts import EVERY_KIND
 from segkit.errors import did_you_mean
+from segkit.parts import EVERY_KIND
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -25,7 +25,10 @@ class KindName(click.Choice):  # type: ignore[type-arg]  # click 8.1 cannot be s
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the kind; raises click's usage error where it is none."""
         if value not in EVERY_KIND:
-            self.fail(f"{value!r} is none of {', '.join(EVERY_KIND)}{did_you_mean(value, EVERY_KIND)}", param, ctx)
+            # "architecture" is spelt more like "schedule" than like "arch".
+            meant = next((f" (did you mean {kind!r}?)" for kind in EVERY_KIND if value.startswith(kind)), None)
+            meant = did_you_mean(value, EVERY_KIND) if meant is None else meant
+            self.fail(f"{value!r} is none of {', '.join(EVERY_KIND)}{meant}", param, ctx)
         return value
 
 

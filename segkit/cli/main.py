@@ -37,7 +37,8 @@ SPINS = "10000"
     },
     open_to_plugins=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog='Commands of plugins are shown by segkit plugins. Complete names in the shell: eval "$(_SEGKIT_COMPLETE=bash_source segkit)", or zsh_source, fish_source.',
+    epilog="Commands of plugins are shown by segkit plugins. "
+    'Complete names in the shell: eval "$(_SEGKIT_COMPLETE=bash_source segkit)", or zsh_source, fish_source.',
 )
 @click.version_option(__version__, prog_name="segkit")
 @click.option("--traceback", is_flag=True, help="Show where an error came from.")

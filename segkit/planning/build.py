@@ -10,8 +10,8 @@ from torch import nn
 
 from segkit.declarations import Loss, Metric
 from segkit.engine.measure import ChosenMetric
-from segkit.engine.schedule import CORE_PARTS, BuiltParts
 from segkit.engine.objective import Objective, WeightedLoss
+from segkit.engine.schedule import CORE_PARTS, BuiltParts
 from segkit.errors import SegkitError
 from segkit.planning.plan import Plan
 
@@ -52,9 +52,7 @@ def build_training(plan: Plan) -> BuiltParts:
     optimizer, schedule = (next(iter(plan.parts_of(kind)), None) for kind in ("optimizer", "schedule"))
     params = plan.config.params_of
     return BuiltParts(
-        None
-        if optimizer is None
-        else partial(optimizer.load(), params=params("optimizer", optimizer.component.name)),
+        None if optimizer is None else partial(optimizer.load(), params=params("optimizer", optimizer.component.name)),
         None if schedule is None else schedule.load()(params("schedule", schedule.component.name)),
     )
 

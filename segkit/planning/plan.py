@@ -102,7 +102,14 @@ class Plan:
     @property
     def chosen(self) -> list[Found]:
         """Every component of the run."""
-        return [self.arch, self.data, *(found for _, found in self.losses), *self.metrics, *self.explainers, *self.parts]
+        return [
+            self.arch,
+            self.data,
+            *(found for _, found in self.losses),
+            *self.metrics,
+            *self.explainers,
+            *self.parts,
+        ]
 
 
 def make_plan(

@@ -88,7 +88,7 @@ def check(kind: str, name: str, *, needs: Sequence[str] = (), full: bool = False
 
 def checks_of(kind: str) -> list[Check]:
     """The checks of one kind, in the order in which they are written, whatever was imported first."""
-    modules = MODULES[kind] if kind == "plugin" else (*COMMON, *MODULES[kind])
+    modules = MODULES[kind] if kind == "plugin" else (*COMMON, *MODULES.get(kind, ()))
     for module in modules:
         importlib.import_module(module)
     common = {} if kind == "plugin" else _checks.get("component", {})

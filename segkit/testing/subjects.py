@@ -234,4 +234,4 @@ SUBJECTS: dict[str, type[ComponentSubject]] = {
 
 def subject_type(kind: str) -> type[ComponentSubject]:
     """The subject of a kind of component."""
-    return SUBJECTS[kind]
+    return SUBJECTS.get(kind, ComponentSubject)

@@ -128,7 +128,7 @@ def test_broken_pipe_is_quiet():
     [
         (["lst"], "No such command 'lst' (did you mean 'list'?)."),
         (["list", "--jsn"], "'--jsn'"),
-        (["list", "lss"], "'lss' is none of arch, data, loss, metric, explainer (did you mean 'loss'?)"),
+        (["list", "lss"], "'lss' is none of arch, data, loss, metric, explainer, "),
         (["list", "architecture"], "(did you mean 'arch'?)"),
         (["info"], "Missing argument 'NAME'"),
         (["--nope"], "'--nope'"),

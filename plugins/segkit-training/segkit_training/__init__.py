@@ -16,10 +16,10 @@ ISENSEE = (
 @hookimpl
 def segkit_parts() -> list[Optimizer | Schedule | Augmentation | Normalization | Sampler]:
     """Return optimizers, schedules, augmentations, normalisations and samplers."""
-    return [*optimizers(), *schedules()]
+    return [*own_optimizers(), *own_schedules()]
 
 
-def optimizers() -> list[Optimizer]:
+def own_optimizers() -> list[Optimizer]:
     """Return the optimizers."""
     return [
         Optimizer(
@@ -30,7 +30,7 @@ def optimizers() -> list[Optimizer]:
             reference=ISENSEE,
         ),
         Optimizer(
-            name="torch",
+            name="from-torch",
             factory="segkit_training.optimizers:from_torch",
             summary="Any optimizer of torch.optim that steps without a closure, by its class's name.",
             params=params.FromTorch,
@@ -39,7 +39,7 @@ def optimizers() -> list[Optimizer]:
     ]
 
 
-def schedules() -> list[Schedule]:
+def own_schedules() -> list[Schedule]:
     """Return the schedules."""
     return [
         Schedule(
@@ -50,7 +50,7 @@ def schedules() -> list[Schedule]:
             reference=ISENSEE,
         ),
         Schedule(
-            name="steps",
+            name="stepwise",
             factory="segkit_training.schedules:steps",
             summary="A factor less at each of some shares of the run.",
             params=params.Steps,

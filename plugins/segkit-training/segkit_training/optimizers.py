@@ -31,7 +31,7 @@ def from_torch(groups: Groups, params: FromTorch) -> torch.optim.Optimizer:
     kind = known.get(params.name)
     if kind is None:
         raise UsageError(
-            f"optimizer.torch.name: torch.optim has no {params.name!r}{did_you_mean(params.name, known)}",
+            f"optimizer.from-torch.name: torch.optim has no {params.name!r}{did_you_mean(params.name, known)}",
             f"it has {', '.join(sorted(known))}",
         )
     takes = [name for name in inspect.signature(kind).parameters if name not in GIVEN]
@@ -39,7 +39,7 @@ def from_torch(groups: Groups, params: FromTorch) -> torch.optim.Optimizer:
     for name in options:
         if name not in takes:
             raise UsageError(
-                f"optimizer.torch.options: {params.name} takes no {name!r}{did_you_mean(name, takes)}",
+                f"optimizer.from-torch.options: {params.name} takes no {name!r}{did_you_mean(name, takes)}",
                 f"it takes {', '.join(takes)}",
             )
     if "weight_decay" not in inspect.signature(kind).parameters:
@@ -47,14 +47,15 @@ def from_torch(groups: Groups, params: FromTorch) -> torch.optim.Optimizer:
     try:
         return kind(groups, **options)
     except (TypeError, ValueError) as error:
-        raise UsageError(f"optimizer.torch.options: {params.name}: {error}", "give a value that it takes") from error
+        where = f"optimizer.from-torch.options: {params.name}"
+        raise UsageError(f"{where}: {error}", "give a value that it takes") from error
 
 
 def option(text: str) -> tuple[str, Any]:
     """Read "momentum=0.9", "nesterov=true" or "betas=0.9:0.99"."""
     name, equals, value = (part.strip() for part in text.partition("="))
     if not equals or not name or not value:
-        raise UsageError(f"optimizer.torch.options: {text!r} is not NAME=VALUE", "write for instance momentum=0.9")
+        raise UsageError(f"optimizer.from-torch.options: {text!r} is not NAME=VALUE", "write for instance momentum=0.9")
     parts = [scalar(part) for part in value.split(":")]
     return name, parts[0] if len(parts) == 1 else tuple(parts)
 

@@ -1,0 +1,93 @@
+"""Runs with a stranger's parts: what they do to the weights, and that a run can be repeated and gone on with."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+from pathlib import Path
+
+import pytest
+
+from segkit.config import Layer, read_file
+from segkit.discovery import Registry
+from segkit.engine.progress import Progress
+from segkit.engine.stop import Stopped
+from segkit.engine.trainer import Trainer
+from segkit.errors import SegkitError
+from segkit.jobs.run import run_job
+from segkit.planning.plan import make_plan
+from segkit.rundir.resume import open_run
+
+PARTS = {"train.optimizer": "heavy", "train.schedule": "falling"}
+TOY = {
+    "components.arch": "net",
+    "components.data": "squares",
+    "run.device": "cpu",
+    "run.threads": 1,
+    "run.workers": 0,
+    "data.cases": 8,
+    "train.epochs": 2,
+    "train.batch_size": 2,
+    "run.save_minutes": 0,
+    "components.explainers": "none",
+}
+
+
+def train(registry: Registry, folder: Path, **values: object) -> str:
+    """Train the toy job and return the hash of its model."""
+    told = TOY | {name.replace("__", "."): one for name, one in values.items()}
+    run_job(make_plan([Layer("flag", told)], registry, {}), folder, Progress(), only_train=True)
+    return sha(folder)
+
+
+def sha(folder: Path) -> str:
+    """The hash of a run's model."""
+    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+
+
+def go_on(registry: Registry, folder: Path) -> str:
+    """Resume a run and return the hash of its model."""
+    resume = open_run(folder)
+    run_job(make_plan([read_file(folder / "config.toml")], registry, {}), folder, Progress(), resume, only_train=True)
+    return sha(folder)
+
+
+def stop_at(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    """Have training stopped before a step."""
+    step = Trainer.take_step
+
+    def take_step(trainer, batch):
+        if trainer.step == steps:
+            monkeypatch.undo()
+            raise Stopped(signal.SIGINT)
+        return step(trainer, batch)
+
+    monkeypatch.setattr(Trainer, "take_step", take_step)
+
+
+def test_a_stopped_run_goes_on_bit_for_bit(parts_registry: Registry, tmp_path: Path, monkeypatch) -> None:
+    """Same seed, same weights, through a stop within an epoch: tensors and numbers that parts keep are kept."""
+    values = {name.replace(".", "__"): value for name, value in PARTS.items()}
+    whole = train(parts_registry, tmp_path / "whole", **values)
+    assert train(parts_registry, tmp_path / "again", **values) == whole
+    with monkeypatch.context() as patch:
+        stop_at(patch, 6)
+        with pytest.raises(Stopped):
+            train(parts_registry, tmp_path / "stopped", **values)
+    assert go_on(parts_registry, tmp_path / "stopped") == whole
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "said"),
+    [
+        ("train__optimizer", "closure", "optimizer segkit-toy-parts:closure evaluates the loss several times a step"),
+        ("train__optimizer", "nothing", "optimizer segkit-toy-parts:nothing built list, not a torch.optim.Optimizer"),
+        ("train__schedule", "negative", "schedule segkit-toy-parts:negative gave -1.0 after 0% of the run"),
+    ],
+)
+def test_parts_that_break_their_contract_are_named(
+    parts_registry: Registry, tmp_path: Path, part: str, name: str, said: str
+) -> None:
+    """A sentence with the part's full name, and the way to its author or another choice."""
+    with pytest.raises(SegkitError, match=said):
+        train(parts_registry, tmp_path / "run", **{part: name, "train__warmup": 0})

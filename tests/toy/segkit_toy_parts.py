@@ -1,0 +1,83 @@
+"""A stranger's parts of training, scoring and output, and a subcommand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import segkit
+
+
+@dataclass(frozen=True)
+class Momentum:
+    """Of the optimizer."""
+
+    momentum: float = segkit.param(0.9, "Share of the step before.", min=0, max=1)
+    nesterov: bool = segkit.param(False, "Look ahead.")
+
+    def __post_init__(self) -> None:
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov needs a momentum")
+
+
+@segkit.hookimpl
+def segkit_parts() -> list[Any]:
+    """Return the parts."""
+    return [
+        segkit.Optimizer(name="heavy", factory="segkit_toy_parts:heavy", summary="SGD that counts.", params=Momentum),
+        segkit.Optimizer(name="closure", factory="segkit_toy_parts:closure", summary="LBFGS."),
+        segkit.Optimizer(name="nothing", factory="segkit_toy_parts:nothing", summary="None at all."),
+        segkit.Schedule(name="falling", factory="segkit_toy_parts:falling", summary="Straight down."),
+        segkit.Schedule(name="negative", factory="segkit_toy_parts:negative", summary="Below zero."),
+    ]
+
+
+@segkit.hookimpl
+def segkit_launchers() -> list[segkit.Launcher]:
+    """Return the launcher."""
+    return [segkit.Launcher(name="nowhere", factory="segkit_toy_parts:Nowhere", summary="Runs nothing.")]
+
+
+@segkit.hookimpl
+def segkit_commands() -> dict[str, str]:
+    """Return the subcommand."""
+    return {"greet": "segkit_toy_commands:greet", "broken": "segkit_toy_commands:gone"}
+
+
+def heavy(groups: Any, params: Momentum) -> Any:
+    """SGD with momentum, which keeps numbers beside its tensors: what is lost on the way changes the steps."""
+    import torch
+
+    class Heavy(torch.optim.SGD):
+        def step(self, closure: Any = None) -> Any:
+            self.param_groups[0]["count"] = self.param_groups[0].get("count", 0) + 1
+            for group in self.param_groups:
+                for parameter in group["params"]:
+                    own = self.state[parameter]
+                    own["seen"] = own.get("seen", 0) + 1
+                    parameter.grad.mul_(1 + 0.1 * own["seen"] + 0.01 * self.param_groups[0]["count"])
+            return super().step(closure)
+
+    return Heavy(groups, momentum=params.momentum, nesterov=params.nesterov)
+
+
+def closure(groups: Any, params: Any) -> Any:
+    """An optimizer that the engine cannot step."""
+    import torch
+
+    return torch.optim.LBFGS([parameter for group in groups for parameter in group["params"]])
+
+
+def nothing(groups: Any, params: Any) -> Any:
+    """No optimizer."""
+    return groups
+
+
+def falling(params: Any) -> Any:
+    """From 1 to 0."""
+    return lambda done: 1 - done
+
+
+def negative(params: Any) -> Any:
+    """Below zero at once."""
+    return lambda done: -1.0
