@@ -82,7 +82,7 @@ def compare(
     """
     from segkit.cli.progress import make_progress
     from segkit.cli.registry import load_registry
-    from segkit.jobs.compare.compose import comparison_folder, write_comparison
+    from segkit.jobs.compare.compose import compare_finished, comparison_folder, write_comparison
     from segkit.jobs.compare.models import group_runs
     from segkit.jobs.compare.runs import read_runs
 
@@ -106,7 +106,8 @@ def compare(
             folder, title = comparison_folder(name, output, models)
         else:
             models, failed, folder, title = trained(options, registry, progress, name, output)
-        result = write_comparison(
+        write = compare_finished if runs else write_comparison
+        result = write(
             models,
             folder,
             title,

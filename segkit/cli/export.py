@@ -45,16 +45,14 @@ def export(
     """
     from segkit.cli.progress import make_progress
     from segkit.cli.registry import load_registry
-    from segkit.jobs.export import export_model, level_of
+    from segkit.jobs.export import check_free, export_model, level_of
     from segkit.model import checkpoint_of, load_model
 
     checkpoint, registry, progress = checkpoint_of(Path(run)), load_registry(), make_progress()
     path = Path(file) if file else checkpoint.with_suffix(SUFFIXES[kind])
     if path.suffix != SUFFIXES[kind]:
         raise UsageError(f"-o {path} does not end in {SUFFIXES[kind]}", f"that is what --to {kind} is called")
-    for written in (path, path.with_name(f"{path.name}.json")):
-        if written.exists() and not force:
-            raise SegkitError(f"{written} exists already", "say --force to replace it, or name another with -o")
+    check_free(path, force=force)
     if not path.parent.is_dir():
         raise SegkitError(f"folder {path.parent} does not exist", "make it, or name another file with -o")
     model = load_model(checkpoint, "cpu", registry)
@@ -65,7 +63,7 @@ def export(
     level = level_of(registry, model, kind)
     if level != "dynamic":
         progress.message(f"the graph takes images of one size only, one at a time ({level})")
-    record = export_model(model, kind, path, samples, level)
+    record = export_model(model, kind, path, samples, level, force=force)
     if as_json:
         output.print_json(record)
         return

@@ -11,15 +11,17 @@ from typing import Any
 import click
 
 from segkit.cli import output
+from segkit.engine.stop import Stopped, sigterm_as_ctrl_c
 from segkit.errors import SegkitError, did_you_mean
 
 ANYWHERE = ("--traceback", "--no-plugins", "--no-color")
 """Options of `segkit` itself that may also stand behind the subcommand."""
 INTERRUPTED = 130
+BY_CTRL_C = "stopped by Ctrl-C"
 
 
 class Group(click.Group):
-    """A command group whose errors are one line on stderr and an exit code: 1 bad input, 2 usage, 130 Ctrl-C.
+    """A command group whose errors are one line on stderr and a code: 1 bad input, 2 usage, 130 Ctrl-C, 143 SIGTERM.
 
     Args:
         modules: subcommand -> "package.module:name", imported when asked for, so that the others start without it.
@@ -62,7 +64,7 @@ class Group(click.Group):
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         try:
-            with output.warnings_as_lines(raw="--traceback" in args):
+            with output.warnings_as_lines(raw="--traceback" in args), sigterm_as_ctrl_c():
                 code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         except click.ClickException as error:
             output.show_usage(error)
@@ -71,8 +73,9 @@ class Group(click.Group):
             # click takes an EOFError for the end of what somebody types; a cut file raises it too.
             cause = error.__cause__ if isinstance(error, click.Abort) else error
             if cause is None or isinstance(cause, KeyboardInterrupt):
-                output.complain("stopped by Ctrl-C", prefix="interrupted")
-                sys.exit(INTERRUPTED)
+                asked = isinstance(cause, Stopped)
+                output.complain(str(cause) if asked else BY_CTRL_C, prefix="interrupted")
+                sys.exit(cause.exit_code if isinstance(cause, Stopped) else INTERRUPTED)
             if "--traceback" in args:
                 sys.excepthook = output.show_traceback
                 raise cause from None

@@ -27,6 +27,28 @@ class Stopped(KeyboardInterrupt):
         self.exit_code = 128 + signal_number
 
 
+@contextmanager
+def sigterm_as_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does: what is half done is put away, and a sentence says so.
+
+    Only the main thread can; where SIGTERM is ignored or somebody handles it already, that stays.
+    """
+    alone = threading.current_thread() is threading.main_thread()
+    if not alone or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, raise_stopped)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def raise_stopped(number: int, frame: FrameType | None) -> None:
+    """Raise Stopped for a signal that has come."""
+    raise Stopped(number)
+
+
 class StopRequest:
     """Whether somebody has asked the run to stop.
 

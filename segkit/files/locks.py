@@ -11,7 +11,7 @@ from segkit.errors import SegkitError
 
 
 @contextmanager
-def alone_in(folder: Path, doing: str) -> Iterator[None]:
+def alone_in(folder: Path, doing: str, *, wait: bool = False) -> Iterator[None]:
     """Hold the lock of a folder that is there, which the system lets go of however the process ends.
 
     The folder itself is locked: no file of the lock stays in it. Where the system knows no such locks (Windows, some
@@ -19,9 +19,10 @@ def alone_in(folder: Path, doing: str) -> Iterator[None]:
 
     Args:
         doing: what another process is at that holds it, such as "predicting into".
+        wait: until nobody else holds it, for what is done in a moment.
 
     Raises:
-        SegkitError: another process, or another thread, holds it.
+        SegkitError: another process, or another thread, holds it, and `wait` is off.
     """
     try:
         import fcntl
@@ -31,7 +32,7 @@ def alone_in(folder: Path, doing: str) -> Iterator[None]:
         yield
         return
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
         raise SegkitError(

@@ -22,26 +22,40 @@ def part_name() -> str:
 
 def new_part(folder: Path) -> tuple[Path, int]:
     """Make a new empty file in a folder, locked for as long as it is open; returns path and descriptor."""
-    part = folder / part_name()
-    descriptor = os.open(part, MADE_ANEW, 0o666)
-    _lock(descriptor)
-    return part, descriptor
+    while True:
+        part = folder / part_name()
+        descriptor = os.open(part, MADE_ANEW, 0o666)
+        _lock(descriptor, wait=True)
+        if part.exists():
+            return part, descriptor
+        os.close(descriptor)  # another process tidied up between its making and its lock
 
 
 @contextmanager
 def new_part_folder(folder: Path) -> Iterator[Path]:
     """Make a new empty folder in a folder, locked meanwhile, and remove it at the end where it was not renamed."""
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / part_name()
-    part.mkdir()
-    descriptor = os.open(part, os.O_RDONLY) if os.name == "posix" else None
+    part, descriptor = _made_and_locked(folder)
     try:
-        if descriptor is not None:
-            _lock(descriptor)
         yield part
     finally:
         shutil.rmtree(part, ignore_errors=True)
         if descriptor is not None:
+            os.close(descriptor)
+
+
+def _made_and_locked(folder: Path) -> tuple[Path, int | None]:
+    """Make a new empty folder; returns its path and the descriptor that holds its lock, None where there is none."""
+    while True:
+        part = folder / part_name()
+        part.mkdir()
+        if os.name != "posix":
+            return part, None
+        with suppress(FileNotFoundError):
+            descriptor = os.open(part, os.O_RDONLY)
+            _lock(descriptor, wait=True)
+            if part.exists():
+                return part, descriptor
             os.close(descriptor)
 
 
@@ -61,14 +75,14 @@ def remove_parts(folder: Path) -> None:
                 os.close(descriptor)
 
 
-def _lock(descriptor: int) -> bool:
-    """Lock a file that is open; returns False where another process has locked it, or locks are not known."""
+def _lock(descriptor: int, *, wait: bool = False) -> bool:
+    """Lock a file that is open; returns False where another process has it and `wait` is off, or there are no locks."""
     try:
         import fcntl
     except ImportError:  # Windows: what was left there stays
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import io
 from collections.abc import Callable, Sequence
@@ -20,7 +21,7 @@ from segkit.discovery import Registry
 from segkit.engine.infer import Predictor, check_finite
 from segkit.engine.quiet import quiet
 from segkit.errors import SegkitError
-from segkit.files import write_json, write_whole
+from segkit.files import alone_in, read_json, remove_parts, write_json, write_whole
 from segkit.model import Model
 from segkit.version import __version__
 
@@ -77,28 +78,63 @@ class Comparison:
             )
 
 
-def export_model(model: Model, kind: str, path: Path, samples: Sequence[Sample], level: str) -> dict[str, Any]:
+def check_free(path: Path, *, force: bool) -> None:
+    """Raise SegkitError where the graph's file or the one that describes it is there already.
+
+    A description that stands alone is what an export left that was killed: of this graph it is written anew.
+    """
+    beside = described_in(path)
+    left = not path.exists() and describes(beside, path.name)
+    for written in (path, beside):
+        if written.exists() and not force and not left:
+            raise SegkitError(f"{written} exists already", "say --force to replace it, or name another with -o")
+
+
+def described_in(path: Path) -> Path:
+    """The file that describes a graph."""
+    return path.with_name(f"{path.name}.json")
+
+
+def describes(path: Path, graph: str) -> bool:
+    """Whether a file describes a graph of this name."""
+    try:
+        found = read_json(path, dict)
+    except SegkitError:
+        return False
+    return "segkit" in found and found.get("graph") == graph
+
+
+def export_model(
+    model: Model, kind: str, path: Path, samples: Sequence[Sample], level: str, *, force: bool = True
+) -> dict[str, Any]:
     """Write the graph, and a JSON file beside it that says how to use it, after comparing both on images.
+
+    The description is there first: killed at any moment, a graph that is new has its own, and the digest in it tells.
 
     Args:
         model: on the CPU.
         kind: "onnx" or "torch-export".
         samples: images as the model takes them.
         level: "dynamic", or why the graph takes one size only, as the architecture declares it.
+        force: replace what is there.
 
     Returns:
         What the JSON file holds.
 
     Raises:
-        SegkitError: a library is missing, the network cannot be exported, or the graph is not the network.
+        SegkitError: a library is missing, the network cannot be exported, the graph is not the network, or a file is
+            there by now.
     """
     model = model.adjusted(mirror=False)
     graph = trace(model, kind, dynamic=level == "dynamic")
     comparison = compare_with_model(model, graph, samples)
     comparison.check()
     record = description(model, kind, graph, comparison, path.name, level)
-    write_whole(path, lambda stream: stream.write(graph.data))
-    write_json(path.with_name(f"{path.name}.json"), record)
+    with alone_in(path.parent, "writing into", wait=True):
+        check_free(path, force=force)
+        remove_parts(path.parent)
+        write_json(described_in(path), record)
+        write_whole(path, lambda stream: stream.write(graph.data))
     return record
 
 
@@ -261,6 +297,7 @@ def description(model: Model, kind: str, graph: Graph, comparison: Comparison, n
         "notice": "for research, not for diagnosis",
         "generated_sample": bool(model.header.get("generated_sample")),
         "graph": name,
+        "sha256": hashlib.sha256(graph.data).hexdigest(),
         "kind": kind,
         "input": {
             "name": INPUT,

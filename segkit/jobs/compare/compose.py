@@ -13,7 +13,7 @@ import numpy as np
 
 from segkit.discovery import Registry
 from segkit.errors import SegkitError
-from segkit.files import inside, is_inside, read_json
+from segkit.files import inside, is_inside, read_json, whole_folder
 from segkit.jobs.compare.alike import check_alike
 from segkit.jobs.compare.analysis import Analysis, analyse, anonymised, most_disagreed
 from segkit.jobs.compare.models import ComparedModel, gather, model_of
@@ -93,6 +93,21 @@ def write_comparison(
         raise SegkitError(f"cannot make {folder}: {error.strerror}", "name another --output") from None
     write_page(folder, name, analysis, pictures, no_pictures)
     return ComparisonResult(folder, write_results(folder, name, analysis), len(pictures))
+
+
+def compare_finished(
+    models: Sequence[ComparedModel], folder: Path, name: str, registry: Registry, **options: Any
+) -> ComparisonResult:
+    """Compare finished runs into a new directory, whole or not at all: killed, the same command begins anew.
+
+    Args:
+        options: as `write_comparison` takes them.
+
+    Raises:
+        SegkitError: as `write_comparison`, or the directory is there by now.
+    """
+    with whole_folder(folder) as building:
+        return replace(write_comparison(models, building, name, registry, **options), folder=folder)
 
 
 def compare_again(

@@ -280,6 +280,11 @@ def grid_folder(cells: Sequence[Cell], name: str | None, output: str | None) -> 
     labels = list(dict.fromkeys(cell.label for cell in cells))
     name = name or f"{default_name(labels)}-{cells[0].plan.data.component.name}"
     folder = Path(output) if output is not None else FOLDER / file_name(name)
-    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / RUNS).is_dir())):
+    if folder.exists() and not (folder.is_dir() and is_comparison(folder)):
         raise SegkitError(f"{folder} already holds something else", "name another --output")
     return folder, name
+
+
+def is_comparison(folder: Path) -> bool:
+    """Whether a directory is a grid's, or empty, or was left by one that was killed before its first run was made."""
+    return (folder / RUNS).is_dir() or all(path.name == LOCKS for path in folder.iterdir())

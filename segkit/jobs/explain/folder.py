@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from segkit.explain.explanation import Explanation
-from segkit.files import write_json, write_whole
+from segkit.files import alone_in, write_json, write_whole
 from segkit.jobs.explain.subject import Subject
 from segkit.report.explanation_panels import panel_png
 from segkit.rundir.read import read_explained
@@ -45,12 +45,28 @@ def write_explained(
 ) -> Explained:
     """Write one image's maps and picture to folder/NAME/ and note them in folder/index.json.
 
+    Several processes may explain into one folder: each writes an image alone, and no entry of the index is lost.
+
     Args:
         classes: foreground class names.
         notice: said in the picture: that the data are generated.
     """
+    folder.mkdir(parents=True, exist_ok=True)
+    with alone_in(folder, "explaining into", wait=True):
+        return write_alone(folder, subject, prediction, found, classes, notice)
+
+
+def write_alone(
+    folder: Path,
+    subject: Subject,
+    prediction: np.ndarray,
+    found: Sequence[Explanation],
+    classes: Sequence[str],
+    notice: str,
+) -> Explained:
+    """Write one image's maps, picture and entry while no other process writes here."""
     place = folder / subject.name
-    place.mkdir(parents=True, exist_ok=True)
+    place.mkdir(exist_ok=True)
     maps = []
     for explanation in found:
         stem = stem_of(explanation)

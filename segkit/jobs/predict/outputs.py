@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Container, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from segkit.data.case import Case, Sample
 from segkit.data.label_png import colours_of
 from segkit.engine.predictions import write_prediction
 from segkit.errors import SegkitError
-from segkit.files import new_part, own_folder, write_table, write_whole
+from segkit.files import new_part, own_folder, sync_folder, write_table, write_whole
 from segkit.jobs.predict.inputs import Input
 from segkit.jobs.predict.names import RECORD, SIZES
 
@@ -124,16 +125,22 @@ class ProbabilityFile:
         """Give the file its name."""
         try:
             self.values.flush()
+            os.fsync(self.descriptor)
             self.part.replace(self.path)
+            sync_folder(self.path.parent)
         except OSError as error:
             self.drop()
             raise self.failed(error) from error
-        os.close(self.descriptor)
+        with suppress(OSError):  # it is on the disk already
+            os.close(self.descriptor)
 
     def drop(self) -> None:
         """Forget it."""
-        self.part.unlink(missing_ok=True)
-        os.close(self.descriptor)
+        # What stopped the writing is told, not what tidying up meets.
+        with suppress(OSError):
+            self.part.unlink()
+        with suppress(OSError):
+            os.close(self.descriptor)
 
     def failed(self, error: OSError) -> SegkitError:
         """Describe a file that cannot be written."""
