@@ -15,6 +15,9 @@ PART = re.compile(r"\.segkit-[0-9a-f]{16}\.part")
 MADE_ANEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
+_tidied: set[Path] = set()
+
+
 def part_name() -> str:
     """Return a name for something that is not whole yet."""
     return f".segkit-{secrets.token_hex(8)}.part"
@@ -22,6 +25,7 @@ def part_name() -> str:
 
 def new_part(folder: Path) -> tuple[Path, int]:
     """Make a new empty file in a folder, locked for as long as it is open; returns path and descriptor."""
+    _tidy(folder)
     while True:
         part = folder / part_name()
         descriptor = os.open(part, MADE_ANEW, 0o666)
@@ -35,6 +39,7 @@ def new_part(folder: Path) -> tuple[Path, int]:
 def new_part_folder(folder: Path) -> Iterator[Path]:
     """Make a new empty folder in a folder, locked meanwhile, and remove it at the end where it was not renamed."""
     folder.mkdir(parents=True, exist_ok=True)
+    _tidy(folder)
     part, descriptor = _made_and_locked(folder)
     try:
         yield part
@@ -57,6 +62,14 @@ def _made_and_locked(folder: Path) -> tuple[Path, int | None]:
             if part.exists():
                 return part, descriptor
             os.close(descriptor)
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what killed processes left in a folder, once per process: the folder may hold many files."""
+    place = folder.absolute()
+    if place not in _tidied:
+        _tidied.add(place)
+        remove_parts(folder)
 
 
 def remove_parts(folder: Path) -> None:

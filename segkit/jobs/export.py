@@ -21,7 +21,7 @@ from segkit.discovery import Registry
 from segkit.engine.infer import Predictor, check_finite
 from segkit.engine.quiet import quiet
 from segkit.errors import SegkitError
-from segkit.files import alone_in, read_json, remove_parts, write_json, write_whole
+from segkit.files import alone_in, read_json, write_json, write_whole
 from segkit.model import Model
 from segkit.version import __version__
 
@@ -132,7 +132,6 @@ def export_model(
     record = description(model, kind, graph, comparison, path.name, level)
     with alone_in(path.parent, "writing into", wait=True):
         check_free(path, force=force)
-        remove_parts(path.parent)
         write_json(described_in(path), record)
         write_whole(path, lambda stream: stream.write(graph.data))
     return record

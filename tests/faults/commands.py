@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from forked import run
+from forked import learn, run
+from mirror import YEAR
 from PIL import Image
 
 TRAIN = ("--arch", "net", "--data", "squares", "--epochs", "2", "--device", "cpu", "--set", "data.cases=4")
@@ -27,12 +28,16 @@ class Command:
         again: what one types when it was disturbed, given the folder.
         wanted: names or patterns of the files that must be equal to those of an undisturbed one.
         base: whether it needs the finished run and the photographs.
+        gone: patterns of what must not be there in the end.
+        says: whether it must print the same.
     """
 
     args: tuple[str, ...]
     again: Callable[[Path], tuple[str, ...]]
     wanted: tuple[str, ...]
     base: bool = True
+    gone: tuple[str, ...] = ()
+    says: bool = False
 
 
 def resume_or(args: tuple[str, ...], folder: str) -> Callable[[Path], tuple[str, ...]]:
@@ -56,6 +61,14 @@ COMPARE = ("compare", "run", "second", "--output", "compared")
 EXPLAIN = ("explain", "run", "--explainer", "glow", "--layer", "0", "--no-evidence", "--case", "best", "-o", "heat")
 EXPLAIN = (*EXPLAIN, "--device", "cpu")
 SHOW = ("data", "show", "squares", "--data-root", "data", "-o", "seen.html")
+RESUME = ("run", "--resume", "trained")
+GRID = ("compare", "--arch", "net", "--arch", "supervised", *TRAIN[2:], "--output", "grid")
+GRID_WANTED = ("grid/runs/*/model.safetensors", "grid/runs/*/cases.csv", "grid/*.csv", "grid/comparison.json")
+EXPORT = ("export", "run", "--to", "torch-export", "--images", "images/photograph-0.png")
+DOWNLOAD = ("data", "download", "isic", "--set", f"data.year={YEAR}", "--data-root", "fetched")
+VERIFY = ("data", "verify", "squares", "--data-root", "data", "--deep")
+CLEAR = ("data", "cache", "clear", "--yes")
+CACHED = tuple(f"cache/{kind}/*{ending}" for kind in ("stores", "samples") for ending in ("[0-9a-f]", ".building"))
 
 COMMANDS = {
     "run": Command(RUN, resume_or(RUN, "out"), RUN_WANTED, base=False),
@@ -66,15 +79,22 @@ COMMANDS = {
     "compare": Command(COMPARE, lambda place: COMPARE, ("compared/comparison.json", "compared/*.csv")),
     "explain": Command(EXPLAIN, lambda place: EXPLAIN, ("heat/*/*.npz", "heat/*/*.png")),
     "data show": Command(SHOW, lambda place: SHOW, ("seen.html", "seen.png")),
+    "resume": Command(RESUME, lambda place: RESUME, tuple(name.replace("out/", "trained/") for name in RUN_WANTED)),
+    "grid": Command(GRID, lambda place: GRID, GRID_WANTED, base=False),
+    "export": Command(EXPORT, lambda place: EXPORT, ("run/model.pt2", "run/model.pt2.json")),
+    "data download": Command(DOWNLOAD, lambda place: DOWNLOAD, ("fetched/*/*.jpg", "fetched/*/*.png"), base=False),
+    "data verify": Command(VERIFY, lambda place: VERIFY, ("data/*/*.npy",), says=True),
+    "data cache clear": Command(CLEAR, lambda place: CLEAR, ("run/*.*", "data/*/*.npy"), gone=CACHED),
 }
 
 
 def make_base(place: Path) -> Path:
-    """Make what the commands begin with: two finished runs, photographs, a dataset, in a folder of their own."""
+    """Make what the commands begin with: two finished runs, one to go on with, photographs, a dataset."""
     place.mkdir(parents=True)
-    for name, seed in (("run", "0"), ("second", "1")):
-        done = run(("run", *TRAIN, "--output", name, "--seed", seed), place)
+    for name, made, seed in (("run", "run", "0"), ("run", "second", "1"), ("train", "trained", "0")):
+        done = run((name, *TRAIN, "--output", made, "--seed", seed), place)
         assert done.code == 0, done.stderr
+        learn(place)
     (sample,) = (place / "cache" / "samples").glob("squares-*/train")
     (place / "images").mkdir()
     for number, path in enumerate(sorted((sample.parent / "test").glob("*.npy"))):
@@ -124,6 +144,12 @@ def timeless(value: object) -> object:
     if isinstance(value, dict):
         return {key: timeless(part) for key, part in value.items() if not any(word in key for word in VOLATILE)}
     return [timeless(part) for part in value] if isinstance(value, list) else value
+
+
+def not_gone(place: Path, command: Command) -> list[str]:
+    """Return what is there and must not be."""
+    found = [path for pattern in command.gone for path in place.glob(pattern)]
+    return [path.relative_to(place).as_posix() for path in found]
 
 
 def left_over(place: Path) -> list[str]:

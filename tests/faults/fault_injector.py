@@ -9,6 +9,7 @@ import builtins
 import errno
 import io
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ class Injector:
     Args:
         folder: what lies elsewhere is let through uncounted.
         refused: the number of the call to refuse, from 1; 0 counts alone.
-        error: a key of ERRORS, or "short": half of a write arrives and then the disk is full.
+        error: a key of ERRORS, or "short": half of a write arrives and then the disk is full; "kill": the process ends
+            before the call.
         lasting: every later call that needs space is refused too, as a full disk does.
     """
 
@@ -72,6 +74,8 @@ class Injector:
         """Count one call; raises OSError where it is the one to refuse."""
         self.count += 1
         self.calls.append(name)
+        if self.error == "kill" and self.count == self.refused:
+            os.kill(os.getpid(), signal.SIGKILL)
         full = self.lasting and self.refused and self.count > self.refused and name not in REMOVALS
         if self.count == self.refused or full:
             number = ERRORS.get(self.error, errno.ENOSPC)

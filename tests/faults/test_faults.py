@@ -7,21 +7,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-from commands import COMMANDS, fingerprint, left_over, make_base, prepared
+from commands import COMMANDS, fingerprint, left_over, prepared
 from fault_injector import ERRORS, Injector
-from forked import Done, run, warm_up
+from forked import Done, run
 
 ENOUGH = 3
 """Refused calls per command in the default suite, spread over all of them; `full` refuses each."""
 QUICK = ("run", "predict")
 KINDS = (*ERRORS, "short")
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the commands begin with."""
-    warm_up()
-    return make_base(tmp_path_factory.mktemp("base") / "base")
 
 
 def attempt(place: Path, args: tuple[str, ...], refused: int, error: str) -> tuple[Done, list[str]]:
