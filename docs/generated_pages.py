@@ -86,8 +86,8 @@ def component(kind: str, found: Found) -> Iterator[str]:
     yield ""
     if declared.reference:
         yield from (f"Source: {linked(declared.reference)}", "")
-    if kind in ("loss", "metric") and found.plugin.name == f"segkit-{KINDS[kind].lower()}":
-        folder = KINDS[kind].lower()
+    folder = KINDS[kind].lower()
+    if kind in ("loss", "metric") and (PICTURES.parents[1] / folder / f"{declared.name}.md").is_file():
         yield from (f"[Formula, conventions and other libraries' answers](../{folder}/{declared.name}.md)", "")
     yield from facts(declared)
     known = describe(declared.params)

@@ -3,13 +3,14 @@
     python docs/tables.py            writes docs/losses/*.md and docs/metrics/*.md
     python docs/tables.py --check    says which pages are out of date, and exits 1 where one is
 
-Needs the built-in plugins and ../shared/reference (values that each library gave once, on the same inputs).
+Needs the built-in plugins, segkit-structure and ../shared/reference (what each library answered once, same inputs).
 """
 
 from __future__ import annotations
 
 import json
 import math
+import runpy
 import sys
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +24,7 @@ DOCS = Path(__file__).parent
 PROJECT = DOCS.parent
 REFERENCE = PROJECT.parent / "shared" / "reference"
 FOLDERS = {"loss": DOCS / "losses", "metric": DOCS / "metrics"}
+STRUCTURE = PROJECT / "plugins" / "segkit-structure" / "tests"
 CLAIMS = PROJECT / "plugins" / "segkit-losses" / "tests" / "reference_claims.toml"
 
 LIBRARIES = {
@@ -31,6 +33,7 @@ LIBRARIES = {
     "deepmind_surface_distance": "DeepMind surface-distance",
     "isic_challenge_scoring": "isic-challenge-scoring",
     "metrics_reloaded": "Metrics Reloaded",
+    "brats": "brats-evaluation",
     "monai": "MONAI",
     "segmentation_models_pytorch": "segmentation_models.pytorch",
     "sklearn": "scikit-learn",
@@ -72,15 +75,18 @@ METRIC_CASES = {
         "b2_target_empty": "spurious",
         "b3_pred_empty": "missed",
     },
+    "pair": {f"pair_{number}": f"{2 + number % 2}D pair {number}" for number in (0, 2, 4, 1, 3, 5)},
 }
 
 
 def declared() -> dict[str, dict[str, Component]]:
-    """Return the losses and metrics of the built-in plugins by kind and name."""
+    """Return the losses and metrics of the plugins that have pages, by kind and name."""
     import segkit_losses
     import segkit_metrics
+    import segkit_structure
 
-    found = (*segkit_losses.segkit_losses(), *segkit_metrics.segkit_metrics())
+    metrics = (*segkit_metrics.segkit_metrics(), *segkit_structure.segkit_metrics())
+    found = (*segkit_losses.segkit_losses(), *metrics)
     return {kind: {item.name: item for item in found if item.kind == kind} for kind in ("loss", "metric")}
 
 
@@ -201,6 +207,16 @@ def setting(entry: Mapping[str, Any]) -> str:
     return " + ".join(said) + reductions.get(entry.get("reduction", ""), "")
 
 
+def flat(row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what libraries answered on a drawn pair, as library and key."""
+    found = {name: values for name, values in row.items() if isinstance(values, dict)}
+    found["panoptica"] = {**row["panoptica"], "cldice": row["cldice"]}
+    found["monai"] = {"panoptic_quality": row["monai_pq"]}
+    sides = zip(*row["betti_full"], strict=True)
+    found["gudhi"] = {"betti_numbers": sum(abs(one - other) for one, other in sides)}
+    return found
+
+
 class MetricAnswers:
     """The reference values of metrics, beside what segkit answers on the same masks."""
 
@@ -210,6 +226,20 @@ class MetricAnswers:
         self.cases = json.loads((REFERENCE / "metric_vectors.json").read_text())["cases"]
         with np.load(REFERENCE / "metric_vectors.npz") as opened:
             self.arrays = dict(opened)
+        self.cases |= self.drawn()
+
+    def drawn(self) -> dict[str, Any]:
+        """Draw the pairs of masks that the tests of segkit-structure have answers for."""
+        import numpy as np
+
+        draw_pair = runpy.run_path(str(STRUCTURE / "conftest.py"))["draw_pair"]
+        answers = json.loads((STRUCTURE / "oracles.json").read_text())["pairs"]
+        for case in METRIC_CASES["pair"]:
+            pair = draw_pair(int(case.removeprefix("pair_")))
+            for side, drawn in zip(("pred", "target"), pair, strict=True):
+                self.arrays[f"{case}__{side}"] = drawn.astype(np.uint8)
+            self.arrays[f"{case}__spacing"] = np.ones(pair[0].ndim)
+        return {case: {"values": flat(answers[int(case.removeprefix("pair_"))])} for case in METRIC_CASES["pair"]}
 
     def of(self, component: Component, text: Mapping[str, Any]) -> str:
         """Return the table: segkit's variants first."""

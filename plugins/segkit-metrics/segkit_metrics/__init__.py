@@ -16,6 +16,7 @@ JACCARD = "Jaccard: The Distribution of the Flora in the Alpine Zone. New Phytol
 ISIC = "Codella et al.: Skin Lesion Analysis Toward Melanoma Detection 2018. arXiv:1902.03368"
 TAHA = "Taha, Hanbury: Metrics for evaluating 3D medical image segmentation. BMC Medical Imaging 15 (2015) 29"
 RELOADED = "Maier-Hein et al.: Metrics reloaded. Nature Methods 21 (2024) 195-212"
+MATTHEWS = "Matthews: Comparison of the predicted and observed secondary structure. BBA 405 (1975) 442-451"
 NIKOLOV = "Nikolov et al.: Clinically Applicable Segmentation of Head and Neck Anatomy. JMIR 23 (2021) e26151"
 
 
@@ -89,6 +90,35 @@ def overlap_metrics() -> list[Metric]:
             factory="segkit_metrics.overlap:accuracy",
             summary="Share of the pixels that are right, inside or outside; grows with the background shown.",
             reference=TAHA,
+            poolable=True,
+        ),
+        Metric(
+            name="npv",
+            measure=MEASURE,
+            factory="segkit_metrics.overlap:npv",
+            summary="Share of what is left alone that is right to be; grows with the background shown.",
+            params="segkit_metrics.params:SpecificityParams",
+            aliases=("negative-predictive-value",),
+            reference=TAHA,
+            poolable=True,
+        ),
+        Metric(
+            name="balanced-accuracy",
+            measure=MEASURE,
+            factory="segkit_metrics.overlap:balanced_accuracy",
+            summary="Mean of recall and specificity.",
+            params="segkit_metrics.params:BothParams",
+            reference=RELOADED,
+            poolable=True,
+        ),
+        Metric(
+            name="mcc",
+            measure=MEASURE,
+            factory="segkit_metrics.overlap:mcc",
+            summary="Matthews correlation coefficient of both masks; 0 is what guessing gives.",
+            params="segkit_metrics.params:BothParams",
+            reference=MATTHEWS,
+            range=(-1.0, 1.0),
             poolable=True,
         ),
     ]

@@ -7,7 +7,14 @@ from collections.abc import Callable
 import numpy as np
 
 from segkit import Measurement, Task
-from segkit_metrics.params import OverlapParams, SideParams, SpecificityParams, ThresholdParams, VolumeErrorParams
+from segkit_metrics.params import (
+    BothParams,
+    OverlapParams,
+    SideParams,
+    SpecificityParams,
+    ThresholdParams,
+    VolumeErrorParams,
+)
 
 Score = Callable[[Measurement], np.ndarray]
 """From what was measured on one case, or summed over cases, to one float64 value per class."""
@@ -82,6 +89,61 @@ def specificity(task: Task, params: SpecificityParams) -> Score:
         return ratio(measured.true_negative, measured.true_negative + measured.false_positive, params.undefined)
 
     return score
+
+
+def npv(task: Task, params: SpecificityParams) -> Score:
+    """Return TN / (TN + FN) per class, the share of what is left alone that is right to be. Range 0 to 1.
+
+    It depends on how much background the image shows. Where the prediction fills the image it is `undefined`.
+    """
+
+    def score(measured: Measurement) -> np.ndarray:
+        return ratio(measured.true_negative, measured.true_negative + measured.false_negative, params.undefined)
+
+    return score
+
+
+def balanced_accuracy(task: Task, params: BothParams) -> Score:
+    """Return the mean of recall and specificity per class. Range 0 to 1.
+
+    Where both lack the class it is `both_empty`; where the mask lacks it, or is filled by it, `undefined`.
+    """
+
+    def score(measured: Measurement) -> np.ndarray:
+        inside = ratio(measured.true_positive, measured.reference, "nan")
+        outside = ratio(measured.true_negative, measured.true_negative + measured.false_positive, "nan")
+        return both_sides((inside + outside) / 2, measured, params)
+
+    return score
+
+
+def mcc(task: Task, params: BothParams) -> Score:
+    """Return Matthews' correlation of both masks' pixels per class; 0 is what guessing gives. Range -1 to 1.
+
+    Where both lack the class it is `both_empty`; where one of both sides is uniform and the other not `undefined`.
+    """
+
+    def score(measured: Measurement) -> np.ndarray:
+        # As numbers with a point: products of four counts of a volume are beyond 64 bits.
+        hit, spurious, missed, rest = (
+            np.asarray(counts, dtype=np.float64)
+            for counts in (
+                measured.true_positive,
+                measured.false_positive,
+                measured.false_negative,
+                measured.true_negative,
+            )
+        )
+        sides = np.sqrt(hit + spurious) * np.sqrt(hit + missed) * np.sqrt(rest + spurious) * np.sqrt(rest + missed)
+        return both_sides(ratio(hit * rest - spurious * missed, sides, "nan"), measured, params)
+
+    return score
+
+
+def both_sides(values: np.ndarray, measured: Measurement, params: BothParams) -> np.ndarray:
+    """Put in what the conventions say where both lack the class, and where there is no value."""
+    values = np.where(np.isnan(values), float(params.undefined or "nan"), values)
+    return np.where(measured.reference + measured.predicted > 0, values, float(params.both_empty or "nan"))
 
 
 def accuracy(task: Task, params: object) -> Score:

@@ -66,10 +66,21 @@ class SpecificityParams(Preset):
     """The conventions of a score of what lies outside of the class."""
 
     undefined: Literal["nan", "0", "1"] | None = param(
-        None, "Score where the class fills the whole mask. None: as the preset says, nan without one."
+        None, "Score where there is no background to divide by. None: as the preset says, nan without one."
     )
 
     fallback: ClassVar[Mapping[str, str]] = {"undefined": "nan"}
+
+
+@dataclass(frozen=True)
+class BothParams(OverlapParams):
+    """The conventions of a score of what lies inside and outside of the class."""
+
+    undefined: Literal["nan", "0", "1"] | None = param(
+        None, "Score where a side is uniform, so that there is no value. None: as the preset says, 0 without one."
+    )
+
+    fallback: ClassVar[Mapping[str, str]] = {"both_empty": "nan", "undefined": "0"}
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,9 @@ EXPECTED = {
     "recall": ({}, [2 / 4, 0]),
     "specificity": ({}, [36 / 40, 1]),
     "accuracy": ({}, [38 / 44, 42 / 44]),
+    "npv": ({}, [36 / 38, 42 / 44]),
+    "balanced-accuracy": ({}, [(2 / 4 + 36 / 40) / 2, 1 / 2]),
+    "mcc": ({}, [(2 * 36 - 4 * 2) / (6 * 4 * 40 * 38) ** 0.5, 0]),
     "volume-similarity": ({}, [1 - 2 / 10, 0]),
     "relative-volume-error": ({}, [2 / 4, 1]),
     "hd": ({}, [2, INF]),
@@ -40,7 +43,7 @@ EXPECTED = {
 }
 METRICS = {metric.name: metric for metric in segkit_metrics()}
 DISTANCES = ("hd", "hd95", "assd", "masd", "nsd")
-ONE_SIDED = ("precision", "recall", "specificity", "relative-volume-error")
+ONE_SIDED = ("precision", "recall", "specificity", "npv", "balanced-accuracy", "relative-volume-error")
 
 
 def score_of(name):
