@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from segkit.engine.quiet import quiet
+from segkit.testing.causes import root_cause, told
 from segkit.testing.check import NotChecked, check, fail
 from segkit.testing.subjects import ArchitectureSubject
 from segkit.testing.tensors import difference, times
@@ -28,8 +29,7 @@ def compare(subject: ArchitectureSubject, graph: Call, images: torch.Tensor, lev
     try:
         found = graph(images)
     except Exception as error:
-        lines = str(error).strip().splitlines() or [""]
-        fail(f"at {times(images.shape)} the graph raised {type(error).__name__}: {lines[0][:200]}", mend)
+        fail(f"at {times(images.shape)} the graph raised {told(root_cause(error))}", mend)
     apart = difference(subject.logits(subject.network, images), found)
     if apart > GRAPH:
         fail(f"at {times(images.shape)} the graph's logits differ by {apart:.2g} of the largest", mend)
@@ -52,11 +52,10 @@ def export_and_compare(subject: ArchitectureSubject, format: str, make: Callable
     except NotChecked:
         raise
     except Exception as error:
-        lines = [line for line in str(error).splitlines() if line.strip()] or [""]
         fail(
-            f"the export raised {type(error).__name__}: {lines[0][:300]}",
-            f"export {subject.name} by hand and look at the message; where the graph cannot be dynamic, declare "
-            f"export={{{format!r}: 'static: <reason>'}}",
+            f"the export raised {told(root_cause(error))}",
+            "write that line with what torch can trace: no if or loop over values of a tensor, no numpy, no .item(); "
+            f"where only the size must be fixed, declare export={{{format!r}: 'static: <reason>'}}",
         )
     compare(subject, graph, images, level)
     if level != "dynamic":

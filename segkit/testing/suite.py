@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import time
-import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,11 +15,15 @@ from segkit.declarations import Architecture
 from segkit.discovery import Found, Registry
 from segkit.errors import UsageError, did_you_mean
 from segkit.installed import Plugin, canonical
-from segkit.testing.check import Check, CheckFailure, NotChecked, checks_of
+from segkit.testing.causes import place, told
+from segkit.testing.check import MODULES, Check, CheckFailure, NotChecked, checks_of
+from segkit.testing.limit import LIMIT, TookTooLongError, time_limit
 from segkit.testing.subjects import ArchitectureSubject, CheckSubject, DatasetSubject, PluginSubject, subject_type
+from segkit.testing.surroundings import switches_put_back
 
 Status = Literal["passed", "failed", "skipped", "xfailed"]
-OWN_FOLDER = Path(__file__).parent
+NEED_TORCH = ("arch", "loss", "explainer")
+SLOW = "let it do less: smaller params in Architecture.small, fewer or smaller cases in make_sample; or mend the loop"
 
 
 @dataclass(frozen=True)
@@ -39,12 +44,14 @@ class CheckOutcome:
     Attributes:
         reason: why it was skipped, or was expected to fail.
         failure: what is wrong, where it failed.
+        blocked_by: the check it needs, where that failed.
     """
 
     status: Status
     reason: str = ""
     failure: CheckFailure | None = None
     seconds: float = 0.0
+    blocked_by: Item | None = None
 
 
 @dataclass
@@ -56,6 +63,8 @@ class Suite:
         params: component name -> params to check it with, where the declared ones do not serve.
         samples: dataset name -> function that writes a small data set into an empty folder, where it makes none.
         full: also run what takes long.
+        skip: checks that are left out, named as in `xfail`.
+        limit: seconds that a check may take.
     """
 
     plugins: list[Plugin]
@@ -63,6 +72,8 @@ class Suite:
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     samples: Mapping[str, Callable[[Path], object]] = field(default_factory=dict)
     full: bool = False
+    skip: Sequence[str] = ()
+    limit: float = LIMIT
     _outcomes: dict[Item, CheckOutcome] = field(default_factory=dict)
 
     @classmethod
@@ -82,20 +93,25 @@ class Suite:
         return suite
 
     def check_options(self) -> None:
-        """Raise UsageError where `xfail` or `params` name what is not there."""
-        items = [*self.items(full=True)]
-        known = {name for item in items for name in names_of(item)}
-        for name in self.xfail:
-            if name not in known:
-                raise UsageError(
-                    f"xfail names no check: {name!r}{did_you_mean(name, known)}", "name CHECK or COMPONENT:CHECK"
-                )
+        """Raise UsageError where an option names what is not there."""
+        self.check_names("xfail", self.xfail)
+        self.check_names("skip", self.skip)
         components = {component.name for plugin in self.plugins for component in plugin.components}
         for option, names in (("params", self.params), ("samples", self.samples)):
             for name in names:
                 if name not in components:
                     guess = did_you_mean(name, components)
                     raise UsageError(f"{option} name no component: {name!r}{guess}", "mend the name")
+
+    def check_names(self, option: str, names: Iterable[str]) -> None:
+        """Raise UsageError where an option names no check of these plugins, nor one of any other kind."""
+        known = {name for item in self.items(full=True) for name in names_of(item)}
+        known |= {check.name for kind in MODULES for check in checks_of(kind)}
+        for name in names:
+            if name not in known:
+                raise UsageError(
+                    f"{option} names no check: {name!r}{did_you_mean(name, known)}", "name CHECK or COMPONENT:CHECK"
+                )
 
     @cached_property
     def subjects(self) -> list[CheckSubject]:
@@ -130,27 +146,23 @@ class Suite:
         """Why an item is expected to fail; empty where it is not."""
         return next((self.xfail[name] for name in names_of(item) if name in self.xfail), "")
 
+    def left_out(self, item: Item) -> bool:
+        """Whether `skip` names an item."""
+        return any(name in self.skip for name in names_of(item))
+
     def _run(self, item: Item) -> CheckOutcome:
-        for other in checks_of(item.subject.kind):
-            if other.name not in item.check.needs:
-                continue
-            needed = self.outcome(Item(item.subject, other))
-            if needed.status in ("failed", "xfailed"):
-                return CheckOutcome("skipped", f"it needs {other.name}, which failed")
-            if needed.status == "skipped":
-                return CheckOutcome("skipped", needed.reason)
+        if self.left_out(item):
+            return CheckOutcome("skipped", "it is left out")
+        blocked = self._blocked(item)
+        if blocked is not None:
+            return blocked
         known, start = self.reason_to_fail(item), time.perf_counter()
-        found: CheckFailure | None
         try:
-            item.check.function(item.subject)
+            found = self._failure(item)
         except NotChecked as reason:
             return CheckOutcome("skipped", str(reason), seconds=time.perf_counter() - start)
-        except CheckFailure as failure:
-            found = failure
-        except Exception as error:
-            found = unexpected(error)
-        else:
-            found = needless(known) if known else None
+        if found is None and known:
+            found = needless(known)
         seconds = time.perf_counter() - start
         if found is None:
             return CheckOutcome("passed", seconds=seconds)
@@ -159,6 +171,39 @@ class Suite:
         found.subject = f"{item.subject.full_name} fails {item.check.name!r}"
         found.expected = found.expected or item.check.expected
         return CheckOutcome("failed", "", found, seconds)
+
+    def _blocked(self, item: Item) -> CheckOutcome | None:
+        """How an item comes out since one that it needs failed or does not apply; None where nothing is in its way."""
+        for other in checks_of(item.subject.kind):
+            needed = Item(item.subject, other)
+            if other.name not in item.check.needs or self.left_out(needed):
+                continue
+            outcome = self.outcome(needed)
+            if outcome.status in ("failed", "xfailed"):
+                first = outcome.blocked_by or needed
+                return CheckOutcome("skipped", f"it needs {other.name}, which failed", blocked_by=first)
+            if outcome.status == "skipped":
+                return CheckOutcome("skipped", outcome.reason, blocked_by=outcome.blocked_by)
+        return None
+
+    def _failure(self, item: Item) -> CheckFailure | None:
+        """Run a check; what it found wrong. Raises NotChecked."""
+        if item.subject.kind in NEED_TORCH:
+            # Before the limit begins: an import of torch that is broken off cannot be taken up again.
+            import torch  # noqa: F401
+        try:
+            # What a plugin prints is no result of ours: `segkit check --json` writes one list to stdout.
+            with time_limit(self.limit), contextlib.redirect_stdout(sys.stderr), switches_put_back():
+                item.check.function(item.subject)
+        except NotChecked:
+            raise
+        except CheckFailure as failure:
+            return failure
+        except TookTooLongError as error:
+            return CheckFailure(f"it was ended after {self.limit:g} s{place(error)}", SLOW)
+        except (Exception, SystemExit) as error:
+            return unexpected(error)
+        return None
 
 
 def names_of(item: Item) -> tuple[str, ...]:
@@ -175,17 +220,8 @@ def needless(reason: str) -> CheckFailure:
     return CheckFailure(NEEDLESS, "take it out of xfail", f"a failure, because {reason}")
 
 
-def unexpected(error: Exception) -> CheckFailure:
+def unexpected(error: BaseException) -> CheckFailure:
     """Turn an exception into a failure that says where outside the kit it was raised."""
-    frames = [
-        frame for frame in traceback.extract_tb(error.__traceback__) if OWN_FOLDER not in Path(frame.filename).parents
-    ]
-    own = [frame for frame in frames if "site-packages" not in Path(frame.filename).parts] or frames
-    place = f", in {Path(own[-1].filename).name} line {own[-1].lineno}: {own[-1].line}" if own else ""
-    lines = str(error).strip().splitlines()
-    failure = CheckFailure(
-        f"{type(error).__name__}: {lines[0] if lines else ''}".rstrip(": ") + place,
-        "run the check's pytest for the whole traceback, and mend what raised it",
-    )
+    failure = CheckFailure(told(error), "mend what raised it; --traceback shows the whole way there")
     failure.__cause__ = error
     return failure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from segkit.declarations import Architecture
 from segkit.testing.check import checks_of
@@ -92,6 +93,34 @@ def test_a_factory_that_builds_no_module_is_told(suite_of, failures):
     found = failures(suite_of("kit_nets", net(factory="kit_nets:broken")))
     assert list(found) == ["builds"]
     assert "the factory returned str" in str(found["builds"])
+
+
+class Decides(torch.nn.Conv2d):
+    """A network of which torch cannot make a graph."""
+
+    def forward(self, x):
+        """Take another way where the mean is large."""
+        return super().forward(x) * 2 if x.mean() > 0.5 else super().forward(x)
+
+
+def decides(task, params):
+    """Build it."""
+    return Decides(task.in_channels, task.out_channels, 1)
+
+
+@pytest.mark.parametrize("check", ["torch-export", "onnx"])
+def test_the_true_cause_of_an_export_that_fails_is_told(check, suite_of, monkeypatch):
+    """Not what torch writes whatever is wrong: the line of the network and what is wrong there."""
+    if check == "onnx":
+        pytest.importorskip("onnxruntime")
+        pytest.importorskip("onnxscript")
+    suite = suite_of("kit_nets", net(factory=f"{__name__}:decides", layers={}))
+    (item,) = [item for item in suite.items() if item.check.name == check]
+    found = suite.outcome(item).failure.found
+    assert "data-dependent expression" in found
+    assert "in test_architectures.py line" in found
+    assert "if x.mean() > 0.5" in found
+    assert "Failed to export" not in found
 
 
 def test_small_params_reach_the_factory(suite_of):

@@ -27,7 +27,7 @@ def net(params="Params", **changes):
     import kit_nets
 
     fields = {"factory": "kit_nets:build", "summary": "Two convolutions.", "params": getattr(kit_nets, params)}
-    return Architecture(name="net", **{**fields, **changes})
+    return Architecture(**{"name": "net", "layers": {"last": "body"}, **fields, **changes})
 
 
 def first_checks(suite):
@@ -192,7 +192,10 @@ def test_the_command_runs_the_same_checks(installed):
     [
         (["segkit-kitt"], "did you mean 'segkit-kit'"),
         (["segkit-kit", "--xfail", "onnx"], "gives no reason"),
-        (["segkit-kit", "--only", "nothing"], "no check is named nothing"),
+        (["segkit-kit", "--only", "nothing"], "--only names no check: 'nothing'"),
+        (["segkit-kit", "--only", "empties"], "nothing that is checked has empties"),
+        (["segkit-kit", "--skip", "onxx"], "did you mean 'onnx'"),
+        (["segkit-kit", "--time-limit", "0"], "0.0 is not in the range x>0"),
     ],
 )
 def test_the_command_refuses_in_words(arguments, message, installed):
@@ -201,6 +204,100 @@ def test_the_command_refuses_in_words(arguments, message, installed):
     done = subprocess.run(command, capture_output=True, text=True, env=installed, check=False)
     assert done.returncode == 2
     assert message in done.stderr
+
+
+def test_what_stands_in_the_way_of_only_is_told(installed, tmp_path):
+    """A network that does not build fails `--only layers`: what was asked for was not looked at."""
+    (tmp_path / "kit_plugin.py").write_text(PLUGIN.replace("kit_nets:build", "kit_nets:broken"))
+    command = [sys.executable, "-m", "segkit", "check", "segkit-kit", "--only", "layers"]
+    done = subprocess.run(command, capture_output=True, text=True, env=installed, check=False)
+    told = [line.split("\t") for line in done.stdout.splitlines() if "\t" in line]
+    assert [cells[0::2][:2] for cells in told] == [["failed", "builds"], ["skipped", "layers"]]
+    assert done.returncode == 1
+    (tmp_path / "test_kit.py").write_text(
+        "from segkit.testing import plugin_checks\n\ntest_plugin = plugin_checks('segkit-kit')\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "layers"]
+    done = subprocess.run(command, capture_output=True, text=True, env=installed, cwd=tmp_path, check=False)
+    assert "1 failed" in done.stdout
+    assert "fails 'builds'" in done.stdout
+
+
+HANGS = {
+    "sleeps": "while True:\n        time.sleep(60)",
+    "computes": "while True:\n        pass",
+    "waits": "threading.Event().wait()",
+    "catches": "while True:\n        try:\n            time.sleep(60)\n        except Exception:\n            pass",
+    "child": "subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])",
+}
+
+
+@pytest.mark.parametrize("way", HANGS)
+def test_a_check_that_hangs_is_ended_and_named(way, suite_of, failures, tmp_path, monkeypatch):
+    """Whatever it waits for; the line is named, and the checks of other components go on."""
+    code = f"import subprocess, sys, threading, time\n\ndef build(task, params):\n    {HANGS[way]}\n"
+    (tmp_path / f"kit_hangs_{way}.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    suite = suite_of("kit_nets", net(factory=f"kit_hangs_{way}:build"), net(name="other"), limit=0.3)
+    items = [item for item in suite.items() if item.check.name == "builds"]
+    first = suite.outcome(items[0]).failure
+    assert "it was ended after 0.3 s, in kit_hangs" in first.found
+    assert first.subject == "segkit-sample:net (2D) fails 'builds'"
+    suite.limit = 60
+    assert suite.outcome(items[1]).status == "passed"
+
+
+def test_the_command_ends_what_hangs_and_names_it_while_it_runs(installed, tmp_path):
+    """A line on stderr after a second; the failure comes before the checks that follow, and the rest is skipped."""
+    (tmp_path / "kit_hangs.py").write_text("import time\n\ndef build(task, params):\n    time.sleep(600)\n")
+    (tmp_path / "kit_plugin.py").write_text(PLUGIN.replace("kit_nets:build", "kit_hangs:build"))
+    command = [
+        sys.executable,
+        "-m",
+        "segkit",
+        "check",
+        "segkit-kit",
+        "--time-limit",
+        "1.5",
+        "--skip",
+        "declares-lightly",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, env=installed, check=False)
+    assert "running: segkit-kit:net (2D) builds" in done.stderr
+    lines = done.stdout.splitlines()
+    (at,) = [number for number, line in enumerate(lines) if line.startswith("failed\t") and "builds" in line]
+    assert "it was ended after 1.5 s, in kit_hangs.py line 4: time.sleep(600)" in lines[at + 3]
+    assert lines[at + 5].startswith("skipped\t")
+    assert done.returncode == 1
+
+
+def test_what_a_plugin_prints_stays_out_of_the_json(installed, tmp_path):
+    """One list on stdout, whatever a network says."""
+    (tmp_path / "kit_prints.py").write_text(
+        "import kit_nets\n\ndef build(task, params):\n    print('hello')\n    return kit_nets.build(task, params)\n"
+    )
+    (tmp_path / "kit_plugin.py").write_text(PLUGIN.replace("kit_nets:build", "kit_prints:build"))
+    command = [sys.executable, "-m", "segkit", "check", "segkit-kit", "--only", "builds", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, env=installed, check=False)
+    assert [one["check"] for one in json.loads(done.stdout)] == ["builds"]
+
+
+def test_a_check_that_is_left_out_stands_in_nobodys_way(suite_of):
+    """What needs it is run all the same: that it would fail is what somebody wants to look past."""
+    suite = suite_of("kit_nets", net(), skip=["net:builds"])
+    statuses = {
+        item.check.name: suite.outcome(item) for item in suite.items() if item.check.name in ("builds", "layers")
+    }
+    assert {name: outcome.status for name, outcome in statuses.items()} == {"builds": "skipped", "layers": "passed"}
+    assert statuses["builds"].reason == "it is left out"
+
+
+def test_a_plugin_that_exits_is_told(suite_of, failures, tmp_path, monkeypatch):
+    """sys.exit in a factory ends neither the command nor the other checks."""
+    (tmp_path / "kit_exits.py").write_text("import sys\n\ndef build(task, params):\n    sys.exit(3)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = failures(suite_of("kit_nets", net(factory="kit_exits:build")), leave_out=["declares-lightly"])
+    assert "SystemExit: 3, in kit_exits.py line 4: sys.exit(3)" in found["builds"].found
 
 
 def test_full_adds_what_takes_long(suite_of):
