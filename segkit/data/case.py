@@ -18,7 +18,7 @@ class Case:
     Attributes:
         id: unique within the dataset; names files of the run.
         group: the patient, where known; resampled and split together.
-        files: what is read, image first; their size and time are part of the store's key.
+        files: what is read, image first, files or whole folders; size and time are part of the store's key.
         meta: anything the dataset wants to find again in `read`.
     """
 

@@ -46,7 +46,8 @@ class DatasetReader(Protocol):
         task: in_channels, classes and spatial dims of the files themselves (2 photographs, 3 volumes).
         recipe: config fields that suit this data, such as {"data.size": (128, 128), "components.loss": "bce + dice"};
             what suits one mode only is a mapping under the mode's name: {"patches": {"data.size": (32, 64, 64)}}.
-        reader_version: part of the store's key; raise it when `read` returns something else than before.
+        reader_version: part of the store's key, beside the source of the class and of what its modules have from
+            plugins' packages; raise it when `read` returns something else for another reason.
     """
 
     task: Task
@@ -97,6 +98,14 @@ class LabelFiles(Protocol):
     @classmethod
     def open_file(cls, path: Path) -> Sample:
         """Read one image, without a mask, oriented as `read` orients; raises SegkitError that names the file."""
+
+    @classmethod
+    def is_image(cls, path: Path) -> bool:
+        """Tell whether a folder is one image, or a file that is called like none is an image or a part of one.
+
+        It is asked of every folder that people name and of all below it, and of files with other endings than
+        `suffixes`; `segkit predict` and `explain` do not look into a folder that is an image.
+        """
 
     @classmethod
     def gather(cls, paths: Sequence[Path], channels: int) -> Sequence[tuple[str | None, tuple[Path, ...]]]:

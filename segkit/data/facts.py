@@ -15,6 +15,7 @@ from segkit.data.check import check_sample
 from segkit.data.dataset import DatasetReader
 from segkit.data.duplicates import Prints, prints_of
 from segkit.data.prefetch import prefetch
+from segkit.data.sources import bytes_of
 from segkit.declarations import Task
 from segkit.errors import SegkitError, UnusableFileError
 
@@ -106,7 +107,7 @@ def counted(sample: Sample, task: Task, split: str, case: Case) -> CaseFacts:
         shape=sample.shape,
         spacing=sample.spacing,
         dtype=image.dtype.name,
-        files={Path(path): Path(path).stat().st_size for path in case.files},
+        files={Path(path): bytes_of(Path(path)) for path in case.files},
         prints=prints_of(image),
         mean=float(image.mean(dtype=np.float64)),
         std=float(image.std(dtype=np.float64)),

@@ -82,7 +82,7 @@ def take_inventory(
         if file in wrong:
             continue
         absolute = path.absolute()
-        if absolute in named:
+        if absolute in named or not named.isdisjoint(absolute.parents):
             used.append(file)
         else:
             reason = told.get(absolute) or (LITTER if any(map(is_litter, path.relative_to(root).parts)) else NO_CASE)

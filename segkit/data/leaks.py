@@ -13,8 +13,8 @@ from segkit.data.case import Case
 from segkit.data.dataset import DatasetReader
 from segkit.data.prefetch import prefetch
 from segkit.data.reading import read_at
+from segkit.data.sources import content_hash
 from segkit.data.store import Store
-from segkit.data.store_build import file_hash
 from segkit.data.volume_store import VolumeStore
 
 CELLS = 16
@@ -100,7 +100,7 @@ def equal_files(stores: Mapping[str, Store | VolumeStore], split: str, cases: Se
         known |= {sources[0]: (other, name) for name, sources in zip(ids, store.sources, strict=True) if sources}
     found = []
     for case in cases:
-        same = known.get(file_hash(case.files[0])) if case.files else None
+        same = known.get(content_hash(case.files[0])) if case.files else None
         if same is not None:
             found.append(Leak(same, (split, case.id)))
     return found

@@ -52,13 +52,15 @@ class Opener:
         Raises:
             UnusableFileError: nothing that is installed reads it.
         """
-        if self.own is not None and fits(path, self.own.suffixes):
+        if self.own is not None and (fits(path, self.own.suffixes) or is_image(self.own, path)):
             return self.own
-        if fits(path, SUFFIXES) or not path.suffix:
+        if fits(path, SUFFIXES):
             return None
         for reader in self.others:
-            if fits(path, reader.suffixes):
+            if fits(path, reader.suffixes) or is_image(reader, path):
                 return reader
+        if not path.suffix and not path.is_dir():
+            return None
         known = ", ".join(dict.fromkeys(self.suffixes()))
         reason = "has an ending that nothing installed reads"
         raise UnusableFileError(path.name, reason, f"what is read: {known}; see segkit doctor")
@@ -73,6 +75,15 @@ class Opener:
         yield from SUFFIXES if spatial_dims != 3 else ()
         for reader in (self.own, *(self.others if spatial_dims != 2 else ())):
             yield from () if reader is None else reader.suffixes
+
+    def is_image(self, path: Path, spatial_dims: int | None = None) -> bool:
+        """Whether an installed format says of a folder that it is one image, or so of a file whatever its ending.
+
+        Args:
+            spatial_dims: as of `suffixes`.
+        """
+        readers = (self.own, *(self.others if spatial_dims != 2 else ()))
+        return any(is_image(reader, path) for reader in readers if reader is not None)
 
     def gather(self, paths: Sequence[Path], channels: int) -> list[tuple[str | None, tuple[Path, ...]]]:
         """Tell which files are one image, as their formats say; without a word of theirs each file is one.
@@ -113,7 +124,8 @@ class Opener:
         paths = (files,) if isinstance(files, Path) else tuple(files)
         path = paths[0]
         for one in paths:
-            check_regular(one)
+            if not (one.is_dir() and self.is_image(one)):
+                check_regular(one)
         reader = self.format_of(path)
         if len(paths) > 1 and not hasattr(reader, "open_files"):
             raise UnusableFileError(path.name, f"is one of {len(paths)} files, an image of its kind is one", "give one")
@@ -177,6 +189,26 @@ def load_format(found: Any) -> Any:
     except SegkitError:
         return None
     return reader if getattr(reader, "suffixes", ()) and hasattr(reader, "open_file") else None
+
+
+def is_image(reader: Any, path: Path) -> bool:
+    """Whether a reader class says that a file or folder is an image; one that cannot tell says no.
+
+    Raises:
+        UnusableFileError: what the reader raises instead, with its name.
+    """
+    told = getattr(reader, "is_image", None)
+    if told is None:
+        return False
+    try:
+        return bool(told(path))
+    except SegkitError:
+        raise
+    except Exception as error:  # a stranger's reader, and a file from anywhere
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UnusableFileError(
+            path.name, f"cannot be told to be an image ({reason})", f"report it to the author of {reader.__module__}"
+        ) from error
 
 
 def fits(path: Path, suffixes: Sequence[str]) -> bool:

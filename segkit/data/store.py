@@ -13,6 +13,7 @@ import numpy as np
 from segkit.data.case import Case
 from segkit.data.dataset import DatasetReader
 from segkit.data.folders import locked, new_folder, writing
+from segkit.data.reader_source import reader_digest
 from segkit.data.store_build import FORMAT, IMAGES, INDEX, MASKS, build_store, describe_cases, digest
 from segkit.errors import SegkitError
 from segkit.files import parse_json
@@ -208,7 +209,7 @@ def store_key(
         {
             "format": FORMAT,
             "dataset": dataset_name,
-            "reader": getattr(reader, "reader_version", 0),
+            "reader": [getattr(reader, "reader_version", 0), reader_digest(reader)],
             "settings": dict(settings or {}),
             "size": grid,
             "cases": describe_cases(cases, dataset_name),

@@ -20,6 +20,7 @@ from segkit.data.dataset import DatasetReader
 from segkit.data.prefetch import prefetch
 from segkit.data.reading import read_at
 from segkit.data.resample import resize_mask
+from segkit.data.sources import content_hash, state_of
 from segkit.errors import SegkitError
 
 FORMAT = 1
@@ -71,14 +72,14 @@ def describe_cases(cases: Sequence[Case], dataset_name: str) -> list[list[Any]]:
         files = []
         for path in case.files:
             try:
-                found = path.stat()
+                found = state_of(path)
             except OSError as error:
                 raise SegkitError(
                     f"dataset {dataset_name}, case {case.id}: {path.name} cannot be read: {error.strerror}",
                     "restore the file or remove the case",
                 ) from error
             relative = Path(os.path.relpath(path.absolute(), shared)).as_posix()
-            files.append([relative, found.st_size, found.st_mtime_ns])
+            files.append([relative, *found])
         described.append([case.id, case.group, files])
     return described
 
@@ -100,7 +101,7 @@ def build_store(
         SegkitError: of the first case, in order, that cannot be read or is not one of the task.
         OSError: a file of the store cannot be written.
     """
-    hash_once = functools.cache(file_hash)
+    hash_once = functools.cache(content_hash)
 
     def prepare(case: Case) -> Prepared:
         return prepare_case(reader, case, dataset_name, size, hash_once)
@@ -212,9 +213,3 @@ def quantize(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, flo
     codes = np.clip(np.rint((flat - intercepts[:, None]) / slopes[:, None]), -LARGEST, LARGEST)
     error = float(np.abs(codes * slopes[:, None] + intercepts[:, None] - flat).max())
     return codes.astype(np.int16).reshape(image.shape), slopes, intercepts, error
-
-
-def file_hash(path: Path) -> str:
-    """Return the SHA-256 of a file's content."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -11,8 +11,9 @@ from segkit.data.archives import FOLDER, missing_files, read_records, unfinished
 from segkit.data.case import Case, Problem
 from segkit.data.dataset import SPLITS, DatasetReader
 from segkit.data.prefetch import prefetch
+from segkit.data.sources import content_hash
 from segkit.data.store import read_index, store_key
-from segkit.data.store_build import INDEX, file_hash
+from segkit.data.store_build import INDEX
 from segkit.errors import SegkitError
 
 Progress = Callable[[str, int, int], None]
@@ -127,7 +128,7 @@ def _content_problems(
     records = read_records(root)
     files = [path for listed in cases.values() for case in listed for path in case.files]
     files += [root / file for record in records for file in record.files]
-    files = [path for path in dict.fromkeys(files) if path.is_file()]
+    files = [path for path in dict.fromkeys(files) if path.exists()]
     hashes: dict[Path, str] = {}
     for path, found in zip(files, prefetch(_hash_or_reason, files, workers), strict=True):
         progress("hashing files", len(hashes) + 1, len(files))
@@ -146,7 +147,7 @@ def _content_problems(
 
 def _hash_or_reason(path: Path) -> tuple[str, str]:
     try:
-        return file_hash(path), ""
+        return content_hash(path), ""
     except OSError as error:
         return "", error.strerror or str(error)
 

@@ -19,7 +19,8 @@ from segkit.data.check import check_sample
 from segkit.data.dataset import DatasetReader
 from segkit.data.intensities import PER_CASE, Moments, case_moments
 from segkit.data.prefetch import prefetch
-from segkit.data.store_build import IMAGES, INDEX, MASKS, digest, file_hash, named_case, quantize
+from segkit.data.sources import content_hash
+from segkit.data.store_build import IMAGES, INDEX, MASKS, digest, named_case, quantize
 from segkit.data.volume_layout import VolumeLayout
 from segkit.errors import SegkitError
 
@@ -76,7 +77,7 @@ def build_volume_store(
         SegkitError: of the first case, in order, that cannot be read or is not one of the task.
         OSError: a file of the store cannot be written.
     """
-    hash_once = functools.cache(file_hash)
+    hash_once = functools.cache(content_hash)
 
     def prepare(case: Case) -> PreparedVolume:
         return prepare_volume(reader, case, dataset_name, layout, hash_once)

@@ -274,6 +274,34 @@ def test_a_format_of_a_dataset_is_read_and_written_by_it(
     assert record["files"][0]["classes"][0]["mm2"] == pytest.approx(np.count_nonzero(found))
 
 
+def test_a_folder_of_a_dataset_s_format_is_predicted_and_explained(
+    toy_run, toy_registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the dataset says that a folder is an image, both commands take it whole; the label map lies beside it."""
+    from segkit_toy import Squares
+
+    def write_labels(stem: Path, labels: np.ndarray, like: Path) -> Path:
+        assert like.is_dir()
+        np.save(stem.with_suffix(".scan.npy"), labels)
+        return stem.with_suffix(".scan.npy")
+
+    members = {
+        "suffixes": (".scan",),
+        "open_file": staticmethod(lambda path: Sample(np.load(path / "image.npy")[:3])),
+        "is_image": staticmethod(lambda path: path.is_dir() and path.suffix == ".scan"),
+        "write_labels": staticmethod(write_labels),
+    }
+    for name, value in members.items():
+        monkeypatch.setattr(Squares, name, value, raising=False)
+    source = next((sample_folder() / "test").glob("*-0.npy"))
+    Path("in/one.scan").mkdir(parents=True)
+    shutil.copy(source, "in/one.scan/image.npy")
+    assert predict("run", "in", "-o", "out").exit_code == 0
+    np.testing.assert_array_equal(np.load("out/one.scan.npy"), labels(f"run/predictions/{source.stem}.png"))
+    result = CliRunner().invoke(main, ["explain", "run", "in/one.scan", "--explainer", "glow", "-o", "why"])
+    assert result.exit_code == 0, result.output
+
+
 def test_volumes_are_predicted_and_shown(toy_run, toy_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     """Label maps on the volume's own grid, sizes in ml, slices with square pixels, probabilities that sum to 1."""
     from segkit_toy import BlockParams

@@ -344,7 +344,7 @@ def test_a_file_of_many_cases_is_hashed_once(tmp_path, array_reader, noise, monk
     path = tmp_path / "volume"
     path.write_text("voxels")
     hashed = []
-    monkeypatch.setattr(store_build, "file_hash", lambda path: hashed.append(path) or "0" * 64)
+    monkeypatch.setattr(store_build, "content_hash", lambda path: hashed.append(path) or "0" * 64)
     samples = noise(6, (8, 8))
     reader = array_reader(samples, Task(3, ("lesion",), 2))
     cases = [Case(name, files=(path,)) for name in samples]

@@ -10,8 +10,8 @@ import pytest
 from segkit import Case, Problem, Sample, SegkitError, Task
 from segkit.data.archives import FOLDER, write_record
 from segkit.data.download import Fetched
+from segkit.data.sources import content_hash
 from segkit.data.store import open_store
-from segkit.data.store_build import file_hash
 from segkit.data.unpack import Unpacked
 from segkit.data.verify import verify
 
@@ -110,7 +110,7 @@ def test_equal_files_in_two_splits(files, tmp_path):
 def test_downloaded_files_are_compared(files, tmp_path):
     """Missing and shortened files are found at once, changed contents by --deep, unfinished downloads too."""
     recorded = {path.relative_to(tmp_path).as_posix(): path for path in files}
-    described = {name: Unpacked(path.stat().st_size, file_hash(path)) for name, path in recorded.items()}
+    described = {name: Unpacked(path.stat().st_size, content_hash(path)) for name, path in recorded.items()}
     (tmp_path / FOLDER).mkdir()
     write_record(tmp_path, "http://x/a.zip", Fetched(tmp_path / "a.zip", 10, "0" * 64), described)
     reader = Files({"train": files[:1]})

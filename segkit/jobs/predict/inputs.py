@@ -75,7 +75,7 @@ def find_inputs(texts: Sequence[str], opener: Opener, channels: int, spatial_dim
     left_out: Counter[str] = Counter()
     written = Written()
     for text in texts:
-        found, others = expand(text, known, written)
+        found, others = expand(text, known, written, lambda path: opener.is_image(path, spatial_dims))
         left_out += others
         for path in found:
             paths.setdefault(path.resolve(), path)
@@ -86,11 +86,13 @@ def find_inputs(texts: Sequence[str], opener: Opener, channels: int, spatial_dim
     return Inputs([Input(files, name) for (_, files), name in zip(images, chosen, strict=True)], left_out)
 
 
-def expand(text: str, known: tuple[str, ...], written: Written) -> tuple[list[Path], Counter[str]]:
-    """Return the files that one argument means, and how many were left out, by reason."""
+def expand(
+    text: str, known: tuple[str, ...], written: Written, is_image: Callable[[Path], bool]
+) -> tuple[list[Path], Counter[str]]:
+    """Return the files, or folders that are images, that one argument means, and how many were left out, by reason."""
     path = Path(text)
-    if path.is_dir():
-        found, left_out = images_below(path, known, written)
+    if path.is_dir() and not is_image(path):
+        found, left_out = images_below(path, known, written, is_image)
         if not found:
             others = f", only {counted(left_out)}" if left_out else ""
             raise SegkitError(
@@ -101,7 +103,8 @@ def expand(text: str, known: tuple[str, ...], written: Written) -> tuple[list[Pa
         matched = [path]
     elif any(letter in text for letter in WILD):
         # Path.glob takes no absolute pattern.
-        matched = sorted(file for file in map(Path, glob.glob(text, recursive=True)) if file.is_file())  # noqa: PTH207
+        named = map(Path, glob.glob(text, recursive=True))  # noqa: PTH207
+        matched = sorted(path for path in named if path.is_file() or is_image(path))
         if not matched:
             raise SegkitError(f"no file is called like {text!r}", "check the pattern")
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,17 +21,25 @@ COMPANION = "made of images beside them (masks, superpixels)"
 """Why files are left out, to be read after "3 files"."""
 
 
-def images_below(folder: Path, known: tuple[str, ...], written: Written) -> tuple[list[Path], Counter[str]]:
+def no_image(path: Path) -> bool:
+    """What formats say that know images by their endings alone."""
+    return False
+
+
+def images_below(
+    folder: Path, known: tuple[str, ...], written: Written, is_image: Callable[[Path], bool] = no_image
+) -> tuple[list[Path], Counter[str]]:
     """List the images of a folder and of all folders in it, sorted; and count by reason what is left out.
 
     Args:
         known: endings of images, in small letters.
         written: what earlier predictions wrote.
+        is_image: whether a format says so of a folder, or of a file with another ending.
     """
     found: list[Path] = []
     left_out: Counter[str] = Counter()
-    for path, reason in sorted(files_below(folder, "", known, written)):
-        if reason or not path.name.lower().endswith(known):
+    for path, reason in sorted(files_below(folder, "", known, written, is_image)):
+        if reason or not (path.name.lower().endswith(known) or is_image(path)):
             left_out[reason or OTHER] += 1
         else:
             found.append(path)
@@ -61,8 +69,10 @@ def is_companion(folder: Path, stem: str, stems: Set[tuple[Path, str]]) -> bool:
     return (folder, image) in stems or (folder, f"{image}_0000") in stems
 
 
-def files_below(folder: Path, reason: str, known: tuple[str, ...], written: Written) -> Iterator[tuple[Path, str]]:
-    """Yield every file with the reason why it is left out, "" where there is none.
+def files_below(
+    folder: Path, reason: str, known: tuple[str, ...], written: Written, is_image: Callable[[Path], bool] = no_image
+) -> Iterator[tuple[Path, str]]:
+    """Yield every file, and every folder that is an image, with the reason why it is left out, "" where there is none.
 
     A folder of masks, as datasets call them, is one only where there are images beside it or a folder of them.
     """
@@ -80,7 +90,10 @@ def files_below(folder: Path, reason: str, known: tuple[str, ...], written: Writ
         why = reason or (LITTER if is_litter(entry.name) else "")
         if entry.is_dir(follow_symlinks=False):
             masks = beside_images and holds_masks(entry.name)
-            yield from files_below(path, why or (MASKS if masks else ""), known, written)
+            if not why and not masks and is_image(path):
+                yield path, OURS if path in written else ""
+            else:
+                yield from files_below(path, why or (MASKS if masks else ""), known, written, is_image)
         elif entry.is_file():
             yield path, OURS if path in written else why
         else:

@@ -189,3 +189,44 @@ def test_names_that_are_not_utf_8(folder):
     Path("a", os.fsdecode(b"M\xe4rz.png")).touch()
     (item,) = find_inputs(["a"], Opener(Registry(), None), 3).items
     assert (item.name, item.label) == ("M_rz", "M\\xe4rz.png")
+
+
+class Folders:
+    """A format whose images are folders called NAME.scan, and files without an ending that begin with SCAN."""
+
+    suffixes = (".scan",)
+
+    @classmethod
+    def open_file(cls, path):
+        """Is not called."""
+
+    @classmethod
+    def is_image(cls, path):
+        """Look at the folder's name, or into the file."""
+        if path.name == "faulty":
+            raise KeyError("no header")
+        return path.name.endswith(".scan") if path.is_dir() else path.suffix == "" and path.read_bytes()[:4] == b"SCAN"
+
+
+def test_a_folder_may_be_one_image(folder):
+    """Below a folder, by a pattern and named itself; what lies in it is not looked at."""
+    make("a/one.scan/0", "a/one.scan/1.png", "a/deep/two.scan/0", "a/photo.png", "a/notes", "a/raw")
+    Path("a/raw").write_bytes(b"SCAN...")
+    opener = Opener(Registry(), None)
+    opener.own = Folders
+    inputs = find_inputs(["a"], opener, 1)
+    assert {item.name: str(item.path) for item in inputs.items} == {
+        "two": "a/deep/two.scan", "one": "a/one.scan", "photo": "a/photo.png", "raw": "a/raw",
+    }  # fmt: skip
+    assert counted(inputs.left_out) == "1 file of another kind"
+    assert [item.name for item in find_inputs(["a/one.scan"], opener, 1).items] == ["one"]
+    assert [item.name for item in find_inputs(["a/*.scan"], opener, 1).items] == ["one"]
+
+
+def test_a_format_that_cannot_tell_is_named(folder):
+    """What its `is_image` raises is told with its module's name, never as an internal error."""
+    make("a/faulty")
+    opener = Opener(Registry(), None)
+    opener.own = Folders
+    with pytest.raises(SegkitError, match=r"faulty cannot be told to be an image \(KeyError: 'no header'\); report"):
+        find_inputs(["a"], opener, 1)
