@@ -124,7 +124,7 @@ def _existing(path: Path, source: str) -> Path:
     except PermissionError as error:
         raise SegkitError(f"{source}: folder {path} cannot be entered: {error.strerror}", "check its rights") from None
     if not there:
-        raise SegkitError(f"{source}: folder {path} does not exist", "check the path")
+        raise SegkitError(f"{source}: folder {path} does not exist", "say where the data are: --data-root DIR")
     if not path.is_dir():
         raise SegkitError(f"{source}: {path} is a file", "give the folder that holds the dataset's files")
     return path

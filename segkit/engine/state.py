@@ -70,6 +70,10 @@ class StateWriter:
         if writing is not None:
             writing.result()
 
+    def close(self) -> None:
+        """End the thread once what it writes is on the disk."""
+        self._thread.shutdown()
+
 
 def make_header(trainer: Trainer, identity: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a state holds besides tensors."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -23,20 +21,19 @@ from segkit.engine.distributed import Ranks
 from segkit.engine.infer import Predictor
 from segkit.engine.measure import ChosenMetric
 from segkit.engine.preprocessing import Preprocessing
-from segkit.engine.selection import Best, Validation
-from segkit.engine.state import StateWriter, is_trained, load_state
+from segkit.engine.selection import Validation
 from segkit.engine.trainer import Trainer
 from segkit.engine.validate import validate_images, validate_volumes
 from segkit.engine.volumes import VolumePredictor, make_predictor
-from segkit.errors import SegkitError, UsageError
-from segkit.files import write_text
+from segkit.errors import UsageError
 from segkit.jobs.folder import begin_training
 from segkit.jobs.job import Job, enough_memory
+from segkit.jobs.keeper import Keeper
 from segkit.jobs.stores import Stores
 from segkit.planning.plan import Plan
-from segkit.rundir.names import HISTORY, MODEL, STATE_FOLDER
-from segkit.rundir.resume import SETTINGS, Resume
-from segkit.rundir.write import history_line, model_header
+from segkit.rundir.names import MODEL
+from segkit.rundir.resume import SETTINGS
+from segkit.rundir.write import model_header
 from segkit.settings import Augment, Train
 
 FEW_STEPS_A_CLASS = 20
@@ -71,11 +68,9 @@ def train_model(job: Job, stores: Stores) -> Trained:
         preprocessing = make_preprocessing(plan, stores["train"])
         trainer = make_trainer(job, stores, preprocessing, keeper)
     begin_training(job)
-    if trainer.step and job.ranks.leads:
-        keeper.write_history(trainer)
-    with job.stop.finishing_steps(), enough_memory(f"training on {job.device}", lighter(job)):
+    with keeper, job.stop.finishing_steps(), enough_memory(f"training on {job.device}", lighter(job)):
+        keeper.begin(trainer)
         trainer.train()
-    keeper.wait()
     best, weights = trainer.finish()
     predictor = make_predictor(best.eval(), plan.task, preprocessing, job.device, config.run.autocast)
     selected_on = "val" if trainer.select is not None and trainer.best.weights else None
@@ -233,87 +228,6 @@ def keep_model(job: Job, trained: Trained, stores: Stores, scores: Sequence[Mapp
         job.plan, trained.preprocessing, stores, trained.weights, scores, selected_on=trained.selected_on
     )
     save_model(job.folder / MODEL, trained.predictor.model, header)
-
-
-class Keeper:
-    """Saves the resume state after every epoch, every few minutes and when the run is to stop."""
-
-    def __init__(self, job: Job, identity: Mapping[str, Any]) -> None:
-        self.job = job
-        self.folder = job.folder / STATE_FOLDER
-        self.writer = StateWriter(self.folder, identity)
-        self.saved_at = time.monotonic()
-
-    def __call__(self, trainer: Trainer) -> None:
-        """Save where it is time to, and stop where that was asked for."""
-        ranks, stop = self.job.ranks, self.job.stop
-        minutes = (time.monotonic() - self.saved_at) / 60
-        epoch_ended = trainer.steps_in_epoch == 0
-        due = ranks.any(stop.requested or minutes >= self.job.plan.config.run.save_minutes)
-        if epoch_ended or due:
-            trainer.align()
-            if ranks.leads:
-                with self.job.clock("saving the state"):
-                    self.writer.save(trainer, self.job.spent())
-                self.write_history(trainer)
-            self.saved_at = time.monotonic()
-        if epoch_ended:
-            with self.job.clock("events"):
-                self.job.events.epoch_ended(json.loads(history_line(trainer.history[-1])))
-        if due and not trainer.finished and ranks.any(stop.requested):
-            self.wait()
-            stop.check(elsewhere=True)
-
-    def wait(self) -> None:
-        """Return once what was saved is on the disk."""
-        with self.job.clock("saving the state"):
-            self.writer.wait()
-
-    def restore(self, trainer: Trainer) -> None:
-        """Bring the trainer to the saved state of a run that is resumed, and say where it goes on."""
-        resume, tell = self.job.resume, self.job.progress.message
-        if resume is None:
-            return
-        header = load_state(self.folder, trainer, partial(check_state, resume, self.writer.identity))
-        if header is None:
-            tell("resuming before the first saved step: training begins with step 1")
-            return
-        self.job.add_spent(header["spent"])
-        if resume.environment is None:
-            tell("environment.json is not there: whether versions and device are those of before is not known")
-        tell(f"resuming in epoch {trainer.epoch} after step {trainer.step}")
-        if header["select"] != (trainer.select and trainer.select[0]):
-            forget_best(trainer, header, tell)
-
-    def write_history(self, trainer: Trainer) -> None:
-        """Write history.jsonl, never before there is a state: where the one is without the other, a state was lost."""
-        path = self.job.folder / HISTORY
-        if not path.exists():
-            self.wait()
-        write_text(path, "".join(map(history_line, trainer.history)))
-
-
-def check_state(resume: Resume, now: Mapping[str, Any], header: Mapping[str, Any]) -> None:
-    """Raise SegkitError where a state is not to be gone on with."""
-    resume.check_state(header["identity"], now, trained=is_trained(header))
-
-
-def forget_best(trainer: Trainer, header: Mapping[str, Any], tell: Callable[[str], None]) -> None:
-    """Choose the epoch anew where another figure chooses it than before: the two cannot be compared.
-
-    Raises:
-        SegkitError: training is over, so that there is no epoch left to choose.
-    """
-    if trainer.select is None:
-        return  # the last epoch's weights are taken
-    name = trainer.select[0]
-    if is_trained(header):
-        raise SegkitError(
-            f"the epoch was chosen by {header['select'] or 'nothing'} and cannot be chosen by {name} any more",
-            "start a new run, or leave the selection as it was",
-        )
-    trainer.best = Best()
-    tell(f"the epoch is chosen by {name} from epoch {trainer.epoch} on: it was {header['select'] or 'nothing'} before")
 
 
 def selection(plan: Plan, metrics: Sequence[ChosenMetric]) -> tuple[str, bool] | None:

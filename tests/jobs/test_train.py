@@ -7,9 +7,8 @@ import pytest
 
 from segkit.config import Layer
 from segkit.discovery import Registry
-from segkit.engine.selection import Best
-from segkit.errors import SegkitError, UsageError
-from segkit.jobs.train import forget_best, identity, lighter, selection, shared_settings, synchronised
+from segkit.errors import UsageError
+from segkit.jobs.train import identity, lighter, selection, shared_settings, synchronised
 from segkit.planning.build import build_metrics
 from segkit.planning.plan import Plan, make_plan
 from segkit.settings import Train
@@ -72,28 +71,6 @@ def test_a_state_is_of_its_settings_and_of_the_cases_of_every_split(toy_registry
     renamed = replace(plan, cases={**plan.cases, "test": plan.cases["val"]})
     assert identity(renamed, stores)["data of split test"] != told["data of split test"]
     assert identity(plan, {**stores, "train": stores["val"]})["data of split train"] != told["data of split train"]
-
-
-def test_an_epoch_chosen_by_another_figure_is_chosen_anew() -> None:
-    """Two figures cannot be compared; the last epoch's weights need none; after training there is nothing to choose."""
-    told: list[str] = []
-    best = Best()
-    under_way, ended = ({"select": "overlap@store", "epoch": epoch, "epochs": 5} for epoch in (3, 6))
-    trainer = SimpleNamespace(select=None, best=best, epoch=3)
-    forget_best(trainer, under_way, told.append)
-    forget_best(trainer, ended, told.append)
-    assert (trainer.best, told) == (best, [])
-    trainer.select = ("miss@store", False)
-    with pytest.raises(SegkitError, match="chosen by overlap@store and cannot be chosen by miss@store any more"):
-        forget_best(trainer, ended, told.append)
-    assert trainer.best is best
-    forget_best(trainer, under_way, told.append)
-    assert trainer.best is not best
-    forget_best(trainer, {**under_way, "select": None}, told.append)
-    assert told == [
-        "the epoch is chosen by miss@store from epoch 3 on: it was overlap@store before",
-        "the epoch is chosen by miss@store from epoch 3 on: it was nothing before",
-    ]
 
 
 def test_batch_normalisation_over_processes_needs_cuda() -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))  # the oracle and the interruptions of the state machine
 
 _spec = importlib.util.spec_from_file_location(
     "drawn_run", Path(__file__).resolve().parents[1] / "report" / "conftest.py"

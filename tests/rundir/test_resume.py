@@ -4,14 +4,16 @@ import csv
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from segkit.config import Layer
+from segkit.config import Layer, read_file
 from segkit.discovery import Registry
 from segkit.engine.progress import Progress
 from segkit.errors import SegkitError, UsageError
@@ -227,3 +229,77 @@ def test_every_case_is_scored_after_a_resume(toy_registry: Registry, stopped_run
     with (stopped_run / "cases.csv").open() as stream:
         cases = [row["case"] for row in csv.DictReader(stream)]
     assert cases == ["test-0", "test-1", "test-2"]
+
+
+class Gone(BaseException):
+    """What stands for SIGKILL at the first step that is taken."""
+
+
+@pytest.fixture
+def killed_at_once(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Go on in a run, and be killed before the first step."""
+
+    def go(registry: Registry, out: Path, **how: object) -> None:
+        def take_step(*_: object) -> None:
+            raise Gone
+
+        with monkeypatch.context() as patch:
+            patch.setattr("segkit.engine.trainer.Trainer.take_step", take_step)
+            with pytest.raises(Gone):
+                go_on(registry, out, **how)
+
+    return go
+
+
+@pytest.mark.parametrize(
+    ("allow", "changed"),
+    [
+        ("training", {"train.learning_rate": 0.01}),
+        ("batch-size", {"train.batch_size": 3}),
+        ("epochs", {"train.epochs": 5}),
+        ("augmentation", {"augment.flip": 0.0}),
+        ("scoring", {"train.selection": "miss"}),
+        ("seed", {"run.seed": 9}),
+        ("batch-size,training", {"train.batch_size": 1, "train.learning_rate": 0.02}),
+    ],
+)
+def test_what_was_allowed_once_is_not_asked_for_again(
+    toy_registry: Registry,
+    stopped_run: Path,
+    killed_at_once,
+    monkeypatch: pytest.MonkeyPatch,
+    allow: str,
+    changed: dict,
+) -> None:
+    """Killed before its first step with other settings, a run goes on with them as with its own (issue 17)."""
+    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_: None)
+    killed_at_once(toy_registry, stopped_run, allow=allow, **changed)
+    go_on(toy_registry, stopped_run)
+    config = read_file(stopped_run / "config.toml").values
+    assert {name: config[name] for name in changed} == changed
+
+
+def test_data_that_move_back_are_asked_for_and_taken(
+    toy_registry: Registry, tmp_path: Path, killed_at_once, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that went on with data moved says where it looks for them, and goes on where it is told (issue 17)."""
+    from segkit.engine.stop import Stopped
+
+    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_: None)
+    start(toy_registry, tmp_path / "whole")
+    (sample,) = (tmp_path / "cache" / "samples").glob("squares-*/")
+    here, there = tmp_path / "here", tmp_path / "there"
+    shutil.copytree(sample, here)
+    chosen = {"components.arch": "net", "components.data": "squares", "run.device": "cpu", "data.root": str(here)}
+    with pytest.raises(Stopped):
+        run_job(make_plan([Layer("flag", chosen)], toy_registry, {}), tmp_path / "run", StopAt(3, signal.SIGINT))
+    here.rename(there)
+    killed_at_once(toy_registry, tmp_path / "run", data__root=str(there))
+    there.rename(here)
+    before = (tmp_path / "run" / "config.toml").read_bytes()
+    with pytest.raises(SegkitError) as caught:
+        go_on(toy_registry, tmp_path / "run")
+    assert str(caught.value).endswith(f"folder {there} does not exist; say where the data are: --data-root DIR")
+    assert (tmp_path / "run" / "config.toml").read_bytes() == before
+    go_on(toy_registry, tmp_path / "run", data__root=str(here))
+    assert sums(tmp_path / "run") == sums(tmp_path / "whole")

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
 import os
 import re
 import shutil
 import signal
 import tomllib
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -27,31 +24,30 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from interrupted import INTERRUPTION, SEEN, segkit
+from run_oracle import (
+    ALLOWED,
+    FILES,
+    HARMLESS,
+    RUN,
+    SCORING,
+    STATE,
+    Facts,
+    contents,
+    expected_code,
+    header,
+    look_at,
+    summary_says_finished,
+)
 
-from segkit.cli import main
 from segkit.discovery import Registry
-from segkit.engine.sealed import DamagedFileError, read_sealed
-from segkit.engine.state import StateWriter
-from segkit.engine.trainer import Trainer
-from segkit.errors import SegkitError
+from segkit.engine.sealed import read_sealed
 
 EPOCHS = 2
 PHASES = [Phase.explicit, Phase.generate] + ([Phase.shrink] if "SEGKIT_SHRINK" in os.environ else [])
 """A life takes a second: what is found is told as it was found, unless it is to be made small."""
 JOB = ("--arch", "net", "--data", "squares", "--device", "cpu", "--epochs", str(EPOCHS), "--batch-size", "2")
 JOB += ("--workers", "0", "--data-root", "data", "--set", "run.save_minutes=0", "--set", "run.threads=1")
-RUN = Path("run")
-STATE = RUN / "last" / "state.safetensors"
-HARMLESS = [(), ("--workers", "1"), ("--name", "other"), ("--device", "auto"), ("--set", "run.save_minutes=7")]
-ALLOWED = [
-    ("--lr", "0.01", "--allow", "training"),
-    ("--batch-size", "3", "--allow", "batch-size"),
-    ("--batch-size", "1", "--lr", "0.02", "--allow", "batch-size,training"),
-    ("--epochs", "3", "--allow", "epochs"),
-    ("--set", "augment.flip=0", "--allow", "augmentation"),
-]
-"""Each of them is refused without its allowance, and once training is over."""
-SCORING = ("--set", "evaluate.mirror=true", "--allow", "scoring")
 IMPOSSIBLE = [
     (("--output", "elsewhere"), 2),
     (("--allow", "dta"), 2),
@@ -59,122 +55,10 @@ IMPOSSIBLE = [
     (("--set", "arch.width=4", "--allow", "arch"), 1),
     (("--epochs", "many"), 2),
 ]
-FILES = ("config.toml", "environment.json", "history.jsonl", "model.safetensors", "cases.csv", "summary.json")
-FILES += ("report.html", "last/state.safetensors")
-
-
-class Killed(BaseException):
-    """What stands for SIGKILL: nothing of the core catches it."""
-
-
-class Interruption:
-    """Kills or stops the command at the n-th step, or around the n-th rename of a file; counts steps meanwhile."""
-
-    def __init__(self) -> None:
-        self.kind, self.left, self.steps = "", 0, []
-        self.writer: StateWriter | None = None
-
-    def set(self, wish: tuple[str, int] | None) -> None:
-        """Forget the steps seen; interrupt once as wished."""
-        self.kind, self.left = wish or ("", 0)
-        self.steps = []
-
-    def settle(self) -> None:
-        """Let the thread of a command that is over come to its end: in a process it ends with it."""
-        self.kind = ""
-        if self.writer is not None:
-            with contextlib.suppress(Killed, SegkitError):
-                self.writer.wait()
-
-    def look(self, kind: str) -> None:
-        """Interrupt where it is time to."""
-        if not self.kind.endswith(kind):
-            return
-        self.left -= 1
-        if self.left == 0:
-            if self.kind.startswith("stop"):
-                os.kill(os.getpid(), signal.SIGINT)
-            else:
-                raise Killed
-
-    def install(self, patch: pytest.MonkeyPatch) -> None:
-        """Listen to steps and renames."""
-        step, replace, saved = Trainer.take_step, Path.replace, StateWriter.save
-
-        def take_step(trainer: Trainer, batch: Any) -> Any:
-            self.steps.append(trainer.step)
-            self.look("step")
-            return step(trainer, batch)
-
-        def replaced(path: Path, target: Path) -> Path:
-            self.look("before rename")
-            done = replace(path, target)
-            self.look("after rename")
-            return done
-
-        def save(writer: StateWriter, *args: Any) -> None:
-            self.writer = writer
-            saved(writer, *args)
-            writer.wait()  # what is on the disk when it is interrupted must not depend on a thread's luck
-
-        patch.setattr(StateWriter, "save", save)
-        patch.setattr(Trainer, "take_step", take_step)
-        patch.setattr(Path, "replace", replaced)
-
-
-INTERRUPTION = Interruption()
-SEEN: Counter[str] = Counter()
-"""How often each command ended how."""
 WISHES = st.none() | st.tuples(
     st.sampled_from(["stop step", "kill step", "stop after rename", "kill before rename", "kill after rename"]),
     st.integers(1, 9),
 )
-
-
-def segkit(*args: str, wish: tuple[str, int] | None = None) -> Result | None:
-    """Call the command in this process; None where it was killed."""
-    INTERRUPTION.set(wish)
-    try:
-        result = CliRunner().invoke(main, args)
-    except Killed:
-        SEEN[f"{args[0]} killed"] += 1
-        return None
-    finally:
-        INTERRUPTION.settle()
-    SEEN[f"{args[0]} {result.exit_code}"] += 1
-    assert "internal error" not in result.output, result.output
-    assert "Traceback" not in result.output
-    if result.exit_code in (1, 2):
-        errors = [line for line in result.stderr.splitlines() if line.lower().startswith("error")]
-        assert len(errors) == 1, result.output
-    return result
-
-
-def contents(folder: Path) -> dict[str, str]:
-    """Hashes by name of all that a folder holds, but for the lock and the parts that a killed process left."""
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != ".lock" and not path.name.endswith(".part")
-    }
-
-
-def header() -> dict[str, Any] | None:
-    """The resume state's header; empty where it is damaged, None where there is none."""
-    try:
-        return read_sealed(STATE, "segkit-state")[1]
-    except FileNotFoundError:
-        return None
-    except DamagedFileError:
-        return {}
-
-
-def summary_says_finished() -> bool | None:
-    """What summary.json records; None where there is none, or none that can be read."""
-    try:
-        return json.loads((RUN / "summary.json").read_text())["finished"]
-    except (OSError, ValueError):
-        return None
 
 
 class LifeOfARun(RuleBasedStateMachine):
@@ -250,15 +134,26 @@ class LifeOfARun(RuleBasedStateMachine):
             self.after(result, began=0)
 
     @precondition(lambda self: RUN.exists())
-    @rule(options=st.sampled_from([*HARMLESS, *HARMLESS, *ALLOWED, SCORING]), wish=WISHES, granted=st.booleans())
-    def resume(self, options: tuple[str, ...], wish: tuple[str, int] | None, granted: bool) -> None:
-        """Go on, as it was or otherwise; what comes of it is said by the files that are there."""
+    @rule(
+        options=st.sampled_from([*HARMLESS, *HARMLESS, *ALLOWED, SCORING]),
+        wish=WISHES,
+        granted=st.booleans(),
+        told=st.booleans(),
+    )
+    def resume(self, options: tuple[str, ...], wish: tuple[str, int] | None, granted: bool, told: bool) -> None:
+        """Go on, as it was or otherwise; what comes of it is said by the files that are there.
+
+        Args:
+            granted: whether the allowance that the options need is given.
+            told: whether it is said where the data are.
+        """
         if "--allow" in options and not granted:
             options = options[: options.index("--allow")]
-        root = ("--data-root", "moved") if self.moved else ()
+        root = ("--data-root", self.data.name) if told else ()
         facts, before = self.facts(), contents(RUN)
+        lost = not told and facts.root not in (None, self.data.resolve())
         result = segkit("run", "--resume", "run", *options, *root, wish=wish)
-        expected = self.expected(facts, options, root)
+        expected = expected_code(facts, options, plain=self.plain, other_root=told, lost_data=lost)
         if result is None or result.exit_code == 130:
             assert expected in (0, None), (expected, facts, options)
         elif expected is not None:
@@ -267,89 +162,35 @@ class LifeOfARun(RuleBasedStateMachine):
             assert contents(RUN) == before, result.output
             assert not INTERRUPTION.steps
             return
-        if expected == 0 and facts["finished"]:
+        if expected == 0 and facts.finished:
             assert contents(RUN) == before
             return
-        if options in (*ALLOWED, SCORING) or facts["config"] != "whole" or facts["state"] is None:
-            self.plain = self.plain and not self.differs(options, facts)
-        began = facts["state"]["step"] if facts["state"] else 0
-        self.after(result, began=began)
+        self.plain = self.plain and options not in (*ALLOWED, SCORING) and facts.config == "whole"
+        self.after(result, began=facts.state["step"] if facts.state else 0)
 
-    def differs(self, options: tuple[str, ...], facts: dict[str, Any]) -> bool:
-        """Whether settings may be others than the reference's from here on."""
-        return options in (*ALLOWED, SCORING) or facts["config"] != "whole"
+    @property
+    def data(self) -> Path:
+        """Where the data are now."""
+        return Path("moved" if self.moved else "data")
 
-    def facts(self) -> dict[str, Any]:
-        """What is there before a resume."""
-        has = {name: (RUN / name).is_file() for name in FILES}
-        broken = {name for name in self.lost if has[name] and self.is_harmed(name)}
-        says = summary_says_finished()
-        state = header()
-        done = says is True or (has["summary.json"] and state is None)
-        return {
-            "has": has,
-            "state": state,
-            "folder": STATE.parent.exists(),
-            "config": "damaged" if "config.toml" in broken else "whole" if has["config.toml"] else "missing",
-            "environment": "damaged" if "environment.json" in broken else "whole",
-            "broken": broken,
-            "finished": done,
-            "whole": done
-            and not broken & {"model.safetensors", "summary.json"}
-            and all(has[name] for name in ("model.safetensors", "cases.csv", "report.html")),
-        }
-
-    def expected(self, facts: dict[str, Any], options: tuple[str, ...], root: tuple[str, ...]) -> int | None:
-        """The exit code by the rule, None where a damaged config.toml leaves several."""
-        has, state = facts["has"], facts["state"]
-        if facts["whole"]:
-            return 2 if options or root else 0
-        if not has["config.toml"]:
-            return 2
-        if facts["finished"]:
-            return 1
-        if state is None:
-            left = ("model.safetensors", "history.jsonl", "report.html", "cases.csv")
-            if any(has[name] for name in left) or facts["folder"]:
-                return 1
-            if facts["config"] == "damaged":
-                return None
-        if facts["config"] == "damaged":
-            return None
-        if facts["environment"] == "damaged":
-            return 1
-        if state == {}:
-            return 1
-        changes = options in (*ALLOWED, SCORING)
-        forbidden = any(options == one[: one.index("--allow")] for one in (*ALLOWED, SCORING))
-        if (forbidden or changes) and self.same_already(options):
-            return None
-        if forbidden:
-            return 1
-        if changes and options != SCORING and state and state["epoch"] > state["epochs"]:
-            return 1
-        # Killed between an allowed change and the first state saved with it, a run asks for the allowance once more.
-        return 0 if self.plain else None
-
-    def same_already(self, options: tuple[str, ...]) -> bool:
-        """Whether an earlier resume has brought other settings, so that these may differ from nothing."""
-        return not self.plain
+    def facts(self) -> Facts:
+        """What is there."""
+        return look_at({name for name in self.lost if (RUN / name).is_file() and self.is_harmed(name)})
 
     @precondition(lambda self: RUN.exists())
     @rule(case=st.sampled_from(IMPOSSIBLE))
     def ask_the_impossible(self, case: tuple[tuple[str, ...], int]) -> None:
         """What cannot be meant is refused in a sentence, and nothing is written."""
         options, code = case
-        root = ("--data-root", "moved") if self.moved else ()
         facts, before = self.facts(), contents(RUN)
-        result = segkit("run", "--resume", "run", *options, *root)
+        result = segkit("run", "--resume", "run", *options, "--data-root", self.data.name)
         assert contents(RUN) == before or code == 1
-        if facts["state"] is None and code == 1:
+        if facts.state is None and code == 1:
             if result.exit_code == 0:  # nothing was trained: another network is as good
                 self.plain = False
                 self.after(result, began=0)
             return
-        assert result.exit_code in ((1, 2) if facts["config"] != "whole" or code == 1 else (code, 1)), result.output
+        assert result.exit_code in ((1, 2) if facts.config != "whole" or code == 1 else (code, 1)), result.output
         assert contents(RUN) == before
         assert not INTERRUPTION.steps
 
@@ -384,7 +225,7 @@ class LifeOfARun(RuleBasedStateMachine):
     @rule()
     def move_data(self) -> None:
         """The data go to another folder, or come back."""
-        Path("moved" if self.moved else "data").rename("data" if self.moved else "moved")
+        self.data.rename("data" if self.moved else "moved")
         self.moved = not self.moved
 
     @precondition(lambda self: RUN.exists() and not self.moved)
@@ -392,11 +233,11 @@ class LifeOfARun(RuleBasedStateMachine):
     def train_on_fewer_cases(self) -> None:
         """A case is gone: never gone on with unasked."""
         facts, before = self.facts(), contents(RUN)
-        if not facts["state"]:
+        if not facts.state:
             return
         (case,) = Path("data/train").glob("*-0.npy")
         hidden = case.rename("hidden.npy")
-        result = segkit("run", "--resume", "run", "--workers", "0")
+        result = segkit("run", "--resume", "run", "--data-root", "data")
         hidden.rename(case)
         assert result.exit_code in (1, 2), result.output
         assert contents(RUN) == before
@@ -406,7 +247,7 @@ class LifeOfARun(RuleBasedStateMachine):
     @rule(command=st.sampled_from(["report", "evaluate", "compare", "runs"]))
     def look(self, command: str) -> None:
         """What reads a run takes nothing from it, and says in a sentence what is not there."""
-        before, whole = contents(RUN), self.facts()["whole"] and not self.lost and not self.moved
+        before, whole = contents(RUN), self.facts().whole and not self.lost and not self.moved
         others = (str(self.place / "reference"),) if command == "compare" else ()
         result = segkit(command, "run", *others)
         assert result.exit_code in ((0,) if whole or command == "runs" else (0, 1, 2)), result.output
@@ -424,12 +265,12 @@ class LifeOfARun(RuleBasedStateMachine):
         (told,) = json.loads(segkit("runs", "run", "--json").stdout)
         facts = self.facts()
         assert not told["running"]
-        if facts["whole"] and not facts["broken"]:
+        if facts.whole and not facts.broken:
             assert told["state"] == "finished", told
-        if facts["state"] is None and not facts["finished"] and self.trained:
+        if facts.state is None and not facts.finished and self.trained:
             assert told["state"] != "unfinished", told
         if told["state"] == "finished":
-            assert facts["finished"], told
+            assert facts.finished, told
 
     def teardown(self) -> None:
         """Leave the place."""
