@@ -81,20 +81,19 @@ def test_no_state_is_written_once_the_lock_is_gone(
             with pytest.raises(TrainingError):
                 run(toy_registry, folder)
     failing(error)
-    over, whole, locked = threading.Event(), state.write_sealed, []
+    over, written, whole, locked = threading.Event(), threading.Event(), state.write_sealed, []
 
     def slowly(*args: object) -> None:
         over.wait(0.3)  # where nobody waits for it, training is over before
         whole(*args)
         locked.append(lock.is_being_written(folder))
+        written.set()
 
     monkeypatch.setattr(state, "write_sealed", slowly)
     with pytest.raises(type(error)):
         run(toy_registry, folder, resume=resumed)
     over.set()
-    for thread in threading.enumerate():
-        if thread.name.startswith("state"):
-            thread.join()
+    assert written.wait(30)
     assert locked == [True]
     assert not lock.is_being_written(folder)
 
