@@ -16,7 +16,7 @@ from segkit.discovery import Registry
 from segkit.engine.checkpoint import read_model
 from segkit.engine.progress import Progress
 from segkit.errors import SegkitError, UsageError
-from segkit.jobs.run import RunResult, run_job
+from segkit.jobs.run import RunResult, agree, run_job
 from segkit.jobs.stores import tell_lacking
 from segkit.jobs.train import tell_few_steps
 from segkit.planning.plan import make_plan
@@ -322,3 +322,54 @@ def test_compiled_steps_end_in_the_same_model(toy_registry: Registry) -> None:
     plain = run(toy_registry, train__epochs=1)
     compiled = run(toy_registry, train__epochs=1, run__compile="aot_eager")
     assert compiled.summary["scores"][0]["mean"] == pytest.approx(plain.summary["scores"][0]["mean"], abs=1e-3)
+
+
+def rank(folder: Path | None, resume: object, *, leads: bool, told: list) -> SimpleNamespace:
+    """A job of one process; what the first one tells is what all are told."""
+
+    def tell(own: tuple) -> tuple:
+        told.append(own)
+        return told[0]
+
+    return SimpleNamespace(folder=folder, resume=resume, ranks=SimpleNamespace(leads=leads, told=tell))
+
+
+def test_every_process_of_a_run_is_where_the_first_one_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In its directory, with its threads, going on where it does; its own reading of the run is kept."""
+    threads, opened = [], []
+    monkeypatch.setattr("segkit.jobs.run.set_threads", threads.append)
+    monkeypatch.setattr("segkit.jobs.run.open_run", lambda folder: opened.append(folder) or "read anew")
+    monkeypatch.setattr("segkit.jobs.run.torch.get_num_threads", lambda: 3)
+    told: list = []
+    first = rank(tmp_path / "a", "own", leads=True, told=told)
+    second, third = rank(None, None, leads=False, told=told), rank(None, "own", leads=False, told=told)
+    for job in (first, second, third):
+        agree(job)
+    assert [job.folder for job in (first, second, third)] == [tmp_path / "a"] * 3
+    assert [job.resume for job in (first, second, third)] == ["own", "read anew", "own"]
+    assert (opened, threads) == ([tmp_path / "a"], [3, 3])
+    fresh: list = []
+    for job in (rank(tmp_path / "b", None, leads=True, told=fresh), other := rank(None, None, leads=False, told=fresh)):
+        agree(job)
+    assert (other.folder, other.resume, len(threads)) == (tmp_path / "b", None, 2)
+
+
+def test_a_run_says_first_what_it_is(toy_registry: Registry) -> None:
+    """Where the data are from, what is scored, where it goes, what is trained."""
+    told = Told()
+    flags = {"components.arch": "net", "components.data": "squares", "run.device": "cpu", "run.name": "mine"}
+    result = run_job(make_plan([Layer("flag", flags)], toy_registry, {}), None, told)
+    lines = [line.partition(":")[0] for line in told.lines]
+    wanted = ["data", "scores", "run", "model"]
+    assert [line for line in lines if line in wanted] == wanted
+    assert f"run: {result.folder}" in told.lines
+
+
+class Told(Progress):
+    """Keeps the sentences."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def message(self, text: str) -> None:
+        self.lines.append(text)

@@ -37,6 +37,34 @@ def test_every_setting_has_an_allowance_or_is_harmless():
     assert {name: allowance_of(name) for name in params} == params
 
 
+def test_a_setting_that_nobody_knows_is_one_of_training():
+    """One that a newer segkit had: better asked for than gone on with."""
+    assert allowance_of("physics.gravity") == "training"
+    assert allowance_of("trainer") == "training"
+
+
+def test_of_many_differences_a_few_are_named():
+    """Five, and how many more there are; all of their allowances are."""
+
+    def refused(count):
+        before = {f"train.x{number}": 0 for number in range(count - 1)} | {"run.seed": 0}
+        now = {f"train.x{number}": number + 1 for number in range(count - 1)} | {"run.seed": 1}
+        with pytest.raises(SegkitError) as caught:
+            refuse("run", list(compare_settings(before, now)), frozenset({"data"}))
+        return caught.value
+
+    assert refused(5).message.endswith("train.x3 was 0, is 4; run.seed was 0, is 1")
+    assert refused(6).message.endswith("train.x4 was 0, is 5 and 1 more")
+    assert refused(9).message.endswith("train.x4 was 0, is 5 and 4 more")
+    assert refused(9).hint.startswith("say --allow data,seed,training ")
+
+
+def test_what_was_not_said_before_is_no_number():
+    """None is written in words."""
+    with pytest.raises(SegkitError, match=r"train\.clip was not said, is 1"):
+        refuse("run", list(compare_settings({"train.clip": None}, {"train.clip": 1})), frozenset())
+
+
 def test_names_are_read_and_unknown_ones_refused():
     """Several in one option, or the option several times; a wrong one names the nearest."""
     assert read_allowances(["data,batch-size", " seed "]) == {"data", "batch-size", "seed"}

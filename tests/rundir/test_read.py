@@ -4,7 +4,15 @@ import math
 import pytest
 
 from segkit import SegkitError
-from segkit.rundir.read import read_cases, read_record, read_settings
+from segkit.rundir.read import (
+    read_cases,
+    read_environment,
+    read_explained,
+    read_history,
+    read_record,
+    read_settings,
+    read_summary,
+)
 
 
 def test_settings_keep_values_and_sources(run_folder):
@@ -152,3 +160,47 @@ def test_an_anonymous_page_calls_explained_cases_by_their_numbers(tmp_path, run_
     config.write_text(config.read_text() + f'\n[explain]\ncases = ["worst:2", "{case}", "somebody"]  # --case\n')
     (setting,) = [one for one in read_record(folder, anonymous=True).settings if one.name == "explain.cases"]
     assert setting.value == "worst:2, case 001, a case"
+
+
+def test_a_case_that_is_called_like_a_rank_is_hidden_all_the_same(tmp_path, run_writer):
+    """Ranks stay, with and without a number; ids that only begin or end like one do not."""
+    folder = run_writer(tmp_path / "run")
+    config = folder / "config.toml"
+    config.write_text(config.read_text() + '\n[explain]\ncases = "best, 2:worst, worst:anna, bestial"  # --case\n')
+    (setting,) = [one for one in read_record(folder, anonymous=True).settings if one.name == "explain.cases"]
+    assert setting.value == "best, a case, worst:anna, a case"
+
+
+def test_only_a_summary_must_be_there(tmp_path):
+    """The others are empty without a file; a summary, too, where that is said."""
+    assert (read_environment(tmp_path / "e"), read_history(tmp_path / "h"), read_cases(tmp_path / "c")) == ({}, [], [])
+    assert (read_explained(tmp_path / "x"), read_settings(tmp_path / "s")) == ([], [])
+    with pytest.raises(SegkitError, match="s does not exist"):
+        read_summary(tmp_path / "s")
+    least = '{"name": "n", "task": {"classes": ["x"]}, "scores": [], "main_metric": "dice"}'
+    assert read_summary(tmp_path / "s", absent=least)["name"] == "n"
+
+
+@pytest.mark.parametrize(
+    ("read", "hint"),
+    [
+        (read_summary, "score the run again"),
+        (read_environment, "delete it to go on without it"),
+        (read_explained, "remove it, and explain again"),
+        (read_cases, "score the run again"),
+    ],
+)
+def test_a_damaged_file_has_its_own_way_out(tmp_path, read, hint):
+    """Each file another."""
+    (tmp_path / "file").write_text("{")
+    with pytest.raises(SegkitError) as caught:
+        read(tmp_path / "file")
+    assert caught.value.hint == hint
+
+
+def test_values_are_written_for_people(tmp_path):
+    """Lists without brackets, true and false as TOML has them, texts and numbers as they are."""
+    lines = '[a]\nb = [1, true, "x"]  # flag\nc = false\nd = "x  # y"  # recipe\ne = 0.5\n'
+    (tmp_path / "config.toml").write_text("format = 1\n" + lines)
+    found = [(one.name, one.value, one.source) for one in read_settings(tmp_path / "config.toml")]
+    assert [one[:2] for one in found] == [("a.b", "1, true, x"), ("a.c", "false"), ("a.d", "x  # y"), ("a.e", "0.5")]

@@ -20,7 +20,7 @@ from segkit.errors import SegkitError, UsageError
 from segkit.jobs.run import RunResult, run_job
 from segkit.planning.plan import make_plan
 from segkit.rundir.allowances import read_allowances
-from segkit.rundir.resume import open_run
+from segkit.rundir.resume import Resume, open_run
 
 TOY = Path(__file__).parents[1] / "toy"
 PLACES = {
@@ -201,6 +201,15 @@ def test_threads_are_restored(toy_registry: Registry, stopped_run: Path) -> None
         assert torch.get_num_threads() == environment["threads"]
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("environment", "threads"),
+    [(None, None), ({}, None), ({"threads": 1}, 1), ({"threads": 0}, None), ({"threads": "2"}, None)],
+)
+def test_threads_are_a_number_or_not_known(environment: dict | None, threads: int | None) -> None:
+    """Whatever the file says."""
+    assert Resume(Path("run"), Layer("file", {}), environment).threads == threads
 
 
 @pytest.mark.parametrize("damage", ["truncated", "empty", "foreign"])

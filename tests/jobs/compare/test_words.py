@@ -105,3 +105,37 @@ def test_another_number_of_trainings_is_told(analysed):
     """With the number of each model; equal numbers are not worth a word."""
     assert "models were trained another number of times: good 1, bad 2" in cautions(analysed(good=(0,), bad=(2, 3)))
     assert not [said for said in cautions(analysed(good2=(0,), bad2=(2,))) if "number of times" in said]
+
+
+def test_the_first_may_have_nobody_surely_below_it(analysed):
+    """Where the second and the third differ surely and the first does not from either, that is no certainty of it."""
+    analysis = analysed(first=(0,), twin=(0,), last=(4,))
+    best, second, last = analysis.order
+
+    def verdicts(first, other):
+        told = {(best, second): first, (best, last): first, (second, last): other}
+        pairs = [SimpleNamespace(first=one, second=two, verdict=told[one, two]) for one, two in told]
+        fields = ("main_metric", "order", "models")
+        return SimpleNamespace(main_pairs=lambda: pairs, **{name: getattr(analysis, name) for name in fields})
+
+    names = [analysis.models[model].label for model in (second, last)]
+    sure = headline(verdicts("unsure", "first"))
+    assert sure == f"{analysis.models[best].label} comes first in overlap, but is not surely better than " + (
+        f"{names[0]} and {names[1]}."
+    )
+    assert headline(verdicts("unsure", "unsure")).startswith("Not sure which is better: ")
+    assert headline(verdicts("equal", "equal")).startswith("No difference: all models")
+
+
+def test_notes_are_those_of_the_metric_that_decides(analysed):
+    """What is to be said of another metric's summary is no caution of this comparison."""
+    analysis = analysed(good=(0,), bad=(3,))
+    summary = SimpleNamespace(note="a note of another metric", infinite=3, alike=False)
+    row = SimpleNamespace(metric="other", summary=summary)
+    from dataclasses import replace
+
+    assert "a note of another metric" not in cautions(replace(analysis, scores=(*analysis.scores, row)))
+    row.metric = "overlap"
+    assert "a note of another metric" in cautions(replace(analysis, scores=(*analysis.scores, row)))
+    summary.infinite, summary.alike = 0, True
+    assert "a note of another metric" not in cautions(replace(analysis, scores=(*analysis.scores, row)))

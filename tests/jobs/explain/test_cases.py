@@ -57,6 +57,36 @@ def test_a_run_s_explanations_are_of_what_it_scores(applied: list[int], toy_regi
     assert applied == [0]
 
 
+@pytest.mark.parametrize("found", [True, False])
+def test_what_is_explained_of_a_run_is_written_with_its_classes(
+    monkeypatch, toy_registry, tmp_path: Path, found: bool
+) -> None:
+    """And with a word on generated data; where nothing can be explained nothing is written."""
+    from segkit.planning.plan import make_plan
+
+    written = []
+    maps = ["a map"] if found else []
+    monkeypatch.setattr(cases, "explain_subject", lambda *_: (maps, np.ones((9, 9), np.uint8)))
+    monkeypatch.setattr(cases, "write_explained", lambda *given, **named: written.append((given, named)))
+    flags = {"components.arch": "net", "components.data": "squares", "components.explainers": "glow", "data.classes": 2}
+    plan = make_plan([Layer("flag", flags)], toy_registry, {})
+    job = SimpleNamespace(plan=plan, progress=Progress(), folder=tmp_path)
+    chosen = [("worst", plan.cases["test"][1].id), ("best", plan.cases["test"][0].id)]
+    values = {case: number / 2 for number, (_, case) in enumerate(chosen)}
+    cases.explain_cases(job, SimpleNamespace(size=(9, 9)), chosen, values, "overlap")
+    assert len(written) == (2 if found else 0)
+    for ((place, subject, _, maps_of), named), (label, case) in zip(written, chosen, strict=False):
+        assert (place, maps_of) == (tmp_path / "explanations", maps)
+        assert (subject.name, subject.label, subject.score, subject.score_name) == (
+            case,
+            label,
+            values[case],
+            "overlap",
+        )
+        assert named["classes"] == ("class-1", "class-2")
+        assert "generated" in named["notice"].lower()
+
+
 @pytest.mark.parametrize("of_files", [True, False])
 def test_explain_counts_the_run_s_post_processing(applied: list[int], toy_run, toy_registry, of_files: bool) -> None:
     """Of scored cases and of files alike, also from a checkpoint alone: it is part of the model."""

@@ -70,3 +70,20 @@ def test_what_cannot_be_meant_is_refused(tmp_path, picture, name, classes, said)
     with pytest.raises(SegkitError, match=said) as caught:
         read(picture, tmp_path / name, classes)
     assert name in caught.value.message
+
+
+def test_of_many_values_the_first_five_are_named(tmp_path):
+    """Of six as of sixty."""
+    many = MARKED.copy()
+    many[0, :6] = [2, 3, 4, 5, 6, 7]
+    with pytest.raises(SegkitError, match="holds the values 0, 1, 2, 3, 4;"):
+        read(grey(many), tmp_path / "m.png")
+
+
+def test_ignored_pixels_are_no_label_of_a_stranger(tmp_path):
+    """255 beside two classes stays; a mask of another size is refused with both."""
+    ignored = MARKED.copy()
+    ignored[0, 0] = 255
+    np.testing.assert_array_equal(read(grey(ignored), tmp_path / "m.png", 2), ignored)
+    with pytest.raises(SegkitError, match=r"m\.png is on a grid of \(32, 31\), the image on one of \(24, 32\)"):
+        read(grey(np.zeros((32, 31))), tmp_path / "m.png", 2)
