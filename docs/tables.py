@@ -14,10 +14,12 @@ import runpy
 import sys
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from segkit.declarations import Component, Loss, Metric, Task, resolve
+from segkit.engine.measure import count
 from segkit.params import ParamInfo, describe, show
 
 DOCS = Path(__file__).parent
@@ -25,6 +27,7 @@ PROJECT = DOCS.parent
 REFERENCE = PROJECT.parent / "shared" / "reference"
 FOLDERS = {"loss": DOCS / "losses", "metric": DOCS / "metrics"}
 STRUCTURE = PROJECT / "plugins" / "segkit-structure" / "tests"
+CALIBRATION = PROJECT / "plugins" / "segkit-metrics" / "tests"
 CLAIMS = PROJECT / "plugins" / "segkit-losses" / "tests" / "reference_claims.toml"
 
 LIBRARIES = {
@@ -75,6 +78,7 @@ METRIC_CASES = {
         "b2_target_empty": "spurious",
         "b3_pred_empty": "missed",
     },
+    "probabilities": {f"case_{number}": f"{2 + number % 3} labels, case {number}" for number in (0, 3, 1, 4, 2, 5)},
     "pair": {f"pair_{number}": f"{2 + number % 2}D pair {number}" for number in (0, 2, 4, 1, 3, 5)},
 }
 
@@ -226,7 +230,7 @@ class MetricAnswers:
         self.cases = json.loads((REFERENCE / "metric_vectors.json").read_text())["cases"]
         with np.load(REFERENCE / "metric_vectors.npz") as opened:
             self.arrays = dict(opened)
-        self.cases |= self.drawn()
+        self.cases |= self.drawn() | self.drawn_probabilities()
 
     def drawn(self) -> dict[str, Any]:
         """Draw the pairs of masks that the tests of segkit-structure have answers for."""
@@ -241,6 +245,21 @@ class MetricAnswers:
             self.arrays[f"{case}__spacing"] = np.ones(pair[0].ndim)
         return {case: {"values": flat(answers[int(case.removeprefix("pair_"))])} for case in METRIC_CASES["pair"]}
 
+    def drawn_probabilities(self) -> dict[str, Any]:
+        """Draw the probabilities that the tests of segkit-metrics have answers for."""
+        draw = runpy.run_path(str(CALIBRATION / "conftest.py"))["draw_probabilities"]
+        answers = json.loads((CALIBRATION / "calibration_oracles.json").read_text())["cases"]
+        found = {}
+        for case in METRIC_CASES["probabilities"]:
+            number = int(case.removeprefix("case_"))
+            self.arrays[f"{case}__pred"], self.arrays[f"{case}__target"] = draw(number)
+            row = {library: {} for library in ("netcal", "fiducio", "torchmetrics", "sklearn")}
+            for name, value in answers[number].items():
+                library, _, key = name.partition("_")
+                row.get(library, {})[key] = value
+            found[case] = {"bins": answers[number]["bins"], "values": row}
+        return found
+
     def of(self, component: Component, text: Mapping[str, Any]) -> str:
         """Return the table: segkit's variants first."""
         assert isinstance(component, Metric)
@@ -254,6 +273,8 @@ class MetricAnswers:
 
     def ours(self, metric: Metric, params: Mapping[str, Any], columns: Iterable[str]) -> list[str]:
         """Return the variant and its values."""
+        if metric.needs == "probabilities":
+            return self.ours_of_probabilities(metric, params, columns)
         built = metric.params(**params)
         task = Task(1, ("structure",))
         measure, score = resolve(metric.measure, metric.name), resolve(metric.factory, metric.name)(task, built)
@@ -263,6 +284,21 @@ class MetricAnswers:
             prediction, mask = self.arrays[f"{case}__pred"], self.arrays[f"{case}__target"]
             spacing = tuple(float(step) for step in self.arrays[f"{case}__spacing"])
             values.append(number(float(score(measure(prediction, mask, spacing, task, options))[0])))
+        said = ", ".join(f"{name}={show(value)}" for name, value in params.items())
+        return [f"`{said}`" if said else "default", *values]
+
+    def ours_of_probabilities(self, metric: Metric, params: Mapping[str, Any], columns: Iterable[str]) -> list[str]:
+        """Return the variant and its values, of the last class."""
+        known, values = describe(metric.params), []
+        for case in columns:
+            probabilities, mask = self.arrays[f"{case}__pred"], self.arrays[f"{case}__target"]
+            built = metric.params(**({"bins": self.cases[case]["bins"]} if "bins" in known else {}), **params)
+            options = {name: getattr(built, name) for name, info in known.items() if info.measured}
+            task = Task(1, tuple("abcdef"[: len(probabilities) - 1]))
+            block = tuple(slice(0, side) for side in mask.shape)
+            sums = resolve(metric.measure, metric.name)(mask, None, task, options)(probabilities, block)
+            measured = replace(count(probabilities.argmax(axis=0), mask, None, task), sums=sums)
+            values.append(number(float(resolve(metric.factory, metric.name)(task, built)(measured)[-1])))
         said = ", ".join(f"{name}={show(value)}" for name, value in params.items())
         return [f"`{said}`" if said else "default", *values]
 

@@ -44,6 +44,8 @@ class Measurement:
         distances: further measurements by name, each one float64 array per class (such as the distance in mm of every
             edge voxel). A mapping may measure a name when it is first asked for and keep it, so that metrics which need
             no distances cost none; the names are between a measure function and its metrics. The core reads none.
+        sums: what a metric that `needs="probabilities"` has added up over the case, by name: int64 or float64 arrays
+            whose shapes depend on task and options alone. The core adds them over cases where scores are pooled.
     """
 
     true_positive: np.ndarray
@@ -53,6 +55,7 @@ class Measurement:
     shape: tuple[int, ...]
     spacing: tuple[float, ...] | None = None
     distances: Mapping[str, Sequence[np.ndarray]] = field(default_factory=dict)
+    sums: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def reference(self) -> np.ndarray:

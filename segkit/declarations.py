@@ -245,6 +245,11 @@ class Metric(Component):
     Attributes:
         measure: "package.module:name" of measure(prediction, mask, spacing, task, options) -> Measurement.
             Metrics with equal measure and options share one pass over the case.
+        needs: "labels", or "probabilities": then `measure` is measure(mask, spacing, task, options) ->
+            fn(probabilities, block) -> sums, called once per case and the function block by block in a fixed order.
+            Probabilities are float32 (K, *block), the foreground's for one class, else one per label; `block` says
+            which part of the case's own grid; what it returns, int64 or float64 arrays by name, is added up into
+            `Measurement.sums`.
         unit: "" for a ratio, "mm" for a distance.
         range: smallest and largest value.
         poolable: counts may be summed over cases before the score is derived.
@@ -253,6 +258,7 @@ class Metric(Component):
     kind: ClassVar[str] = "metric"
 
     measure: str = ""
+    needs: Literal["labels", "probabilities"] = "labels"
     unit: str = ""
     range: tuple[float, float] = (0.0, 1.0)
     higher_is_better: bool = True
@@ -261,6 +267,8 @@ class Metric(Component):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_path(self, "measure", self.measure)
+        if self.needs not in ("labels", "probabilities"):
+            raise ValueError(f"metric {self.name}: needs must be 'labels' or 'probabilities', not {self.needs!r}")
         if not (len(self.range) == 2 and self.range[0] < self.range[1]):
             raise ValueError(f"metric {self.name}: range must be (smallest, largest), not {self.range!r}")
 

@@ -18,8 +18,9 @@ from segkit.data.resample import resize_image
 from segkit.declarations import Task
 from segkit.engine.decoding import decode, probabilities
 from segkit.engine.device import autocast
+from segkit.engine.feeding import Watch
 from segkit.engine.memory import check_memory
-from segkit.engine.plane_labels import plane_labels
+from segkit.engine.plane_labels import ROWS, plane_labels, plane_scores
 from segkit.errors import SegkitError
 from segkit.settings import AXES
 
@@ -62,6 +63,7 @@ class Predictor:
         image: np.ndarray,
         shape: tuple[int, ...] | None = None,
         spacing: Sequence[float] | None = None,
+        watch: Watch | None = None,
     ) -> np.ndarray:
         """Return the label map (*S) uint8 of an image of the file's type, on its own grid.
 
@@ -69,6 +71,7 @@ class Predictor:
             image: (C, *S), or on the working grid already.
             shape: the own grid S; the image's where not given.
             spacing: taken as a predictor of volumes takes it; the whole image is shown whatever it is.
+            watch: told of every block of scores (K, *block); the labels are the same with or without.
 
         Scores are interpolated as numbers, then thresholded (one class) or compared (several); labels never are.
         """
@@ -79,8 +82,17 @@ class Predictor:
         check_memory(4 * self.task.out_channels * held + math.prod(own), own)
         images = self.prepare(image)
         if not plane:
-            return decode(self.scores(images, own)[0]).cpu().numpy()
-        return plane_labels(self.logits(images)[0], own)
+            scores = self.scores(images, own)[0]
+            if watch is not None:
+                for start in range(0, own[0], ROWS):
+                    rows = slice(start, min(start + ROWS, own[0]))
+                    watch((rows, *(slice(0, side) for side in own[1:])), scores[:, rows])
+            return decode(scores).cpu().numpy()
+        logits = self.logits(images)[0]
+        if watch is not None:
+            for rows, part in plane_scores(logits, own):
+                watch((rows, slice(0, own[1])), part)
+        return plane_labels(logits, own)
 
     def probabilities(
         self,

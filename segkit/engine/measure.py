@@ -25,14 +25,14 @@ class ChosenMetric:
     """One metric of a run, ready to use.
 
     Attributes:
-        measure: the declaration's measure function, imported.
+        measure: the declaration's measure function, imported; what it is given and gives, `needs` says.
         score: measurement -> float64 (classes,).
         options: the params that change what is measured.
     """
 
     declaration: Metric
     params: Any
-    measure: Callable[..., Measurement]
+    measure: Callable[..., Any]
     score: Callable[[Measurement], np.ndarray]
 
     @property
@@ -108,6 +108,7 @@ def score_case(
     metrics: Sequence[ChosenMetric],
     *,
     background: bool = False,
+    sums: Mapping[Any, Mapping[str, np.ndarray]] | None = None,
 ) -> CaseScores:
     """Score one prediction against its reference, both label maps (*S) on one grid.
 
@@ -115,6 +116,7 @@ def score_case(
 
     Args:
         background: score label 0 as a class as well, the first one; the values then fit `scored_task`.
+        sums: what the metrics that need probabilities added up, by `measure_key`.
 
     Raises:
         SegkitError: the grids differ, or a metric returns another number of values than there are classes.
@@ -129,10 +131,15 @@ def score_case(
     measured: dict[tuple[Any, ...], Measurement] = {}
     kept: dict[tuple[Any, ...], Measurement] = {}
     values, counts = {}, {}
-    for metric in metrics:
-        key = (metric.declaration.measure, *sorted(metric.options.items()))
+    # Labels first: their counts are then at hand for the metrics that need probabilities.
+    for metric in sorted(metrics, key=lambda metric: metric.declaration.needs):
+        key = measure_key(metric)
         if key not in measured:
-            measured[key] = metric.measure(prediction, mask, spacing, task, metric.options)
+            if metric.declaration.needs == "probabilities":
+                counted = next(iter(kept.values()), None) or count(prediction, mask, spacing, task)
+                measured[key] = replace(counted, sums=dict((sums or {})[key]))
+            else:
+                measured[key] = metric.measure(prediction, mask, spacing, task, metric.options)
             kept[key] = counts_alone(measured[key])
         scores = np.asarray(metric.score(measured[key]), dtype=np.float64)
         if scores.shape != (len(task.classes),):
@@ -144,6 +151,21 @@ def score_case(
         counts[metric.name] = kept[key]
     first = next(iter(measured.values()))
     return CaseScores(case.id, case.group, first.reference, first.predicted, values, counts)
+
+
+def measure_key(metric: ChosenMetric) -> tuple[Any, ...]:
+    """Return what metrics that share one pass over a case have in common: what measures, and how."""
+    return (metric.declaration.measure, *sorted(metric.options.items()))
+
+
+def count(prediction: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...] | None, task: Task) -> Measurement:
+    """Count the pixels of one case, for metrics that measure no labels themselves."""
+    valid = mask != IGNORE
+    sides = [((prediction == label) & valid, mask == label) for label in range(1, len(task.classes) + 1)]
+    counts = np.array([[np.sum(p & r), np.sum(p & ~r), np.sum(~p & r)] for p, r in sides], dtype=np.int64)
+    rest = np.count_nonzero(valid) - counts.sum(axis=1)
+    hit, spurious, missed = counts.T
+    return Measurement(hit, spurious, missed, rest, tuple(mask.shape), spacing)
 
 
 def counts_alone(measured: Measurement) -> Measurement:

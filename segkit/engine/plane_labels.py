@@ -1,8 +1,8 @@
-"""The label map of a plane on its own grid, without interpolating where nothing can change."""
+"""A plane on its own grid: its label map without interpolating where nothing can change, its scores in strips."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -40,3 +40,22 @@ def plane_labels(scores: torch.Tensor, shape: Sequence[int]) -> np.ndarray:
             above, below = (across[:, source[rows, None], changing] for source in (lower, upper))
             labels[rows, changing] = decode(above + fraction[rows, None] * (below - above))
     return labels
+
+
+def plane_scores(scores: torch.Tensor, shape: Sequence[int]) -> Iterator[tuple[slice, torch.Tensor]]:
+    """Interpolate scores (K, h, w) bilinearly to a plane of `shape`, some rows at a time.
+
+    Yields:
+        Which rows, and their scores (K, n, W) float32.
+    """
+    columns = functional.interpolate(
+        scores[None].float(), size=(scores.shape[1], shape[1]), mode="bilinear", align_corners=False
+    )[0]
+    lower, upper, fraction = (
+        torch.from_numpy(part).to(columns.device) for part in linear_sources(len(columns[0]), shape[0])
+    )
+    step = max(ROWS, PIXELS // shape[1])
+    for first in range(0, shape[0], step):
+        rows = slice(first, min(first + step, shape[0]))
+        above, below = columns[:, lower[rows]], columns[:, upper[rows]]
+        yield rows, above + fraction[rows, None] * (below - above)

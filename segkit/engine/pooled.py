@@ -53,16 +53,15 @@ class Pooled:
 def pool(metric: ChosenMetric, scores: Sequence[CaseScores], seed: int = 0) -> Pooled:
     """Score the sum of all cases' counts; patients are resampled where there are groups."""
     cases = [row.counts[metric.name] for row in scores]
-    table = np.stack([np.concatenate([getattr(case, name) for name in COUNTS]) for case in cases])
+    rows = [flat(case) for case in cases]
+    table = np.stack(rows)
     numbers = unit_numbers(len(table), [row.group for row in scores])
-    totals = np.zeros((numbers.max() + 1, table.shape[1]), dtype=np.int64)
+    totals = np.zeros((numbers.max() + 1, table.shape[1]), dtype=table.dtype)
     np.add.at(totals, numbers, table)
     whole = totals.sum(axis=0)
 
     def score(counts: np.ndarray) -> np.ndarray:
-        hit, false_positive, false_negative, rest = np.split(counts.astype(np.int64), len(COUNTS))
-        measured = Measurement(hit, false_positive, false_negative, rest, shape=())
-        return np.asarray(metric.score(measured), dtype=np.float64)
+        return np.asarray(metric.score(unflat(counts, cases[0])), dtype=np.float64)
 
     def score_all(rows: np.ndarray) -> np.ndarray:
         return np.array([score(counts) for counts in rows]).reshape(len(rows), -1)
@@ -71,6 +70,24 @@ def pool(metric: ChosenMetric, scores: Sequence[CaseScores], seed: int = 0) -> P
     drawn = resampled_totals(totals, seed)[:RESAMPLES] if several else whole[None]
     units = "patients" if len(totals) < len(table) else "cases"
     return Pooled(score(whole), score_all(drawn), score_all(whole - totals), units)
+
+
+def flat(measured: Measurement) -> np.ndarray:
+    """Return all that is summed over cases as one row: int64 where only pixels were counted, else float64."""
+    counts = [getattr(measured, name) for name in COUNTS]
+    return np.concatenate([*counts, *(measured.sums[name].ravel() for name in sorted(measured.sums))])
+
+
+def unflat(row: np.ndarray, like: Measurement) -> Measurement:
+    """Return a row of `flat` as a measurement with the shapes and types of another."""
+    classes = len(like.true_positive)
+    hit, spurious, missed, rest = np.split(row[: len(COUNTS) * classes].astype(np.int64), len(COUNTS))
+    sums, start = {}, len(COUNTS) * classes
+    for name in sorted(like.sums):
+        part = like.sums[name]
+        sums[name] = row[start : start + part.size].reshape(part.shape).astype(part.dtype)
+        start += part.size
+    return Measurement(hit, spurious, missed, rest, shape=(), sums=sums)
 
 
 def nan_mean(table: np.ndarray) -> np.ndarray:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,8 +16,10 @@ from segkit.data.check import check_sample
 from segkit.data.dataset import DatasetReader
 from segkit.data.prefetch import prefetch
 from segkit.data.reading import read_at
+from segkit.declarations import Task
 from segkit.engine.clock import OFF, Clock
 from segkit.engine.distributed import ALONE, Ranks
+from segkit.engine.feeding import Feeds
 from segkit.engine.infer import Predictor
 from segkit.engine.measure import CaseScores, ChosenMetric, reference_digest, score_case
 from segkit.engine.predictions import write_prediction
@@ -61,13 +64,13 @@ def score_cases(
     def predicted(samples: Iterable[Sample]) -> Iterator[Predicted]:
         for case, sample in zip(ordered, clock.over(samples, "reading cases"), strict=True):
             with clock("inference"):
-                found = predict_case(predictor, case, sample)
+                found = predict_case(predictor, case, sample, reader.task, metrics)
             yield found
 
     def score(found: Predicted) -> CaseScores:
-        case, sample, mask, labels = found
+        case, sample, mask, labels, sums = found
         labels = labels if postprocess is None else postprocess(labels)
-        row = score_case(case, labels, mask, sample.spacing, reader.task, metrics, background=background)
+        row = score_case(case, labels, mask, sample.spacing, reader.task, metrics, background=background, sums=sums)
         if predictions is not None:
             write_prediction(reader, predictions, case, labels, sample)
         return replace(row, reference_digest=reference_digest(mask, sample.spacing))
@@ -92,23 +95,33 @@ class Predicted(NamedTuple):
     Attributes:
         sample: without its image, which may be large.
         mask, labels: label maps (*S) on the case's own grid.
+        sums: what metrics that need probabilities added up, by `measure_key`.
     """
 
     case: Case
     sample: Sample
     mask: np.ndarray
     labels: np.ndarray
+    sums: Mapping[Any, Mapping[str, np.ndarray]] = MappingProxyType({})
 
 
-def predict_case(predictor: Predictor | VolumePredictor, case: Case, sample: Sample) -> Predicted:
+def predict_case(
+    predictor: Predictor | VolumePredictor,
+    case: Case,
+    sample: Sample,
+    task: Task,
+    metrics: Sequence[ChosenMetric],
+) -> Predicted:
     """Predict one case; raises SegkitError where it has no mask to be scored against, or its logits are no numbers."""
     if sample.mask is None:
         raise SegkitError(f"case {case.id} has no mask", "score a split whose cases all have one")
     try:
-        labels = predictor.labels(sample.image, sample.shape, sample.spacing)
+        feeds = Feeds(metrics, sample.mask, sample.spacing, task)
+        labels = predictor.labels(sample.image, sample.shape, sample.spacing, feeds.watch)
     except SegkitError as error:
         raise error.of(f"case {case.id}") from None
-    return Predicted(case, replace(sample, image=sample.image[:0].copy(), grid=sample.shape), sample.mask, labels)
+    kept = replace(sample, image=sample.image[:0].copy(), grid=sample.shape)
+    return Predicted(case, kept, sample.mask, labels, feeds.sums)
 
 
 def few(predictor: Predictor | VolumePredictor, workers: int) -> int:

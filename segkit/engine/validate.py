@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from segkit.data.volume_store import VolumeStore
 from segkit.declarations import Task
 from segkit.engine.decoding import decode
 from segkit.engine.distributed import ALONE, Ranks
+from segkit.engine.feeding import Feeds
 from segkit.engine.infer import Predictor
 from segkit.engine.measure import CaseScores, ChosenMetric, score_case
 from segkit.engine.selection import Figure, Validation
@@ -34,6 +36,7 @@ class Prediction(NamedTuple):
     labels: np.ndarray
     mask: np.ndarray
     spacing: tuple[float, ...] | None
+    sums: Mapping[Any, Mapping[str, np.ndarray]] = MappingProxyType({})
 
 
 def validate_images(
@@ -55,9 +58,14 @@ def validate_images(
         for batch in batches.epoch(0):
             index = int(batch.indices[0])
             found = store.cases[index]
+            mask = batch.masks[0].cpu().numpy()
             with about(found.id):
-                labels = decode(predictor.scores(batch.images, store.size)[0]).cpu().numpy()
-            yield Prediction(index, Case(found.id, found.group), labels, batch.masks[0].cpu().numpy(), None)
+                feeds = Feeds(metrics, mask, None, predictor.task)
+                scores = predictor.scores(batch.images, store.size)[0]
+                if feeds.watch is not None:
+                    feeds.watch(tuple(slice(0, side) for side in store.size), scores)
+                labels = decode(scores).cpu().numpy()
+            yield Prediction(index, Case(found.id, found.group), labels, mask, None, feeds.sums)
 
     rows = ranks.gather(scored(predictions(), predictor.task, metrics, batches.workers))
     return validation(rows, metrics, len(store.cases))
@@ -93,10 +101,11 @@ def validate_volumes(
             numbers = store.moments(index, kind) if kind in PER_CASE else None
             normalization = predictor.normalization.bound(*numbers) if numbers else predictor.normalization
             bound = replace(predictor, preprocessing=replace(predictor.preprocessing, normalization=normalization))
-            with about(found.id):
-                labels = bound.labels(store.values(index), spacing=found.working_spacing)
             case, mask = Case(found.id, found.group), np.array(store.mask(index))
-            yield Prediction(index, case, labels, mask, found.working_spacing)
+            with about(found.id):
+                feeds = Feeds(metrics, mask, found.working_spacing, task)
+                labels = bound.labels(store.values(index), spacing=found.working_spacing, watch=feeds.watch)
+            yield Prediction(index, case, labels, mask, found.working_spacing, feeds.sums)
 
     return validation(ranks.gather(scored(predictions(), task, metrics, workers)), metrics, len(store))
 
@@ -107,7 +116,8 @@ def scored(
     """Score predictions in threads, as `segkit.engine.scoring` does; returns each with its place in the store."""
 
     def score(found: Prediction) -> tuple[int, CaseScores]:
-        return found.place, score_case(found.case, found.labels, found.mask, found.spacing, task, metrics)
+        row = score_case(found.case, found.labels, found.mask, found.spacing, task, metrics, sums=found.sums)
+        return found.place, row
 
     with closing(prefetch(score, predictions, workers)) as rows:
         return list(rows)

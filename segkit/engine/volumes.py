@@ -15,6 +15,7 @@ from segkit.data.normalize import Normalization, to_float
 from segkit.data.working_grid import WorkingPlanes, coarse_axis, neighbour_indices, slab_input, working_shape
 from segkit.declarations import Task
 from segkit.engine.decoding import decode, probabilities
+from segkit.engine.feeding import Watch
 from segkit.engine.infer import Predictor
 from segkit.engine.memory import check_memory
 from segkit.engine.preprocessing import Preprocessing
@@ -102,6 +103,7 @@ class VolumePredictor:
         image: np.ndarray,
         shape: tuple[int, ...] | None = None,
         spacing: Sequence[float] | None = None,
+        watch: Watch | None = None,
     ) -> np.ndarray:
         """Return the label map (D, H, W) uint8 of a volume of the file's type, on its own grid.
 
@@ -109,6 +111,7 @@ class VolumePredictor:
             image: (C, D, H, W).
             shape: the own grid; the image's where not given.
             spacing: mm per voxel of the own grid, (D, H, W) order.
+            watch: told of every block of scores (K, n, H, W); the labels are the same with or without.
 
         Raises:
             UsageError: patches are taken at a spacing in mm and the volume's is not given.
@@ -120,6 +123,9 @@ class VolumePredictor:
         front = np.moveaxis(labels, axis, 0)
         for planes, scores in self.scores(image, own, spacing, axis):
             front[planes] = decode(scores).cpu().numpy()
+            if watch is not None:
+                block = tuple(planes if other == axis else slice(0, side) for other, side in enumerate(own))
+                watch(block, scores.movedim(1, 1 + axis))
         return labels
 
     def probabilities(

@@ -17,7 +17,7 @@ MODULES = {
     ),
     "data": ("segkit.testing.datasets", "segkit.testing.files"),
     "loss": ("segkit.testing.losses",),
-    "metric": ("segkit.testing.metrics",),
+    "metric": ("segkit.testing.metrics", "segkit.testing.probabilities"),
     "explainer": ("segkit.testing.explainers",),
 }
 """Where the checks of each kind are; "plugin" is what every distribution has to pass."""

@@ -12,6 +12,7 @@ from segkit.contracts import IGNORE, Measurement
 from segkit.declarations import Task
 from segkit.params import describe
 from segkit.testing.check import NotChecked, check, fail
+from segkit.testing.probabilities import fed, one_hot
 from segkit.testing.subjects import MetricSubject
 from segkit.testing.tensors import times
 
@@ -73,12 +74,19 @@ def task_of(mask: np.ndarray) -> Task:
 
 def measured(subject: MetricSubject, prediction: np.ndarray, mask: np.ndarray, spacing: Any) -> Measurement:
     """What the metric measures on one case."""
-    infos = describe(subject.component.params)
-    options = {name: getattr(subject.params, name) for name, info in infos.items() if info.measured}
+    if subject.component.needs == "probabilities":
+        return fed(subject, one_hot(prediction), mask, spacing)
+    options = measured_options(subject)
     found = subject.found.load("measure")(prediction.copy(), mask.copy(), spacing, task_of(mask), options)
     if not isinstance(found, Measurement):
         fail(f"measure returned {type(found).__name__}", "return a segkit.Measurement")
     return found
+
+
+def measured_options(subject: MetricSubject) -> dict[str, Any]:
+    """The params that change what is measured."""
+    infos = describe(subject.component.params)
+    return {name: getattr(subject.params, name) for name, info in infos.items() if info.measured}
 
 
 def score(subject: MetricSubject, prediction: np.ndarray, mask: np.ndarray, spacing: Any) -> np.ndarray:
@@ -109,6 +117,8 @@ def counts(subject: MetricSubject) -> None:
     """Counts are int64 per class, those of the masks' valid pixels, and the grid and spacing are noted."""
     import numpy as np
 
+    if subject.component.needs == "probabilities":
+        raise NotChecked("the core counts pixels for it")
     for name, prediction, mask, spacing in [*ordinary_cases(), *empty_cases()]:
         found, valid = measured(subject, prediction, mask, spacing), mask != IGNORE
         pairs = [(prediction[valid] == label, mask[valid] == label) for label in (1, 2)]
@@ -236,8 +246,9 @@ def inputs_kept(subject: MetricSubject) -> None:
     """Prediction and mask are as they were: other metrics read them too."""
     import numpy as np
 
-    infos = describe(subject.component.params)
-    options = {name: getattr(subject.params, name) for name, info in infos.items() if info.measured}
+    if subject.component.needs == "probabilities":
+        raise NotChecked("it is given probabilities")
+    options = measured_options(subject)
     for _, prediction, mask, steps in ordinary_cases():
         kept = prediction.copy(), mask.copy()
         found = subject.found.load("measure")(prediction, mask, steps, task_of(mask), options)

@@ -8,6 +8,7 @@ from segkit.declarations import Dataset, Explainer, Loss, Metric
 from segkit.testing.check import checks_of
 
 LOSS_FAULTS = ("shape", "finite", "ignore", "half-precision", "permutation", "ordering", "inputs-kept")
+PROBABILITY_FAULTS = ("blocks", "soft-range")
 METRIC_FAULTS = ("counts", "range", "empties", "symmetry", "poolable", "inputs-kept")
 DATA_FAULTS = ("sample", "splits", "read", "labels", "recipe", "wrong-root", "verify", "missing-file", "broken-file")
 EXPLAINER_FAULTS = ("shape", "range", "deterministic", "independent", "empty-target", "several", "no-trace")
@@ -32,6 +33,15 @@ def metric(fault="none", **changes):
     return Metric(name="metric", **{**fields, "poolable": poolable, **changes}), {
         "params": {"metric": {"fault": fault}}
     }
+
+
+def probability_metric(fault="none", **changes):
+    """Declare the sample Brier score with a fault."""
+    from kit_probabilities import Params
+
+    fields = {"factory": "kit_probabilities:build", "measure": "kit_probabilities:measure", "summary": "Squared error."}
+    fields |= {"needs": "probabilities", "higher_is_better": False, "poolable": True, "params": Params, **changes}
+    return Metric(name="metric", **fields), {"params": {"metric": {"fault": fault}}}
 
 
 EXTENT = {"factory": "kit_metrics:build_extent", "unit": "mm", "range": (0, float("inf")), "higher_is_better": False}
@@ -69,7 +79,7 @@ def failing(suite_of, failures):
     ("kind", "own"),
     [
         ("loss", {*LOSS_FAULTS}),
-        ("metric", {*METRIC_FAULTS, "perfect", "spacing"}),
+        ("metric", {*METRIC_FAULTS, *PROBABILITY_FAULTS, "perfect", "spacing"}),
         ("data", {*DATA_FAULTS, "interface", "sample-repeats", "read-resized"}),
         ("explainer", {*EXPLAINER_FAULTS}),
     ],
@@ -86,6 +96,7 @@ def test_every_check_has_a_wrong_component(kind, own):
         (loss, {"scope": "batch"}),
         (metric, {}),
         (metric, {**EXTENT, "poolable": False}),
+        (probability_metric, {}),
         (data, {}),
         (data, {"reader": "ResizingReader"}),
         (explainer, {}),
@@ -106,6 +117,12 @@ def test_a_wrong_loss_fails_its_own_check_alone(fault, failing):
 def test_a_wrong_metric_fails_its_own_check_alone(fault, failing):
     """Each fault is told by one check."""
     assert list(failing(metric, fault)) == [fault]
+
+
+@pytest.mark.parametrize("fault", PROBABILITY_FAULTS)
+def test_a_wrong_metric_of_probabilities_fails_its_own_check_alone(fault, failing):
+    """Each fault is told by one check."""
+    assert list(failing(probability_metric, fault)) == [fault]
 
 
 def test_a_metric_that_is_best_the_wrong_way_round(failing):

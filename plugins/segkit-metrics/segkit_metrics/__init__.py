@@ -17,13 +17,17 @@ ISIC = "Codella et al.: Skin Lesion Analysis Toward Melanoma Detection 2018. arX
 TAHA = "Taha, Hanbury: Metrics for evaluating 3D medical image segmentation. BMC Medical Imaging 15 (2015) 29"
 RELOADED = "Maier-Hein et al.: Metrics reloaded. Nature Methods 21 (2024) 195-212"
 MATTHEWS = "Matthews: Comparison of the predicted and observed secondary structure. BBA 405 (1975) 442-451"
+NAEINI = "Naeini et al.: Obtaining Well Calibrated Probabilities Using Bayesian Binning. AAAI 2015"
+NEUMANN = "Neumann et al.: Relaxed Softmax. NeurIPS workshop MLITS 2018"
+BRIER = "Brier: Verification of forecasts expressed in terms of probability. Monthly Weather Review 78 (1950) 1-3"
+GOOD = "Good: Rational Decisions. Journal of the Royal Statistical Society B 14 (1952) 107-114"
 NIKOLOV = "Nikolov et al.: Clinically Applicable Segmentation of Head and Neck Anatomy. JMIR 23 (2021) e26151"
 
 
 @hookimpl
 def segkit_metrics() -> list[Metric]:
     """Return the metrics."""
-    return [*overlap_metrics(), *volume_metrics(), *distance_metrics()]
+    return [*overlap_metrics(), *volume_metrics(), *distance_metrics(), *calibration_metrics()]
 
 
 def overlap_metrics() -> list[Metric]:
@@ -185,4 +189,31 @@ def distance_metric(name: str, summary: str, params: str, reference: str) -> Met
         unit="mm",
         range=(0.0, math.inf),
         higher_is_better=False,
+    )
+
+
+def calibration_metrics() -> list[Metric]:
+    """The metrics of probabilities."""
+    return [
+        calibration_metric("ece", "Expected calibration error: confidence against accuracy, bin by bin.", NAEINI),
+        calibration_metric("ace", "Average calibration error: every bin that holds pixels weighs alike.", NEUMANN),
+        calibration_metric("mce", "Maximum calibration error: the worst bin.", NAEINI),
+        calibration_metric("brier", "Mean squared error of the probabilities.", BRIER, "Calibration", 2.0),
+        calibration_metric("nll", "Mean negative log-likelihood of what is there.", GOOD, "Calibration", math.inf),
+    ]
+
+
+def calibration_metric(name: str, summary: str, reference: str, params: str = "Binned", worst: float = 1.0) -> Metric:
+    """Declare a metric of probabilities, whose factory has its name."""
+    return Metric(
+        name=name,
+        measure="segkit_metrics.reliability:measure",
+        needs="probabilities",
+        factory=f"segkit_metrics.calibration:{name}",
+        summary=summary,
+        params=f"segkit_metrics.params:{params}Params",
+        reference=reference,
+        range=(0.0, worst),
+        higher_is_better=False,
+        poolable=True,
     )

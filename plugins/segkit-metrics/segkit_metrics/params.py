@@ -127,3 +127,28 @@ class SurfaceDiceParams:
     table: Literal["flare22"] | None = param(
         None, "Published tolerances, by class name; a class that it lacks takes the one of tolerance."
     )
+
+
+@dataclass(frozen=True)
+class CalibrationParams:
+    """Which pixels count, and which probabilities of theirs."""
+
+    form: Literal["top", "class"] = param(
+        "top",
+        "top: all labels together, one value for all classes; class: each class against the rest.",
+        measured=True,
+    )
+    region: Literal["image", "band"] = param(
+        "image", "image: every pixel; band: those within `width` of the mask's foreground, and itself.", measured=True
+    )
+    width: float = param(5.0, "mm (pixels without a spacing), of region=band.", min=0, measured=True)
+
+
+@dataclass(frozen=True)
+class BinnedParams(CalibrationParams):
+    """The conventions of a calibration error."""
+
+    bins: int = param(15, "Bins of confidence.", min=1, max=1000, measured=True)
+    binning: Literal["width", "mass"] = param(
+        "width", "width: equally wide; mass: with equal numbers of pixels, cut between 1024 cells.", measured=True
+    )

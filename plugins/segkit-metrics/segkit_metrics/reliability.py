@@ -1,0 +1,181 @@
+"""What the calibration metrics add up over a case: how sure the network is, and how often it is right when it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from segkit import IGNORE, SegkitError, Task
+
+Block = tuple[slice, ...]
+Sums = dict[str, np.ndarray]
+
+CELLS = 1024
+"""Confidences are told apart by so many cells where bins are to hold equal numbers of pixels (Nixon et al. 2019)."""
+LARGEST_LOGIT = 14.0
+"""Cells are equally wide in the logit of the confidence, up to 1 - 8e-7: most pixels are nearly sure."""
+OFF = 1e-3
+"""Probabilities of a pixel may sum to 1 but for this; half precision is off by less."""
+SMALLEST = 1e-12
+"""Smaller probabilities count as this one in the logarithm."""
+
+
+@dataclass(frozen=True)
+class Adder:
+    """Adds up one case, block by block.
+
+    Attributes:
+        mask: (*S) labels, 255 is left out.
+        labels: how many there are, the background's too.
+        bins: equal in width from 0 to 1, or 0 for `CELLS` of equal width in the logit; None: errors are summed instead.
+        per_class: each label against the rest, instead of the most probable label alone.
+        near: which of a block's pixels count; None: all.
+    """
+
+    mask: np.ndarray
+    labels: int
+    bins: int | None
+    per_class: bool
+    near: Callable[[Block], np.ndarray] | None
+
+    def __call__(self, probabilities: np.ndarray, block: Block) -> Sums:
+        """Add up a block of probabilities (K, *block)."""
+        mask = self.mask[block]
+        taken = mask != IGNORE
+        if self.near is not None:
+            taken &= self.near(block)
+        truth = mask[taken].astype(np.int64)
+        values = every_label(probabilities[:, taken], self.labels)
+        pixels = np.array([len(truth)], dtype=np.int64)
+        if self.per_class:
+            hits = truth == np.arange(self.labels)[:, None]
+            added = errors(values, hits) if self.bins is None else binned(values, hits, self.bins)
+        elif self.bins is None:
+            added = joint_errors(values, truth)
+        else:
+            best = values.argmax(axis=0)
+            added = binned(np.take_along_axis(values, best[None], axis=0), (best == truth)[None], self.bins)
+        return {"pixels": pixels, **added}
+
+
+def measure(
+    mask: np.ndarray, spacing: tuple[float, ...] | None, task: Task, options: Mapping[str, Any]
+) -> Callable[[np.ndarray, Block], Sums]:
+    """Return what adds up one case.
+
+    Args:
+        mask: (*S) labels, 255 is left out.
+        spacing: mm per voxel and axis, None for pixels.
+        options: of `CalibrationParams`, or of `BinnedParams`.
+
+    Returns:
+        fn(probabilities (K, *block) float32, block) -> int64 and float64 sums by name: `pixels` (1,); with bins
+        `counts`, `right` and `confidence` (rows, bins), without them `brier` and `nll` (rows,); a row per label or one
+        for all.
+
+    Raises:
+        SegkitError: (the function) probabilities are outside of 0 to 1, or do not sum to 1.
+    """
+    near = None
+    if options["region"] == "band":
+        near = Band(mask, options["width"], spacing or (1.0,) * mask.ndim).near
+    bins: int | None = options.get("bins")
+    if options.get("binning") == "mass":
+        bins = 0
+    return Adder(mask, len(task.classes) + 1, bins, options["form"] == "class", near)
+
+
+def every_label(values: np.ndarray, labels: int) -> np.ndarray:
+    """Return probabilities (labels, pixels) float64: of one class also the background's, which is the rest.
+
+    Raises:
+        SegkitError: they are outside of 0 to 1, or do not sum to 1.
+    """
+    table = values.astype(np.float64)
+    if len(table) == 1 and labels == 2:
+        table = np.concatenate([1 - table, table])
+    if not table.size:
+        return table
+    # A NaN is in no range either.
+    if not (table.min() >= -OFF and table.max() <= 1 + OFF and np.abs(table.sum(axis=0) - 1).max() <= OFF):
+        raise SegkitError(
+            "probabilities of a pixel are outside of 0 to 1 or do not sum to 1",
+            "a metric of calibration is given sigmoid or softmax outputs, one channel per label",
+        )
+    return table
+
+
+def binned(confidence: np.ndarray, right: np.ndarray, bins: int) -> Sums:
+    """Count pixels and right ones, and sum confidences, (rows, bins) of confidences (rows, pixels)."""
+    count, rows = bins or CELLS, len(confidence)
+    flat = (cells(confidence, bins) + count * np.arange(rows)[:, None]).ravel()
+    size = rows * count
+    found = {
+        "counts": np.bincount(flat, minlength=size).astype(np.int64),
+        "right": np.bincount(flat[right.ravel()], minlength=size).astype(np.int64),
+        "confidence": np.bincount(flat, weights=confidence.ravel(), minlength=size),
+    }
+    return {name: value.reshape(rows, count) for name, value in found.items()}
+
+
+def cells(confidence: np.ndarray, bins: int) -> np.ndarray:
+    """Return the bin of each confidence: the last one takes 1 itself."""
+    if bins:
+        widths: np.ndarray = np.minimum((confidence * bins).astype(np.int64), bins - 1)
+        return widths
+    inside = np.clip(confidence, 1e-9, 1 - 1e-9)
+    logit = np.log(inside / (1 - inside))
+    place = np.floor((logit + LARGEST_LOGIT) * (CELLS / (2 * LARGEST_LOGIT)))
+    found: np.ndarray = np.clip(place, 0, CELLS - 1).astype(np.int64)
+    return found
+
+
+def errors(values: np.ndarray, hits: np.ndarray) -> Sums:
+    """Sum squared errors and negative logarithms of each label against the rest, (labels,)."""
+    apart = np.where(hits, 1 - values, values)
+    return {"brier": (apart**2).sum(axis=1), "nll": -np.log(np.maximum(1 - apart, SMALLEST)).sum(axis=1)}
+
+
+def joint_errors(values: np.ndarray, truth: np.ndarray) -> Sums:
+    """Sum squared errors over all labels (of one class: of its own probability) and negative logarithms, (1,)."""
+    of_truth = np.take_along_axis(values, truth[None], axis=0)[0]
+    squared = (values**2).sum() - 2 * of_truth.sum() + len(truth)
+    share = 0.5 if len(values) == 2 else 1.0
+    nll = -np.log(np.maximum(of_truth, SMALLEST)).sum()
+    return {"brier": np.array([share * squared]), "nll": np.array([nll])}
+
+
+@dataclass(frozen=True)
+class Band:
+    """What lies within a distance of the foreground, the foreground itself too.
+
+    Attributes:
+        width: mm.
+    """
+
+    mask: np.ndarray
+    width: float
+    spacing: tuple[float, ...]
+
+    def near(self, block: Block) -> np.ndarray:
+        """Return which pixels of a block are in the band, looking beyond its rim as far as the width reaches."""
+        from scipy import ndimage
+
+        reach = [int(self.width / step) + 1 for step in self.spacing]
+        wide = tuple(
+            slice(max(part.start - far, 0), min(part.stop + far, side))
+            for part, far, side in zip(block, reach, self.mask.shape, strict=True)
+        )
+        inside = self.mask[wide]
+        outside = (inside == 0) | (inside == IGNORE)
+        if outside.all():
+            return np.zeros([part.stop - part.start for part in block], dtype=bool)
+        core = tuple(
+            slice(part.start - whole.start, part.stop - whole.start) for part, whole in zip(block, wide, strict=True)
+        )
+        distances = ndimage.distance_transform_edt(outside, sampling=self.spacing)
+        found: np.ndarray = distances[core] <= self.width
+        return found
