@@ -15,6 +15,7 @@ from torch import nn
 
 from segkit.data.case import Sample
 from segkit.data.check import problem_of
+from segkit.data.normalize import PLUGIN, Measure, Normalization
 from segkit.data.opening import Opener
 from segkit.declarations import Architecture, Task
 from segkit.discovery import Found, Registry
@@ -235,13 +236,14 @@ def load_model(path: Path, device: str, registry: Registry) -> Model:
         task = Task(**{**header["task"], "classes": tuple(header["task"]["classes"])})
         preprocessing = with_mirrored(Preprocessing.from_dict(header["preprocessing"]), header, task)
         check_preprocessing(preprocessing, task)
+        preprocessing = with_measure(preprocessing, path, header, registry)
         arch = next(item for item in header["components"] if item["kind"] == "arch")
         full_name, version, settings = arch["name"], arch["version"], arch["params"]
         dataset = next((item["name"] for item in header["components"] if item["kind"] == "data"), None)
         steps = build(Evaluate, dict(header.get("postprocess", {})), f"post-processing in {path.name}")
     except (KeyError, TypeError, ValueError, StopIteration) as error:
         raise SegkitError(f"{path.name}: its header is damaged ({error!r})", "copy the file again") from None
-    found = find_architecture(path, registry, full_name, version)
+    found = find_needed(path, registry, "arch", full_name, version)
     network = build_network(path, found, task, settings, version, weights)
     load_weights(path, network, weights, full_name)
     chosen = choose_device(device)
@@ -264,6 +266,23 @@ def with_mirrored(preprocessing: Preprocessing, header: Mapping[str, Any], task:
     return preprocessing if preprocessing.mirror and not mirrored else replace(preprocessing, mirrored=mirrored)
 
 
+def with_measure(
+    preprocessing: Preprocessing, path: Path, header: Mapping[str, Any], registry: Registry
+) -> Preprocessing:
+    """Return preprocessing whose normalisation can measure, where it is a plugin's.
+
+    Raises:
+        SegkitError: the plugin is not installed.
+    """
+    if preprocessing.normalization.kind != PLUGIN:
+        return preprocessing
+    named = next(item for item in header["components"] if item["kind"] == "normalization")
+    found = find_needed(path, registry, "normalization", named["name"], named["version"])
+    params = build(found.component.params, named["params"], f"normalization {found.component.name} in {path.name}")
+    measure = Measure(found.full_name, [], found.load()(params))
+    return replace(preprocessing, normalization=Normalization(PLUGIN, measure=measure))
+
+
 def check_preprocessing(preprocessing: Preprocessing, task: Task) -> None:
     """Raise ValueError where a working size, a slab or a normalisation cannot be of a task's images."""
     if len(preprocessing.size) != task.spatial_dims:
@@ -279,10 +298,10 @@ def check_preprocessing(preprocessing: Preprocessing, task: Task) -> None:
         raise ValueError("a class twice")
 
 
-def find_architecture(path: Path, registry: Registry, full_name: str, version: str) -> Found:
-    """Find the architecture; where it is missing, name the distribution to install."""
+def find_needed(path: Path, registry: Registry, kind: str, full_name: str, version: str) -> Found:
+    """Find a component that a model is applied with; where it is missing, name the distribution to install."""
     try:
-        return registry.find("arch", full_name)
+        return registry.find(kind, full_name)
     except SegkitError as error:
         hint = install_hint(path.name, full_name.partition(":")[0], version)
         raise SegkitError(f"{path.name} needs {full_name} {version}: {error.message}", hint) from None

@@ -22,7 +22,7 @@ def augment(
     normalization: Normalization,
     *,
     limits: tuple[float, float] | None = (0.0, 1.0),
-    moments: tuple[torch.Tensor, torch.Tensor] | None = None,
+    moments: tuple[torch.Tensor, ...] | None = None,
     inside: Sequence[Box | None] = (),
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Change colours, normalise, add noise, then mirror and warp image and mask together.

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from segkit.contracts import IGNORE
 from segkit.data.augment import augment, blank
 from segkit.data.changes import Changes, draw_changes, draw_fields
-from segkit.data.intensities import PER_CASE
-from segkit.data.normalize import Normalization, spread, to_float
+from segkit.data.normalize import BY_CASE, Normalization, spread, to_float
 from segkit.data.parts import Part, Parts
 from segkit.data.prefetch import prefetch_and_finish
+from segkit.data.sampling import CaseSampler, Choice, FurtherAugmentation
 from segkit.data.side_stream import one_ahead
 from segkit.data.store import Store
 from segkit.data.threads import threads_for
@@ -51,12 +52,13 @@ class Batch:
 
 @dataclass(frozen=True)
 class _Step:
-    """One step's samples: this rank's, how many all ranks have, and what becomes of this rank's."""
+    """One step's samples: this rank's, how many all ranks have, what becomes of this rank's, what a sampler chose."""
 
     indices: np.ndarray
     total: int
     epoch: int
     changes: Changes | None = None
+    places: Sequence[Choice] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,9 @@ class _Gathered:
 
     images: torch.Tensor
     masks: torch.Tensor
-    scale: tuple[torch.Tensor, torch.Tensor]
+    scale: tuple[torch.Tensor, ...]
     step: _Step
-    moments: tuple[torch.Tensor, torch.Tensor] | None = None
+    moments: tuple[torch.Tensor, ...] | None = None
     inside: Sequence[tuple[slice, ...] | None] = ()
     changes: Changes | None = None
 
@@ -83,6 +85,8 @@ class Batches:
         part: (rank, ranks) of several processes: with `augment` each has its own samples of every step, possibly none
             of the last one; without, its own steps.
         clock: told what each part of preparing a batch is, such as `segkit.engine.clock.Clock`.
+        sampler: which cases an epoch shows; None: each as often as any other.
+        further: what changes samples last, with `augment`.
 
     Attributes:
         source: what the samples are taken from: the parts, or the store of images itself.
@@ -103,6 +107,8 @@ class Batches:
         workers: int,
         part: tuple[int, int] = (0, 1),
         clock: Callable[[str], AbstractContextManager[object]] = nullcontext,
+        sampler: CaseSampler | None = None,
+        further: Sequence[FurtherAugmentation] = (),
     ) -> None:
         self.source = parts or images_of(store)
         self.batch_size = batch_size
@@ -113,12 +119,14 @@ class Batches:
         self.workers = workers
         self.part = part
         self.clock = clock
+        self.sampler = sampler if augment is not None else None
+        self.further = tuple(further)
         self.samples = self.source.count if self.source.volumes else len(self.source)
         self.steps = math.ceil(self.samples / batch_size)
 
     def order(self, epoch: int) -> np.ndarray:
         """Return the store's indices in the order of `epoch`."""
-        if self.augment is None:
+        if self.augment is None or self.sampler is not None:
             return np.arange(self.samples)
         # From seed and epoch alone, never from what was drawn before: a resumed epoch has the order it was stopped
         # in, and any number of workers or ranks has the same one (docs/benchmarks/crash.md).
@@ -134,6 +142,9 @@ class Batches:
             steps = [_Step(row, len(row), epoch) for row in rows[rank::ranks]]
         else:
             steps = [_Step(row[rank::ranks], len(row), epoch) for row in rows]
+        if self.sampler is not None:
+            chosen = self.sampler.epoch(self._labels, self.samples, self.seed, epoch)
+            steps = [replace(step, places=[chosen[int(index)] for index in step.indices]) for step in steps]
         with closing(prefetch_and_finish(self._gather, self._finish, self._drawn(steps), self.workers)) as batches:
             yield from one_ahead(batches, self.device) if self.device.type == "cuda" else batches
 
@@ -152,6 +163,15 @@ class Batches:
             for step in block:
                 start, end = end, end + len(step.indices)
                 yield step if changes is None else replace(step, changes=changes.part(start, end))
+
+    @cached_property
+    def _labels(self) -> list[tuple[int, ...]]:
+        """The foreground labels of each case."""
+        source = self.source
+        if source.volumes:
+            return [tuple(source.store.labels(place)) for place in range(len(source.store))]
+        masks = (source.masks([place]) for place in range(len(source)))
+        return [tuple(sorted({*map(int, np.unique(mask))} - {0, IGNORE})) for mask in masks]
 
     @cached_property
     def _shape(self) -> tuple[int, ...]:
@@ -173,18 +193,22 @@ class Batches:
         return replace(raw, images=raw.images.pin_memory(), masks=raw.masks.pin_memory(), changes=changes)
 
     def _gather_images(self, store: Store, step: _Step) -> _Gathered:
-        indices = step.indices
+        indices = step.indices if step.places is None else np.array([case for case, _ in step.places])
         slopes, intercepts = (torch.from_numpy(values.astype(np.float32)) for values in store.scale(indices))
         images = torch.from_numpy(store.images(indices))
         return _Gathered(images, torch.from_numpy(store.masks(indices)), (slopes, intercepts), step)
 
     def _gather_parts(self, parts: Parts, step: _Step) -> _Gathered:
-        taken: list[Part] = [parts.take(self.seed, step.epoch, int(index)) for index in step.indices]
+        places: Sequence[Choice | None] = step.places or [None] * len(step.indices)
+        taken: list[Part] = [
+            parts.take(self.seed, step.epoch, int(index), place)
+            for index, place in zip(step.indices, places, strict=True)
+        ]
         images = torch.from_numpy(np.stack([part.image for part in taken]))
         masks = torch.from_numpy(np.stack([part.mask for part in taken]))
         store, kind = parts.store, self.normalization.kind
         scale = _rows([store.scale(part.case) for part in taken])
-        moments = _rows([store.moments(part.case, kind) for part in taken]) if kind in PER_CASE else None
+        moments = _rows([store.moments(part.case, kind) for part in taken]) if kind in BY_CASE else None
         return _Gathered(images, masks, scale, step, moments, [part.inside for part in taken])
 
     def _finish(self, raw: _Gathered | _Step) -> Batch:
@@ -210,7 +234,7 @@ class Batches:
         if not natural:
             slopes, intercepts = (spread(self._moved(values), images) for values in raw.scale)
             images = images * slopes + intercepts
-        moments = None if raw.moments is None else (self._moved(raw.moments[0]), self._moved(raw.moments[1]))
+        moments = None if raw.moments is None else tuple(map(self._moved, raw.moments))
         if changes is None:
             images, masks = blank(self.normalization.apply(images, moments), raw.inside), masks.long()
         else:
@@ -218,8 +242,23 @@ class Batches:
             images, masks = augment(
                 images, masks, changes, self.normalization, limits=limits, moments=moments, inside=raw.inside
             )
+            images, masks = self._change_further(images, masks, raw.step)
         layout = torch.channels_last if images.ndim == 4 else torch.channels_last_3d
         return images.contiguous(memory_format=layout), masks
+
+    def _change_further(
+        self, images: torch.Tensor, masks: torch.Tensor, step: _Step
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Let plugins change each sample in turn."""
+        if not self.further:
+            return images, masks
+        changed = []
+        for image, mask, index in zip(images, masks, step.indices, strict=True):
+            key = (self.seed, step.epoch, int(index))
+            for place, augmentation in enumerate(self.further):
+                image, mask = augmentation.apply(image, mask, key, place)
+            changed.append((image, mask))
+        return torch.stack([image for image, _ in changed]), torch.stack([mask for _, mask in changed])
 
 
 def images_of(store: Store | VolumeStore) -> Store:
@@ -229,7 +268,6 @@ def images_of(store: Store | VolumeStore) -> Store:
     return store
 
 
-def _rows(pairs: Sequence[tuple[Any, Any]]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Stack pairs of rows (C,) into two float32 tensors (N, C)."""
-    first, second = (torch.from_numpy(np.array(rows, np.float32)) for rows in zip(*pairs, strict=True))
-    return first, second
+def _rows(told: Sequence[tuple[Any, ...]]) -> tuple[torch.Tensor, ...]:
+    """Stack each sample's rows (C,) into float32 tensors (N, C)."""
+    return tuple(torch.from_numpy(np.array(rows, np.float32)) for rows in zip(*told, strict=True))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +17,51 @@ from segkit.errors import SegkitError, UsageError
 from segkit.settings import Data
 
 KINDS = ("unit", "image", "dataset", "fixed", "ct", "body")
+PLUGIN = "plugin"
+"""The kind of those that a plugin measures."""
+BY_CASE = (*PER_CASE, PLUGIN)
+"""Kinds whose numbers are each case's own."""
+Rows = tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A plugin's normalisation.
+
+    Attributes:
+        name: its full name.
+        identity: what its numbers depend on besides the image: version and params, as JSON can hold them.
+        function: image (C, *S) -> (low, high, mean, std), each (C,).
+    """
+
+    name: str
+    identity: Any
+    function: Callable[[np.ndarray], Any]
+
+    def __call__(self, image: np.ndarray) -> Rows:
+        """Return mean, std, low and high of a case (C, *S) of the file's type, each one number per channel.
+
+        Raises:
+            SegkitError: the plugin gave something else.
+        """
+        values = image.astype(np.float32) / np.float32(255) if image.dtype == np.uint8 else image.astype(np.float32)
+        told = self.function(values)
+        try:
+            low, high, mean, std = (tuple(float(number) for number in row) for row in told)
+        except (TypeError, ValueError):
+            raise self.wrong(f"{type(told).__name__}") from None
+        if not len(low) == len(high) == len(mean) == len(std) == len(image):
+            raise self.wrong(f"rows of {len(low)}, {len(high)}, {len(mean)} and {len(std)} for {len(image)} channels")
+        if not all(number > 0 for number in std) or not np.isfinite([*low, *high, *mean, *std]).all():
+            raise self.wrong("numbers that are not finite, or a deviation of 0")
+        return mean, std, low, high
+
+    def wrong(self, what: str) -> SegkitError:
+        """Describe what breaks the contract."""
+        return SegkitError(
+            f"normalization {self.name} gave {what}, not low, high, mean and std of each channel",
+            "report it to its author",
+        )
 
 
 @dataclass(frozen=True)
@@ -26,9 +71,11 @@ class Normalization:
     Attributes:
         kind: "unit" leaves values as they are; "image" gives every image and channel zero mean and unit deviation
             (deviations under 0.001 count as 0.001), "body" the same of the voxels inside the patient's body; "dataset",
-            "fixed" and "ct" subtract `mean` and divide by `std`.
+            "fixed" and "ct" subtract `mean` and divide by `std`; "plugin" as "ct", by numbers that a plugin measures on
+            each case.
         mean, std: per channel, for "dataset", "fixed" and "ct".
         low, high: per channel, what values are clipped to before, for "ct".
+        measure: of "plugin".
     """
 
     kind: str
@@ -36,17 +83,21 @@ class Normalization:
     std: tuple[float, ...] = ()
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
+    measure: Measure | None = None
 
-    def apply(self, images: torch.Tensor, moments: tuple[torch.Tensor, torch.Tensor] | None = None) -> torch.Tensor:
+    def apply(self, images: torch.Tensor, moments: tuple[torch.Tensor, ...] | None = None) -> torch.Tensor:
         """Normalise images (N, C, *S) as `to_float` gives them.
 
         Args:
-            moments: mean and deviation (N, C) of the cases that the images are parts of, for "image" and "body".
+            moments: mean and deviation (N, C) of the cases that the images are parts of, for "image" and "body"; for
+                "plugin" also what they are clipped to.
 
         Several slices side by side, (N, slices * C, H, W), take each channel's numbers for every slice.
         """
         if self.kind == "unit":
             return images
+        if self.kind == PLUGIN:
+            return self._measured(images, moments)
         if self.kind in PER_CASE:
             if moments is not None:
                 return (images - spread(moments[0], images)).div_(spread(moments[1], images))
@@ -60,31 +111,50 @@ class Normalization:
             images = torch.clamp(images, spread(low, images), spread(high, images))
         return (images - spread(mean, images)).div_(spread(std, images))
 
+    def _measured(self, images: torch.Tensor, moments: tuple[torch.Tensor, ...] | None) -> torch.Tensor:
+        """Normalise by a plugin's numbers, measured now where they are not given."""
+        if moments is None:
+            assert self.measure is not None
+            told = [self.measure(image) for image in images.detach().float().cpu().numpy()]
+            moments = tuple(
+                torch.tensor(rows, dtype=images.dtype).to(images.device) for rows in zip(*told, strict=True)
+            )
+        mean, std, low, high = (spread(row, images) for row in moments)
+        return (torch.clamp(images, low, high) - mean).div_(std)
+
     def of_case(self, image: np.ndarray) -> Normalization:
         """Return the normalisation of one volume's parts, its numbers taken from the whole (C, *S) of the file's type.
 
         They are those of the volume on its own grid; the kinds with numbers for all cases stay as they are.
         """
+        if self.measure is not None:
+            return self.bound(*self.measure(image))
         return self.bound(*case_moments(image, self.kind)) if self.kind in PER_CASE else self
 
-    def bound(self, mean: tuple[float, ...], std: tuple[float, ...]) -> Normalization:
+    def bound(
+        self, mean: tuple[float, ...], std: tuple[float, ...], low: tuple[float, ...] = (), high: tuple[float, ...] = ()
+    ) -> Normalization:
         """Return the same with the numbers of one case."""
-        return replace(self, kind="fixed", mean=mean, std=std)
+        return Normalization("ct" if low else "fixed", mean, std, low, high)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
+        if self.measure is not None:
+            return {"kind": PLUGIN, "name": self.measure.name, "mean": [], "std": []}
         found = {"kind": self.kind, "mean": list(self.mean), "std": list(self.std)}
         return found | ({"low": list(self.low), "high": list(self.high)} if self.low else {})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Normalization:
-        """Rebuild it from `to_dict`'s result; raises SegkitError where that is damaged."""
+        """Rebuild it from `to_dict`'s result; raises SegkitError where it is damaged. A plugin's lacks its measure."""
         try:
             rows = [values["mean"], values["std"], values.get("low", ()), values.get("high", ())]
             mean, std, low, high = (tuple(float(value) for value in row) for row in rows)
             kind = values["kind"]
         except (KeyError, TypeError, ValueError) as error:
             raise SegkitError(f"the checkpoint's normalization {dict(values)!r} is damaged", "copy it again") from error
+        if kind == PLUGIN:
+            return cls(PLUGIN)
         if kind not in KINDS:
             raise SegkitError(f"the checkpoint's normalization {kind!r} is unknown", "upgrade segkit-core")
         clipped = len(low) == len(high) == len(mean) or not low + high
@@ -121,10 +191,13 @@ def to_float(images: torch.Tensor) -> torch.Tensor:
     return values.div_(255) if images.dtype == torch.uint8 else values
 
 
-def make_normalization(settings: Data, store: Store | VolumeStore | None = None) -> Normalization:
+def make_normalization(
+    settings: Data, store: Store | VolumeStore | None = None, measure: Measure | None = None
+) -> Normalization:
     """Build the normalisation that the settings ask for.
 
     Args:
+        measure: the plugin's, where the settings name one.
         store: the training split; "dataset" and "ct" take their numbers from it, "fixed" is checked against its
             channels.
 
@@ -133,6 +206,8 @@ def make_normalization(settings: Data, store: Store | VolumeStore | None = None)
             and the store is of photographs.
     """
     kind = settings.normalization
+    if measure is not None:
+        return Normalization(PLUGIN, measure=measure)
     if kind == "dataset":
         if store is None:
             raise UsageError("data.normalization=dataset needs a training split", "use fixed, image or unit")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 
@@ -16,6 +15,7 @@ PATCHES = 2
 """Patches of one case and epoch where none are named."""
 
 Box = tuple[slice, ...]
+Chosen = tuple[int, int | None] | None
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,13 @@ class Part:
     inside: Box | None = None
 
 
+class Take(Protocol):
+    """How a part is found."""
+
+    def __call__(self, seed: int, epoch: int, index: int, chosen: Chosen = None) -> Part:
+        """Return sample `index` of an epoch."""
+
+
 @dataclass(frozen=True)
 class Parts:
     """The samples of one epoch; what sample `index` is depends on seed, epoch and index alone.
@@ -43,7 +50,8 @@ class Parts:
         volumes: True; tells them from a `Store`, whose samples are its images.
         store: the volumes.
         count: samples of one epoch.
-        take: (seed, epoch, index) -> the part.
+        take: (seed, epoch, index, chosen) -> the part; chosen: the case and the label to centre it on, where a sampler
+            says so.
         spacing: mm per voxel of a part, where it is the same for all.
     """
 
@@ -51,7 +59,7 @@ class Parts:
 
     store: VolumeStore
     count: int
-    take: Callable[[int, int, int], Part]
+    take: Take
     spacing: tuple[float, ...] | None = None
 
 
@@ -72,14 +80,18 @@ def slice_parts(store: VolumeStore, *, slab: int, per_case: int | None, foregrou
     depths = [case.size[0] for case in store.cases]
     ends = np.cumsum(depths)
 
-    def take(seed: int, epoch: int, index: int) -> Part:
-        if per_case is None:
+    def take(seed: int, epoch: int, index: int, chosen: Chosen = None) -> Part:
+        if chosen is not None:
+            case, source = chosen[0], place_source(seed, epoch, index)
+            voxel = centre(store, chosen, source, 0.0)
+            level = int(source.integers(depths[case])) if voxel is None else int(voxel[0])
+        elif per_case is None:
             case = int(np.searchsorted(ends, index, side="right"))
             level = index - int(ends[case]) + depths[case]
         else:
             case = index // per_case
             source = place_source(seed, epoch, index)
-            voxel = foreground_voxel(store, case, source, foreground)
+            voxel = centre(store, (case, None), source, foreground)
             level = int(source.integers(depths[case])) if voxel is None else int(voxel[0])
         return slice_part(store, case, level, slab)
 
@@ -107,10 +119,10 @@ def patch_parts(
     """
     times = per_case or PATCHES
 
-    def take(seed: int, epoch: int, index: int) -> Part:
-        case = index // times
+    def take(seed: int, epoch: int, index: int, chosen: Chosen = None) -> Part:
+        case = index // times if chosen is None else chosen[0]
         source = place_source(seed, epoch, index)
-        voxel = foreground_voxel(store, case, source, foreground)
+        voxel = centre(store, chosen or (case, None), source, 0.0 if chosen else foreground)
         start = []
         for axis, (length, side) in enumerate(zip(store.cases[case].size, size, strict=True)):
             drawn = float(source.random())
@@ -138,14 +150,21 @@ def patch_part(store: VolumeStore, case: int, start: list[int], size: tuple[int,
     return Part(padded, labels, case, inside)
 
 
-def foreground_voxel(
-    store: VolumeStore, case: int, source: np.random.Generator, share: float
+def centre(
+    store: VolumeStore, chosen: tuple[int, int | None], source: np.random.Generator, foreground: float
 ) -> tuple[int, ...] | None:
-    """Draw whether a part is centred on the foreground, and on which voxel (d, h, w); None where it is not."""
+    """Draw the voxel (d, h, w) of a label that a part is centred on; None where it lies anywhere.
+
+    Args:
+        foreground: where no label is named, the share of parts that are centred on one of the case's.
+    """
+    case, label = chosen
     wanted, which, where = source.random(3)
     labels = store.labels(case)
-    if wanted >= share or not labels:
-        return None
-    places = store.foreground(case, labels[int(which * len(labels))])
+    if label is None:
+        if wanted >= foreground or not labels:
+            return None
+        label = labels[int(which * len(labels))]
+    places = store.foreground(case, label)
     place = int(places[int(where * len(places))])
     return tuple(int(axis) for axis in np.unravel_index(place, store.cases[case].size))

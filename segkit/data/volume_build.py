@@ -70,6 +70,7 @@ def build_volume_store(
     *,
     workers: int,
     progress: Callable[[int, int], None] | None,
+    measure: Callable[[np.ndarray], Any] | None = None,
 ) -> None:
     """Read, check, resample and write every volume; memory does not grow with their number.
 
@@ -80,7 +81,7 @@ def build_volume_store(
     hash_once = functools.cache(content_hash)
 
     def prepare(case: Case) -> PreparedVolume:
-        return prepare_volume(reader, case, dataset_name, layout, hash_once)
+        return prepare_volume(reader, case, dataset_name, layout, hash_once, measure)
 
     entries: list[dict[str, Any]] = []
     rounding_error = 0.0
@@ -138,7 +139,12 @@ def describe(case: Case, ready: PreparedVolume) -> dict[str, Any]:
 
 
 def prepare_volume(
-    reader: DatasetReader, case: Case, dataset_name: str, layout: VolumeLayout, hash_file: Callable[[Path], str]
+    reader: DatasetReader,
+    case: Case,
+    dataset_name: str,
+    layout: VolumeLayout,
+    hash_file: Callable[[Path], str],
+    measure: Callable[[np.ndarray], Any] | None = None,
 ) -> PreparedVolume:
     """Read, check and resample one volume."""
     with named_case(dataset_name, case):
@@ -151,7 +157,9 @@ def prepare_volume(
         size = layout.working_size(sample.shape, sample.spacing)
     except SegkitError as too_large:
         raise too_large.of(f"dataset {dataset_name}, case {case.id}") from None
-    moments = {kind: case_moments(sample.image, kind) for kind in PER_CASE}
+    moments: dict[str, Any] = {kind: case_moments(sample.image, kind) for kind in PER_CASE}
+    if measure is not None:
+        moments["plugin"] = measure(sample.image)
     image = layout.resample_image(sample.image, size)
     mask = layout.resample_mask(sample.mask, size)
     stored, slopes, intercepts, error = quantize(image)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -97,10 +97,12 @@ class VolumeStore:
         values: np.ndarray = self.image(index).astype(np.float32) * slopes + intercepts
         return values
 
-    def moments(self, index: int, kind: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Return mean and deviation of the whole volume ("image") or of its body ("body"), each one per channel."""
-        mean, std = self._entries[index]["moments"][kind]
-        return tuple(mean), tuple(std)
+    def moments(self, index: int, kind: str) -> tuple[tuple[float, ...], ...]:
+        """Return mean and deviation of the whole volume ("image") or of its body ("body"), each one per channel.
+
+        Of "plugin" also what its values are clipped to, as the plugin measured it.
+        """
+        return tuple(tuple(row) for row in self._entries[index]["moments"][kind])
 
     def channel_moments(self) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and deviation (C,) over the voxels of all cases, each on its own grid, in float64."""
@@ -151,15 +153,19 @@ def open_volume_store(
     workers: int,
     progress: Progress | None = None,
     settings: Mapping[str, Any] | None = None,
+    measure: Callable[[np.ndarray], Any] | None = None,
 ) -> VolumeStore:
     """Open the store of volumes in a layout, building it first where there is none or a damaged one.
 
     Args and Raises: as `segkit.data.store.open_store`.
+        measure: a plugin's normalisation, whose numbers of each case are kept; `settings` say which it is.
     """
     key = store_key(reader, dataset_name, cases, layout.to_dict(), settings)
 
     def build(building: Path) -> None:
-        build_volume_store(building, key, reader, dataset_name, cases, layout, workers=workers, progress=progress)
+        build_volume_store(
+            building, key, reader, dataset_name, cases, layout, workers=workers, progress=progress, measure=measure
+        )
 
     place, index, was_built = find_or_build(folder, dataset_name, key, build)
     return VolumeStore(place, index, was_built=was_built)

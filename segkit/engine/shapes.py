@@ -39,7 +39,7 @@ ROW = Limited([float], 0, 65_535)
 PREPROCESSING = {
     "mode?": NAME,
     "size": Limited([Limited(int, 1, 65_536)], 2, 3),
-    "normalization": {"kind": NAME, "mean": ROW, "std": ROW, "low?": ROW, "high?": ROW},
+    "normalization": {"kind": NAME, "name?": NAME, "mean": ROW, "std": ROW, "low?": ROW, "high?": ROW},
     "spacing?": Either(None, Limited([LENGTH], 3, 3)),
     "slab?": Limited(int, 1, 999),
     "overlap?": Limited(float, 0, 0.95),

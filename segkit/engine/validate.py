@@ -13,7 +13,7 @@ import numpy as np
 from segkit.data.batches import Batches
 from segkit.data.case import Case
 from segkit.data.grid import nearest_indices
-from segkit.data.intensities import PER_CASE
+from segkit.data.normalize import BY_CASE
 from segkit.data.prefetch import prefetch
 from segkit.data.volume_store import VolumeStore
 from segkit.declarations import Task
@@ -98,7 +98,7 @@ def validate_volumes(
         for index in ranks.share(nearest_indices(len(store), min(limit, len(store))).tolist()):
             found = store.cases[index]
             # Each case's own numbers are those of the volume on its own grid, as in training.
-            numbers = store.moments(index, kind) if kind in PER_CASE else None
+            numbers = store.moments(index, kind) if kind in BY_CASE else None
             normalization = predictor.normalization.bound(*numbers) if numbers else predictor.normalization
             bound = replace(predictor, preprocessing=replace(predictor.preprocessing, normalization=normalization))
             case, mask = Case(found.id, found.group), np.array(store.mask(index))

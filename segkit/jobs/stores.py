@@ -49,7 +49,10 @@ def open_split(job: Job, split: str, layout: VolumeLayout | None) -> Store | Vol
     if layout is None:
         store = open_store(plan.reader, plan.data.full_name, plan.cases[split], plan.size, **where)
     else:
-        store = open_volume_store(plan.reader, plan.data.full_name, plan.cases[split], layout, **where)
+        measure = job.parts.measure
+        if measure is not None:
+            where["settings"] = {**where["settings"], "normalization": [measure.name, measure.identity]}
+        store = open_volume_store(plan.reader, plan.data.full_name, plan.cases[split], layout, measure=measure, **where)
     job.progress.finish()
     return store
 

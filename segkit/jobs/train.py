@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from segkit.data.batches import Batches
-from segkit.data.normalize import make_normalization
+from segkit.data.normalize import Measure, make_normalization
 from segkit.data.parts import Parts, patch_parts, slice_parts
 from segkit.data.store import Store
 from segkit.data.store_build import digest
@@ -65,7 +65,7 @@ def train_model(job: Job, stores: Stores) -> Trained:
     plan, config = job.plan, job.plan.config
     keeper = Keeper(job, identity(job.plan, stores))
     with job.clock("preparing"):
-        preprocessing = make_preprocessing(plan, stores["train"])
+        preprocessing = make_preprocessing(plan, stores["train"], job.parts.measure)
         trainer = make_trainer(job, stores, preprocessing, keeper)
     begin_training(job)
     with keeper, job.stop.finishing_steps(), enough_memory(f"training on {job.device}", lighter(job)):
@@ -158,13 +158,13 @@ def synchronised(model: nn.Module, job: Job, samples: int, batch_size: int) -> n
     return converted
 
 
-def make_preprocessing(plan: Plan, store: Store | VolumeStore) -> Preprocessing:
+def make_preprocessing(plan: Plan, store: Store | VolumeStore, measure: Measure | None = None) -> Preprocessing:
     """Say how images are given to the network; the training split's store has the numbers that follow from data."""
     config = plan.config
     return Preprocessing(
         mode=str(config.data.mode),
         size=plan.size,
-        normalization=make_normalization(config.data, store),
+        normalization=make_normalization(config.data, store, measure),
         spacing=store.layout.spacing if isinstance(store, VolumeStore) else None,
         slab=plan.slab,
         overlap=config.evaluate.overlap,
@@ -192,6 +192,8 @@ def make_batches(
         workers=job.workers,
         part=(job.ranks.rank, job.ranks.count),
         clock=job.clock,
+        sampler=job.parts.sampler,
+        further=job.parts.augmentations,
     )
 
 

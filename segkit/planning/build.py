@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
 
+from segkit.data.normalize import Measure
+from segkit.data.sampling import CaseSampler, FurtherAugmentation
 from segkit.declarations import Loss, Metric
+from segkit.discovery import Found
 from segkit.engine.measure import ChosenMetric
 from segkit.engine.objective import Objective, WeightedLoss
 from segkit.engine.schedule import CORE_PARTS, BuiltParts
 from segkit.errors import SegkitError
+from segkit.params import plain
 from segkit.planning.plan import Plan
 
 
@@ -29,6 +35,9 @@ class BuiltComponents:
     objective: Objective
     metrics: tuple[ChosenMetric, ...]
     training: BuiltParts = CORE_PARTS
+    measure: Measure | None = None
+    sampler: CaseSampler | None = None
+    augmentations: tuple[FurtherAugmentation, ...] = ()
 
     @property
     def parameters(self) -> int:
@@ -44,7 +53,27 @@ def assemble(plan: Plan) -> BuiltComponents:
     """
     objective, metrics = build_objective(plan), build_metrics(plan)
     torch.manual_seed(plan.config.run.seed)
-    return BuiltComponents(build_model(plan), objective, metrics, build_training(plan))
+    return BuiltComponents(
+        build_model(plan),
+        objective,
+        metrics,
+        build_training(plan),
+        next((build_measure(found, plan.config.params_of) for found in plan.parts_of("normalization")), None),
+        next((CaseSampler(*built) for built in built_parts(plan, "sampler")), None),
+        tuple(FurtherAugmentation(*built) for built in built_parts(plan, "augmentation")),
+    )
+
+
+def built_parts(plan: Plan, kind: str) -> Iterator[tuple[str, Any]]:
+    """Yield full name and function of each part of a kind whose factory takes task and params."""
+    for found in plan.parts_of(kind):
+        yield found.full_name, found.load()(plan.task, plan.config.params_of(kind, found.component.name))
+
+
+def build_measure(found: Found, params_of: Callable[[str, str], Any]) -> Measure:
+    """Build a plugin's normalisation."""
+    params = params_of("normalization", found.component.name)
+    return Measure(found.full_name, [found.plugin.version, plain(params)], found.load()(params))
 
 
 def build_training(plan: Plan) -> BuiltParts:

@@ -15,10 +15,17 @@ from segkit.engine.stop import Stopped
 from segkit.engine.trainer import Trainer
 from segkit.errors import SegkitError
 from segkit.jobs.run import run_job
+from segkit.model import load_model
 from segkit.planning.plan import make_plan
 from segkit.rundir.resume import open_run
 
-PARTS = {"train.optimizer": "heavy", "train.schedule": "falling"}
+PARTS = {
+    "train.optimizer": "heavy",
+    "train.schedule": "falling",
+    "augment.further": "shade",
+    "data.normalization": "spread",
+    "data.sampler": "first",
+}
 TOY = {
     "components.arch": "net",
     "components.data": "squares",
@@ -82,6 +89,9 @@ def test_a_stopped_run_goes_on_bit_for_bit(parts_registry: Registry, tmp_path: P
     [
         ("train__optimizer", "closure", "optimizer segkit-toy-parts:closure evaluates the loss several times a step"),
         ("train__optimizer", "nothing", "optimizer segkit-toy-parts:nothing built list, not a torch.optim.Optimizer"),
+        ("augment__further", "crop", r"augmentation segkit-toy-parts:crop gave the image as torch.float32 \(3, "),
+        ("data__normalization", "flat", "normalization segkit-toy-parts:flat gave numbers that are not finite"),
+        ("data__sampler", "few", "sampler segkit-toy-parts:few gave 7 pairs where 8 were asked for"),
         ("train__schedule", "negative", "schedule segkit-toy-parts:negative gave -1.0 after 0% of the run"),
     ],
 )
@@ -91,3 +101,36 @@ def test_parts_that_break_their_contract_are_named(
     """A sentence with the part's full name, and the way to its author or another choice."""
     with pytest.raises(SegkitError, match=said):
         train(parts_registry, tmp_path / "run", **{part: name, "train__warmup": 0})
+
+
+@pytest.mark.parametrize("part", sorted(PARTS))
+def test_every_part_changes_the_weights(parts_registry: Registry, tmp_path: Path, part: str) -> None:
+    """None of them is named in the config and left out of training."""
+    plain = train(parts_registry, tmp_path / "plain")
+    assert train(parts_registry, tmp_path / "other", **{part.replace(".", "__"): PARTS[part]}) != plain
+
+
+@pytest.mark.parametrize("mode", ["slices", "patches"])
+def test_volumes_take_parts_too(parts_registry: Registry, tmp_path: Path, mode: str) -> None:
+    """Samplers centre parts, normalisations measure the whole case for the store; a model predicts with it."""
+    values = {
+        "components.arch": "solid", "components.data": "blocks", "data.mode": mode, "data.normalization": "spread",
+        "data.sampler": "first", "train.epochs": 1, "run.device": "cpu", "components.explainers": "none",
+    }  # fmt: skip
+    plan = make_plan([Layer("flag", values)], parts_registry, {})
+    run_job(plan, tmp_path / "run", Progress(), only_train=True)
+    model = load_model(tmp_path / "run" / "model.safetensors", "cpu", parts_registry)
+    sample = plan.reader.read(plan.cases["val"][0])
+    bound = model.predictor.normalization.of_case(sample.image)
+    assert bound.low == tuple(map(float, sample.image.reshape(len(sample.image), -1).min(1)))
+    assert model.predict(sample.image, spacing=sample.spacing).shape == sample.shape
+
+
+def test_a_model_names_the_plugin_of_its_normalization(
+    parts_registry: Registry, toy_registry: Registry, tmp_path: Path
+) -> None:
+    """Without it the model cannot be given images, and the sentence says what to install."""
+    train(parts_registry, tmp_path / "run", data__normalization="spread")
+    parts_registry.plugins.pop()
+    with pytest.raises(SegkitError, match=r"needs segkit-toy-parts:spread 2.0.*pip install 'segkit-toy-parts==2.0'"):
+        load_model(tmp_path / "run" / "model.safetensors", "cpu", parts_registry)

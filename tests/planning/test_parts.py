@@ -62,6 +62,7 @@ def test_the_core_s_own_need_no_plugin(toy_registry: Registry) -> None:
         ({"train__schedule": "fallin"}, r"did you mean 'falling'"),
         ({"data__normalization": "zscore"}, "train|there are: unit, image, dataset, fixed, ct, body"),
         ({"augment__further": "blur,blur"}, "augmentation 'blur' is named twice"),
+        ({"augment__further": "deep"}, "augmentation deep is for 3D, the network is shown 2D"),
         ({"data__sampler": "rare"}, "data.sampler: no sampler named 'rare'"),
         ({"optimizer__momentum": 0.5}, "optimizer has no 'momentum'"),
         ({"train__optimizer": "heavy", "optimizer__momentum": 2}, "momentum=2 is out of range"),

@@ -27,6 +27,13 @@ def segkit_parts() -> list[Any]:
         segkit.Optimizer(name="heavy", factory="segkit_toy_parts:heavy", summary="SGD that counts.", params=Momentum),
         segkit.Optimizer(name="closure", factory="segkit_toy_parts:closure", summary="LBFGS."),
         segkit.Optimizer(name="nothing", factory="segkit_toy_parts:nothing", summary="None at all."),
+        segkit.Augmentation(name="shade", factory="segkit_toy_parts:shade", summary="A random shade."),
+        segkit.Augmentation(name="crop", factory="segkit_toy_parts:crop", summary="Another shape."),
+        segkit.Augmentation(name="deep", factory="segkit_toy_parts:shade", summary="Volumes.", spatial_dims=(3,)),
+        segkit.Normalization(name="spread", factory="segkit_toy_parts:spread", summary="From least to most."),
+        segkit.Normalization(name="flat", factory="segkit_toy_parts:flat", summary="No deviation."),
+        segkit.Sampler(name="first", factory="segkit_toy_parts:first", summary="The first cases."),
+        segkit.Sampler(name="few", factory="segkit_toy_parts:few", summary="Too few."),
         segkit.Schedule(name="falling", factory="segkit_toy_parts:falling", summary="Straight down."),
         segkit.Schedule(name="negative", factory="segkit_toy_parts:negative", summary="Below zero."),
     ]
@@ -81,3 +88,38 @@ def falling(params: Any) -> Any:
 def negative(params: Any) -> Any:
     """Below zero at once."""
     return lambda done: -1.0
+
+
+def shade(task: Any, params: Any) -> Any:
+    """Add a random number to the image."""
+    return lambda image, mask, random: (image + float(random.random()), mask)
+
+
+def crop(task: Any, params: Any) -> Any:
+    """Cut a row off."""
+    return lambda image, mask, random: (image[:, 1:], mask[1:])
+
+
+def spread(params: Any) -> Any:
+    """From the least value to the largest, as 0 to 1."""
+
+    def measure(image: Any) -> Any:
+        low, high = image.reshape(len(image), -1).min(1), image.reshape(len(image), -1).max(1)
+        return low, high, low, high - low + 1e-3
+
+    return measure
+
+
+def flat(params: Any) -> Any:
+    """A deviation of 0."""
+    return lambda image: [[0.0] * len(image)] * 4
+
+
+def first(task: Any, params: Any) -> Any:
+    """The first two cases over and over, centred on their first label."""
+    return lambda labels, count, random: [(place % 2, next(iter(labels[place % 2]), None)) for place in range(count)]
+
+
+def few(task: Any, params: Any) -> Any:
+    """One less than asked for."""
+    return lambda labels, count, random: [(0, None)] * (count - 1)

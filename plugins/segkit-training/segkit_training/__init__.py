@@ -16,7 +16,13 @@ ISENSEE = (
 @hookimpl
 def segkit_parts() -> list[Optimizer | Schedule | Augmentation | Normalization | Sampler]:
     """Return optimizers, schedules, augmentations, normalisations and samplers."""
-    return [*own_optimizers(), *own_schedules()]
+    return [
+        *own_optimizers(),
+        *own_schedules(),
+        *own_augmentations(),
+        *own_normalizations(),
+        *own_samplers(),
+    ]
 
 
 def own_optimizers() -> list[Optimizer]:
@@ -54,5 +60,75 @@ def own_schedules() -> list[Schedule]:
             factory="segkit_training.schedules:steps",
             summary="A factor less at each of some shares of the run.",
             params=params.Steps,
+        ),
+    ]
+
+
+def own_augmentations() -> list[Augmentation]:
+    """Return the augmentations."""
+    return [
+        Augmentation(
+            name="gamma",
+            factory="segkit_training.augmentations:gamma",
+            summary="A random power of the values within the image's own range.",
+            params=params.Gamma,
+            reference=ISENSEE,
+        ),
+        Augmentation(
+            name="gaussian-blur",
+            factory="segkit_training.augmentations:blur",
+            summary="A Gaussian of random width.",
+            params=params.Blur,
+            reference=ISENSEE,
+        ),
+        Augmentation(
+            name="holes",
+            factory="segkit_training.augmentations:holes",
+            summary="Boxes of the image that are set to 0.",
+            params=params.Holes,
+            reference="DeVries, Taylor: Improved Regularization of Convolutional Neural Networks with Cutout. 2017, "
+            "https://arxiv.org/abs/1708.04552",
+        ),
+    ]
+
+
+def own_normalizations() -> list[Normalization]:
+    """Return the intensity normalisations."""
+    return [
+        Normalization(
+            name="percentile",
+            factory="segkit_training.normalizations:percentile",
+            summary="From one percentile of each case and channel to another, as 0 to 1.",
+            params=params.Percentile,
+        ),
+        Normalization(
+            name="robust",
+            factory="segkit_training.normalizations:robust",
+            summary="By median and quartiles of each case and channel, also of what is not 0 alone.",
+            params=params.Robust,
+        ),
+        Normalization(
+            name="value-range",
+            factory="segkit_training.normalizations:value_range",
+            summary="One range for every case, as 0 to 1: values keep what they mean.",
+            params=params.ValueRange,
+        ),
+    ]
+
+
+def own_samplers() -> list[Sampler]:
+    """Return the samplers."""
+    return [
+        Sampler(
+            name="balanced",
+            factory="segkit_training.samplers:balanced",
+            summary="Each class as likely: a case that has it, parts of volumes centred on it.",
+            params=params.Balanced,
+        ),
+        Sampler(
+            name="foreground-share",
+            factory="segkit_training.samplers:foreground_share",
+            summary="A share of the samples with foreground, the others of cases without any.",
+            params=params.ForegroundShare,
         ),
     ]

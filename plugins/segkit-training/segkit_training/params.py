@@ -42,3 +42,69 @@ class Steps:
 
     at: tuple[float, ...] = param((0.5, 0.75), "Shares of the run after which the rate is lowered.", min=0, max=1)
     factor: float = param(0.1, "What it is multiplied with each time.", min=1e-6, max=1)
+
+
+@dataclass(frozen=True)
+class Gamma:
+    """Of the random power."""
+
+    limit: float = param(0.5, "Largest relative change: 0.5 means powers from 1/1.5 to 1.5.", min=0, max=4)
+    probability: float = param(0.3, "Share of samples that are changed.", min=0, max=1)
+
+
+@dataclass(frozen=True)
+class Blur:
+    """Of the Gaussian."""
+
+    limit: float = param(1.0, "Largest width of the Gaussian, in pixels.", min=0.1, max=10)
+    probability: float = param(0.2, "Share of samples that are changed.", min=0, max=1)
+
+
+@dataclass(frozen=True)
+class Holes:
+    """Of the boxes that are cut out."""
+
+    count: int = param(1, "Boxes of one sample.", min=1, max=100)
+    limit: float = param(0.3, "Largest side of a box as a share of the image's.", min=0.01, max=1)
+    probability: float = param(0.3, "Share of samples that are changed.", min=0, max=1)
+
+
+@dataclass(frozen=True)
+class Percentile:
+    """Of the percentiles that become 0 and 1."""
+
+    low: float = param(0.5, "Percentile that becomes 0; what is below is clipped.", min=0, max=50)
+    high: float = param(99.5, "Percentile that becomes 1; what is above is clipped.", min=50, max=100)
+
+
+@dataclass(frozen=True)
+class Robust:
+    """Of median and quartiles."""
+
+    nonzero: bool = param(False, "Take them over what is not 0, as of brains that were cut out.")
+
+
+@dataclass(frozen=True)
+class ValueRange:
+    """Of a range for every case."""
+
+    low: float = param(0.0, "Value that becomes 0.")
+    high: float = param(1.0, "Value that becomes 1.")
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ValueError(f"low={self.low:g} is not below high={self.high:g}")
+
+
+@dataclass(frozen=True)
+class Balanced:
+    """Of the class-balanced sampler."""
+
+    anywhere: float = param(0.33, "Share of samples that are drawn among all cases, whatever they hold.", min=0, max=1)
+
+
+@dataclass(frozen=True)
+class ForegroundShare:
+    """Of the share of samples with foreground."""
+
+    share: float = param(0.5, "Share of samples that have foreground.", min=0, max=1)
