@@ -116,8 +116,6 @@ def strings_of(path: Path) -> Iterator[tuple[int, str]]:
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(CORE)))
 def test_photographs_and_volumes_are_told_apart_by_an_attribute(path):
     """`volumes` of a store, of parts and of a predictor says what it is for; nobody asks for the class."""
-    if floor_of(path) in ("jobs",):
-        return
     tree = ast.parse(path.read_text())
     asked = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "isinstance"]
     for call in asked:

@@ -18,7 +18,7 @@ from torch.nn import functional
 from segkit.data.case import Sample
 from segkit.declarations import Architecture
 from segkit.discovery import Registry
-from segkit.engine.infer import Predictor, check_finite
+from segkit.engine.infer import check_finite
 from segkit.engine.quiet import quiet
 from segkit.errors import SegkitError
 from segkit.files import alone_in, read_json, write_json, write_whole
@@ -290,7 +290,7 @@ def description(model: Model, kind: str, graph: Graph, comparison: Comparison, n
     preprocessing = model.header["preprocessing"]
     multiple = multiple_of(model.predictor.model)
     one_class = model.task.out_channels == 1
-    whole = isinstance(model.predictor, Predictor)
+    whole = not model.predictor.volumes
     return {
         "segkit": __version__,
         "notice": "for research, not for diagnosis",

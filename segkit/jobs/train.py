@@ -165,7 +165,7 @@ def make_preprocessing(plan: Plan, store: Store | VolumeStore, measure: Measure 
         mode=str(config.data.mode),
         size=plan.size,
         normalization=make_normalization(config.data, store, measure),
-        spacing=store.layout.spacing if isinstance(store, VolumeStore) else None,
+        spacing=store.layout.spacing if store.volumes else None,
         slab=plan.slab,
         overlap=config.evaluate.overlap,
         mirror=config.evaluate.mirror,
@@ -183,7 +183,7 @@ def make_batches(
     """Return the batches of a store: its photographs, or parts of its volumes."""
     return Batches(
         store,
-        parts=volume_parts(job.plan, store) if isinstance(store, VolumeStore) else None,
+        parts=volume_parts(job.plan, store) if store.volumes else None,
         batch_size=batch_size,
         seed=job.plan.config.run.seed,
         augment=augment,
@@ -216,8 +216,8 @@ def validate_on(job: Job, store: Store | VolumeStore, preprocessing: Preprocessi
     plan, config, metrics = job.plan, job.plan.config, job.parts.metrics
     plain = replace(preprocessing, mirror=False)
     predictor = make_predictor(model.eval(), plan.task, plain, job.device, config.run.autocast)
-    if isinstance(predictor, VolumePredictor):
-        assert isinstance(store, VolumeStore)
+    if predictor.volumes:
+        assert store.volumes
         return validate_volumes(
             store, predictor, metrics, config.evaluate.validation_cases, job.ranks, min(1, job.workers)
         )

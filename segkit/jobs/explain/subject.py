@@ -68,7 +68,7 @@ def case_subject(
     reader: DatasetReader, dataset_name: str, case: Case, predictor: Predictor | VolumePredictor
 ) -> Subject:
     """Read a case as scoring reads it, and a photograph once more at its own resolution to be shown."""
-    if isinstance(predictor, VolumePredictor):
+    if predictor.volumes:
         volume = reader.read(case)
         file = case.files[0] if case.files else None
         return Subject(case.id, volume.image, volume.image, volume.mask, volume.spacing, file, reader)
