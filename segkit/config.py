@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import json
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from segkit import params
 from segkit.errors import SegkitError, UsageError, did_you_mean
+from segkit.files import parse_toml, read_text
 from segkit.parts import PARTS
 from segkit.settings import SECTIONS, Augment, Components, Data, Evaluate, Explain, Run, Train
 
@@ -181,17 +181,12 @@ def toml_value(value: Any) -> str:
 
 def read_file(path: Path) -> Layer:
     """Read a TOML config file; raises SegkitError that names the file and what is wrong with it."""
+    called = f"config file {path}"
+    text = read_text(path, hint="give a TOML file", file=called)
     try:
-        with path.open("rb") as stream:
-            tables = tomllib.load(stream)
-    except FileNotFoundError:
-        raise SegkitError(f"config file {path} does not exist", "check the path given to --config") from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
-        raise SegkitError(f"config file {path} cannot be read: {reason}", "give a TOML file") from None
-    except (ValueError, RecursionError) as error:
-        # Not TOMLDecodeError alone: numbers of thousands of digits and deep nesting raise the others.
-        raise SegkitError(f"config file {path} is not valid TOML: {error}", "mend that line") from None
+        tables = parse_toml(text)
+    except ValueError as error:
+        raise SegkitError(f"{called} is damaged: {error}", "mend that line") from None
     found = tables.pop("format", FORMAT)
     if found != FORMAT:
         raise SegkitError(

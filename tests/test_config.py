@@ -1,5 +1,6 @@
 """The layered config: precedence, checks, TOML in and out."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -122,11 +123,15 @@ def test_any_text_and_number_survives_toml(name: str, rate: float, size: list[in
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"[train\nepochs = 3", "not valid TOML"),
-        (b"[train]\nepochs = 3\nepochs = 4", "not valid TOML"),
+        (b"[train\nepochs = 3", "is not TOML"),
+        (b"[train]\nepochs = 3\nepochs = 4", "is not TOML"),
         (b"\xff\xfe\x00", "UTF-8"),
         (b"format = 99", "format 99"),
+        (b"[train]\nepochs = 99999999999999999999", "more than 64 bits"),
+        (b"a" + b".a" * 100 + b" = 1", "nested too deeply"),
+        (b"#" * (32 * 2**20 + 1), "larger than the 33.6 MB"),
     ],
+    ids=["table", "twice", "encoding", "format", "number", "depth", "size"],
 )
 def test_bad_files_are_named(tmp_path: Path, content: bytes, said: str) -> None:
     """A config file that cannot be read is a sentence with its name."""
@@ -135,6 +140,15 @@ def test_bad_files_are_named(tmp_path: Path, content: bytes, said: str) -> None:
     with pytest.raises(SegkitError, match=said) as caught:
         read_file(path)
     assert "bad.toml" in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["a folder", "a pipe or a device"])
+def test_what_is_no_file_is_named(tmp_path: Path, kind: str) -> None:
+    """Nothing waits at a pipe for somebody who writes into it."""
+    place = tmp_path / "run.toml"
+    place.mkdir() if kind == "a folder" else os.mkfifo(place)
+    with pytest.raises(SegkitError, match=rf"config file .*run\.toml is {kind}, not a file; give a TOML file"):
+        read_file(place)
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from segkit.config import ORIGINS
+from segkit.config import ORIGINS, flatten, toml_value
 from segkit.errors import SegkitError
-from segkit.files import from_cell, parse_toml, read_json, read_lines, read_rows, read_text
+from segkit.files import from_cell, read_json, read_lines, read_rows, read_toml
 from segkit.rundir import shapes
 from segkit.rundir.names import CASES, CONFIG, ENVIRONMENT, HISTORY, PROFILE, SUMMARY
 from segkit.rundir.privacy import last_part, pseudonyms, without_paths
@@ -23,6 +23,8 @@ LARGEST_SCORE = 1e15
 LARGEST_COUNT = 2**63
 FOLDER_SETTINGS = ("data.root", "run.output")
 GENERATED = "generated sample: not real data"
+BY_HAND = "changed in config.toml since"
+"""Who set a value that is another one than the run was made with."""
 ID_SETTING = "explain.cases"
 """The setting that may hold ids of cases."""
 
@@ -213,25 +215,19 @@ def case_row(cells: Mapping[str, str]) -> CaseRow | None:
 
 
 def read_settings(path: Path) -> list[Setting]:
-    """Read the settings of config.toml with the source behind each; empty where there is no file."""
-    settings, table = [], ""
-    for line in read_text(path, absent="").split("\n"):
-        if line == f"[[{ORIGINS}]]":
-            break  # the same values once more, for programs
-        if line.startswith("["):
-            table = line.strip().strip("[]") + "."
-            continue
-        try:
-            parsed = parse_toml(line)
-        except ValueError as error:
-            raise SegkitError(f"{path} is not valid TOML: {error}", "mend that line") from None
-        if not table:
-            continue
-        source = line.rpartition("  # ")[2] if "  # " in line else ""
-        for key, value in parsed.items():
-            name = table + key
-            shown = last_part(value) if name in FOLDER_SETTINGS and isinstance(value, str) else without_paths(value)
-            settings.append(Setting(name, setting_text(shown), without_paths(source)))
+    """Read the settings of config.toml and who set each, as its table of origins says; empty where there is no file."""
+    tables = read_toml(path, shapes.CONFIG, absent="")
+    groups = tables.pop(ORIGINS, [])
+    values = {name: value for name, value in flatten(tables).items() if "." in name}
+    sources = {}
+    for group in groups:
+        for name, written in flatten(group["values"]).items():
+            same = name in values and toml_value(values[name]) == toml_value(written)
+            sources[name] = group["source"] if same else BY_HAND
+    settings = []
+    for name, value in values.items():
+        shown = last_part(value) if name in FOLDER_SETTINGS and isinstance(value, str) else without_paths(value)
+        settings.append(Setting(name, setting_text(shown), without_paths(sources.get(name, ""))))
     return settings
 
 

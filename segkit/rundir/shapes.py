@@ -84,6 +84,8 @@ COMPARISON = {
     "name": NAME,
     "models": Limited([{"label": NAME, "runs": Limited([Limited(str, 1, 1000)], 1)}], 1),
 }
+CONFIG = {"origins?": [{"kind": NAME, "source": TEXT, "values": dict}]}
+"""Of config.toml what is read without its components; `segkit.config` checks the rest."""
 CONFIG_GLANCE = {
     "run?": {"name?": NAME},
     "data?": {"root?": str},

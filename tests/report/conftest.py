@@ -34,6 +34,38 @@ look_up = "/opt/secret folder/table.csv"   # config file local.toml
 [train]
 epochs = 20                                # core default
 learning_rate = 0.001                      # core default
+
+[[origins]]
+kind = "default"
+source = "core default"
+[origins.values]
+run.name = "none"
+run.seed = 0
+run.deterministic = false
+train.epochs = 20
+train.learning_rate = 0.001
+
+[[origins]]
+kind = "recipe"
+source = "recipe of isic"
+[origins.values]
+components.loss = "bce + dice"
+data.size = [128, 128]
+
+[[origins]]
+kind = "file"
+source = "config file local.toml"
+[origins.values]
+data.look_up = "/opt/secret folder/table.csv"
+
+[[origins]]
+kind = "flag"
+source = "flag"
+[origins.values]
+components.arch = "unet"
+components.data = "isic"
+run.output = "/home/someone/study/runs/first"
+data.root = "/media/someone/isic2017"
 """
 
 

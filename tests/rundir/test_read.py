@@ -56,7 +56,7 @@ def test_cases_hold_undefined_and_infinite_values(tmp_path):
             "case,group,class,reference,predicted,status,dice\na,,x,1,many,ok,0.5\n",
             "line 2 is not a scored",
         ),
-        ("config.toml", "[run]\nseed =\n", "is not valid TOML"),
+        ("config.toml", "[run]\nseed =\n", r"config\.toml is damaged: it is not TOML"),
     ],
 )
 def test_broken_files_are_named(tmp_path, run_writer, name, content, message):
@@ -200,7 +200,39 @@ def test_a_damaged_file_has_its_own_way_out(tmp_path, read, hint):
 
 def test_values_are_written_for_people(tmp_path):
     """Lists without brackets, true and false as TOML has them, texts and numbers as they are."""
-    lines = '[a]\nb = [1, true, "x"]  # flag\nc = false\nd = "x  # y"  # recipe\ne = 0.5\n'
-    (tmp_path / "config.toml").write_text("format = 1\n" + lines)
-    found = [(one.name, one.value, one.source) for one in read_settings(tmp_path / "config.toml")]
-    assert [one[:2] for one in found] == [("a.b", "1, true, x"), ("a.c", "false"), ("a.d", "x  # y"), ("a.e", "0.5")]
+    (tmp_path / "config.toml").write_text('format = 1\n[a]\nb = [1, true, "x"]\nc = false\nd = "x  # y"\ne = 0.5\n')
+    found = [(one.name, one.value) for one in read_settings(tmp_path / "config.toml")]
+    assert found == [("a.b", "1, true, x"), ("a.c", "false"), ("a.d", "x  # y"), ("a.e", "0.5")]
+
+
+def test_sources_are_those_of_the_table_not_of_the_comments(tmp_path, toy_registry):
+    """As a run writes them, whatever signs a value holds; what was changed by hand since says so."""
+    from segkit.config import Layer
+    from segkit.planning.plan import make_plan
+
+    flags = {"components.arch": "net", "components.data": "squares", "run.name": 'a  # b", c', "train.epochs": 3}
+    config = make_plan([Layer("flag", flags)], toy_registry, {}).config
+    path = tmp_path / "config.toml"
+    path.write_text(config.to_toml())
+    found = {one.name: one for one in read_settings(path)}
+    assert {name: one.source for name, one in found.items()} == {
+        name: config.origin(name).source for name in config.flat()
+    }
+    assert found["run.name"].value == config.run.name
+    text = path.read_text().replace("epochs = 3 ", "epochs = 4 ", 1)
+    path.write_text(text.replace("# flag", "# somebody", 1))
+    changed = {one.name: one for one in read_settings(path)}
+    assert (changed["train.epochs"].value, changed["train.epochs"].source) == ("4", "changed in config.toml since")
+    assert {name: one for name, one in changed.items() if name != "train.epochs"} == {
+        name: one for name, one in found.items() if name != "train.epochs"
+    }
+
+
+@pytest.mark.parametrize(
+    "damage", ["origins = 3", '[[origins]]\nkind = "flag"', '[[origins]]\nkind = "flag"\nsource = "f"\nvalues = 3']
+)
+def test_a_damaged_table_of_origins_is_named(tmp_path, damage):
+    """With its place."""
+    (tmp_path / "config.toml").write_text(damage + "\n")
+    with pytest.raises(SegkitError, match=r"config\.toml is damaged: origins"):
+        read_settings(tmp_path / "config.toml")

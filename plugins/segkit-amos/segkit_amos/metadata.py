@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 
 from segkit import SegkitError
+from segkit.files import read_rows
 
 PATTERN = "labeled_data_meta*.csv"
 FIELDS = {
@@ -27,15 +27,10 @@ def read_metadata(root: Path) -> Mapping[int, Mapping[str, str]]:
     """
     found: dict[int, dict[str, str]] = {}
     for path in sorted(root.glob(PATTERN)):
-        try:
-            with path.open(encoding="utf-8-sig", newline="") as stream:
-                rows = list(csv.DictReader(stream))
-        except (OSError, ValueError, csv.Error) as error:
-            raise SegkitError(f"{path.name} cannot be read: {error}", "fetch it again, or remove it") from error
-        for row in rows:
-            number = (row.get("amos_id") or "").strip().removeprefix("amos_")
+        for _, row in read_rows(path, hint="fetch it again, or remove it", file=path.name, ragged=True):
+            number = row.get("amos_id", "").strip().removeprefix("amos_")
             if not number.isdecimal():
                 raise SegkitError(f"{path.name} has a row without a number in column amos_id", "mend it, or remove it")
-            kept = {name: (row.get(column) or "").strip() for column, name in FIELDS.items()}
+            kept = {name: row.get(column, "").strip() for column, name in FIELDS.items()}
             found[int(number)] = {name: text for name, text in kept.items() if text}
     return found

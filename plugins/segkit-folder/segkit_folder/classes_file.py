@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from segkit import SegkitError
 from segkit.data.masks import packed
-from segkit.files import parse_json
+from segkit.files import parse_json, parse_toml, read_bytes, read_text
 from segkit_folder.classes import EXAMPLE, Classes
 
 MOST = 254
@@ -76,14 +75,12 @@ def as_classes(path: Path, classes: Mapping[str, Any], ignore: Any, background: 
 
 def read_content(path: Path) -> dict[str, Any]:
     """Read the file's entries."""
+    text = read_text(path, hint="check the path", file=path.name)
     try:
-        text = path.read_bytes().decode("utf-8-sig")
         if path.suffix.lower() == ".txt":
             return {"classes": colours_of_text(text)}
-        return labels_of_json(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
-    except OSError as error:
-        raise SegkitError(f"{path.name} cannot be read: {error.strerror}", "check the path") from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        return labels_of_json(text) if path.suffix.lower() == ".json" else parse_toml(text)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         kind = {".json": "dataset.json of nnU-Net", ".txt": "list of colours"}.get(path.suffix.lower(), "TOML")
         raise SegkitError(f"{path.name} is no {kind}: {error}", EXAMPLE) from None
 
@@ -93,8 +90,8 @@ def describes_classes(path: Path) -> bool:
     if not path.is_file() or path.suffix.lower() != ".json":
         return path.is_file()
     try:
-        return isinstance(parse_json(path.read_bytes(), finite=False)["labels"], dict)
-    except (ValueError, KeyError, TypeError, RecursionError):
+        return isinstance(parse_json(read_bytes(path), finite=False)["labels"], dict)
+    except (SegkitError, ValueError, KeyError, TypeError):
         return False
 
 

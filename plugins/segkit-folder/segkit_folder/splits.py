@@ -14,11 +14,14 @@ from segkit import Case, SegkitError
 from segkit.data.folds import deal
 from segkit.data.naming import SPLITS
 from segkit.errors import did_you_mean
+from segkit.files import read_bytes
 from segkit_folder import FolderParams
 from segkit_folder.listing import composed, file_stem
 from segkit_folder.pairing import Pair
 
 FILE = "splits.csv"
+LARGEST = 256 * 2**20
+"""Bytes of a table that are read: a line for each of two million cases."""
 SEPARATORS = ",;\t"
 ID_COLUMNS = ("id", "case", "image", "file", "filename", "name", "stem")
 SPLIT_COLUMNS = ("split", "set", "subset", "fold")
@@ -109,12 +112,10 @@ def read_rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     Raises:
         SegkitError: it cannot be read.
     """
+    content = read_bytes(path, hint="check the path", file=path.name, most=LARGEST)
     try:
-        content = path.read_bytes()
         utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
         text = content.decode("utf-16" if utf16 else "utf-8-sig")
-    except OSError as error:
-        raise SegkitError(f"{path.name} cannot be read: {error.strerror}", "check the path") from None
     except UnicodeDecodeError:
         raise SegkitError(f"{path.name} is not written in UTF-8", "save it as CSV UTF-8") from None
     said = re.match(r"\s*\"?sep=(.)\"?[^\r\n]*[\r\n]+", text, re.IGNORECASE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -102,8 +104,24 @@ def test_tables_that_cannot_be_meant(pairs, root, reader, text, said):
 def test_given_table_must_be_there(pairs, reader, tmp_path):
     """A file that was asked for and is missing is no reason to go on without."""
     pairs("a", "b")
-    with pytest.raises(SegkitError, match=r"gone\.csv cannot be read: No such file"):
+    with pytest.raises(SegkitError, match=r"gone\.csv does not exist; check the path"):
         reader(splits=str(tmp_path / "gone.csv"))
+
+
+@pytest.mark.parametrize("kind", ["a folder", "a pipe or a device", "larger than the 268 MB"])
+def test_a_table_is_a_file_of_bounded_size(pairs, reader, root, kind):
+    """Nothing waits at a pipe, and no memory is filled from a file that is no table."""
+    pairs("a", "b")
+    place = root.parent / "table.csv"
+    if kind == "a folder":
+        place.mkdir()
+    elif "pipe" in kind:
+        os.mkfifo(place)
+    else:
+        with place.open("wb") as stream:
+            stream.truncate(256 * 2**20 + 1)
+    with pytest.raises(SegkitError, match=rf"table\.csv is {kind}"):
+        reader(splits=str(place))
 
 
 def test_folds_take_every_case_once(pairs, reader):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,6 +12,8 @@ from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.types_pb2 import DT_STRING
 from tensorboard.summary.writer.record_writer import RecordWriter
+
+from segkit.files import read_lines
 
 if TYPE_CHECKING:
     from segkit import RunInfo
@@ -27,11 +28,8 @@ def begin(run: RunInfo) -> None:
     (run.folder / FILE).parent.mkdir(exist_ok=True)
     (run.folder / FILE).unlink(missing_ok=True)
     write(run.folder, Event(file_version=VERSION), Event(summary=Summary(value=[config_text(run.config)])))
-    history = run.folder / "history.jsonl"
-    if run.resumed and history.is_file():
-        for line in history.read_text(encoding="utf-8").splitlines():
-            record = json.loads(line)
-            add(run.folder, int(record["epoch"]), epoch_scalars(record))
+    for record in read_lines(run.folder / "history.jsonl", absent="") if run.resumed else ():
+        add(run.folder, int(record["epoch"]), epoch_scalars(record))
 
 
 def add(folder: Path, step: int, scalars: Mapping[str, float]) -> None:
