@@ -38,7 +38,8 @@ from segkit.engine.device import default_workers
 from segkit.engine.progress import Progress
 from segkit.engine.sealed import read_sealed, write_sealed
 from segkit.jobs.predict import Options, find_inputs, predict_files
-from segkit.model import Model, checkpoint_of, load_model
+from segkit.model import Model, load_model
+from segkit.rundir.checkpoint import checkpoint_of
 
 PROJECT = Path(__file__).resolve().parents[1]
 DATA = PROJECT.parent / "shared" / "data"

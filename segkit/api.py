@@ -25,12 +25,14 @@ def run(
     seed: int | None = None,
     output: str | Path | None = None,
     config: str | Path | None = None,
+    start_from: str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> RunResult:
     """Train, score and report, as `segkit run` does.
 
     Args:
+        start_from: a run directory or a file of weights, as --from takes it.
         settings: any other config field or param by dotted name, such as {"arch.width": 32}.
         progress: who is told how it goes; nobody where not given.
 
@@ -47,6 +49,7 @@ def run(
     from segkit.jobs.events import Events
     from segkit.jobs.run import run_job
     from segkit.planning.plan import make_plan, read_config
+    from segkit.rundir.source import open_source
 
     given = {
         "components.arch": arch,
@@ -64,7 +67,8 @@ def run(
     layers = [read_config(str(config), registry)] if config is not None else []
     layers.append(Layer("segkit.run", {name: value for name, value in given.items() if value is not None}))
     progress = progress or Progress()
-    plan = make_plan(layers, registry, tell=progress.message)
+    source = open_source(str(start_from)) if start_from is not None else None
+    plan = make_plan(layers, registry, tell=progress.message, source=source)
     return run_job(plan, None, progress, events=Events(registry.manager, progress.message))
 
 
@@ -75,7 +79,8 @@ def load(path: str | Path, *, device: str = "auto") -> Model:
         SegkitError: there is none, the file is not whole, or its architecture is not installed or has changed.
     """
     from segkit.discovery import Registry
-    from segkit.model import checkpoint_of, load_model
+    from segkit.model import load_model
+    from segkit.rundir.checkpoint import checkpoint_of
 
     return load_model(checkpoint_of(Path(path)), device, Registry.discover())
 

@@ -13,7 +13,7 @@ from segkit import params
 from segkit.errors import SegkitError, UsageError, did_you_mean
 from segkit.files import parse_toml, read_text
 from segkit.parts import PARTS
-from segkit.settings import SECTIONS, Augment, Components, Data, Evaluate, Explain, Run, Train
+from segkit.settings import SECTIONS, Augment, Components, Data, Evaluate, Explain, Run, Start, Train
 
 FORMAT = 1
 SETTINGS_OF_PARTS = {kind: part.setting for kind, part in PARTS.items() if part.setting}
@@ -25,7 +25,7 @@ NAMED_SECTIONS = ("loss", "metric", "explainer", *SETTINGS_OF_PARTS)
 ORIGINS = "origins"
 """The table of a written config that says where its values came from."""
 ORIGINS_NOTE = """\
-# Where each value came from. What nobody said (default, recipe, derived) gives way when what it follows from is
+# Where each value came from. What nobody said (default, recipe, derived, source) gives way when what it follows from is
 # changed; a value above that differs from the one here was changed by hand and counts as said."""
 
 
@@ -35,15 +35,16 @@ class Kind(enum.IntEnum):
     DEFAULT = 0
     RECIPE = 1
     DERIVED = 2
-    CHECKPOINT = 3
-    FILE = 4
-    ENVIRONMENT = 5
-    FLAG = 6
+    SOURCE = 3
+    CHECKPOINT = 4
+    FILE = 5
+    ENVIRONMENT = 6
+    FLAG = 7
 
     @property
     def said(self) -> bool:
         """Whether somebody said it; the rest was resolved, and would be so anew."""
-        return self > Kind.DERIVED
+        return self > Kind.SOURCE
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ class Config:
 
     components: Components
     run: Run
+    start: Start
     data: Data
     train: Train
     augment: Augment

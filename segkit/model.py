@@ -35,7 +35,6 @@ from segkit.explain.explanation import Explanation
 from segkit.explain.images import Wish
 from segkit.explain.targets import parse_target
 from segkit.params import build, describe
-from segkit.rundir.names import CONFIG, MODEL
 from segkit.settings import AXES, Augment, Evaluate
 
 logger = logging.getLogger("segkit")
@@ -205,24 +204,6 @@ class Model:
         settings = predictor.preprocessing
         settings = replace(settings, mirror=mirror, overlap=settings.overlap if overlap is None else overlap)
         return replace(self, predictor=replace(predictor, preprocessing=settings))
-
-
-def checkpoint_of(path: Path) -> Path:
-    """Return the checkpoint that a run directory or a file stands for.
-
-    Raises:
-        SegkitError: there is none.
-    """
-    if not path.is_dir():
-        if not path.exists():
-            raise SegkitError(f"{path} does not exist", f"give a run directory or its {MODEL}")
-        return path
-    checkpoint = path / MODEL
-    if checkpoint.is_file():
-        return checkpoint
-    if (path / CONFIG).is_file():
-        raise SegkitError(f"run {path} has no {MODEL} yet", f"go on with it: segkit run --resume {path}")
-    raise SegkitError(f"{path} is no run directory: it holds no {MODEL}", "give the directory of a finished run")
 
 
 def load_model(path: Path, device: str, registry: Registry) -> Model:

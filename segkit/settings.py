@@ -45,6 +45,15 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Start:
+    """What weights a run starts from; `--from` says where they are, which no config does: paths differ by machine."""
+
+    source: str | None = param(None, "Name of the run or file that the weights are from; written down by --from.")
+    digest: str | None = param(None, "SHA-256 of those weights; written down by --from. none: start anew.")
+    classes: tuple[str, ...] = param((), "Classes that are called otherwise in the source, as old=new.")
+
+
+@dataclass(frozen=True)
 class Data:
     """What the network is shown of the data."""
 
@@ -60,8 +69,12 @@ class Data:
         "ct: clipped to data.window or to the foreground's 0.5th and 99.5th percentile, then by the foreground's mean "
         "and deviation; body: as image, of the voxels inside the body (above Otsu's threshold); or a plugin's.",
     )
-    mean: tuple[float, ...] = param((), "Mean per channel for fixed normalisation, image values in 0 to 1.")
-    std: tuple[float, ...] = param((), "Deviation per channel for fixed normalisation.", min=1e-6)
+    mean: tuple[float, ...] = param(
+        (), "Mean per channel for fixed normalisation, image values in 0 to 1; of ct beside data.window."
+    )
+    std: tuple[float, ...] = param(
+        (), "Deviation per channel for fixed normalisation; of ct beside data.window.", min=1e-6
+    )
     window: tuple[float, ...] = param((), "Lowest and highest value that ct normalisation keeps, such as -160,240.")
     spacing: tuple[float, ...] | None = param(
         None, "Patches: mm per voxel, D,H,W, that volumes are resampled to; none: median of the training set.", min=1e-3
@@ -200,6 +213,7 @@ class Explain:
 SECTIONS: dict[str, type] = {
     "components": Components,
     "run": Run,
+    "start": Start,
     "data": Data,
     "train": Train,
     "augment": Augment,

@@ -58,6 +58,7 @@ def shared_options() -> list[click.Parameter]:
     multiple=True,
     help="Set any config field or param, of all models or of those that NAME is a part of.",
 )
+@click.option("--from", "source", metavar="RUN|FILE", help="Start every model from these weights.")
 @click.option("--output", metavar="DIR", help="The comparison's directory; comparisons/NAME where not given.")
 @click.option("--name", metavar="TEXT", help="Name of the comparison.")
 @click.option("--anonymous", is_flag=True, help="Show numbers in the place of case ids and groups.")
@@ -172,6 +173,7 @@ def read_grid(options: dict[str, Any], registry: Registry) -> Grid:
     from segkit.config import read_assignments
     from segkit.jobs.compare.grid import Axis, Grid
     from segkit.planning.plan import read_config
+    from segkit.rundir.source import open_source
 
     config, assignments = options["config"], options["assignments"]
     layers = [read_config(config, registry)] if config else []
@@ -186,6 +188,7 @@ def read_grid(options: dict[str, Any], registry: Registry) -> Grid:
     return Grid(
         layers,
         axes,
+        source=open_source(options["source"]) if options["source"] is not None else None,
         seeds=options["seeds"],
         folds=options["folds"],
         own={name: read_assignments(texts) for name, texts in own.items()},

@@ -53,8 +53,9 @@ def evaluate(
     from segkit.data.remarks import remarks_of
     from segkit.errors import SegkitError
     from segkit.jobs.evaluate import Request, plan_scoring, score_model, scores_folder
-    from segkit.model import checkpoint_of, load_model
+    from segkit.model import load_model
     from segkit.report.tables import print_scores
+    from segkit.rundir.checkpoint import checkpoint_of
     from segkit.rundir.names import CONFIG
 
     registry, progress = load_registry(), make_progress()

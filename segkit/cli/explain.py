@@ -69,7 +69,8 @@ def explain(
     from segkit.cli.registry import load_registry
     from segkit.config import read_assignments
     from segkit.jobs.explain.cases import explain_files, explain_scored, make_order
-    from segkit.model import checkpoint_of, load_model
+    from segkit.model import load_model
+    from segkit.rundir.checkpoint import checkpoint_of
 
     registry = load_registry()
     loaded = load_model(checkpoint_of(run), device, registry)

@@ -46,7 +46,8 @@ def export(
     from segkit.cli.progress import make_progress
     from segkit.cli.registry import load_registry
     from segkit.jobs.export import check_free, export_model, level_of
-    from segkit.model import checkpoint_of, load_model
+    from segkit.model import load_model
+    from segkit.rundir.checkpoint import checkpoint_of
 
     checkpoint, registry, progress = checkpoint_of(Path(run)), load_registry(), make_progress()
     path = Path(file) if file else checkpoint.with_suffix(SUFFIXES[kind])

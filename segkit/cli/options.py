@@ -29,6 +29,7 @@ FLAG_FIELDS = {
     "deterministic": "run.deterministic",
     "compile": "run.compile",
     "profile": "run.profile",
+    "from_classes": "start.classes",
     "split": "evaluate.split",
     "tta": "evaluate.mirror",
     "case": "explain.cases",

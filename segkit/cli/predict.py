@@ -105,7 +105,8 @@ def is_model(path: Path) -> bool:
 def load_models(paths: list[str], device: str, tta: bool | None) -> list[Model]:
     """Load the models."""
     from segkit.cli.registry import load_registry
-    from segkit.model import checkpoint_of, load_model
+    from segkit.model import load_model
+    from segkit.rundir.checkpoint import checkpoint_of
 
     registry = load_registry()
     models = [load_model(checkpoint_of(Path(path)), device, registry) for path in paths]

@@ -53,6 +53,12 @@ if TYPE_CHECKING:
 )
 @click.option("--compile", flag_value="inductor", help="Training steps through torch.compile: slow to start.")
 @click.option("--profile", is_flag=True, default=None, help="Write where the time goes: profile.json, trace.json.")
+@click.option(
+    "--from", "source", metavar="RUN|FILE", help="Start from the weights of a run, a safetensors or .pth file."
+)
+@click.option(
+    "--from-classes", metavar="OLD=NEW", multiple=True, help="With --from: a class that has another name there."
+)
 @click.option("--resume", metavar="RUN", help="Go on with a run that was stopped, in its directory.")
 @click.option("--allow", metavar="NAME,...", multiple=True, help="With --resume: what may differ, by its name.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
@@ -62,6 +68,7 @@ def run(as_json: bool, **options: Any) -> None:
     \b
     segkit run --arch unet --data isic
     segkit run --config runs/unet-isic/config.toml --seed 1
+    segkit run --data isic --from runs/unet-isic --data-root elsewhere
     segkit run --resume runs/unet-isic
     segkit run --resume runs/unet-isic --allow batch-size --batch-size 4
     torchrun --nproc-per-node 4 -m segkit run --arch unet --data isic
@@ -91,7 +98,8 @@ def refuse_options(resume: str, options: dict[str, Any]) -> None:
 
     read_allowances(options["allow"])
     said = [layer.source for layer in said_layers(options) if layer.values]
-    said += ["--config"] if options["config"] is not None else []
+    said += [f"--{name}" for name in ("config",) if options[name] is not None]
+    said += ["--from"] if options["source"] is not None else []
     if said:
         raise UsageError(
             f"--resume {resume}: this run is finished, and {', '.join(said)} cannot change it",
@@ -118,12 +126,16 @@ def carry_out(command: str, **options: Any) -> RunResult:
     from segkit.engine.progress import Progress
     from segkit.planning.plan import make_plan, read_config
     from segkit.rundir.claim import check_output
+    from segkit.rundir.source import open_source
 
     stopped, config = read_resume(options), options["config"]
     launch = Launch.from_environment()
     registry, progress = load_registry(), make_progress() if launch.leads else Progress()
     layers = [stopped.config] if stopped else [read_config(config, registry)] if config is not None else []
-    plan = make_plan([*layers, *said_layers(options)], registry, tell=progress.message)
+    if stopped:
+        refuse_source(stopped.folder, options["source"])
+    source = open_source(options["source"]) if options["source"] is not None else None
+    plan = make_plan([*layers, *said_layers(options)], registry, tell=progress.message, source=source)
     if stopped:
         check_own_output(plan.output, stopped.folder)
     elif launch.leads and not launch.restarts:  # started again by torchrun, the command finds its own run there
@@ -159,6 +171,17 @@ def read_resume(options: dict[str, Any]) -> Resume | None:
     if options["config"] is not None:
         raise UsageError("--resume and --config were both given", "a run is resumed with its own config")
     return open_run(Path(options["resume"]), allowed)
+
+
+def refuse_source(folder: Path, source: str | None) -> None:
+    """Raise UsageError where a run that has weights of its own is to go on with others."""
+    from segkit.rundir.resume import has_state
+
+    if source is not None and has_state(folder):
+        raise UsageError(
+            f"--resume {folder} and --from {source} were both given: the run goes on with its own weights",
+            "leave --from out, or start a new run",
+        )
 
 
 def check_own_output(output: str | None, folder: Path) -> None:

@@ -233,7 +233,14 @@ def make_normalization(
 
 
 def ct_normalization(settings: Data, store: VolumeStore) -> Normalization:
-    """Clip to the window or to the foreground's percentiles, then z-score by the clipped foreground."""
+    """Clip to the window or to the foreground's percentiles, then z-score by the clipped foreground.
+
+    Where window, mean and deviation are all said, as those that weights were trained with, they are taken as they are.
+    """
+    channels = store.channels
+    if settings.window and len(settings.mean) == len(settings.std) == channels:
+        low, high = ((value,) * channels for value in settings.window)
+        return Normalization("ct", settings.mean, settings.std, low, high)
     values, weights = store.foreground_values()
     if not len(values):
         raise UsageError(

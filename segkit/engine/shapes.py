@@ -54,6 +54,7 @@ HEADER = {
     "postprocess?": dict,
     "training?": dict,
     "weights?": Either(None, NAME),
+    "started_from?": Either(None, {"source": NAME, "digest": NAME}),
     "scores?": {"split?": NAME, "rows?": [SCORE_ROW]},
     "data?": {str: NAME},
     "generated_sample?": bool,

@@ -19,6 +19,7 @@ from segkit.files.reading import (
 )
 from segkit.files.shape import Either, Limited, check_shape
 from segkit.files.tables import from_cell, to_cell, write_table
+from segkit.files.tensors import TensorFile, read_tensor_file
 from segkit.files.writing import (
     json_text,
     sync_folder,
@@ -32,6 +33,7 @@ from segkit.files.writing import (
 __all__ = [
     "Either",
     "Limited",
+    "TensorFile",
     "alone_in",
     "bytes_text",
     "check_shape",
@@ -50,6 +52,7 @@ __all__ = [
     "read_json",
     "read_lines",
     "read_rows",
+    "read_tensor_file",
     "read_text",
     "read_toml",
     "reason_of",

@@ -14,7 +14,7 @@ from segkit.files import remove_parts, write_json, write_text
 from segkit.jobs.job import Job
 from segkit.rundir.claim import new_run_folder
 from segkit.rundir.lock import locked_run
-from segkit.rundir.names import CONFIG, ENVIRONMENT, EXPLANATIONS, FIGURES, PREDICTIONS, STATE_FOLDER
+from segkit.rundir.names import CONFIG, ENVIRONMENT, EXPLANATIONS, FIGURES, PREDICTIONS, START, STATE_FOLDER
 from segkit.rundir.write import component_versions
 from segkit.version import __version__
 
@@ -40,6 +40,8 @@ def run_folder(job: Job, folder: Path | None) -> Iterator[None]:
         with new_run_folder(folder, str(plan.config.run.name), plan.config.to_toml()) as claim:
             job.folder, job.claim = claim.folder, claim
             write_json(job.folder / ENVIRONMENT, environment(job))
+            if job.started is not None:
+                write_json(job.folder / START, job.started.record)
             yield
     except Stopped as stop:
         stop.folder = getattr(job, "folder", None)

@@ -18,6 +18,7 @@ from segkit.engine.progress import Progress
 from segkit.engine.stop import StopRequest
 from segkit.errors import SegkitError
 from segkit.jobs.events import Events
+from segkit.jobs.start import Started
 from segkit.planning.build import BuiltComponents
 from segkit.planning.plan import Plan
 from segkit.rundir.claim import Claim
@@ -49,6 +50,8 @@ class Job:
         held: what is let go, in turn, when the run ends.
         ranks: this process among those that share the run.
         leaks: images that are in two splits.
+        started: what the weights are from that the run started with; None where they are its architecture's own, or
+            where a run is gone on with.
         clock: where time goes in detail, where that was asked for.
     """
 
@@ -67,6 +70,7 @@ class Job:
     held: ExitStack = field(default_factory=ExitStack)
     ranks: Ranks = ALONE
     leaks: tuple[Leak, ...] = ()
+    started: Started | None = None
     clock: Clock = OFF
 
     @contextmanager

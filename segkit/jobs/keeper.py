@@ -52,14 +52,16 @@ class Keeper:
         """Write down where a resumed run goes on, before its first step.
 
         With other settings the state is saved anew: they were allowed once, and a run that is killed before its next
-        state must not ask for it again (issue 17).
+        state must not ask for it again (issue 17). So is one of a run that starts from weights, which may be gone when
+        it is gone on with.
         """
-        if not trainer.step or not self.job.ranks.leads:
+        if not self.job.ranks.leads or not (trainer.step or self.job.started):
             return
-        if self.others:
+        if self.others or self.job.started:
             self.writer.save(trainer, self.job.spent())
             self.wait()
-        self.write_history(trainer)
+        if trainer.step:
+            self.write_history(trainer)
 
     def __call__(self, trainer: Trainer) -> None:
         """Save where it is time to, and stop where that was asked for."""

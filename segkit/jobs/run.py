@@ -40,14 +40,16 @@ from segkit.jobs.folder import environment, run_folder
 from segkit.jobs.job import Job
 from segkit.jobs.leaks import find_leaks, leaks_record
 from segkit.jobs.report import pictures
+from segkit.jobs.start import needs_source, start_from
 from segkit.jobs.stores import Stores, open_stores, tell_lacking
 from segkit.jobs.train import Trained, keep_model, shared_settings, train_model
 from segkit.jobs.unscored import predict_unscored, unscored_cases
 from segkit.planning.build import assemble
 from segkit.planning.plan import Plan
 from segkit.report import write_report
-from segkit.rundir.names import CASES, PREDICTIONS, REPORT, STATE_FOLDER, SUMMARY, UNSCORED
+from segkit.rundir.names import CASES, PREDICTIONS, REPORT, START, STATE_FOLDER, SUMMARY, UNSCORED
 from segkit.rundir.resume import Resume, open_run, restarted
+from segkit.rundir.shapes import STARTED_FROM
 from segkit.rundir.stage import FINISHED_FIELD, Stage, standing_of
 from segkit.rundir.write import summary_record
 
@@ -153,6 +155,7 @@ def finish(job: Job, trained: Trained, stores: Stores, scores: Sequence[CaseScor
         peak_memory=peak_memory(job.device),
     )
     summary["leaks"] = leaks_record(job.leaks, job.plan.split)
+    summary["started_from"] = read_json(job.folder / START, STARTED_FROM, absent="null")
     keep_model(job, trained, stores, summary["scores"])
     write_json(job.folder / SUMMARY, summary | {FINISHED_FIELD: False})
     with job.clock("report"):
@@ -195,6 +198,8 @@ def start_job(plan: Plan, ranks: Ranks, progress: Progress, stop: StopRequest, r
     check_run_layers(plan, job.parts.model)
     if resume is not None:
         resume.check(plan.config, environment(job))
+    if needs_source(plan, resume):
+        job.started = start_from(plan, job.parts.model)
     return job
 
 
@@ -213,6 +218,8 @@ def agree(job: Job) -> None:
 def announce(job: Job) -> None:
     """Say first where the data are from, then what is scored, where the run goes and what is trained."""
     plan, tell = job.plan, job.progress.message
+    for sentence in job.started.sentences if job.started is not None else ():
+        tell(sentence)
     counts = ", ".join(f"{split} {len(cases)}" for split, cases in plan.cases.items() if cases)
     tell(f"data: {plan.root.path} ({plan.root.source}): {counts}")
     if plan.root.generated:

@@ -33,6 +33,7 @@ from segkit.planning.modes import choose_mode, network_task, with_modes_of, work
 from segkit.planning.parts import check_parts, find_parts, with_full_names
 from segkit.planning.replaced import Choice, while_it_holds
 from segkit.planning.said import Said, settings_of_params, wishes_of
+from segkit.planning.source import Source, as_far_as_unsaid, check_start, differences
 from segkit.planning.splits import ScoredSplit, choose_split, list_cases
 from segkit.planning.terms import Term
 from segkit.planning.volumes import fit_to_volumes
@@ -48,6 +49,7 @@ class Plan:
         cases: by split; a split that does not exist is empty.
         scored: the split that is scored, and what its cases are to the model.
         output: the run directory asked for; not part of the config, which can be moved and repeated.
+        source: the weights to start from, where --from said so.
     """
 
     config: Config
@@ -64,6 +66,7 @@ class Plan:
     output: str | None
     explainers: tuple[Found, ...] = ()
     parts: tuple[Found, ...] = ()
+    source: Source | None = None
 
     def parts_of(self, kind: str) -> list[Found]:
         """The parts of one kind that settings name, in their order."""
@@ -117,6 +120,7 @@ def make_plan(
     registry: Registry,
     environ: Mapping[str, str] | None = None,
     tell: Callable[[str], None] | None = None,
+    source: Source | None = None,
 ) -> Plan:
     """Resolve settings into a plan, the weaker kind of layer first; of one kind the later layer wins.
 
@@ -124,12 +128,14 @@ def make_plan(
         layers: config file and flags; architecture, recipe and the environment come in at their places.
         environ: the process's environment where not given.
         tell: told in a sentence what takes long, such as drawing a sample, and which variables were left out.
+        source: the weights to start from; what they were trained with comes in at its place.
 
     Raises:
         UsageError: something cannot be meant: an unknown name, an impossible pair, a value out of range.
         SegkitError: the data are not there or not as they should be.
     """
-    said = Said(layers, os.environ if environ is None else environ)
+    given = [*layers, *(source.given(registry) if source is not None else [])]
+    said = Said(given, os.environ if environ is None else environ)
     names = section_values(said.layers(), "components")
     arch = registry.find("arch", required(names, "arch", registry))
     data = registry.find("data", required(names, "data", registry))
@@ -145,6 +151,9 @@ def make_plan(
     wanted_mode = section_values(while_it_holds(about, pair, sampled=sampled), "data").get("mode")
     mode = choose_mode(arch.component, with_modes_of(data.component, reader), wanted_mode, registry)
     wishes = wishes_of(arch, data, reader, mode)
+    trained_with = None if source is None else source.wishes(reader.task.in_channels)
+    if trained_with is not None:
+        wishes.append(as_far_as_unsaid(trained_with, about))
     named_in = [*wishes, *while_it_holds(about, pair, sampled=sampled)]
     names = section_values(named_in, "components")
     losses = find_losses(registry, required(names, "loss", registry))
@@ -161,6 +170,7 @@ def make_plan(
         choice = chosen_components(arch, data, [found for _, found in losses], metrics, explainers, parts)
         ordered = while_it_holds(said.layers(choice, [*wishes, following]), choice, sampled=sampled)
         config = resolve(ordered, choice.params)
+    check_start(config.start, source, task, arch.full_name)
     check_aggregations(config.evaluate.aggregation, [metric_of(found) for found in metrics])
     check_postprocess(config.evaluate, task.classes)
     check_mirror(config, task)
@@ -170,13 +180,18 @@ def make_plan(
     if mode in VOLUME_MODES:
         config = fit_to_volumes(config, reader, cases["train"])
     size = working_size(config.data.size, data.component.modes[mode], data)
+    if trained_with is not None and tell is not None:
+        for difference in differences(trained_with, config):
+            tell(f"note: {difference}")
     output = config.run.output
     if explainers:
         check_explain(config.explain, task.classes, [case.id for case in cases[scored.name]])
     loss = " + ".join(str(replace(term, name=found.full_name)) for term, found in losses)
     # The size is kept as it was said: 128 written as 128 x 128 would be no size of a cube for the next architecture.
     config = written_down(config, choice, loss, mode, root, config.data.size or size)
-    return Plan(config, arch, data, losses, metrics, root, reader, task, size, cases, scored, output, explainers, parts)
+    return Plan(
+        config, arch, data, losses, metrics, root, reader, task, size, cases, scored, output, explainers, parts, source
+    )
 
 
 def check_mirror(config: Config, task: Task) -> None:

@@ -13,10 +13,10 @@ from segkit.errors import SegkitError
 from segkit.files import remove_parts, write_text
 from segkit.files.parts import PART
 from segkit.rundir.lock import try_lock
-from segkit.rundir.names import CONFIG, ENVIRONMENT, LOCK
+from segkit.rundir.names import CONFIG, ENVIRONMENT, LOCK, START
 
 RUNS = Path("runs")
-STARTED = (CONFIG, ENVIRONMENT, LOCK)
+STARTED = (CONFIG, ENVIRONMENT, START, LOCK)
 """What a run writes before it trains."""
 
 

@@ -19,7 +19,7 @@ from segkit.rundir.allowances import (
     refuse_after_training,
 )
 from segkit.rundir.claim import RUNS
-from segkit.rundir.names import CONFIG, ENVIRONMENT
+from segkit.rundir.names import CONFIG, ENVIRONMENT, STATE, STATE_FOLDER
 from segkit.rundir.read import read_environment
 from segkit.rundir.stage import standing_of
 
@@ -90,6 +90,11 @@ def open_run(folder: Path, allowed: frozenset[str] = frozenset()) -> Resume:
     # One that is there and says nothing is compared like any other: what it does not say differs.
     environment = read_environment(path) if path.exists() else None
     return Resume(folder, read_file(folder / CONFIG), environment, allowed)
+
+
+def has_state(folder: Path) -> bool:
+    """Whether a run has weights of its own to go on with: it was saved at least once."""
+    return (folder / STATE_FOLDER / STATE).exists()
 
 
 def restarted(output: str | None, config: Config) -> Path | None:

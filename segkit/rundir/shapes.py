@@ -9,6 +9,20 @@ SECONDS = Limited(float, 0, 1e12)
 MAYBE = Either(None, NAME)
 COUNTED = {str: COUNT}
 WHAT_IT_IS = {"kind": NAME, "name": NAME, "version?": NAME}
+STARTED_FROM = Either(
+    None,
+    {
+        "source": NAME,
+        "digest": NAME,
+        "arch": MAYBE,
+        "classes": Either(None, [NAME]),
+        "prefix_off": NAME,
+        "prefix_on": NAME,
+        **dict.fromkeys(("loaded", "adapted", "new", "left_over"), COUNT),
+        "tensors": [{"name": NAME, "how": NAME, "shape": [COUNT], "source": NAME, "note": TEXT}],
+        "left_over_names": [NAME],
+    },
+)
 SUMMARY = {
     "name": NAME,
     "task": {**{f"{key}?": shape for key, shape in TASK.items() if key != "classes"}, "classes": TASK["classes"]},
@@ -34,6 +48,7 @@ SUMMARY = {
     "seconds?": {str: SECONDS},
     "postprocess?": dict,
     "leaks?": Either(None, dict),
+    "started_from?": STARTED_FROM,
 }
 ENVIRONMENT = {
     **{f"{name}?": MAYBE for name in ("segkit", "python", "torch", "platform", "device", "device_name", "autocast")},

@@ -70,10 +70,17 @@ def model_header(
         "training": {**plain(plan.config.train), "augment": plain(plan.config.augment), "seed": plan.config.run.seed},
         "weights": weights,
         "selected_on": selected_on,
+        "started_from": started_from(plan.config),
         "scores": {"split": plan.split, "rows": list(scores)},
         "data": {split: store.fingerprint for split, store in stores.items()},
         "generated_sample": plan.root.generated,
     }
+
+
+def started_from(config: Config) -> dict[str, str] | None:
+    """Name and digest of the weights that a run started from; None where they were its architecture's own."""
+    start = config.start
+    return None if start.digest is None else {"source": start.source or "", "digest": start.digest}
 
 
 def params_record(config: Config, section: str, name: str) -> dict[str, Any]:

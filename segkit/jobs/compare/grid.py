@@ -24,6 +24,7 @@ from segkit.jobs.report import Tell
 from segkit.jobs.run import run_job
 from segkit.params import describe
 from segkit.planning.plan import Plan, make_plan
+from segkit.planning.source import Source
 from segkit.rundir.allowances import MAY_DIFFER
 from segkit.rundir.names import CONFIG
 from segkit.rundir.resume import open_run
@@ -61,6 +62,7 @@ class Grid:
         axes: models are all combinations of their values.
         own: further settings of models, by a word of their labels.
         folds: number of folds; None for the dataset's own splits.
+        source: the weights that every model starts from; None for its own.
     """
 
     layers: Sequence[Layer]
@@ -68,6 +70,7 @@ class Grid:
     seeds: int = 1
     folds: int | None = None
     own: Mapping[str, Layer] = field(default_factory=dict)
+    source: Source | None = None
 
 
 @dataclass(frozen=True)
@@ -102,9 +105,9 @@ def plan_grid(
     check_folds(grid, registry)
     models = [(label, model_layers(grid, pairs)) for label, pairs in zip(labels, chosen, strict=True)]
     # Whatever said it, flag, file or environment: the seeds follow the first one.
-    first = make_plan(models[0][1], registry, environ, tell).config.run.seed
+    first = make_plan(models[0][1], registry, environ, tell, grid.source).config.run.seed
     return [
-        plan_cell(label, [*layers, *repeat_layers(grid, seed, fold)], seed, fold, registry, environ)
+        plan_cell(label, [*layers, *repeat_layers(grid, seed, fold)], seed, fold, registry, environ, grid.source)
         for label, layers in models
         for seed, fold in product(range(first, first + grid.seeds), range(grid.folds) if grid.folds else (None,))
     ]
@@ -138,10 +141,11 @@ def plan_cell(
     fold: int | None,
     registry: Registry,
     environ: Mapping[str, str] | None,
+    source: Source | None,
 ) -> Cell:
     """Resolve one run."""
     name = file_name(f"{label}-seed{seed}" + ("" if fold is None else f"-fold{fold}"))
-    plan = make_plan([*layers, Layer("segkit compare", {"run.name": name})], registry, environ)
+    plan = make_plan([*layers, Layer("segkit compare", {"run.name": name})], registry, environ, source=source)
     return Cell(label, name, plan, seed, fold)
 
 
