@@ -51,7 +51,7 @@ def started(run: str) -> dict:
 
 
 def test_same_classes_are_loaded_whole(segkit, source: Path) -> None:
-    """A run that starts from another of the same classes begins with its weights, and says of each that it is loaded."""
+    """A run that starts from another of the same classes begins with its weights, and says so of each."""
     done = segkit("run", *TOY, *STILL, "--set", "data.classes=3", "--from", "source", "--output", "on", "--json")
     before, after = weights("source"), weights("on")
     assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in before)
@@ -123,7 +123,7 @@ def test_the_architecture_comes_with_the_source(segkit, source: Path) -> None:
 
 
 def test_normalisation_comes_with_the_source(segkit) -> None:
-    """Numbers of the source's training set are those of the new run; what people say wins, and the difference is told."""
+    """Numbers of the source's training set come along; what people say wins, and the difference is told."""
     segkit("run", *TOY, "--set", "data.normalization=dataset", "--output", "source")
     segkit("run", *TOY, "--from", "source", "--output", "on")
     data = tomllib.loads(Path("on/config.toml").read_text())["data"]
