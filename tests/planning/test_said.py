@@ -11,12 +11,12 @@ from segkit.planning.said import Said, check_asked, settings_of_params, wishes_o
 
 
 def test_each_kind_has_its_place_whatever_the_order_given(toy_registry: Registry) -> None:
-    """Default < recipe < derived < checkpoint < file < variable < flag; of one kind the later one."""
+    """Default < recipe < derived < source < checkpoint < file < variable < flag; of one kind the later one."""
     given = [Layer(kind.name, {"train.epochs": 10 + kind}, kind) for kind in Kind if kind is not Kind.ENVIRONMENT]
     said = Said(list(reversed(given)), {"SEGKIT_TRAIN_EPOCHS": "9"})
     kinds = [layer.kind for layer in said.layers()]
     assert kinds == list(Kind)
-    assert resolve(said.layers(), []).train.epochs == 16
+    assert resolve(said.layers(), []).train.epochs == 17
     assert resolve(Said(given[:-1], {"SEGKIT_TRAIN_EPOCHS": "9"}).layers(), []).train.epochs == 9
     assert resolve(Said([*given, Layer("later", {"train.epochs": 3})], {}).layers(), []).train.epochs == 3
 
