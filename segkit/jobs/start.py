@@ -95,8 +95,6 @@ def heads_of(plan: Plan, source: Source, own: Mapping[str, torch.Tensor]) -> Hea
 
 def check_match(plan: Plan, source: Source, matched: Match, found: Mapping[str, torch.Tensor]) -> None:
     """Raise SegkitError where nothing of a source fits, or its filters have another number of axes."""
-    if any(row.how != "new" and len(row.shape) > 0 for row in matched.rows):
-        return
     by_name = [row for row in matched.rows if row.source]
     for row in by_name:
         if {len(row.shape), found[row.source].ndim} == {4, 5}:
@@ -106,6 +104,8 @@ def check_match(plan: Plan, source: Source, matched: Match, found: Mapping[str, 
                 f"{len(row.shape) - 2}",
                 "choose a mode of the data with as many axes (--set data.mode=...), or weights of such a network",
             )
+    if any(row.how != "new" and len(row.shape) > 0 for row in matched.rows):
+        return
     arch = source.architecture
     theirs, ours = (", ".join(list(names)[:2]) for names in (found, (row.name for row in matched.rows)))
     network = plan.arch.full_name

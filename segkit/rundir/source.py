@@ -43,9 +43,11 @@ def is_pickled(path: Path) -> bool:
     """Whether a file is one of torch.save, by how it begins; raises SegkitError where it cannot be read."""
     try:
         with path.open("rb") as stream:
-            return stream.read(4).startswith(PICKLED)
+            start = stream.read(9)
     except OSError as error:
         raise SegkitError(f"--from: {path.name} cannot be read: {error.strerror}", "check the path") from None
+    # The length of a safetensors header may begin like a pickle: its ninth byte is the brace that no pickle has there.
+    return start.startswith(PICKLED) and start[8:] != b"{"
 
 
 def file_digest(path: Path) -> str:

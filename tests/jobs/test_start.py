@@ -302,3 +302,16 @@ def test_compared_models_start_from_it(segkit, source: Path) -> None:
     runs = sorted(Path("both/runs").iterdir())
     assert len(runs) == 2
     assert {json.loads((run / "start.json").read_text())["source"] for run in runs} == {"source"}
+
+
+def test_headers_that_begin_like_a_pickle(segkit, source: Path) -> None:
+    """A safetensors file whose header is 128 bytes more than a multiple of 256 begins as a pickle does, and is none."""
+    from segkit.rundir.source import is_pickled
+
+    for length in range(200, 460):
+        save_file({"a": torch.zeros(1)}, "padded.safetensors", metadata={"note": "x" * length})
+        assert not is_pickled(Path("padded.safetensors"))
+    torch.save({"a": torch.zeros(1)}, "new.pth")
+    torch.save({"a": torch.zeros(1)}, "old.pth", _use_new_zipfile_serialization=False)
+    assert is_pickled(Path("new.pth"))
+    assert is_pickled(Path("old.pth"))
