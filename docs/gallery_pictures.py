@@ -78,10 +78,10 @@ def dataset_picture(name: str, reader: DatasetReader) -> None:
     sample = reader.read(case)
     assert sample.mask is not None
     if sample.mask.ndim == 3:
-        picture = beside(montage(sample.image, sample.mask, sample.spacing))
+        picture = beside(montage(sample.image, sample.mask[None], sample.spacing))
         save(f"data-{name}", picture, classes, "slices of one case")
     else:
-        picture = beside(displayable(sample.image), coloured_labels(sample.image, sample.mask))
+        picture = beside(displayable(sample.image), coloured_labels(sample.image, sample.mask[None]))
         save(f"data-{name}", picture, classes, "image; mask")
 
 
@@ -96,7 +96,7 @@ def network_picture(name: str, reader: DatasetReader, root: Path, folder: Path) 
     with (run.folder / "cases.csv").open(encoding="utf-8") as stream:
         (score,) = (row["dice"] for row in csv.DictReader(stream) if row["case"] == case.id)
     assert sample.mask is not None
-    picture = beside(coloured_labels(sample.image, sample.mask), coloured_labels(sample.image, prediction))
+    picture = beside(coloured_labels(sample.image, sample.mask[None]), coloured_labels(sample.image, prediction[None]))
     caption = f"reference; {name}, {EPOCHS} epochs at {SIZE} pixels, Dice {float(score):.2f}"
     save(f"arch-{name}", picture, reader.task.classes, caption)
 
@@ -110,7 +110,7 @@ def test_case(reader: DatasetReader) -> tuple[Case, Sample]:
 def explainer_picture(name: str, model: Model, sample: Sample) -> None:
     """Show the prediction and the heat map of what was predicted."""
     found = model.explain(sample.image, name)
-    picture = beside(coloured_labels(sample.image, model.predict(sample.image)), with_heat(sample.image, found))
+    picture = beside(coloured_labels(sample.image, model.predict(sample.image)[None]), with_heat(sample.image, found))
     caption = f"prediction of {NETWORKS[0]}; {name}, {found.meta['layer']}"
     save(f"explainer-{name}", picture, model.task.classes, caption)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -40,12 +40,15 @@ EXPORT_LEVEL = re.compile(r"dynamic\Z|static: \S")
 class Task:
     """What a dataset asks of a network.
 
-    `classes` are the foreground names in label order (label 1 first); label 0 is background.
+    `classes` are the foreground names in label order (label 1 first); label 0 is background, and a mask holds labels,
+    (*S). Where `overlapping`, a pixel may be of several classes: each logit is a yes or no of its own, and masks and
+    predictions are (classes, *S) of 0, 1, and in masks 255.
     """
 
     in_channels: int
     classes: tuple[str, ...]
     spatial_dims: int = 2
+    overlapping: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.classes, tuple) or not self.classes:
@@ -55,8 +58,12 @@ class Task:
 
     @property
     def out_channels(self) -> int:
-        """K: 1 logit for one foreground class, else one per class and one for background."""
-        return 1 if len(self.classes) == 1 else len(self.classes) + 1
+        """K: one logit per class where they overlap; else 1 for one class, one per class and background for several."""
+        return len(self.classes) if self.overlapping or len(self.classes) == 1 else len(self.classes) + 1
+
+    def mask_shape(self, grid: Sequence[int]) -> tuple[int, ...]:
+        """Return the shape of a mask, and of a prediction, on a grid *S."""
+        return (len(self.classes), *grid) if self.overlapping else tuple(grid)
 
 
 class ParamsOfComponent:
@@ -226,11 +233,15 @@ class Loss(Component):
     """A loss: factory(task, params) -> fn(logits (N, K, *S), mask (N, *S) int64) -> (N,), mean over valid pixels.
 
     With `scope="batch"` the function returns a scalar that exists only over the batch.
+
+    Attributes:
+        overlapping: it can be built for a task of overlapping classes; the mask is then (N, K, *S) of 0, 1 and 255.
     """
 
     kind: ClassVar[str] = "loss"
 
     scope: Literal["sample", "batch"] = "sample"
+    overlapping: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -253,6 +264,8 @@ class Metric(Component):
         unit: "" for a ratio, "mm" for a distance.
         range: smallest and largest value.
         poolable: counts may be summed over cases before the score is derived.
+        overlapping: it may be taken of overlapping classes: the core measures them one by one, each as the one class
+            of a task, and gives all of them to the score together.
     """
 
     kind: ClassVar[str] = "metric"
@@ -263,6 +276,7 @@ class Metric(Component):
     range: tuple[float, float] = (0.0, 1.0)
     higher_is_better: bool = True
     poolable: bool = False
+    overlapping: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -280,12 +294,14 @@ class Explainer(Component):
     Attributes:
         layered: it explains a layer that people choose; otherwise it is given None.
         several: the function takes a list of targets and returns one result each, from one forward pass.
+        overlapping: it explains models of overlapping classes too.
     """
 
     kind: ClassVar[str] = "explainer"
 
     layered: bool = True
     several: bool = False
+    overlapping: bool = False
 
 
 KINDS: dict[str, type[Component]] = {cls.kind: cls for cls in (Architecture, Dataset, Loss, Metric, Explainer)}

@@ -77,7 +77,7 @@ class Model:
     @property
     def image_task(self) -> Task:
         """Channels and axes of an image, and the classes."""
-        return Task(self.image_channels, self.task.classes, self.image_dims)
+        return replace(self.task, in_channels=self.image_channels, spatial_dims=self.image_dims)
 
     def predict(self, image: Image, spacing: Sequence[float] | None = None) -> np.ndarray:
         """Return the label map (*S) uint8 of one image at its own size.

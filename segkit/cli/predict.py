@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -26,6 +26,14 @@ SHOWN = 20
 @click.option("-o", "--output", "folder", metavar="DIR", required=True, help="Folder of the results.")
 @click.option("--overlays", is_flag=True, help="Also write each image with its classes coloured, to look at.")
 @click.option("--probabilities", is_flag=True, help="Also write probabilities, one .npy per image.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["auto", "labels", "bits", "files"]),
+    default="auto",
+    show_default=True,
+    help="Of overlapping classes: a label map where it says all, a bit mask, a file per class.",
+)
 @click.option("--tta/--no-tta", default=None, help="Average over copies mirrored as in training; else as scored.")
 @click.option("--force", is_flag=True, help="Replace results that are there already.")
 @click.option("--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")
@@ -36,6 +44,7 @@ def predict(
     folder: str,
     overlays: bool,
     probabilities: bool,
+    form: Literal["auto", "labels", "bits", "files"],
     tta: bool | None,
     force: bool,
     device: str,
@@ -65,7 +74,7 @@ def predict(
     first = loaded[0]
     found = find_inputs(inputs, first.opener, first.image_channels, first.image_dims)
     items = found.items
-    options = Options(overlays, probabilities, force, default_workers() if workers is None else workers)
+    options = Options(overlays, probabilities, force, default_workers() if workers is None else workers, form)
     progress = make_progress()
     if found.left_out:
         progress.message(f"left out: {counted(found.left_out)}")

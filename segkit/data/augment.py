@@ -32,7 +32,7 @@ def augment(
 
     Args:
         images: float32 (N, C, *S), not yet normalised; left as they are.
-        masks: integers (N, *S), of a type that holds 255.
+        masks: integers (N, *S), or (N, classes, *S) where these overlap, of a type that holds 255.
         changes: on the device of both.
         limits: range that changed colours are clamped to; None for images without natural limits, whose intensities are
             changed once they are normalised.
@@ -40,7 +40,7 @@ def augment(
         inside: of each image the part that is not padding, which becomes 0; empty where there is none.
 
     Returns:
-        Normalised images (N, C, *S) and masks (N, *S) int64.
+        Normalised images (N, C, *S) and masks int64, of the shape they had.
     """
     if limits is None:
         images = recolour(normalization.apply(images, moments), changes, None)
@@ -104,14 +104,16 @@ def warp(images: torch.Tensor, masks: torch.Tensor, changes: Changes) -> tuple[t
     def chosen(values: torch.Tensor) -> torch.Tensor:
         return values if index is None else values[index]
 
-    grid = sampling_grid(chosen(changes.positions), tuple(masks.shape[1:]))
+    grid = sampling_grid(chosen(changes.positions), tuple(images.shape[2:]))
     if changes.bends is not None:
         grid = grid + changes.bends
     grid = grid.movedim(1, -1)
     warped = functional.grid_sample(chosen(images), grid, "bilinear", "zeros", align_corners=False)
     # Labels are moved so that the zeros from outside become 255; exact in float32.
-    labels = chosen(masks).to(torch.float32).sub_(IGNORE).unsqueeze(1)
-    moved = functional.grid_sample(labels, grid, "nearest", "zeros", align_corners=False).squeeze(1).add_(IGNORE)
+    labels = chosen(masks).to(torch.float32).sub_(IGNORE)
+    planes = labels if labels.ndim == images.ndim else labels.unsqueeze(1)
+    moved = functional.grid_sample(planes, grid, "nearest", "zeros", align_corners=False).add_(IGNORE)
+    moved = moved.reshape(labels.shape)
     if index is None:
         return warped, moved.long()
     return images.index_copy(0, index, warped), masks.index_copy(0, index, moved.to(masks.dtype))

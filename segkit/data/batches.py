@@ -39,7 +39,7 @@ class Batch:
 
     Attributes:
         images: float32 (N, C, *S), normalised, channels last in memory, on the device.
-        masks: int64 (N, *S) on the device; 255 is ignored.
+        masks: int64 (N, *S), or (N, classes, *S) where these overlap, on the device; 255 is ignored.
         indices: int64 (N,), each sample's place in the store, or among an epoch's parts of volumes.
         samples: of the step, whichever rank has them.
     """

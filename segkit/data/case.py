@@ -20,12 +20,15 @@ class Case:
         group: the patient, where known; resampled and split together.
         files: what is read, image first, files or whole folders; size and time are part of the store's key.
         meta: anything the dataset wants to find again in `read`.
+        annotated: the classes that were looked for when the mask was drawn; None: all of the task's. Pixels of the
+            others are 0 in the mask, as they are of nothing that was looked for.
     """
 
     id: str
     group: str | None = None
     files: tuple[Path, ...] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)
+    annotated: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,8 @@ class Sample:
 
     Attributes:
         image: (C, *S), uint8, int16 or float32; on another grid of the same extent where `grid` is given.
-        mask: (*S) integer labels, 0 background, 255 ignore; None where there is no reference.
+        mask: (*S) integer labels, 0 background, 255 ignore; (classes, *S) of 0, 1 and 255 where the task's classes
+            overlap; None where there is no reference.
         spacing: mm per voxel along each axis of S; None for photographs.
         affine: 4x4 voxel-to-world matrix of the oriented volume; None for photographs.
         grid: S, where `image` is on another one; `mask` never is.

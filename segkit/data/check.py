@@ -8,6 +8,7 @@ import numpy as np
 
 from segkit.contracts import IGNORE
 from segkit.data.case import Case, Sample
+from segkit.data.class_masks import is_class
 from segkit.declarations import Task
 from segkit.errors import SegkitError
 
@@ -18,9 +19,10 @@ def check_sample(sample: Sample, case: Case, task: Task, dataset_name: str) -> N
     """Raise SegkitError, naming case and file, unless the sample is one of the task.
 
     Checked: dimensions, channels and dtype of the image, finite values, the mask's shape, dtype and labels (0 to the
-    number of classes, or 255), and a positive spacing per axis. A mask may be missing.
+    number of classes, or 255; of overlapping classes 0, 1 or 255), that it has no class that the case was not annotated
+    for, and a positive spacing per axis. A mask may be missing.
     """
-    problem = problem_of(sample, task)
+    problem = problem_of(sample, task) or next(_contradictions(sample, case, task), None)
     if problem is not None:
         files = ", ".join(path.name for path in case.files)
         named = f"{case.id} ({files})" if files else case.id
@@ -57,12 +59,14 @@ def _problems(sample: Sample, task: Task) -> Iterator[str]:
 
 
 def _mask_problems(mask: np.ndarray, shape: tuple[int, ...], task: Task) -> Iterator[str]:
-    if mask.shape != shape:
-        yield f"the mask's size {_times(mask.shape)} differs from the image's {_times(shape)}"
+    if mask.shape != task.mask_shape(shape):
+        if task.overlapping and mask.ndim != len(shape) + 1:
+            yield f"the mask has shape {mask.shape}, and of {len(task.classes)} overlapping classes each has a plane"
+        yield f"the mask's size {_times(mask.shape)} differs from the image's {_times(task.mask_shape(shape))}"
     if not np.issubdtype(mask.dtype, np.integer):
         yield f"the mask's type {mask.dtype} is not an integer type"
         return
-    classes = len(task.classes)
+    classes = 1 if task.overlapping else len(task.classes)
     if not mask.size or (mask.min() >= 0 and mask.max() <= classes):
         return
     # An error, never a guess: masks of 0 and 255 were elsewhere read as class 255 or as ignored throughout
@@ -71,6 +75,21 @@ def _mask_problems(mask: np.ndarray, shape: tuple[int, ...], task: Task) -> Iter
     if outside.any():
         found = ", ".join(str(label) for label in np.unique(mask[outside])[:5])
         yield f"the mask has labels outside 0 to {classes}: {found}"
+
+
+def _contradictions(sample: Sample, case: Case, task: Task) -> Iterator[str]:
+    if case.annotated is None:
+        return
+    unknown = [name for name in case.annotated if name not in task.classes]
+    if unknown:
+        yield f"it is annotated for {unknown[0]!r}, which is no class; classes: {', '.join(task.classes)}"
+    if not case.annotated:
+        yield "it is annotated for no class: leave it out, or say which classes were looked for"
+    if sample.mask is None:
+        return
+    for label, name in enumerate(task.classes, start=1):
+        if name not in case.annotated and (marked := np.count_nonzero(is_class(sample.mask, label, task))):
+            yield f"the mask has {marked:,} pixels of class {name}, for which the case says it was not annotated"
 
 
 def _times(shape: tuple[int, ...]) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from segkit.contracts import IGNORE
 from segkit.data.case import Case, Problem, Sample
 from segkit.data.check import check_sample
+from segkit.data.class_masks import painted
 from segkit.data.dataset import DatasetReader
 from segkit.data.duplicates import Prints, prints_of
 from segkit.data.prefetch import prefetch
@@ -99,7 +100,10 @@ def counted(sample: Sample, task: Task, split: str, case: Case) -> CaseFacts:
     image = sample.image
     facts: dict[str, object] = {"counts": None, "valid": 0}
     if sample.mask is not None:
-        facts = mask_facts(sample.mask, image, len(task.classes))
+        facts = mask_facts(painted(sample.mask, task), image, len(task.classes))
+        if task.overlapping:
+            counts = [np.count_nonzero(plane == 1) for plane in sample.mask]
+            facts |= {"counts": tuple(map(int, counts))}
     return CaseFacts(
         split=split,
         id=case.id,

@@ -24,7 +24,7 @@ class Part:
 
     Attributes:
         image: (C, *size) int16.
-        mask: (*size) uint8, 255 outside of the volume.
+        mask: (*size) uint8, or (classes, *size) where these overlap; 255 outside of the volume.
         case: the volume's place in the store.
         inside: where the part lies in the volume; None where all of it does.
     """
@@ -102,7 +102,7 @@ def slice_part(store: VolumeStore, case: int, level: int, slab: int) -> Part:
     """Return one slice with its neighbours; at the ends of the volume the first and the last are repeated."""
     levels = neighbour_indices(store.cases[case].size[0], [level], slab)
     image = slab_input(store.image(case)[:, levels[0]].swapaxes(0, 1)[None])[0]
-    return Part(np.ascontiguousarray(image), np.array(store.mask(case)[level]), case)
+    return Part(np.ascontiguousarray(image), np.array(store.mask(case)[..., level, :, :]), case)
 
 
 def patch_parts(
@@ -141,12 +141,14 @@ def patch_part(store: VolumeStore, case: int, start: list[int], size: tuple[int,
     """Cut a patch out of a volume; what lies outside is ignored in the mask and no value in the image."""
     lengths = store.cases[case].size
     source = tuple(slice(max(a, 0), min(a + side, n)) for a, side, n in zip(start, size, lengths, strict=True))
-    image, mask = store.image(case)[:, *source], store.mask(case)[source]
-    if mask.shape == size:
+    depth, height, width = source
+    image, mask = store.image(case)[:, depth, height, width], store.mask(case)[..., depth, height, width]
+    if image.shape[1:] == size:
         return Part(np.array(image), np.array(mask), case)
     inside = tuple(slice(part.start - a, part.stop - a) for part, a in zip(source, start, strict=True))
-    padded, labels = np.zeros((len(image), *size), image.dtype), np.full(size, IGNORE, np.uint8)
-    padded[:, *inside], labels[inside] = image, mask
+    padded, labels = np.zeros((len(image), *size), image.dtype), np.full((*mask.shape[:-3], *size), IGNORE, np.uint8)
+    depth, height, width = inside
+    padded[:, depth, height, width], labels[..., depth, height, width] = image, mask
     return Part(padded, labels, case, inside)
 
 

@@ -15,6 +15,7 @@ from segkit.data.dataset import DatasetReader
 from segkit.data.folders import locked, new_folder, writing
 from segkit.data.reader_source import reader_digest
 from segkit.data.store_build import FORMAT, IMAGES, INDEX, MASKS, build_store, describe_cases, digest
+from segkit.declarations import Task
 from segkit.errors import SegkitError
 from segkit.files import parse_json
 
@@ -32,11 +33,18 @@ class StoredCase:
 
     Attributes:
         shape: the case's own grid.
+        annotated: the classes that its mask was drawn for; None: all.
     """
 
     id: str
     group: str | None
     shape: tuple[int, ...]
+    annotated: tuple[str, ...] | None = None
+
+    @property
+    def case(self) -> Case:
+        """What scores are of."""
+        return Case(self.id, self.group, annotated=self.annotated)
 
 
 class Store:
@@ -51,6 +59,7 @@ class Store:
         sources: per case, SHA-256 of each of its files.
         rounding_error: largest difference, in the image's unit, between a resampled float image and what is stored.
         was_built: whether this opening built it.
+        planes: how many overlapping classes a mask has a plane of; None where it is a label map.
     """
 
     volumes: ClassVar[Literal[False]] = False
@@ -60,7 +69,9 @@ class Store:
         self.size: tuple[int, ...] = tuple(index["size"])
         self.channels: int = index["channels"]
         self.dtype = np.dtype(index["dtype"])
-        self.cases = tuple(StoredCase(entry["id"], entry["group"], tuple(entry["shape"])) for entry in entries)
+        self.cases = tuple(
+            StoredCase(entry["id"], entry["group"], tuple(entry["shape"]), annotated_of(entry)) for entry in entries
+        )
         self.sources: list[list[str]] = [entry["sources"] for entry in entries]
         self.fingerprint = digest([[entry["id"], entry["sources"]] for entry in entries])
         self.rounding_error: float = index["rounding_error"]
@@ -71,7 +82,9 @@ class Store:
         # Mapped, not read: all workers and ranks share the pages. An epoch takes 685 images a second from here, and
         # 61 where each photograph is decoded every epoch (docs/benchmarks/input.md).
         self._images = np.memmap(folder / IMAGES, self.dtype, "r", shape=(count, self.channels, *self.size))
-        self._masks = np.memmap(folder / MASKS, np.uint8, "r", shape=(count, *self.size))
+        self.planes: int | None = index.get("planes")
+        grid = self.size if self.planes is None else (self.planes, *self.size)
+        self._masks = np.memmap(folder / MASKS, np.uint8, "r", shape=(count, *grid))
 
     def __len__(self) -> int:
         return len(self.cases)
@@ -86,11 +99,13 @@ class Store:
         return np.asarray(self._images[np.asarray(indices)])
 
     def masks(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
-        """Return a copy of masks, (n, *size) uint8."""
+        """Return a copy of masks, (n, *size) uint8, or (n, classes, *size) where these overlap."""
         return np.asarray(self._masks[np.asarray(indices)])
 
     def held_labels(self) -> frozenset[int]:
-        """Return the values but 0 that a mask holds on the working grid."""
+        """Return the labels but 0 that a mask holds on the working grid."""
+        if self.planes is not None:
+            return frozenset(label for label in range(1, self.planes + 1) if (self._masks[:, label - 1] == 1).any())
         found: set[int] = set()
         for start in range(0, len(self), MASKS_AT_ONCE):
             found |= {
@@ -126,6 +141,11 @@ class Store:
         slopes, intercepts = self.scale(indices)
         values: np.ndarray = stored * slopes[..., None] + intercepts[..., None]
         return values
+
+
+def annotated_of(entry: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Return which classes a case of an index was annotated for; None: all."""
+    return None if entry.get("annotated") is None else tuple(entry["annotated"])
 
 
 def open_store(
@@ -213,8 +233,17 @@ def store_key(
             "settings": dict(settings or {}),
             "size": grid,
             "cases": describe_cases(cases, dataset_name),
+            **of_labels(reader.task, cases),
         }
     )
+
+
+def of_labels(task: Task, cases: Sequence[Case]) -> dict[str, Any]:
+    """Return what a store's key says of its labels; nothing of exclusive classes that every case is annotated for."""
+    said: dict[str, Any] = {"overlapping": list(task.classes)} if task.overlapping else {}
+    if any(case.annotated is not None for case in cases):
+        said["annotated"] = [None if case.annotated is None else sorted(case.annotated) for case in cases]
+    return said
 
 
 def read_index(folder: Path, key: str) -> dict[str, Any] | None:

@@ -15,12 +15,15 @@ from typing import Any
 
 import numpy as np
 
+from segkit.contracts import IGNORE
 from segkit.data.case import Case, Sample
+from segkit.data.class_masks import by_class
 from segkit.data.dataset import DatasetReader
 from segkit.data.prefetch import prefetch
 from segkit.data.reading import read_at
 from segkit.data.resample import resize_mask
 from segkit.data.sources import content_hash, state_of
+from segkit.declarations import Task
 from segkit.errors import SegkitError
 
 FORMAT = 1
@@ -35,6 +38,7 @@ class Prepared:
 
     Attributes:
         image: (C, *size), uint8 or int16.
+        mask: (*size) uint8, or (classes, *size) where these overlap.
         source_dtype: of the image as it was read.
         slopes, intercepts: float64 (C,): value = slope * stored + intercept.
         sources: SHA-256 of each of the case's files.
@@ -133,6 +137,7 @@ def build_store(
                     "slopes": ready.slopes.tolist(),
                     "intercepts": ready.intercepts.tolist(),
                     "sources": ready.sources,
+                    **annotation(case),
                 }
             )
             if progress is not None:
@@ -144,12 +149,34 @@ def build_store(
         "size": list(size),
         "channels": len(first.image),
         "dtype": first.image.dtype.name,
+        **planes_of(reader.task),
         "rounding_error": rounding_error,
         "bytes": {IMAGES: first.image.nbytes * len(cases), MASKS: first.mask.nbytes * len(cases)},
         "cases": entries,
     }
     text = json.dumps({"sha256": digest(body), "body": body}, sort_keys=True)
     (folder / INDEX).write_text(text, encoding="utf-8")
+
+
+def annotation(case: Case) -> dict[str, Any]:
+    """What a store's index says of the classes that a case was annotated for: nothing where these are all."""
+    return {} if case.annotated is None else {"annotated": list(case.annotated)}
+
+
+def planes_of(task: Task) -> dict[str, Any]:
+    """What a store's index says of overlapping classes: nothing where they exclude each other."""
+    return {"planes": len(task.classes)} if task.overlapping else {}
+
+
+def stored_mask(mask: np.ndarray, case: Case, task: Task, resample: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Bring a mask to the working grid, class by class where they overlap.
+
+    Those that the case was not annotated for are ignored in it then: they take no part in a sigmoid's loss.
+    """
+    stored = by_class(resample, mask, task).astype(np.uint8)
+    if task.overlapping and case.annotated is not None:
+        stored[[name not in case.annotated for name in task.classes]] = IGNORE
+    return stored
 
 
 def prepare_case(
@@ -162,7 +189,7 @@ def prepare_case(
     stored, slopes, intercepts, error = quantize(sample.image)
     return Prepared(
         stored,
-        resize_mask(sample.mask, size).astype(np.uint8),
+        stored_mask(sample.mask, case, reader.task, lambda mask: resize_mask(mask, size)),
         sample.image.dtype,
         slopes,
         intercepts,

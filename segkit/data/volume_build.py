@@ -16,12 +16,24 @@ import numpy as np
 from segkit.contracts import IGNORE
 from segkit.data.case import Case, Sample
 from segkit.data.check import check_sample
+from segkit.data.class_masks import is_class
 from segkit.data.dataset import DatasetReader
 from segkit.data.intensities import PER_CASE, Moments, case_moments
 from segkit.data.prefetch import prefetch
 from segkit.data.sources import content_hash
-from segkit.data.store_build import IMAGES, INDEX, MASKS, digest, named_case, quantize
+from segkit.data.store_build import (
+    IMAGES,
+    INDEX,
+    MASKS,
+    annotation,
+    digest,
+    named_case,
+    planes_of,
+    quantize,
+    stored_mask,
+)
 from segkit.data.volume_layout import VolumeLayout
+from segkit.declarations import Task
 from segkit.errors import SegkitError
 
 FOREGROUND, SAMPLES = "foreground.bin", "samples.bin"
@@ -43,7 +55,9 @@ class PreparedVolume:
     Attributes:
         image: (C, *size) int16; value = slopes * image + intercepts.
         places: per label, where its voxels are on the working grid, and how many there are.
+        mask: (*size) uint8, or (classes, *size) where these overlap.
         samples: per label, values (n, C) of its voxels on the case's own grid, and how many there are.
+        held: the labels on the case's own grid; of overlapping classes a voxel's values are noted for the first alone.
         moments: by kind, of the volume on its own grid.
         sources: SHA-256 of each of the case's files.
     """
@@ -56,6 +70,7 @@ class PreparedVolume:
     sample: Sample
     places: list[Noted]
     samples: list[Noted]
+    held: list[int]
     moments: dict[str, Moments]
     sources: list[str]
 
@@ -104,6 +119,7 @@ def build_volume_store(
         "dataset": dataset_name,
         "size": layout.to_dict(),
         "channels": reader.task.in_channels,
+        **planes_of(reader.task),
         "rounding_error": rounding_error,
         "bytes": {name: (folder / name).stat().st_size for name in FILES},
         "cases": entries,
@@ -130,7 +146,9 @@ def describe(case: Case, ready: PreparedVolume) -> dict[str, Any]:
         "group": case.group,
         "shape": list(sample.shape),
         "spacing": None if sample.spacing is None else [float(length) for length in sample.spacing],
-        "size": list(ready.mask.shape),
+        "size": list(ready.image.shape[1:]),
+        **annotation(case),
+        "held": ready.held,
         "slopes": ready.slopes.tolist(),
         "intercepts": ready.intercepts.tolist(),
         "moments": {kind: [list(row) for row in moments] for kind, moments in ready.moments.items()},
@@ -161,19 +179,41 @@ def prepare_volume(
     if measure is not None:
         moments["plugin"] = measure(sample.image)
     image = layout.resample_image(sample.image, size)
-    mask = layout.resample_mask(sample.mask, size)
+    task = reader.task
+    mask = stored_mask(sample.mask, case, task, lambda labels: layout.resample_mask(labels, size))
     stored, slopes, intercepts, error = quantize(image)
     if stored.dtype == np.uint8:
         stored, slopes = stored.astype(np.int16), slopes / 255
-    places = [(label, flat.astype(np.uint32), count) for label, flat, count in foreground_places(mask, case.id)]
+    found = foreground_of_classes(mask, case.id, task)
+    places = [(label, flat.astype(np.uint32), count) for label, flat, count in found]
     unit = 255 if sample.image.dtype == np.uint8 else 1
     flat_image = sample.image.reshape(len(sample.image), -1)
     samples = [
         (label, flat_image[:, flat].T.astype(np.float32) / np.float32(unit), count)
-        for label, flat, count in foreground_places(sample.mask, case.id)
+        for label, flat, count in foreground_places(first_of_classes(sample.mask, task), case.id)
     ]
+    held = [label for label in range(1, len(task.classes) + 1) if is_class(sample.mask, label, task).any()]
     kept = replace(sample, image=sample.image[:, :0], mask=None, grid=sample.shape)
-    return PreparedVolume(stored, mask, slopes, intercepts, error, kept, places, samples, moments, sources)
+    return PreparedVolume(stored, mask, slopes, intercepts, error, kept, places, samples, held, moments, sources)
+
+
+def foreground_of_classes(mask: np.ndarray, case_id: str, task: Task) -> Iterator[tuple[int, np.ndarray, int]]:
+    """As `foreground_places`, of overlapping classes one by one."""
+    if not task.overlapping:
+        yield from foreground_places(mask, case_id)
+        return
+    for label, plane in enumerate(mask, start=1):
+        for _, places, count in foreground_places(plane, f"{case_id} {label}"):
+            yield label, places, count
+
+
+def first_of_classes(mask: np.ndarray, task: Task) -> np.ndarray:
+    """Return a label map in which a voxel of several overlapping classes has the first: it is to count once."""
+    if not task.overlapping:
+        return mask
+    inside = mask == 1
+    labels: np.ndarray = np.where(inside.any(axis=0), inside.argmax(axis=0) + 1, 0).astype(np.uint8)
+    return labels
 
 
 def foreground_places(mask: np.ndarray, case_id: str) -> Iterator[tuple[int, np.ndarray, int]]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from segkit.data.case import Case
 from segkit.data.dataset import DatasetReader
-from segkit.data.store import Progress, find_or_build, store_key
+from segkit.data.store import Progress, annotated_of, find_or_build, store_key
 from segkit.data.store_build import IMAGES, MASKS, digest
 from segkit.data.volume_build import FOREGROUND, SAMPLES, build_volume_store
 from segkit.data.volume_layout import VolumeLayout
@@ -25,6 +25,7 @@ class StoredVolume:
         shape: the case's own grid (D, H, W), and `spacing` its mm per voxel (None where not known).
         size: the working grid.
         working_spacing: mm per voxel of the working grid.
+        annotated: the classes that its mask was drawn for; None: all.
     """
 
     id: str
@@ -32,6 +33,12 @@ class StoredVolume:
     shape: tuple[int, ...]
     spacing: tuple[float, ...] | None
     size: tuple[int, ...]
+    annotated: tuple[str, ...] | None = None
+
+    @property
+    def case(self) -> Case:
+        """What scores are of."""
+        return Case(self.id, self.group, annotated=self.annotated)
 
     @property
     def working_spacing(self) -> tuple[float, ...] | None:
@@ -53,6 +60,7 @@ class VolumeStore:
         sources: per case, SHA-256 of each of its files.
         rounding_error: largest difference, in the image's unit, between a resampled image and what is stored.
         was_built: whether this opening built it.
+        planes: how many overlapping classes a mask has a plane of; None where it is a label map.
     """
 
     volumes: ClassVar[Literal[True]] = True
@@ -61,6 +69,7 @@ class VolumeStore:
         self._entries: list[dict[str, Any]] = index["cases"]
         self.layout = VolumeLayout.from_dict(index["size"])
         self.channels: int = index["channels"]
+        self.planes: int | None = index.get("planes")
         self.rounding_error: float = index["rounding_error"]
         self.was_built = was_built
         self.cases = tuple(_stored(entry) for entry in self._entries)
@@ -82,9 +91,10 @@ class VolumeStore:
         return self._images[start:stop].reshape(self.channels, *self.cases[index].size)
 
     def mask(self, index: int) -> np.ndarray:
-        """Return a mask, (*size) uint8, a view of the file."""
-        start, stop = self._starts[index : index + 2]
-        return self._masks[start:stop].reshape(self.cases[index].size)
+        """Return a mask, (*size) uint8, or (classes, *size) where these overlap, a view of the file."""
+        start, stop = (int(bound) * (self.planes or 1) for bound in self._starts[index : index + 2])
+        size = self.cases[index].size
+        return self._masks[start:stop].reshape(size if self.planes is None else (self.planes, *size))
 
     def scale(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return slopes and intercepts (C,) float32."""
@@ -124,7 +134,9 @@ class VolumeStore:
 
     def held_labels(self) -> frozenset[int]:
         """Return the foreground labels that a mask holds on its case's own grid."""
-        return frozenset(int(row[0]) for entry in self._entries for row in entry["samples"])
+        # Stores that were built before classes could overlap have no such list: their samples are of every label.
+        held = (entry.get("held", [row[0] for row in entry["samples"]]) for entry in self._entries)
+        return frozenset(int(label) for labels in held for label in labels)
 
     def foreground_values(self) -> tuple[np.ndarray, np.ndarray]:
         """Return values (n, C) of foreground voxels on the cases' own grids, and how many each stands for (n,)."""
@@ -135,7 +147,8 @@ class VolumeStore:
 
 def _stored(entry: Mapping[str, Any]) -> StoredVolume:
     spacing = None if entry["spacing"] is None else tuple(entry["spacing"])
-    return StoredVolume(entry["id"], entry["group"], tuple(entry["shape"]), spacing, tuple(entry["size"]))
+    size = tuple(entry["size"])
+    return StoredVolume(entry["id"], entry["group"], tuple(entry["shape"]), spacing, size, annotated_of(entry))
 
 
 def _mapped(path: Path, dtype: type) -> np.ndarray:

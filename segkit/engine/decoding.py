@@ -10,14 +10,17 @@ import torch
 Scores = TypeVar("Scores", np.ndarray, torch.Tensor)
 
 
-def decode(scores: Scores, *, above: float = 0.0) -> Scores:
+def decode(scores: Scores, *, above: float = 0.0, overlapping: bool = False) -> Scores:
     """Turn scores (K, *S) into labels (*S) uint8: above a limit for one class, the first largest for several.
 
     Args:
         scores: logits or logarithms of probabilities; of a batch with the classes first, (K, N, *S).
         above: the limit for one class: a logit of 0 is a probability of one half; 0.5 where scores are probabilities.
+        overlapping: each class is a yes or no of its own, and the result (K, *S) of 0 and 1.
     """
-    if len(scores) == 1:
+    if overlapping:
+        found = scores > above
+    elif len(scores) == 1:
         found = scores[0] > above
     elif isinstance(scores, np.ndarray):
         found = scores.argmax(axis=0)
@@ -27,10 +30,11 @@ def decode(scores: Scores, *, above: float = 0.0) -> Scores:
     return found.astype(np.uint8) if isinstance(found, np.ndarray) else found.to(torch.uint8)
 
 
-def probabilities(scores: torch.Tensor, dim: int = 0) -> torch.Tensor:
+def probabilities(scores: torch.Tensor, dim: int = 0, *, overlapping: bool = False) -> torch.Tensor:
     """Turn scores into probabilities of the same shape: the foreground's for one class, else one per label.
 
     Args:
         dim: the axis of the classes.
+        overlapping: each class has a probability of its own, whatever the others'.
     """
-    return scores.sigmoid() if scores.shape[dim] == 1 else scores.softmax(dim=dim)
+    return scores.sigmoid() if overlapping or scores.shape[dim] == 1 else scores.softmax(dim=dim)

@@ -41,13 +41,19 @@ class Ensemble:
     def labels(
         self, image: np.ndarray, shape: tuple[int, ...] | None = None, spacing: Sequence[float] | None = None
     ) -> np.ndarray:
-        """Return the label map (*S) uint8; arguments as of `Predictor.labels`."""
+        """Return the label map (*S) uint8, or (classes, *S); arguments as of `Predictor.labels`."""
         if len(self.predictors) == 1:
             return self.predictors[0].labels(image, shape, spacing)
-        labels = np.empty(shape or image.shape[1:], np.uint8)
+        labels = np.empty(self.task.mask_shape(shape or image.shape[1:]), np.uint8)
         for planes, values in self.probabilities(image, shape, spacing):
-            labels[planes] = decode(values, above=0.5).cpu().numpy()
+            self.decode_into(labels, planes, values)
         return labels
+
+    def decode_into(self, labels: np.ndarray, planes: slice, probabilities: torch.Tensor) -> None:
+        """Decode what `probabilities` yields into a label map of the whole."""
+        found = decode(probabilities, above=0.5, overlapping=self.task.overlapping)
+        first = 1 if self.task.overlapping else 0
+        np.moveaxis(labels, first, 0)[planes] = np.moveaxis(found.cpu().numpy(), first, 0)
 
     def probabilities(
         self, image: np.ndarray, shape: tuple[int, ...] | None = None, spacing: Sequence[float] | None = None

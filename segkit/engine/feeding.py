@@ -32,6 +32,7 @@ class Feeds:
     ) -> None:
         self._feeds: dict[Any, Callable[[np.ndarray, Block], Mapping[str, np.ndarray]]] = {}
         self.sums: dict[Any, Sums] = {}
+        self._overlapping = task.overlapping
         for metric in metrics:
             key = measure_key(metric)
             if metric.declaration.needs == "probabilities" and key not in self._feeds:
@@ -45,7 +46,7 @@ class Feeds:
 
     def take(self, block: Block, scores: torch.Tensor) -> None:
         """Add up what a block of scores (K, *block) says."""
-        values = probabilities(scores).float().cpu().numpy()
+        values = probabilities(scores, overlapping=self._overlapping).float().cpu().numpy()
         for key, feed in self._feeds.items():
             add_to(self.sums[key], feed(values, block), str(key[0]))
 

@@ -65,7 +65,7 @@ class Predictor:
         spacing: Sequence[float] | None = None,
         watch: Watch | None = None,
     ) -> np.ndarray:
-        """Return the label map (*S) uint8 of an image of the file's type, on its own grid.
+        """Return the label map (*S) uint8, or (classes, *S), of an image of the file's type, on its own grid.
 
         Args:
             image: (C, *S), or on the working grid already.
@@ -79,7 +79,7 @@ class Predictor:
         plane = not self.mirror and len(own) == 2
         # Of a plane the scores are interpolated along its rows alone; else there are three copies of them on its grid.
         held = 2 * self.size[0] * own[1] if plane else 3 * math.prod(own)
-        check_memory(4 * self.task.out_channels * held + math.prod(own), own)
+        check_memory(4 * self.task.out_channels * held + math.prod(self.task.mask_shape(own)), own)
         images = self.prepare(image)
         if not plane:
             scores = self.scores(images, own)[0]
@@ -87,12 +87,12 @@ class Predictor:
                 for start in range(0, own[0], ROWS):
                     rows = slice(start, min(start + ROWS, own[0]))
                     watch((rows, *(slice(0, side) for side in own[1:])), scores[:, rows])
-            return decode(scores).cpu().numpy()
+            return decode(scores, overlapping=self.task.overlapping).cpu().numpy()
         logits = self.logits(images)[0]
         if watch is not None:
             for rows, part in plane_scores(logits, own):
                 watch((rows, slice(0, own[1])), part)
-        return plane_labels(logits, own)
+        return plane_labels(logits, own, overlapping=self.task.overlapping)
 
     def probabilities(
         self,
@@ -110,7 +110,7 @@ class Predictor:
         own = shape or image.shape[1:]
         check_memory(3 * 4 * self.task.out_channels * math.prod(own), own)
         scores = self.scores(self.prepare(image), own)[0]
-        yield slice(0, own[0]), probabilities(scores)
+        yield slice(0, own[0]), probabilities(scores, overlapping=self.task.overlapping)
 
     def prepare(self, image: np.ndarray) -> torch.Tensor:
         """Turn an image (C, *S) of the file's type into a normalised batch of one, (1, C, *size)."""
@@ -134,9 +134,10 @@ class Predictor:
         mean = torch.zeros((), device=self.device)
         for axes in copies:
             logits = self._restored(images.flip(axes), shape).flip(axes)
-            mean = mean + probabilities(logits, dim=1) / len(copies)
+            mean = mean + probabilities(logits, dim=1, overlapping=self.task.overlapping) / len(copies)
         # The limit keeps them finite, so that blending and interpolating them gives numbers.
-        return mean.logit(eps=1e-7) if self.task.out_channels == 1 else mean.clamp_min(1e-7).log()
+        alone = self.task.overlapping or self.task.out_channels == 1
+        return mean.logit(eps=1e-7) if alone else mean.clamp_min(1e-7).log()
 
     @torch.inference_mode()
     def logits(self, images: torch.Tensor) -> torch.Tensor:

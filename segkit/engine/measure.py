@@ -13,9 +13,12 @@ from segkit import params
 from segkit.contracts import IGNORE, Measurement
 from segkit.data.case import Case
 from segkit.declarations import Metric, Task
+from segkit.engine.class_measure import COUNTS, measure_classes
 from segkit.errors import SegkitError
 from segkit.statistics.failures import case_value
 
+UNANNOTATED = "unannotated"
+"""Status of a class that a case's mask was not drawn for."""
 BACKGROUND = "background"
 """Name of label 0 where it is scored too."""
 
@@ -68,6 +71,7 @@ class CaseScores:
 
     Attributes:
         reference, predicted: int64 (classes,), pixels or voxels.
+        annotated: bool (classes,), which classes the mask was drawn for: nothing is known of the others; None: all.
         values: metric name -> float64 (classes,).
         counts: metric name -> what was measured, without distances, to be summed over cases.
         reference_digest: SHA-256 of the reference mask with its grid; "" where nobody asked for it.
@@ -80,6 +84,7 @@ class CaseScores:
     values: Mapping[str, np.ndarray]
     counts: Mapping[str, Measurement] = field(default_factory=dict)
     reference_digest: str = ""
+    annotated: np.ndarray | None = None
 
     @property
     def missed(self) -> np.ndarray:
@@ -93,7 +98,9 @@ class CaseScores:
         return case_value(self.values[metric.name], self.missed, higher_is_better=higher)
 
     def status(self, label: int) -> str:
-        """Return "empty", "missed", "spurious" or "ok" for the class at an index."""
+        """Return "empty", "missed", "spurious", "ok" or "unannotated" for the class at an index."""
+        if self.annotated is not None and not self.annotated[label]:
+            return UNANNOTATED
         if self.reference[label] == 0:
             return "empty" if self.predicted[label] == 0 else "spurious"
         return "missed" if self.predicted[label] == 0 else "ok"
@@ -110,9 +117,10 @@ def score_case(
     background: bool = False,
     sums: Mapping[Any, Mapping[str, np.ndarray]] | None = None,
 ) -> CaseScores:
-    """Score one prediction against its reference, both label maps (*S) on one grid.
+    """Score one prediction against its reference, both label maps (*S), or (classes, *S), on one grid.
 
-    Metrics that measure the same thing with the same options share one pass.
+    Metrics that measure the same thing with the same options share one pass. Classes that the case was not annotated
+    for have no values, and no pixels on either side.
 
     Args:
         background: score label 0 as a class as well, the first one; the values then fit `scored_task`.
@@ -128,6 +136,7 @@ def score_case(
         )
     if background:
         prediction, mask, task = count_from_one(prediction), count_from_one(mask), scored_task(task, background)
+    annotated = annotated_classes(case, task)
     measured: dict[tuple[Any, ...], Measurement] = {}
     kept: dict[tuple[Any, ...], Measurement] = {}
     values, counts = {}, {}
@@ -136,21 +145,21 @@ def score_case(
         key = measure_key(metric)
         if key not in measured:
             if metric.declaration.needs == "probabilities":
-                counted = next(iter(kept.values()), None) or count(prediction, mask, spacing, task)
+                counted = next(iter(kept.values()), None) or measure_classes(count, prediction, mask, spacing, task, {})
                 measured[key] = replace(counted, sums=dict((sums or {})[key]))
             else:
-                measured[key] = metric.measure(prediction, mask, spacing, task, metric.options)
-            kept[key] = counts_alone(measured[key])
+                measured[key] = measure_classes(metric.measure, prediction, mask, spacing, task, metric.options)
+            kept[key] = counts_alone(measured[key], annotated)
         scores = np.asarray(metric.score(measured[key]), dtype=np.float64)
         if scores.shape != (len(task.classes),):
             raise SegkitError(
                 f"metric {metric.name} returned shape {scores.shape} for {len(task.classes)} classes",
                 "report it to its author",
             )
-        values[metric.name] = scores
+        values[metric.name] = scores if annotated is None else np.where(annotated, scores, np.nan)
         counts[metric.name] = kept[key]
-    first = next(iter(measured.values()))
-    return CaseScores(case.id, case.group, first.reference, first.predicted, values, counts)
+    first = next(iter(kept.values()))
+    return CaseScores(case.id, case.group, first.reference, first.predicted, values, counts, annotated=annotated)
 
 
 def measure_key(metric: ChosenMetric) -> tuple[Any, ...]:
@@ -158,7 +167,13 @@ def measure_key(metric: ChosenMetric) -> tuple[Any, ...]:
     return (metric.declaration.measure, *sorted(metric.options.items()))
 
 
-def count(prediction: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...] | None, task: Task) -> Measurement:
+def count(
+    prediction: np.ndarray,
+    mask: np.ndarray,
+    spacing: tuple[float, ...] | None,
+    task: Task,
+    options: Mapping[str, Any] | None = None,
+) -> Measurement:
     """Count the pixels of one case, for metrics that measure no labels themselves."""
     valid = mask != IGNORE
     sides = [((prediction == label) & valid, mask == label) for label in range(1, len(task.classes) + 1)]
@@ -168,16 +183,26 @@ def count(prediction: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...] |
     return Measurement(hit, spurious, missed, rest, tuple(mask.shape), spacing)
 
 
-def counts_alone(measured: Measurement) -> Measurement:
-    """Return a measurement without its distances, its counts copied: a view would keep alive what it is a view of."""
-    return replace(
-        measured,
-        true_positive=np.array(measured.true_positive),
-        false_positive=np.array(measured.false_positive),
-        false_negative=np.array(measured.false_negative),
-        true_negative=np.array(measured.true_negative),
-        distances={},
-    )
+def annotated_classes(case: Case, task: Task) -> np.ndarray | None:
+    """Return which of the task's classes a case was annotated for, bool (classes,); None: all."""
+    if case.annotated is None:
+        return None
+    # The background is what is none of the classes: it is known where all of these are.
+    known = {*case.annotated, *([BACKGROUND] if set(task.classes) - {BACKGROUND} <= set(case.annotated) else [])}
+    found = np.array([name in known for name in task.classes])
+    return None if found.all() else found
+
+
+def counts_alone(measured: Measurement, annotated: np.ndarray | None = None) -> Measurement:
+    """Return a measurement without its distances, its counts copied: a view would keep alive what it is a view of.
+
+    Args:
+        annotated: classes that are counted, bool (classes,); the others have no pixels. None: all.
+    """
+    counts: dict[str, Any] = {name: np.array(getattr(measured, name)) for name in COUNTS}
+    if annotated is not None:
+        counts = {name: values * annotated for name, values in counts.items()}
+    return replace(measured, distances={}, **counts)
 
 
 def reference_digest(mask: np.ndarray, spacing: tuple[float, ...] | None) -> str:

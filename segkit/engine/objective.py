@@ -42,7 +42,7 @@ class Objective:
 
         Args:
             outputs: logits (N, K, *S), or several with weights; coarse ones see the mask by nearest neighbour.
-            mask: (N, *S) int64.
+            mask: (N, *S) int64, or (N, classes, *S) of overlapping classes.
         """
         if isinstance(outputs, Outputs):
             all_logits, weights = outputs.logits, outputs.weights
@@ -77,8 +77,9 @@ class Objective:
 
 
 def resize_mask(mask: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
-    """Take a mask (N, *S) at another grid by nearest neighbour at pixel centres; labels stay exact."""
-    if tuple(mask.shape[1:]) == tuple(shape):
+    """Take a mask (N, *S), or (N, classes, *S), at another grid by nearest neighbour at pixel centres, labels exact."""
+    if tuple(mask.shape[-len(shape) :]) == tuple(shape):
         return mask
-    resized = functional.interpolate(mask[:, None].float(), size=tuple(shape), mode="nearest-exact")
-    return resized[:, 0].to(mask.dtype)
+    planes = mask if mask.ndim == len(shape) + 2 else mask[:, None]
+    resized = functional.interpolate(planes.float(), size=tuple(shape), mode="nearest-exact")
+    return resized.reshape(*mask.shape[: -len(shape)], *shape).to(mask.dtype)

@@ -36,7 +36,7 @@ def check_postprocess(settings: Evaluate, classes: Sequence[str]) -> None:
 
 
 def postprocessing(settings: Evaluate, task: Task) -> Callable[[np.ndarray], np.ndarray] | None:
-    """Return the function that changes a label map (*S) as the settings say; None where they change nothing.
+    """Return the function that changes a label map (*S), or (classes, *S), as the settings say; None: nothing to do.
 
     Raises:
         UsageError: a step names a class that is not there.
@@ -47,6 +47,11 @@ def postprocessing(settings: Evaluate, task: Task) -> Callable[[np.ndarray], np.
 
     def apply(labels: np.ndarray) -> np.ndarray:
         changed = labels.copy()
+        if task.overlapping:
+            for plane, name in zip(changed, task.classes, strict=True):
+                kept = keep_components(plane == 1, settings.minimum_size, chosen(settings.keep_largest, name))
+                plane[...] = kept | enclosed(kept) if chosen(settings.fill_holes, name) else kept
+            return changed
         for label, name in enumerate(task.classes, start=1):
             inside = labels == label
             if not inside.any():

@@ -72,7 +72,7 @@ def score_cases(
         labels = labels if postprocess is None else postprocess(labels)
         row = score_case(case, labels, mask, sample.spacing, reader.task, metrics, background=background, sums=sums)
         if predictions is not None:
-            write_prediction(reader, predictions, case, labels, sample)
+            write_prediction(reader, predictions, case, labels, sample, reader.task)
         return replace(row, reference_digest=reference_digest(mask, sample.spacing))
 
     scores = []
@@ -94,7 +94,7 @@ class Predicted(NamedTuple):
 
     Attributes:
         sample: without its image, which may be large.
-        mask, labels: label maps (*S) on the case's own grid.
+        mask, labels: label maps (*S), or (classes, *S), on the case's own grid.
         sums: what metrics that need probabilities added up, by `measure_key`.
     """
 

@@ -17,6 +17,7 @@ TASK = {
     "classes": Limited([Limited(str, 1, 1000)], 1, 65_535),
     "in_channels": Limited(int, 1, 65_535),
     "spatial_dims": Limited(int, 2, 3),
+    "overlapping?": bool,
 }
 SCORE_ROW = {
     "metric": NAME,
@@ -32,6 +33,7 @@ SCORE_ROW = {
     "ci_method?": NAME,
     "note?": TEXT,
     **dict.fromkeys(("n", "n_cases", "n_empty", "n_missed", "n_spurious"), COUNT),
+    "n_unannotated?": COUNT,
 }
 LENGTH = Limited(float, 0.001, 1000)
 """Of a voxel's side, in mm."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from segkit.declarations import Metric, Task
-from segkit.engine.measure import CaseScores, ChosenMetric
+from segkit.engine.measure import UNANNOTATED, CaseScores, ChosenMetric
 from segkit.engine.pooled import Pooled, pool
 from segkit.errors import UsageError
 from segkit.files import write_table
@@ -102,7 +102,7 @@ def pooled_figures(pooled: Pooled, classes: slice, scores: Sequence[CaseScores])
         "ci_low": number(low),
         "ci_high": number(high),
         "ci_method": method,
-        "n": len(scores),
+        "n": sum(row.annotated is None or bool(row.annotated[classes].any()) for row in scores),
         "note": note,
     }
 
@@ -118,6 +118,9 @@ def score_row(
     """Put figures, conventions and counts of one metric and class, or of all classes, together."""
     labels = range(*classes.indices(len(scores[0].reference)))
     counts = Counter(row.status(label) for row in scores for label in labels)
+    unannotated = counts[UNANNOTATED]
+    # A case that was annotated for other classes only is none of this one's.
+    n_cases = len(scores) - (unannotated if len(labels) == 1 else 0)
     how = HOW[aggregation] + (", then classes" if class_name == ALL_CLASSES else "")
     per_class = {name: [float(values[label]) for label in labels] for name, values in metric.per_class.items()}
     said = (f"{name}={','.join(f'{value:g}' for value in dict.fromkeys(each))}" for name, each in per_class.items())
@@ -130,12 +133,13 @@ def score_row(
         "unit": unit(metric, scores),
         "per_class": per_class,
         **figures,
-        "n_cases": len(scores),
+        "n_cases": n_cases,
         "n_empty": counts["empty"],
         # Counted beside every mean: elsewhere a case without a prediction drops out of it, and a mean rises as a
         # model finds fewer structures (MONAI #9095).
         "n_missed": counts["missed"],
         "n_spurious": counts["spurious"],
+        **({"n_unannotated": unannotated} if unannotated else {}),
     }
 
 

@@ -29,7 +29,7 @@ from segkit.statistics.failures import failures
 
 
 class Prediction(NamedTuple):
-    """A case's label map and mask (*S), and its place in the store."""
+    """A case's label map and mask, (*S) or (classes, *S), and its place in the store."""
 
     place: int
     case: Case
@@ -64,8 +64,8 @@ def validate_images(
                 scores = predictor.scores(batch.images, store.size)[0]
                 if feeds.watch is not None:
                     feeds.watch(tuple(slice(0, side) for side in store.size), scores)
-                labels = decode(scores).cpu().numpy()
-            yield Prediction(index, Case(found.id, found.group), labels, mask, None, feeds.sums)
+                labels = decode(scores, overlapping=predictor.task.overlapping).cpu().numpy()
+            yield Prediction(index, found.case, labels, mask, None, feeds.sums)
 
     rows = ranks.gather(scored(predictions(), predictor.task, metrics, batches.workers))
     return validation(rows, metrics, len(store.cases))
@@ -101,11 +101,11 @@ def validate_volumes(
             numbers = store.moments(index, kind) if kind in BY_CASE else None
             normalization = predictor.normalization.bound(*numbers) if numbers else predictor.normalization
             bound = replace(predictor, preprocessing=replace(predictor.preprocessing, normalization=normalization))
-            case, mask = Case(found.id, found.group), np.array(store.mask(index))
+            mask = np.array(store.mask(index))
             with about(found.id):
                 feeds = Feeds(metrics, mask, found.working_spacing, task)
                 labels = bound.labels(store.values(index), spacing=found.working_spacing, watch=feeds.watch)
-            yield Prediction(index, case, labels, mask, found.working_spacing, feeds.sums)
+            yield Prediction(index, found.case, labels, mask, found.working_spacing, feeds.sums)
 
     return validation(ranks.gather(scored(predictions(), task, metrics, workers)), metrics, len(store))
 

@@ -105,7 +105,7 @@ class VolumePredictor:
         spacing: Sequence[float] | None = None,
         watch: Watch | None = None,
     ) -> np.ndarray:
-        """Return the label map (D, H, W) uint8 of a volume of the file's type, on its own grid.
+        """Return the label map (D, H, W) uint8, or (classes, D, H, W), of a volume of the file's type, on its own grid.
 
         Args:
             image: (C, D, H, W).
@@ -118,11 +118,11 @@ class VolumePredictor:
         """
         own = tuple(shape or image.shape[1:])
         axis = self.walked_axis(own, spacing)
-        # Labels are all that is held of the whole volume: a byte a voxel, whatever the number of classes.
-        labels = np.empty(own, np.uint8)
-        front = np.moveaxis(labels, axis, 0)
+        # Labels are all that is held of the whole volume: a byte a voxel, whatever the number of exclusive classes.
+        labels = np.empty(self.task.mask_shape(own), np.uint8)
+        front = np.moveaxis(labels, axis - 3, -3)
         for planes, scores in self.scores(image, own, spacing, axis):
-            front[planes] = decode(scores).cpu().numpy()
+            front[..., planes, :, :] = decode(scores, overlapping=self.task.overlapping).cpu().numpy()
             if watch is not None:
                 block = tuple(planes if other == axis else slice(0, side) for other, side in enumerate(own))
                 watch(block, scores.movedim(1, 1 + axis))
@@ -142,7 +142,7 @@ class VolumePredictor:
             Which planes, and (K', n, H, W) float32 on the device: the foreground's for one class, else one per label.
         """
         for planes, scores in self.scores(image, tuple(shape or image.shape[1:]), spacing, 0):
-            yield planes, probabilities(scores)
+            yield planes, probabilities(scores, overlapping=self.task.overlapping)
 
     def walked_axis(self, own: Sequence[int], spacing: Sequence[float] | None) -> int:
         """The axis along which planes are finished: that with the smallest slab of scores."""
@@ -170,7 +170,7 @@ class VolumePredictor:
         if self.preprocessing.mode == "patches":
             working = [max(pair) for pair in zip(self.working_shape(own, spacing), self.size, strict=True)]
             slab = self.size[axis] * math.prod(side for other, side in enumerate(working) if other != axis)
-        return math.prod(own) + 2 * 4 * self.score_channels * slab
+        return math.prod(self.task.mask_shape(own)) + 2 * 4 * self.score_channels * slab
 
     @torch.inference_mode()
     def scores(

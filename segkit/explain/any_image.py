@@ -29,10 +29,10 @@ def explain_any(
     Raises:
         UsageError: the reference is on another grid than the image, and what `explain_image` raises.
     """
-    if reference is not None and reference.shape != tuple(sample.shape):
+    if reference is not None and reference.shape != predictor.task.mask_shape(sample.shape):
         raise UsageError(
             f"the reference mask is on a grid of {reference.shape}, the image on one of {tuple(sample.shape)}",
-            "give the mask on the image's own grid",
+            "give the mask on the image's own grid, of overlapping classes a plane for each",
         )
     if predictor.volumes:
         return explain_volume(

@@ -11,6 +11,8 @@ import torch
 from torch import nn
 
 from segkit.contracts import IGNORE
+from segkit.data.class_masks import alone
+from segkit.declarations import Task
 from segkit.errors import SegkitError
 from segkit.explain.agreement import auroc, energy_inside, pointing
 from segkit.explain.called import deepest_layer
@@ -47,10 +49,17 @@ class EvidenceSettings:
     seeds: int = 3
 
 
-def agreement(heat: np.ndarray, mask: np.ndarray | None, label: int) -> dict[str, float | None]:
-    """Return AUROC, energy and pointing of a heat map (*S) beside one class of a mask (*S), without ignored pixels."""
+def agreement(
+    heat: np.ndarray, mask: np.ndarray | None, label: int, task: Task | None = None
+) -> dict[str, float | None]:
+    """Return AUROC, energy and pointing of a heat map (*S) beside one class of a mask (*S), without ignored pixels.
+
+    Args:
+        task: whose mask it is, which is (classes, *S) where these overlap; None: a label map's.
+    """
     if mask is None:
         return {"auroc": None, "energy": None, "pointing": None}
+    mask = mask if task is None else alone(mask, label, task)
     counted = mask != IGNORE
     values, inside = heat[counted], mask[counted] == label
     return {
@@ -87,8 +96,8 @@ def measure_evidence(
     for result, explanation, random in zip(results, found, cascades, strict=True):
         label = result.target.label
         gathered: dict[str, Any] = {
-            "reference": agreement(explanation.heat, reference, label),
-            "prediction": agreement(explanation.heat, prediction, label),
+            "reference": agreement(explanation.heat, reference, label, result.target.task),
+            "prediction": agreement(explanation.heat, prediction, label, result.target.task),
             "target": None,
             "curves": None,
             "randomisation": None if random is None else random.to_dict(),

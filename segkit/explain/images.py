@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
+from segkit.data.class_masks import by_class, is_class
 from segkit.data.resample import resize_mask
 from segkit.declarations import Task
 from segkit.engine.infer import Predictor
@@ -52,8 +53,8 @@ def explain_image(
     Args:
         image: (C, *S) of the file's type, or on the working grid already.
         shape: the own grid S; the image's where not given.
-        reference: mask (*S) on the own grid.
-        prediction: label map (*S) on the own grid; predicted where not given.
+        reference: mask (*S), or (classes, *S), on the own grid.
+        prediction: label map of the same form on the own grid; predicted where not given.
 
     Returns:
         By explainer, then by class.
@@ -66,12 +67,13 @@ def explain_image(
     x = predictor.prepare(image)
     size = tuple(x.shape[2:])
     prediction = predictor.labels(image, own) if prediction is None else prediction
-    on_grid = None if reference is None else torch.from_numpy(resize_mask(reference, size).astype(np.int64))[None]
+    on_grid = None if reference is None else by_class(lambda mask: resize_mask(mask, size), reference, predictor.task)
+    bound_to = None if on_grid is None else torch.from_numpy(on_grid.astype(np.int64))[None].to(x.device)
     targets = [target.on_grid(own, size) for target in chosen_classes(wish, predictor.task, prediction, reference)]
     found = []
     for explainer in explainers:
         layer = choose_layer(predictor.model, explainer, wish.layer, wish.declared, x)
-        bound = bind(targets, predictor.task, None if on_grid is None else on_grid.to(x.device))
+        bound = bind(targets, predictor.task, bound_to)
         results = raw_maps(predictor.model, x, explainer, layer, bound)
         for result in results:
             found_target(predictor.model, x, result.target)
@@ -105,6 +107,7 @@ def chosen_classes(wish: Wish, task: Task, prediction: np.ndarray, reference: np
     sizes = np.zeros(0, np.int64)
     for mask in (prediction, reference):
         if mask is not None and not sizes.any():
-            sizes = np.bincount(mask.ravel(), minlength=256)[1 : len(task.classes) + 1]
+            counted = (np.count_nonzero(is_class(mask, label, task)) for label in range(1, len(task.classes) + 1))
+            sizes = np.array([*counted], np.int64)
     ranked = [int(label) + 1 for label in np.argsort(-sizes, kind="stable") if sizes[label]][: wish.classes]
     return [replace(wish.target, label=label) for label in sorted(ranked or [1])]

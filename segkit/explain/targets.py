@@ -178,6 +178,10 @@ class BoundTarget:
             raise UsageError(
                 f"target: class {target.label} is out of range", f"labels go from 0 to {len(task.classes)}"
             )
+        if target.label == 0 and task.overlapping:
+            raise UsageError(
+                "target: overlapping classes have no background among them", f"classes: {', '.join(task.classes)}"
+            )
         if target.needs_reference and reference is None and masks is None:
             raise missing_reference(target, task)
         self.target, self.task, self.reference, self.masks = target, task, reference, masks
@@ -201,7 +205,7 @@ class BoundTarget:
                 f"{tuple(logits.shape[:1] + logits.shape[2:])}",
                 "give the target on the working grid",
             )
-        values = class_logit(logits, self.label, margin=self.target.margin)
+        values = class_logit(logits, self.label, margin=self.target.margin, overlapping=self.task.overlapping)
         sums = torch.where(self.masks, values, torch.zeros_like(values)).flatten(1).sum(dim=1)
         self.scores = sums.detach()
         self.status = tuple(OK if any_ else EMPTY for any_ in self.masks.flatten(1).any(dim=1).tolist())
@@ -223,8 +227,8 @@ class BoundTarget:
         import torch
 
         assert self.masks is not None
-        if logits.shape[1] == 1:
-            values = class_logit(logits, self.label).sigmoid()
+        if logits.shape[1] == 1 or self.task.overlapping:
+            values = class_logit(logits, self.label, overlapping=self.task.overlapping).sigmoid()
         else:
             values = logits.softmax(dim=1)[:, self.label]
         total = torch.where(self.masks, values, torch.zeros_like(values)).flatten(1).sum(dim=1)
@@ -248,13 +252,16 @@ def check_logits(logits: torch.Tensor, task: Task) -> None:
         )
 
 
-def class_logit(logits: torch.Tensor, label: int, *, margin: bool = False) -> torch.Tensor:
+def class_logit(logits: torch.Tensor, label: int, *, margin: bool = False, overlapping: bool = False) -> torch.Tensor:
     """Return the logit (N, *S) of one class, or with `margin` what it is above the largest other one.
 
-    With one channel the background's logit counts as 0, and as -logit where it is the class asked for.
+    With one channel the background's logit counts as 0, and as -logit where it is the class asked for. Overlapping
+    classes do not compete: the margin of one is its logit.
     """
     import torch
 
+    if overlapping:
+        return logits[:, label - 1]
     if logits.shape[1] == 1:
         return logits[:, 0] if label == 1 else -logits[:, 0]
     if not margin:
@@ -267,14 +274,15 @@ def find_pixels(target: Target, logits: torch.Tensor, task: Task, reference: tor
     """Return the pixels (N, *S) of a target in logits, bool; raises what `find_in_labels` raises."""
     from segkit.engine.decoding import decode
 
-    return find_in_labels(target, decode(logits.transpose(0, 1)), reference, task)
+    return find_in_labels(target, decode(logits.transpose(0, 1), overlapping=task.overlapping), reference, task)
 
 
 def find_in_labels(target: Target, predicted: torch.Tensor, reference: torch.Tensor | None, task: Task) -> torch.Tensor:
     """Return the pixels (N, *S) of a target, bool.
 
     Args:
-        predicted, reference: labels (N, *S).
+        predicted, reference: labels (N, *S); of overlapping classes predicted (classes, N, *S), reference
+            (N, classes, *S).
 
     Raises:
         UsageError: the target needs a reference and there is none.
@@ -282,7 +290,13 @@ def find_in_labels(target: Target, predicted: torch.Tensor, reference: torch.Ten
     """
     import torch
 
-    grid, label = predicted.shape, target.label or 0
+    label = target.label or 0
+    if task.overlapping:
+        predicted = predicted[label - 1].eq(1) * label
+        if reference is not None:
+            plane = reference[:, label - 1]
+            reference = torch.where(plane == 1, label, plane)
+    grid = predicted.shape
     if target.pixels == "all":
         return torch.ones(grid, dtype=torch.bool, device=predicted.device)
     if target.pixels == "pixel":

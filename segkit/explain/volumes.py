@@ -161,10 +161,12 @@ def explain_volume(
     own = image.shape[1:]
     prediction = predictor.labels(image, own, spacing) if prediction is None else prediction
     targets = [target.on_grid(own, own) for target in chosen_classes(wish, predictor.task, prediction, reference)]
+    # The only sample's axis comes behind that of overlapping classes, where the prediction has one.
+    axis = 1 if predictor.task.overlapping else 0
     masks = [
         find_in_labels(
             target,
-            torch.from_numpy(prediction.astype(np.int64))[None],
+            torch.from_numpy(prediction.astype(np.int64)).unsqueeze(axis),
             None if reference is None else torch.from_numpy(reference.astype(np.int64))[None],
             predictor.task,
         )[0]
@@ -234,8 +236,8 @@ def with_evidence(
     assert wish.evidence is not None
     label = maps.targets[place].label or 0
     gathered: dict[str, Any] = {
-        "reference": agreement(one.heat, reference, label),
-        "prediction": agreement(one.heat, prediction, label),
+        "reference": agreement(one.heat, reference, label, predictor.task),
+        "prediction": agreement(one.heat, prediction, label, predictor.task),
         "target": None,
         "curves": None,
         "randomisation": None,

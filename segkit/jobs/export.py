@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 from segkit.data.case import Sample
-from segkit.declarations import Architecture
+from segkit.declarations import Architecture, Task
 from segkit.discovery import Registry
 from segkit.engine.infer import check_finite
 from segkit.engine.quiet import quiet
@@ -289,7 +289,6 @@ def description(model: Model, kind: str, graph: Graph, comparison: Comparison, n
     """What stands beside the graph: everything between a file's values and a label map but for the graph itself."""
     preprocessing = model.header["preprocessing"]
     multiple = multiple_of(model.predictor.model)
-    one_class = model.task.out_channels == 1
     whole = not model.predictor.volumes
     return {
         "segkit": __version__,
@@ -333,9 +332,10 @@ def description(model: Model, kind: str, graph: Graph, comparison: Comparison, n
             "logits are interpolated linearly, corners not aligned, to the image's own size"
             if whole
             else "logits of the parts are put together and interpolated linearly to the volume's own grid",
-            "label 1 where the sigmoid is above 0.5, else 0" if one_class else "the label with the largest logit",
+            decoding(model.task),
         ],
-        "classes": {str(label): name for label, name in enumerate(("background", *model.task.classes))},
+        "overlapping": model.task.overlapping,
+        "classes": class_numbers(model.task),
         "settings": {**preprocessing, "postprocess": model.header.get("postprocess", {})},
         "components": model.header["components"],
         "checked": {
@@ -345,6 +345,22 @@ def description(model: Model, kind: str, graph: Graph, comparison: Comparison, n
             "largest_logit": comparison.largest,
             "labels_equal": comparison.equal,
         },
+    }
+
+
+def decoding(task: Task) -> str:
+    """Say how logits become labels."""
+    if task.overlapping:
+        return "each class, a channel of its own, is where the sigmoid of its logit is above 0.5; classes may overlap"
+    if task.out_channels == 1:
+        return "label 1 where the sigmoid is above 0.5, else 0"
+    return "the label with the largest logit"
+
+
+def class_numbers(task: Task) -> dict[str, str]:
+    """Return the classes by label, background first; by channel where they overlap, as there is no background then."""
+    return {
+        str(number): name for number, name in enumerate((*([] if task.overlapping else ["background"]), *task.classes))
     }
 
 

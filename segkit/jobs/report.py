@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from segkit.data.case import Case, Sample
+from segkit.data.class_masks import is_class
 from segkit.data.dataset import DatasetReader
 from segkit.discovery import Registry
-from segkit.engine.measure import CaseScores
+from segkit.engine.measure import UNANNOTATED, CaseScores
 from segkit.engine.predictions import read_prediction
 from segkit.errors import SegkitError
 from segkit.files import is_inside
@@ -54,7 +55,7 @@ class ScoredCase:
     def picture(self, label: str, score: float, score_name: str, level: int | None = None) -> CasePicture:
         """Make it into a picture: a photograph as it is, of a volume the slice `level`, or the one that tells most."""
         where = ""
-        if self.mask.ndim == 3:
+        if self.sample.image.ndim == 4:
             found = volume_slice(self.sample.image, self.mask, self.prediction, self.sample.spacing, level)
             image, mask, prediction, where = found.image, found.reference, found.prediction, found.where
         else:
@@ -100,7 +101,9 @@ class ScoredData:
         classes = {name: index for index, name in enumerate(self.reader.task.classes, start=1)}
         for row in self.rows[case_id]:
             label_of = classes.get(row.class_name)
-            if label_of is not None and np.count_nonzero(shown.mask == label_of) != row.reference:
+            if label_of is None or row.status == UNANNOTATED:
+                continue
+            if np.count_nonzero(is_class(shown.mask, label_of, self.reader.task)) != row.reference:
                 raise SegkitError(f"case {case_id} has another mask than was scored", "give the folder that was scored")
         return shown
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from segkit.data.case import Case, Sample
+from segkit.data.class_masks import painted
 from segkit.data.dataset import DatasetReader
 from segkit.data.facts import CaseFacts
 from segkit.data.label_png import colours_of
@@ -65,6 +66,8 @@ def show_data(
     def draw(fact: CaseFacts) -> ShownMask:
         name = (fact.split, fact.id)
         sample = understood.reader.read(by_name[name])
+        if sample.mask is not None:
+            sample = replace(sample, mask=painted(sample.mask, understood.reader.task))
         return drawn(sample, fact, len(classes), odd.get(name, ()))
 
     shown = []

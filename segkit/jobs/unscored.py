@@ -34,9 +34,8 @@ def predict_unscored(job: Job, predictor: Predictor | VolumePredictor) -> None:
         with closing(read_ahead(plan.reader, cases, predictor, plan.data.full_name, at_once)) as samples:
             for case, sample in zip(cases, samples, strict=True):
                 labels = predictor.labels(sample.image, sample.shape, sample.spacing)
-                write_prediction(
-                    plan.reader, folder, case, labels if postprocess is None else postprocess(labels), sample
-                )
+                labels = labels if postprocess is None else postprocess(labels)
+                write_prediction(plan.reader, folder, case, labels, sample, plan.reader.task)
                 job.progress.advance()
     except SegkitError as error:
         job.progress.message(f"warning: not all images without masks are predicted: {error}")

@@ -62,7 +62,7 @@ def network_task(reader: DatasetReader, dataset: Dataset, mode: str, settings: D
     """
     channels, dims = reader.task.in_channels, dataset.modes[mode]
     if mode not in VOLUME_MODES:
-        return Task(channels, reader.task.classes, dims)
+        return replace(reader.task, spatial_dims=dims)
     if reader.task.spatial_dims != 3:
         raise SegkitError(
             f"dataset {dataset.name} has mode {mode}, which is for volumes, and photographs",
@@ -78,7 +78,7 @@ def network_task(reader: DatasetReader, dataset: Dataset, mode: str, settings: D
         raise UsageError(
             f"data.slab={settings.slab}: a slice has as many neighbours above as below", "give an odd number"
         )
-    return Task(channels * (settings.slab if mode == "slab" else 1), reader.task.classes, dims)
+    return replace(reader.task, in_channels=channels * (settings.slab if mode == "slab" else 1), spatial_dims=dims)
 
 
 def working_size(size: tuple[int, ...] | None, dims: int, data: Found) -> tuple[int, ...]:

@@ -30,6 +30,7 @@ from segkit.planning.components import (
 )
 from segkit.planning.dataset import about_data, choose_dataset
 from segkit.planning.modes import choose_mode, network_task, with_modes_of, working_size
+from segkit.planning.overlapping import check_background, check_overlapping
 from segkit.planning.parts import check_parts, find_parts, with_full_names
 from segkit.planning.replaced import Choice, while_it_holds
 from segkit.planning.said import Said, settings_of_params, wishes_of
@@ -175,6 +176,8 @@ def make_plan(
     check_postprocess(config.evaluate, task.classes)
     check_mirror(config, task)
     check_parts(parts, task)
+    check_background(task, config.evaluate)
+    check_overlapping(task, [found for _, found in choice.found], registry)
     cases = list_cases(reader, data.component.name)
     scored = choose_split(config.evaluate.split, cases, getattr(reader, "dealt_splits", ()))
     if mode in VOLUME_MODES:

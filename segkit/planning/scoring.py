@@ -17,6 +17,7 @@ from segkit.errors import SegkitError, UsageError
 from segkit.params import describe
 from segkit.planning.components import chosen_components, find_losses, find_metrics, metric_of
 from segkit.planning.dataset import about_data, choose_dataset
+from segkit.planning.overlapping import check_background, check_overlapping
 from segkit.planning.plan import Plan, written_down
 from segkit.planning.relation import choose_scored, relation_to
 from segkit.planning.replaced import Choice, of_sections
@@ -71,6 +72,8 @@ def plan_scoring(
     config = resolve(everything.layers(choice, wishes), choice.params)
     check_aggregations(config.evaluate.aggregation, [metric_of(found) for found in metrics])
     check_postprocess(config.evaluate, model.task.classes)
+    check_background(model.task, config.evaluate)
+    check_overlapping(model.task, metrics, registry)
     cases: dict[str, Sequence[Case]] = {split: list(reader.cases(split)) for split in SPLITS}
     scored = choose_scored(config.evaluate.split, cases, relation_to(model, root, dataset, is_own=is_own), model.header)
     check_names(cases[scored.name])
@@ -96,6 +99,12 @@ def plan_scoring(
 def check_task(model: TrainedModel, reader: DatasetReader, data: Found) -> None:
     """Raise UsageError where a dataset's images or classes are not those of the model."""
     wanted, found = model.image_task, reader.task
+    if wanted.overlapping != found.overlapping:
+        kinds = {True: "classes that overlap", False: "classes that exclude each other"}
+        raise UsageError(
+            f"dataset {data.component.name} has {kinds[found.overlapping]}, the model {kinds[wanted.overlapping]}",
+            "score it on a dataset of its kind, or train a model on this one",
+        )
     for what, one, other in (
         ("classes", wanted.classes, found.classes),
         ("channels", wanted.in_channels, found.in_channels),

@@ -40,14 +40,14 @@ def panel_png(
 
     Args:
         image: (C, *S); of a volume one slice is drawn.
-        reference, prediction: (*S).
+        reference, prediction: (*S), or (classes, *S).
         found: by explainer, then by class.
         notice: said below: that the data are generated.
     """
     rows: dict[str, list[Explanation]] = {}
     for explanation in found:
         rows.setdefault(str(explanation.meta["target"]), []).append(explanation)
-    if prediction.ndim == 3:
+    if image.ndim == 4:
         image, reference, prediction, rows = one_slice(image, reference, prediction, rows)
     with figure_style(LIGHT):
         return png_bytes(_figure(displayable(image), reference, prediction, list(rows.values()), classes, notice))
@@ -58,11 +58,12 @@ def one_slice(
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray, dict[str, list[Explanation]]]:
     """Return the axial slice of a volume with the most foreground, seen with the anterior side up."""
     shown = prediction if reference is None or not (reference > 0).any() else reference
-    plane = int(((shown > 0) & (shown != IGNORE)).sum(axis=(1, 2)).argmax())
+    foreground = ((shown > 0) & (shown != IGNORE)).reshape(-1, *shown.shape[-3:])
+    plane = int(foreground.sum(axis=(0, 2, 3)).argmax())
     return (
         image[:, plane, ::-1],
-        None if reference is None else reference[plane, ::-1],
-        prediction[plane, ::-1],
+        None if reference is None else reference[..., plane, ::-1, :],
+        prediction[..., plane, ::-1, :],
         {target: [replace(one, heat=one.heat[plane, ::-1]) for one in row] for target, row in rows.items()},
     )
 
@@ -96,13 +97,19 @@ def _figure(
         show(line[0], shrunk(picture), "image")
         for place, (name, mask) in zip(line[1:], [pair for pair in masks if pair[1] is not None], strict=False):
             assert mask is not None
-            show(place, with_mask(picture, mask == label), f"{name}: {row[0].meta['class']}")
+            show(place, with_mask(picture, of_label(mask, label)), f"{name}: {row[0].meta['class']}")
         outlined = prediction if reference is None else reference
         for place, explanation in zip(line[first:], row, strict=False):
-            heat(figure, place, explanation, outlined == label)
+            heat(figure, place, explanation, of_label(outlined, label))
         for place in line[first + len(row) :]:
             place.set_axis_off()
     return figure
+
+
+def of_label(mask: np.ndarray, label: int) -> np.ndarray:
+    """Return where a mask (H, W), or (classes, H, W), has a label, bool (H, W)."""
+    found: np.ndarray = mask == label if mask.ndim == 2 else mask[label - 1] == 1
+    return found
 
 
 def label_of(explanation: Explanation, classes: Sequence[str]) -> int:

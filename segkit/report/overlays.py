@@ -70,28 +70,39 @@ def make_overlay(picture: CasePicture) -> Overlay:
     height, width = picture.image.shape[:2]
     scale = min(1.0, DISPLAY_WIDTH / width, DISPLAY_HEIGHT / height)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    agreement = agreement_map(picture.reference, picture.prediction)
+    reference, prediction = picture.reference, picture.prediction
+    agreement = agreement_map(reference, prediction)
     image = Image.fromarray(picture.image).resize(size, Image.Resampling.LANCZOS) if scale < 1 else picture.image
-    counted = picture.reference != IGNORE
+    here, there = (in_any_class(mask) for mask in (reference, prediction))
+    counted = agreement != IGNORED
     return Overlay(
         image=np.asarray(image),
-        reference=outlines(picture.reference, size),
-        prediction=outlines(picture.prediction, size),
+        reference=outlines(reference, size),
+        prediction=outlines(prediction, size),
         agreement=np.asarray(Image.fromarray(agreement).resize(size, Image.Resampling.NEAREST)),
-        missed_share=share(agreement, (MISSED, CONFUSED), (picture.reference > 0) & counted),
-        extra_share=share(agreement, (EXTRA, CONFUSED), (picture.prediction > 0) & counted),
+        missed_share=share(agreement, (MISSED, CONFUSED), here & counted),
+        extra_share=share(agreement, (EXTRA, CONFUSED), there & counted),
     )
 
 
 def agreement_map(reference: np.ndarray, prediction: np.ndarray) -> np.ndarray:
-    """Return (H, W) uint8: which pixels agree, and how the others differ."""
-    here, there = reference > 0, prediction > 0
-    agreement = np.zeros(reference.shape, np.uint8)
+    """Return (H, W) uint8: which pixels agree, and how the others differ; of overlapping classes in all of them."""
+    here, there = in_any_class(reference), in_any_class(prediction)
+    same, ignored = reference == prediction, reference == IGNORE
+    if reference.ndim == 3:
+        same, ignored = (same | ignored).all(axis=0), ignored.all(axis=0)
+    agreement = np.zeros(here.shape, np.uint8)
     agreement[there & ~here] = EXTRA
     agreement[here & ~there] = MISSED
-    agreement[here & there] = np.where(reference == prediction, OVERLAP, CONFUSED)[here & there]
-    agreement[reference == IGNORE] = IGNORED
+    agreement[here & there] = np.where(same, OVERLAP, CONFUSED)[here & there]
+    agreement[ignored] = IGNORED
     return agreement
+
+
+def in_any_class(mask: np.ndarray) -> np.ndarray:
+    """Return where a mask (H, W) has a label, or one (classes, H, W) a class, bool (H, W)."""
+    found: np.ndarray = mask > 0 if mask.ndim == 2 else (mask == 1).any(axis=0)
+    return found
 
 
 def share(agreement: np.ndarray, keys: tuple[int, ...], of: np.ndarray) -> float | None:
@@ -101,7 +112,7 @@ def share(agreement: np.ndarray, keys: tuple[int, ...], of: np.ndarray) -> float
 
 
 def outlines(mask: np.ndarray, size: tuple[int, int]) -> list[np.ndarray]:
-    """Trace every class of a label map; returns closed lines (points, 2), x and y on the display grid `size` (W, H).
+    """Trace every class of a mask; returns closed lines (points, 2), x and y on the display grid `size` (W, H).
 
     The mask is shrunk by covered area, so an outline runs between pixels, and a structure of less than half a
     display pixel is still drawn.
@@ -109,10 +120,11 @@ def outlines(mask: np.ndarray, size: tuple[int, int]) -> list[np.ndarray]:
     from matplotlib.figure import Figure
 
     lines = []
-    for label in np.unique(mask):
-        if label in (0, IGNORE):
+    inside = [mask == label for label in np.unique(mask) if label not in (0, IGNORE)] if mask.ndim == 2 else mask == 1
+    for marked in inside:
+        if not marked.any():
             continue
-        covered = Image.fromarray((mask == label).astype(np.float32)).resize(size, Image.Resampling.BOX)
+        covered = Image.fromarray(marked.astype(np.float32)).resize(size, Image.Resampling.BOX)
         padded = np.pad(np.asarray(covered), 1)
         contours = Figure().add_subplot().contour(padded, levels=[min(0.5, float(padded.max()) / 2)])
         # One pixel of padding, and a pixel's centre lies half a pixel from its corner.

@@ -21,7 +21,8 @@ class CasePicture:
         case: its id.
         label: why it is shown: "worst", "median", "best".
         image: (H, W, 3) uint8.
-        reference, prediction: (H, W) integer labels, 0 background, 255 ignore.
+        reference, prediction: (H, W) integer labels, 0 background, 255 ignore; (classes, H, W) of 0, 1 and 255 where
+            classes overlap.
         score: None where undefined.
         score_name: the metric's plain name.
         where: which part of a volume it is, such as "axial slice 17 of 35"; empty where the whole case is shown.
@@ -41,7 +42,7 @@ class CasePicture:
         if self.image.shape != (*grid, 3) or self.image.dtype != np.uint8:
             raise ValueError(f"picture of {self.case}: image must be (H, W, 3) uint8, not {self.image.shape}")
         for name, mask in (("reference", self.reference), ("prediction", self.prediction)):
-            if mask.shape != grid:
+            if mask.shape[-2:] != grid:
                 raise ValueError(f"picture of {self.case}: {name} is {mask.shape}, the image {grid}")
 
 

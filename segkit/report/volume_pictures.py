@@ -22,7 +22,7 @@ class VolumeSlice:
 
     Attributes:
         image: (H, W, 3) uint8.
-        reference, prediction: (H, W) label maps.
+        reference, prediction: (H, W) label maps, or (classes, H, W).
         where: "axial slice 17 of 35", counted from the feet.
     """
 
@@ -42,29 +42,37 @@ def volume_slice(
     """Take a slice of a volume (C, D, H, W) in RAS orientation.
 
     Args:
-        reference, prediction: label maps (D, H, W).
+        reference, prediction: label maps (D, H, W), or (classes, D, H, W).
         spacing: mm per voxel (D, H, W); None: square pixels.
         level: which slice, from 0; None for the one that tells most.
     """
     level = telling_level(reference, prediction) if level is None else level
-    size = display_size(reference.shape[1:], spacing)
-    rows, columns = (nearest_indices(length, wanted) for length, wanted in zip(reference.shape[1:], size, strict=True))
+    depth, *plane = reference.shape[-3:]
+    size = display_size(tuple(plane), spacing)
+    rows, columns = (nearest_indices(length, wanted) for length, wanted in zip(plane, size, strict=True))
     # Row 0 is posterior and column 0 left: both are turned round.
-    place = np.ix_(rows[::-1], columns[::-1])
+    down, right = np.ix_(rows[::-1], columns[::-1])
     grey = Image.fromarray(grey_values(image[0], level)[::-1, ::-1]).resize(size[::-1], Image.Resampling.BILINEAR)
     shown = np.repeat(np.asarray(grey)[..., None], 3, axis=2)
-    where = f"axial slice {level + 1} of {len(reference)}"
-    return VolumeSlice(shown, reference[level][place], prediction[level][place], where)
+    where = f"axial slice {level + 1} of {depth}"
+    masks = [mask[..., level, :, :][..., down, right] for mask in (reference, prediction)]
+    return VolumeSlice(shown, masks[0], masks[1], where)
 
 
 def telling_level(reference: np.ndarray, prediction: np.ndarray) -> int:
     """Return the slice with most voxels that differ; where none do, that with most foreground; else the middle one."""
     counted = reference != IGNORE
-    differing = np.count_nonzero((reference != prediction) & counted, axis=(1, 2))
+    differing = voxels_by_level((reference != prediction) & counted)
     if differing.any():
         return int(differing.argmax())
-    foreground = np.count_nonzero((reference > 0) & counted, axis=(1, 2))
-    return int(foreground.argmax()) if foreground.any() else len(reference) // 2
+    foreground = voxels_by_level((reference > 0) & counted)
+    return int(foreground.argmax()) if foreground.any() else reference.shape[-3] // 2
+
+
+def voxels_by_level(marked: np.ndarray) -> np.ndarray:
+    """Count what is marked in each slice of (D, H, W), or of (classes, D, H, W) in all classes together."""
+    counts: np.ndarray = np.count_nonzero(marked.reshape(-1, *marked.shape[-3:]), axis=(0, 2, 3))
+    return counts
 
 
 def display_size(shape: tuple[int, ...], spacing: tuple[float, ...] | None) -> tuple[int, int]:

@@ -25,7 +25,10 @@ STARTED_FROM = Either(
 )
 SUMMARY = {
     "name": NAME,
-    "task": {**{f"{key}?": shape for key, shape in TASK.items() if key != "classes"}, "classes": TASK["classes"]},
+    "task": {
+        **{f"{key.rstrip('?')}?": shape for key, shape in TASK.items() if key != "classes"},
+        "classes": TASK["classes"],
+    },
     "scores": [SCORE_ROW],
     "main_metric": NAME,
     "higher_is_better?": {str: bool},

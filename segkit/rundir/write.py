@@ -37,7 +37,9 @@ def component_versions(plan: Plan) -> list[dict[str, str]]:
 def task_record(plan: Plan) -> dict[str, Any]:
     """The task as JSON."""
     task = plan.task
-    return {"in_channels": task.in_channels, "classes": list(task.classes), "spatial_dims": task.spatial_dims}
+    record = {"in_channels": task.in_channels, "classes": list(task.classes), "spatial_dims": task.spatial_dims}
+    # Said only where it is so: a model of exclusive classes is the same file as before they could overlap.
+    return {**record, "overlapping": True} if task.overlapping else record
 
 
 def model_header(

@@ -19,5 +19,6 @@ def segkit_explainers() -> list[Explainer]:
             "Localization. CVPR 2016, https://arxiv.org/abs/1512.04150",
             layered=False,
             several=True,
+            overlapping=True,
         )
     ]

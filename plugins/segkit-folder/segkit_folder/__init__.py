@@ -33,6 +33,9 @@ class FolderParams:
     classes: str | None = segkit.param(
         None, "TOML file that names the classes; none: classes.toml in the folder, or what the masks hold."
     )
+    overlapping: bool = segkit.param(
+        False, "Whether masks in folders of their own, one for each class, may mark the same pixels."
+    )
     threshold: float | None = segkit.param(
         None, "Grey value above which a pixel of any mask is of the one class; none: masks hold labels."
     )

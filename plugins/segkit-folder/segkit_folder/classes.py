@@ -10,6 +10,7 @@ import numpy as np
 
 from segkit import IGNORE, SegkitError, UnusableFileError, UsageError
 from segkit.data.masks import THRESHOLD_HINT, MaskImage, black_and_white, colour_text
+from segkit.data.unions import Unions
 
 FILE = "classes.toml"
 EXAMPLE = 'such as: classes = {lesion = 1, hair = "#00ff00"}, or classes = ["lesion", "hair"], and ignore = 255'
@@ -60,6 +61,8 @@ class Classes:
         threshold: grey value above which any mask is of the one class.
         found: whether nobody has named them; a mask of the one class may then be encoded otherwise than most.
         remark: what people should know of how the masks differ.
+        unions: the classes as they were joined of the values, which have names of no class then.
+        overlapping: whether a pixel may be in several classes' masks, each of which has a folder of its own.
     """
 
     values: Mapping[str, int]
@@ -71,11 +74,22 @@ class Classes:
     found: bool = False
     remark: str = ""
     palettes: PaletteBook = field(default_factory=PaletteBook, compare=False)
+    unions: Unions | None = None
+    overlapping: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
         """In label order."""
-        return tuple(self.values)
+        return tuple(self.values) if self.unions is None else self.unions.names
+
+    @property
+    def overlap(self) -> bool:
+        """Whether a pixel may be of several classes."""
+        return self.overlapping or (self.unions is not None and self.unions.overlapping)
+
+    def mask_of(self, labels: np.ndarray) -> np.ndarray:
+        """Turn labels of the values (*S) into a mask of the classes: the same where none was joined."""
+        return labels if self.unions is None else self.unions.masks(labels)
 
     def labels_of(self, mask: MaskImage, name: str) -> np.ndarray:
         """Turn a photograph's mask into labels, uint8; raises UnusableFileError where it cannot be meant."""
@@ -174,13 +188,21 @@ class Classes:
         """Names and values in words: "1 lesion (value 255)"."""
         if self.threshold is not None:
             return f"1 {self.names[0]} (above {self.threshold:g}, by data.threshold); {self.source}"
-        told = [
-            f"{label} {name}" + (f" ({self.text(value)})" if value != label or self.colours else "")
-            for label, (name, value) in enumerate(self.values.items(), 1)
-        ]
+        if self.unions is not None:
+            names = {label: self.text(value) for label, value in enumerate(self.values.values(), 1)}
+            told = [self.unions.describe(names)]
+        else:
+            told = self.described_values()
         told += [f"{self.text(self.ignore)} is ignored"] if self.ignore is not None else []
         told += [f"{self.text(self.background)} is background"] if self.background else []
         return ", ".join(told) + f"; {self.source}"
+
+    def described_values(self) -> list[str]:
+        """Names and values one by one."""
+        return [
+            f"{label} {name}" + (f" ({self.text(value)})" if value != label or self.colours else "")
+            for label, (name, value) in enumerate(self.values.items(), 1)
+        ]
 
     def text(self, value: int) -> str:
         """Name a value or colour."""
@@ -223,18 +245,28 @@ def joined_class(name: str, threshold: float | None) -> Classes:
     return Classes({name: 1}, None, "the masks of a case's objects, joined", threshold=threshold)
 
 
-def folder_classes(folders: Sequence[str], named: Classes | None, threshold: float | None = None) -> Classes:
+def folder_classes(
+    folders: Sequence[str], named: Classes | None, threshold: float | None = None, *, overlapping: bool = False
+) -> Classes:
     """Take folders of masks for classes, in the order of a TOML file where there is one.
 
     Raises:
-        SegkitError: the file and the folders name different classes.
+        SegkitError: the file and the folders name different classes, or it joins classes of values.
     """
+    several = overlapping and len(folders) > 1
     if named is None:
         values = {name: label for label, name in enumerate(folders, 1)}
-        return Classes(values, None, "one folder of masks per class", threshold=threshold)
+        source = f"one folder of masks per class{', which overlap' if several else ''}"
+        return Classes(values, None, source, threshold=threshold, overlapping=several)
+    if named.unions is not None:
+        raise SegkitError(
+            f"{FILE} joins classes of values, and the masks have a folder for each class",
+            f"name the folders in {FILE}, each once, or give label images",
+        )
     if set(named.names) != set(folders):
         odd = sorted(set(named.names) ^ set(folders))[0]
         where = "masks have a folder" if odd in folders else f"{FILE} names"
         raise SegkitError(f"{where} {odd!r}, and the other does not", f"name the folders of masks in {FILE}, each once")
     values = {name: label for label, name in enumerate(named.names, 1)}
-    return Classes(values, None, f"folders, order {named.source}", threshold=threshold)
+    source = f"folders, order {named.source}{', which overlap' if several else ''}"
+    return Classes(values, None, source, threshold=threshold, overlapping=several)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from segkit import SegkitError
 from segkit.data.masks import packed
+from segkit.data.unions import Unions
 from segkit.files import parse_json, parse_toml, read_bytes, read_text
 from segkit_folder.classes import EXAMPLE, Classes
+from segkit_folder.joined import members_of
 
 MOST = 254
 HEX = re.compile(r"#([0-9a-f]{3}|[0-9a-f]{6})\Z", re.IGNORECASE)
@@ -24,7 +27,8 @@ def read_classes(path: Path) -> Classes:
     """Read a TOML file that names classes, the `dataset.json` of nnU-Net, or the colours of CVAT and CamVid.
 
     `classes` is a list, whose first name has value 1, or a table of values or colours by name; such a table may also be
-    the file itself. `ignore` and `background` are a value or colour.
+    the file itself. A class may be a list of values: their union; classes with a value in common overlap. `ignore` and
+    `background` are a value or colour.
 
     Raises:
         SegkitError: it cannot be read, or names no classes, or gives a value twice.
@@ -43,7 +47,14 @@ def read_classes(path: Path) -> Classes:
         raise SegkitError(f"{path.name} names no classes, each once", EXAMPLE)
     # CVAT and CamVid list the background among the classes.
     background = content.get("background", black(classes.pop("background", None)) if len(classes) > 1 else None)
-    return as_classes(path, classes, content.get("ignore"), background)
+    members = members_of(path.name, classes)
+    if members is None:
+        return as_classes(path, classes, content.get("ignore"), background)
+    base = {str(value): value for values in members.values() for value in values}
+    of_values = as_classes(path, base, content.get("ignore"), background)
+    numbers = {value: label for label, value in enumerate(base, start=1)}
+    joined = Unions({name: tuple(numbers[str(value)] for value in values) for name, values in members.items()})
+    return replace(of_values, unions=joined)
 
 
 def as_classes(path: Path, classes: Mapping[str, Any], ignore: Any, background: Any) -> Classes:
@@ -102,6 +113,7 @@ def labels_of_json(text: str) -> dict[str, Any]:
         labels = {str(name): int(value) for value, name in labels.items()}  # as the Decathlon writes them
     labels.pop("background", None)
     ignore = labels.pop("ignore", None)
+    labels = {name: {"values": value} if isinstance(value, list) else value for name, value in labels.items()}
     return {"classes": labels, **({} if ignore is None else {"ignore": ignore})}
 
 

@@ -63,8 +63,9 @@ def read_pair(
     worries = mask_worries(pair, classes, turned, labels)
     if orientation == "size" and any(is_doubtful(size, method, mask.shape, mask.turning) for mask in masks):
         worries = (*worries, SAY_ORIENTATION)
+    labels = labels if "" not in pair.masks else classes.mask_of(labels)
     if pair.field is not None:
-        labels[~classes.marked(turned[pair.field], name_of(pair.field))] = IGNORE
+        labels[..., ~classes.marked(turned[pair.field], name_of(pair.field))] = IGNORE
     told = () if method is None or SAY_ORIENTATION in worries else (AS_STORED if laid[0] is None else TURNED,)
     return Sample(image=pixels, mask=labels, remarks=(*worries, *told)), worries
 
@@ -86,7 +87,10 @@ def labels_of(
 def joined(
     pair: Pair, classes: Classes, marked: Mapping[str, np.ndarray], name_of: Callable[[Path], str]
 ) -> np.ndarray:
-    """Make one label map of what a mask per class marks; raises UnusableFileError where two mark one place."""
+    """Make one mask of what a mask per class marks; raises UnusableFileError where two mark one place and must not."""
+    if classes.overlapping:
+        nothing = np.zeros(next(iter(marked.values())).shape, bool)
+        return np.stack([marked.get(name, nothing) for name in classes.names]).astype(np.uint8)
     labels = np.zeros(next(iter(marked.values())).shape, np.uint8)
     for label, name in enumerate(classes.names, 1):
         if name not in marked:
@@ -95,9 +99,9 @@ def joined(
         if taken.size:
             raise UnusableFileError(
                 name_of(pair.masks[name][0]),
-                f"overlaps with class {classes.names[int(taken[0]) - 1]} in {taken.size:,} places: classes that "
-                "overlap cannot be learnt",
-                "give every pixel to one class",
+                f"overlaps with class {classes.names[int(taken[0]) - 1]} in {taken.size:,} places, and a pixel has one "
+                "class",
+                "say --set data.overlapping=true where they do overlap; else give every pixel to one class",
             )
         labels[marked[name]] = label
     return labels

@@ -13,6 +13,7 @@ from segkit import Case, Problem, Sample, SegkitError, Task, UnusableFileError, 
 from segkit.data.label_png import read_labels, write_labels
 from segkit.data.orientation import doubtful
 from segkit.data.remarks import Remark, sentences
+from segkit.data.unions import never_seen
 from segkit.files import expanded
 from segkit_folder import FolderParams, classes, photographs, splits
 from segkit_folder.classes import Classes
@@ -73,7 +74,8 @@ class FolderReader(VolumeReader):
             self.cases("train")  # raises what is wrong with the listing: nothing that follows from it
         self.classes = self._find_classes(found, params)
         channels = volume_channels(found.pairs) if found.volumes else photographs.channels_of(found.pairs)
-        self.task = Task(channels, self.classes.names, spatial_dims=3 if found.volumes else 2)
+        dims = 3 if found.volumes else 2
+        self.task = Task(channels, self.classes.names, dims, overlapping=self.classes.overlap)
         self.recipe = recipe_of(volumes=found.volumes)
         self._note_files(found, sources)
         self.listed = self._split(found, params)
@@ -109,13 +111,18 @@ class FolderReader(VolumeReader):
 
     def _volume_labels(self, pair: Pair, values: Mapping[str, np.ndarray]) -> np.ndarray:
         if "" in values:
-            return self.classes.to_labels(values[""], self._name(pair.masks[""][0]))
+            return self.classes.mask_of(self.classes.to_labels(values[""], self._name(pair.masks[""][0])))
         marked = {name: marks > (self.classes.threshold or 0) for name, marks in values.items()}
         return photographs.joined(pair, self.classes, marked, self._name)
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> Sequence[Problem]:
         """Read every case and return what is wrong; also masks of nothing or everything, and classes of one mask."""
         problems = [*super().verify(progress)]
+        unions = self.classes.unions
+        for name, label in never_seen(unions) if unions is not None and self.present else ():
+            value = self.classes.text([*self.classes.values.values()][label - 1])
+            told = f"makes class {name} of {value}, which no mask holds"
+            problems.append(Problem(self._name(self.describing[0]), told, "name the values that the masks hold"))
         holders: dict[int, list[str]] = {}
         for id, labels in sorted(self.present.items()):
             for label in labels:
@@ -144,8 +151,7 @@ class FolderReader(VolumeReader):
         except UnusableFileError as problem:
             return Problem(problem.file, problem.reason, problem.hint)
         assert sample.mask is not None
-        held = set(classes.unique(sample.mask))
-        self.present[case.id] = tuple(label for label in range(1, len(self.task.classes) + 1) if label in held)
+        self.present[case.id] = self._labels_of(sample.mask)
         return Problem(self._mask_name(pair), "; ".join(worries)) if worries else None
 
     def _mask_name(self, pair: Pair) -> str:
@@ -174,7 +180,8 @@ class FolderReader(VolumeReader):
         if found.class_folders == (JOINED,) and named is None:
             return classes.joined_class(JOINED, params.threshold)
         if any(found.class_folders):
-            return classes.folder_classes(found.class_folders, named, params.threshold)
+            folders = found.class_folders
+            return classes.folder_classes(folders, named, params.threshold, overlapping=params.overlapping)
         if params.threshold is not None:
             return classes.one_class(named, params.threshold)
         if named is not None:

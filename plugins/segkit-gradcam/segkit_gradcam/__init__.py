@@ -34,6 +34,7 @@ def segkit_explainers() -> list[Explainer]:
             "Vinogradova, Dibrov, Myers: Towards Interpretable Semantic Segmentation via Gradient-weighted Class "
             "Activation Mapping. AAAI 2020, https://arxiv.org/abs/2002.11434",
             several=True,
+            overlapping=True,
         ),
         Explainer(
             name="hires",
@@ -42,5 +43,6 @@ def segkit_explainers() -> list[Explainer]:
             reference="Draelos, Carin: Use HiResCAM instead of Grad-CAM for faithful explanations of convolutional "
             "neural networks. 2020, https://arxiv.org/abs/2011.08891",
             several=True,
+            overlapping=True,
         ),
     ]

@@ -38,18 +38,21 @@ def segkit_losses() -> list[Loss]:
             factory="segkit_losses.bce:build",
             summary="Binary cross entropy of each logit on its own: with several classes, one against the rest.",
             params="segkit_losses.params:BceParams",
+            overlapping=True,
         ),
         Loss(
             name="ce",
             factory="segkit_losses.ce:build",
             summary="Cross entropy of the softmax over background and classes.",
             params="segkit_losses.params:CeParams",
+            overlapping=True,
         ),
         Loss(
             name="focal",
             factory="segkit_losses.focal:build",
             summary="Cross entropy that pixels lose weight in as they become right.",
             params="segkit_losses.params:FocalParams",
+            overlapping=True,
             reference=LIN,
         ),
         Loss(
@@ -57,6 +60,7 @@ def segkit_losses() -> list[Loss]:
             factory="segkit_losses.dice:build",
             summary="One minus the soft Dice coefficient per class and sample.",
             params="segkit_losses.params:DiceParams",
+            overlapping=True,
             reference=MILLETARI,
         ),
         Loss(
@@ -64,6 +68,7 @@ def segkit_losses() -> list[Loss]:
             factory="segkit_losses.generalized_dice:build",
             summary="One minus a single soft Dice coefficient of all classes, each weighted by its size.",
             params="segkit_losses.params:GeneralizedDiceParams",
+            overlapping=True,
             reference=SUDRE,
         ),
         Loss(
@@ -71,6 +76,7 @@ def segkit_losses() -> list[Loss]:
             factory="segkit_losses.tversky:build",
             summary="The Dice loss with weights of its own for false positives and false negatives.",
             params="segkit_losses.params:TverskyParams",
+            overlapping=True,
             reference=SALEHI,
         ),
         Loss(
@@ -78,6 +84,7 @@ def segkit_losses() -> list[Loss]:
             factory="segkit_losses.tversky:build_focal",
             summary="A power of each class's Tversky loss.",
             params="segkit_losses.params:FocalTverskyParams",
+            overlapping=True,
             reference=ABRAHAM,
         ),
         Loss(
@@ -85,6 +92,7 @@ def segkit_losses() -> list[Loss]:
             factory="segkit_losses.lovasz:build",
             summary="The Lovász extension of the Jaccard loss: hinge for one class, softmax for several.",
             params="segkit_losses.params:LovaszParams",
+            overlapping=True,
             reference=BERMAN,
         ),
         Loss(
@@ -92,6 +100,7 @@ def segkit_losses() -> list[Loss]:
             factory="segkit_losses.batch:build_dice",
             summary="The Dice loss of the whole batch as one sample.",
             params="segkit_losses.params:DiceParams",
+            overlapping=True,
             reference=MILLETARI,
             scope="batch",
         ),
@@ -100,6 +109,7 @@ def segkit_losses() -> list[Loss]:
             factory="segkit_losses.batch:build_tversky",
             summary="The Tversky loss of the whole batch as one sample.",
             params="segkit_losses.params:TverskyParams",
+            overlapping=True,
             reference=SALEHI,
             scope="batch",
         ),
@@ -108,6 +118,7 @@ def segkit_losses() -> list[Loss]:
             factory="segkit_losses.batch:build_focal_tversky",
             summary="The focal Tversky loss of the whole batch as one sample.",
             params="segkit_losses.params:FocalTverskyParams",
+            overlapping=True,
             reference=ABRAHAM,
             scope="batch",
         ),
@@ -116,6 +127,7 @@ def segkit_losses() -> list[Loss]:
             factory="segkit_losses.batch:build_lovasz",
             summary="The Lovász loss of the whole batch as one sample.",
             params="segkit_losses.params:LovaszParams",
+            overlapping=True,
             reference=BERMAN,
             scope="batch",
         ),

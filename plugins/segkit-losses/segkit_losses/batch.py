@@ -23,12 +23,17 @@ def over_batch(factory: Factory) -> Factory:
         per_sample = factory(task, params)
 
         def loss(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-            one_sample = logits.transpose(0, 1).flatten(1).unsqueeze(0)
-            return per_sample(one_sample, mask.reshape(1, -1)).squeeze(0)
+            pixels = joined(mask) if mask.ndim == logits.ndim else mask.reshape(1, -1)
+            return per_sample(joined(logits), pixels).squeeze(0)
 
         return loss
 
     return build
+
+
+def joined(values: torch.Tensor) -> torch.Tensor:
+    """Lay the samples of (N, K, *S) one after the other, (1, K, pixels)."""
+    return values.transpose(0, 1).flatten(1).unsqueeze(0)
 
 
 build_dice = over_batch(dice.build)

@@ -14,6 +14,7 @@ def build(task: Task, params: BceParams) -> LossFunction:
     """Return -w t log s(x) - (1 - t) log(1 - s(x)), s the sigmoid, averaged over logits and valid pixels.
 
     With K = 1 the target t is label 1. With several logits each of the K, background included, is one against the rest.
+    Of overlapping classes it is the mean over classes of each one's mean over its own valid pixels.
     w is `pos_weight` (torch's), 1 unless given.
 
     Raises:
@@ -24,6 +25,8 @@ def build(task: Task, params: BceParams) -> LossFunction:
             f"loss bce: pos_weight has {len(params.pos_weight)} numbers, the network {task.out_channels} logits",
             "give one number per logit: the class, or background and each class",
         )
+    if task.overlapping:
+        return of_overlapping(task, params)
     pos_weight = torch.tensor(params.pos_weight, dtype=torch.float64) if params.pos_weight else None
 
     @at_least_float32
@@ -32,5 +35,24 @@ def build(task: Task, params: BceParams) -> LossFunction:
         factor = None if pos_weight is None else pos_weight.to(logits).reshape(-1, *[1] * (mask.ndim - 1))
         values = functional.binary_cross_entropy_with_logits(logits, target, pos_weight=factor, reduction="none")
         return mean_over_pixels(values.mean(dim=1), valid_pixels(mask))
+
+    return binary_cross_entropy
+
+
+def of_overlapping(task: Task, params: BceParams) -> LossFunction:
+    """Return the mean over classes of the binary cross entropy of each, weighted as `pos_weight` says."""
+    factors = torch.tensor(params.pos_weight or (1.0,) * len(task.classes), dtype=torch.float64)
+
+    @at_least_float32
+    def binary_cross_entropy(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        valid = valid_pixels(mask)
+        factor = factors.to(logits).reshape(-1, *[1] * (mask.ndim - 2))
+        values = functional.binary_cross_entropy_with_logits(
+            logits, (mask == 1).to(logits.dtype), pos_weight=factor, reduction="none"
+        )
+        each = mean_over_pixels(values.flatten(0, 1), valid.flatten(0, 1)).unflatten(0, logits.shape[:2])
+        seen = valid.flatten(2).any(dim=2)
+        mean: torch.Tensor = each.sum(dim=1) / seen.sum(dim=1).clamp(min=1)
+        return mean
 
     return binary_cross_entropy

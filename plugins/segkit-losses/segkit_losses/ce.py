@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch.nn import functional
 
 from segkit import IGNORE, Task
-from segkit_losses.common import LossFunction, at_least_float32, weight_of_pixels, weights_of_labels, with_background
+from segkit_losses.common import (
+    LossFunction,
+    at_least_float32,
+    class_by_class,
+    weight_of_pixels,
+    weights_of_labels,
+    with_background,
+)
 from segkit_losses.params import CeParams
 
 
@@ -14,12 +23,15 @@ def build(task: Task, params: CeParams) -> LossFunction:
     """Return -log p of the mask's label, p the softmax over background and classes, averaged over valid pixels.
 
     With K = 1 the softmax is that of [0, logit], and the loss equals binary cross entropy. With class weights the mean
-    is the weighted one, sum(w_t loss) / sum(w_t), as torch's.
+    is the weighted one, sum(w_t loss) / sum(w_t), as torch's. Of overlapping classes it is the mean over classes of the
+    cross entropy of each, weighted by the class weights, one per class.
 
     Raises:
         UsageError: there is not one weight for each label.
     """
     weights = weights_of_labels(task, params.class_weights, "loss ce: class_weights")
+    if task.overlapping:
+        return class_by_class(task, weights, lambda one: build(one, replace(params, class_weights=())))
 
     @at_least_float32
     def cross_entropy(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -10,7 +10,7 @@ import torch
 from segkit import IGNORE, Task, UsageError
 
 LossFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-"""From logits (N, K, *S) and mask (N, *S) int64 to one value per sample (N,)."""
+"""From logits (N, K, *S) and mask (N, *S) int64, or (N, K, *S) of overlapping classes, to one value per sample (N,)."""
 
 
 def at_least_float32(function: LossFunction) -> LossFunction:
@@ -53,12 +53,20 @@ def targets_of_logits(mask: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
 def weights_of_labels(task: Task, weights: tuple[float, ...], name: str) -> torch.Tensor:
     """Return one weight per label, background first, float64; all 1 where none are given.
 
+    Of overlapping classes, which have no background among them, it is one per class.
+
     Raises:
         UsageError: their number is not that of the labels, or only background has weight.
     """
-    labels = len(task.classes) + 1
+    labels = len(task.classes) + (not task.overlapping)
     if not weights:
         return torch.ones(labels, dtype=torch.float64)
+    if task.overlapping and (len(weights) != labels or not any(weights)):
+        raise UsageError(
+            f"{name} {', '.join(format(weight, 'g') for weight in weights)} does not fit the overlapping classes "
+            f"{', '.join(task.classes)}",
+            f"give {labels} numbers, one per class, not all 0",
+        )
     if len(weights) != labels or not any(weights[1:]):
         listed = ", ".join(("background", *task.classes))
         raise UsageError(
@@ -72,6 +80,27 @@ def weight_of_pixels(mask: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """Return the weight of each pixel's label, (N, *S); 0 where it is ignored."""
     valid = valid_pixels(mask)
     return weights[mask.where(valid, 0)] * valid
+
+
+def class_by_class(task: Task, weights: torch.Tensor, build: Callable[[Task], LossFunction]) -> LossFunction:
+    """Return the loss of overlapping classes that is the weighted mean over them of the loss of each on its own.
+
+    A class that is ignored throughout a sample, such as one that it was not annotated for, is in no mean.
+
+    Args:
+        weights: one per class, (classes,).
+        build: the loss of a task of one class.
+    """
+    one = build(Task(task.in_channels, task.classes[:1], task.spatial_dims))
+
+    def loss(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        values = one(logits.flatten(0, 1).unsqueeze(1), mask.flatten(0, 1)).unflatten(0, logits.shape[:2])
+        factors = weights.to(values) * valid_pixels(mask).flatten(2).any(dim=2)
+        total = factors.sum(dim=1)
+        mean: torch.Tensor = (values * factors).sum(dim=1) / total.where(total > 0, 1)
+        return mean
+
+    return loss
 
 
 def mean_over_pixels(values: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:

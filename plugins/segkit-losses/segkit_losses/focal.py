@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch.nn import functional
 
@@ -9,6 +11,7 @@ from segkit import IGNORE, Task
 from segkit_losses.common import (
     LossFunction,
     at_least_float32,
+    class_by_class,
     mean_over_pixels,
     one_hot,
     targets_of_logits,
@@ -25,12 +28,15 @@ def build(task: Task, params: FocalParams) -> LossFunction:
 
     p_t is the probability of the mask's label, by the softmax over background and classes; in the form `sigmoid` it is
     that of each logit against the rest, and the mean goes over logits too. With K = 1 both are the same. alpha_t is a
-    factor by label and not divided out again: with K = 1, 0.75,0.25 is the paper's alpha 0.25.
+    factor by label and not divided out again: with K = 1, 0.75,0.25 is the paper's alpha 0.25. Of overlapping classes
+    it is the mean over classes of the loss of each, weighted by alpha, one per class.
 
     Raises:
         UsageError: there is not one factor for each label.
     """
     alpha = weights_of_labels(task, params.alpha, "loss focal: alpha")
+    if task.overlapping:
+        return class_by_class(task, alpha, lambda one: build(one, replace(params, alpha=())))
     focal_values = values_of_softmax if params.form == "softmax" else values_of_sigmoid
 
     @at_least_float32

@@ -14,27 +14,28 @@ def build(task: Task, params: LovaszParams) -> LossFunction:
     """Return the Lovász extension of the Jaccard loss, a mean over classes, per sample (Berman et al. 2018).
 
     With K = 1 it is the Lovász hinge of the class: errors 1 - logit inside and 1 + logit outside the mask, from 0
-    without bound. With several logits it is the Lovász softmax: errors |t - p|, range 0 to 1. A class that the mask
-    lacks costs its largest error. Where errors are equal the gradient is one of several subgradients.
+    without bound; so it is of each overlapping class. With several logits it is the Lovász softmax: errors |t - p|,
+    range 0 to 1. A class that the mask lacks costs its largest error. Where errors are equal the gradient is one of
+    several subgradients.
 
     Raises:
         UsageError: there is not one weight for each label.
     """
-    with_background = params.include_background and task.out_channels > 1
+    with_background = params.include_background and task.out_channels > 1 and not task.overlapping
     mean = ClassMean(task, "lovasz", params.class_weights, with_background, params.absent)
 
     @at_least_float32
     def lovasz(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        if logits.shape[1] == 1:
-            target = (mask == 1).unsqueeze(1)
+        if task.overlapping or logits.shape[1] == 1:
+            target = mask == 1 if task.overlapping else (mask == 1).unsqueeze(1)
             errors = 1 - torch.where(target, logits, -logits)
         else:
             first = 0 if with_background else 1
             target = one_hot(mask, logits.shape[1])[:, first:]
             errors = (target.to(logits.dtype) - logits.softmax(dim=1)[:, first:]).abs()
-        valid = valid_pixels(mask).flatten(1)
+        valid = valid_pixels(mask if task.overlapping else mask.unsqueeze(1)).flatten(2)
         values = lovasz_extension(errors.flatten(2), target.flatten(2), valid)
-        return mean(values, target.flatten(2).any(dim=2), valid.any(dim=1, keepdim=True))
+        return mean(values, target.flatten(2).any(dim=2), valid.any(dim=2))
 
     return lovasz
 
@@ -45,10 +46,10 @@ def lovasz_extension(errors: torch.Tensor, target: torch.Tensor, valid: torch.Te
     Args:
         errors: (N, classes, P).
         target: bool (N, classes, P).
-        valid: bool (N, P).
+        valid: bool (N, 1, P), or (N, classes, P).
     """
     # Ignored pixels come last and count 0, so that the others meet the set function as if they were alone.
-    ranked, order = errors.masked_fill(~valid.unsqueeze(1), -torch.inf).sort(dim=2, descending=True, stable=True)
+    ranked, order = errors.masked_fill(~valid, -torch.inf).sort(dim=2, descending=True, stable=True)
     inside = target.gather(2, order)
     # Counts are whole numbers: a float32 sum would stop counting at 16.8 million voxels.
     size = inside.sum(dim=2, keepdim=True)

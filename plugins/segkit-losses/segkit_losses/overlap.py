@@ -21,7 +21,7 @@ class SoftCounts:
         overlap: of probability times target.
         predicted: of the probability, or of its square.
         reference: of the target.
-        valid: (N, 1), whether the sample has any valid pixel.
+        valid: (N, 1), whether the sample has any valid pixel; (N, classes) where these overlap.
     """
 
     overlap: torch.Tensor
@@ -38,18 +38,28 @@ class SoftCounts:
 def soft_counts(
     logits: torch.Tensor, mask: torch.Tensor, include_background: bool, squared: bool = False
 ) -> SoftCounts:
-    """Return the soft counts of logits (N, K, *S), by the softmax over background and classes, and a mask (N, *S)."""
+    """Return the soft counts of logits (N, K, *S), by the softmax over background and classes, and a mask (N, *S).
+
+    Of overlapping classes, whose mask is (N, K, *S), they are by the sigmoid of each; there is no background then.
+    """
+    if mask.ndim == logits.ndim:
+        return counts_of(logits.sigmoid(), mask == 1, valid_pixels(mask), squared)
     logits = with_background(logits)
     valid = valid_pixels(mask)
-    target = one_hot(mask, logits.shape[1])
-    probability = logits.softmax(dim=1).masked_fill(~valid.unsqueeze(1), 0)
+    target, probability = one_hot(mask, logits.shape[1]), logits.softmax(dim=1)
     if not include_background:
         target, probability = target[:, 1:], probability[:, 1:]
+    return counts_of(probability, target, valid.unsqueeze(1), squared)
+
+
+def counts_of(probability: torch.Tensor, target: torch.Tensor, valid: torch.Tensor, squared: bool) -> SoftCounts:
+    """Return the soft counts of probabilities and targets (N, classes, *S) over valid pixels, (N, 1 or classes, *S)."""
+    probability = probability.masked_fill(~valid, 0)
     return SoftCounts(
         overlap=(probability * target).flatten(2).sum(dim=2),
         predicted=(probability.square() if squared else probability).flatten(2).sum(dim=2),
-        reference=target.flatten(2).sum(dim=2).to(logits.dtype),
-        valid=valid.flatten(1).any(dim=1, keepdim=True),
+        reference=target.flatten(2).sum(dim=2).to(probability.dtype),
+        valid=valid.flatten(2).any(dim=2),
     )
 
 
@@ -64,7 +74,7 @@ class ClassMean:
     def __init__(self, task: Task, loss: str, class_weights: Weights, include_background: bool, absent: Absent) -> None:
         """Raises UsageError where there is not one weight for each label."""
         self.weights = weights_of_labels(task, class_weights, f"loss {loss}: class_weights")
-        self.include_background = include_background
+        self.include_background = include_background or task.overlapping
         self.absent = absent
 
     def __call__(self, values: torch.Tensor, present: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:

@@ -10,7 +10,10 @@ from segkit import param
 Weights = tuple[float, ...]
 Absent = Literal["keep", "skip", "zero"]
 
-CLASS_WEIGHTS = "One weight per label, background first, of the weighted mean over classes; none: all equal."
+CLASS_WEIGHTS = (
+    "One weight per label, background first (of overlapping classes one per class), of the weighted mean over classes; "
+    "none: all equal."
+)
 ABSENT = (
     "A class that a mask lacks: keep its term (any prediction of it costs), skip it in the mean, "
     "or count it as 0 in the mean."

@@ -36,6 +36,7 @@ def overlap_metrics() -> list[Metric]:
         Metric(
             name="dice",
             measure=MEASURE,
+            overlapping=True,
             factory="segkit_metrics.overlap:dice",
             summary="Dice coefficient: twice the overlap over the sum of both sizes.",
             params="segkit_metrics.params:OverlapParams",
@@ -45,6 +46,7 @@ def overlap_metrics() -> list[Metric]:
         Metric(
             name="iou",
             measure=MEASURE,
+            overlapping=True,
             factory="segkit_metrics.overlap:iou",
             summary="Intersection over union (Jaccard index).",
             params="segkit_metrics.params:OverlapParams",
@@ -55,6 +57,7 @@ def overlap_metrics() -> list[Metric]:
         Metric(
             name="threshold-jaccard",
             measure=MEASURE,
+            overlapping=True,
             factory="segkit_metrics.overlap:threshold_jaccard",
             summary="Jaccard index, 0 where it is below a threshold.",
             params="segkit_metrics.params:ThresholdParams",
@@ -63,6 +66,7 @@ def overlap_metrics() -> list[Metric]:
         Metric(
             name="precision",
             measure=MEASURE,
+            overlapping=True,
             factory="segkit_metrics.overlap:precision",
             summary="Share of the prediction that is right (positive predictive value).",
             params="segkit_metrics.params:SideParams",
@@ -72,6 +76,7 @@ def overlap_metrics() -> list[Metric]:
         Metric(
             name="recall",
             measure=MEASURE,
+            overlapping=True,
             factory="segkit_metrics.overlap:recall",
             summary="Share of the mask that is found (sensitivity).",
             params="segkit_metrics.params:SideParams",
@@ -82,6 +87,7 @@ def overlap_metrics() -> list[Metric]:
         Metric(
             name="specificity",
             measure=MEASURE,
+            overlapping=True,
             factory="segkit_metrics.overlap:specificity",
             summary="Share of what is outside of the class that is left alone; grows with the background shown.",
             params="segkit_metrics.params:SpecificityParams",
@@ -91,6 +97,7 @@ def overlap_metrics() -> list[Metric]:
         Metric(
             name="accuracy",
             measure=MEASURE,
+            overlapping=True,
             factory="segkit_metrics.overlap:accuracy",
             summary="Share of the pixels that are right, inside or outside; grows with the background shown.",
             reference=TAHA,
@@ -134,6 +141,7 @@ def volume_metrics() -> list[Metric]:
         Metric(
             name="volume-similarity",
             measure=MEASURE,
+            overlapping=True,
             factory="segkit_metrics.overlap:volume_similarity",
             summary="1 where both sizes are equal, 0 where only one has the class; blind to where they lie.",
             params="segkit_metrics.params:OverlapParams",
@@ -143,6 +151,7 @@ def volume_metrics() -> list[Metric]:
         Metric(
             name="relative-volume-error",
             measure=MEASURE,
+            overlapping=True,
             factory="segkit_metrics.overlap:relative_volume_error",
             summary="Error of the size over the mask's size.",
             params="segkit_metrics.params:VolumeErrorParams",
@@ -168,6 +177,7 @@ def distance_metrics() -> list[Metric]:
         Metric(
             name="nsd",
             measure=MEASURE,
+            overlapping=True,
             factory="segkit_metrics.surface:nsd",
             summary="Normalised surface distance (surface Dice): share of both surfaces within a tolerance.",
             params="segkit_metrics.params:SurfaceDiceParams",
@@ -182,6 +192,7 @@ def distance_metric(name: str, summary: str, params: str, reference: str) -> Met
     return Metric(
         name=name,
         measure=MEASURE,
+        overlapping=True,
         factory=f"segkit_metrics.surface:{name}",
         summary=summary,
         params=f"segkit_metrics.params:{params}",

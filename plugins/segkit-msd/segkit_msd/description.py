@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from segkit import SegkitError
+from segkit.data.unions import Unions
 from segkit.files import read_json
+from segkit_msd.regions import read_regions
 
 FILE = "dataset.json"
 BACKGROUND = 0
@@ -28,6 +30,7 @@ class Description:
     Attributes:
         channels: their names, such as ("CT",).
         classes: the foreground names in label order.
+        unions: the classes as nnU-Net's regions, made of labels; None where each is one.
         ignore: the label of voxels that count for nothing, None where there is none.
         suffixed: whether it is of nnU-Net's dialect, in which image files end in _0000, _0001 and so on.
         listed: the images that it lists by split, as it writes them; empty where it lists none.
@@ -41,6 +44,7 @@ class Description:
     suffixed: bool
     listed: Mapping[str, tuple[str, ...]]
     given: Mapping[str, tuple[tuple[str, ...], str]] = field(default_factory=dict)
+    unions: Unions | None = None
 
 
 def read_description(root: Path) -> Description:
@@ -50,7 +54,8 @@ def read_description(root: Path) -> Description:
         SegkitError: it is missing, no JSON, or does not say which labels and channels there are.
     """
     content = read_object(root)
-    labels, ignore = read_labels(content.get("labels"))
+    regions = read_regions(content.get("labels"))
+    labels, ignore = read_labels(content.get("labels") if regions is None else regions.labels)
     ending = content.get("file_ending", ENDINGS[0])
     if not isinstance(ending, str) or f".{ending.strip().lower().lstrip('.')}" not in ENDINGS:
         raise SegkitError(
@@ -59,11 +64,12 @@ def read_description(root: Path) -> Description:
     listed = {split: read_list(content.get(key), key) for split, key in LISTS.items()}
     return Description(
         read_channels(content),
-        tuple(labels),
+        tuple(labels) if regions is None else regions.unions.names,
         ignore,
         "channel_names" in content,
         {k: v for k, v in listed.items() if v},
         read_given(content.get("dataset")),
+        None if regions is None else regions.unions,
     )
 
 
@@ -94,17 +100,12 @@ def read_labels(labels: Any) -> tuple[list[str], int | None]:
     `labels` gives names by label ("1": "liver", the Decathlon) or labels by name ("liver": 1, nnU-Net).
 
     Raises:
-        SegkitError: there are none, or they leave gaps, occur twice or overlap.
+        SegkitError: there are none, or they leave gaps or occur twice.
     """
     if not isinstance(labels, dict) or not labels:
         raise SegkitError(f'{FILE} has no "labels"', EXAMPLE)
     names: dict[int, str] = {}
     for key, value in labels.items():
-        if isinstance(value, list):
-            raise SegkitError(
-                f"{FILE}: {key!r} is made of several labels: classes that overlap cannot be learnt",
-                "give every label a name of its own",
-            )
         label, name = (key, value) if _is_label(key) else (value, key)
         if not _is_label(label) or not isinstance(name, str) or not name.strip():
             raise SegkitError(f"{FILE}: the label {key!r}: {value!r} is no number with a name", EXAMPLE)

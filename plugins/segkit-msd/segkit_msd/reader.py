@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from segkit import IGNORE, Case, SegkitError, Task, UsageError
+from segkit import IGNORE, Case, Problem, SegkitError, Task, UsageError
 from segkit.data.archives import unfinished
 from segkit.data.folds import deal
+from segkit.data.unions import Unions, never_seen
 from segkit_msd import MsdParams
 from segkit_msd.description import FILE, Description, read_description
 from segkit_msd.listing import FOLDERS, list_cases
 from segkit_msd.recipe import RECIPE, recipe_of
 from segkit_nifti.patients import with_patients
 from segkit_nifti.reader import VolumeReader
+from segkit_nifti.volumes import check_labels
 
 
 class MsdReader(VolumeReader):
@@ -37,7 +39,9 @@ class MsdReader(VolumeReader):
         check_root(self.root)
         self.description = self.describe_data()
         self.describing = [self.root / FILE]
-        self.task = Task(len(self.description.channels), self.description.classes, spatial_dims=3)
+        unions = self.description.unions
+        overlapping = unions is not None and unions.overlapping
+        self.task = Task(len(self.description.channels), self.description.classes, 3, overlapping)
         self.listed, self.faults = list_cases(self.root, self.description, self.leave_out())
         self._note_listing()
         if not self.faults:  # `cases` tells them, `verify` reads every case that could be paired
@@ -69,17 +73,29 @@ class MsdReader(VolumeReader):
 
     def to_classes(self, labels: np.ndarray, name: str) -> np.ndarray:
         """Turn a file's labels into those of the task; raises UnusableFileError where one is of no class."""
-        ignore = self.description.ignore
-        if ignore is None or not (ignored := labels == ignore).any():
-            return super().to_classes(labels, name)
-        classes = super().to_classes(np.where(ignored, 0, labels).astype(labels.dtype), name)
-        classes[ignored] = IGNORE
+        described = self.description
+        ignored = None if described.ignore is None else labels == described.ignore
+        if ignored is not None:
+            labels = np.where(ignored, 0, labels).astype(labels.dtype)
+        count = len(described.classes) if described.unions is None else most_of(described.unions)
+        check_labels(labels, count, name, self.label_hint)
+        classes = labels if described.unions is None else described.unions.masks(labels.astype(np.uint8))
+        if ignored is not None:
+            classes[..., ignored] = IGNORE
         return classes
+
+    def verify(self, progress: Callable[[int, int], None] | None = None) -> Sequence[Problem]:
+        """Read every case and return what is wrong; also labels that a region names and no file holds."""
+        problems, unions = list(super().verify(progress)), self.description.unions
+        for name, label in never_seen(unions) if unions is not None and self.present else ():
+            told = f"makes {name!r} of the label {label}, which no file holds"
+            problems.append(Problem(FILE, told, "name the labels that the files hold"))
+        return problems
 
     def _note_listing(self) -> None:
         described = self.description
         self.notes.append(("channels", ", ".join(described.channels)))
-        self.notes.append(("classes", ", ".join(f"{n} {name}" for n, name in enumerate(described.classes, 1))))
+        self.notes.append(("classes", classes_in_words(described)))
         if described.ignore is not None:
             self.notes.append(("ignored", f"label {described.ignore}"))
         if described.given:
@@ -89,6 +105,18 @@ class MsdReader(VolumeReader):
 
     def _is_there(self, folder: str) -> bool:
         return (self.root / folder).is_dir()
+
+
+def most_of(unions: Unions) -> int:
+    """Return the largest label that a class is made of."""
+    return max(label for members in unions.members.values() for label in members)
+
+
+def classes_in_words(described: Description) -> str:
+    """Number the classes, and say which labels they are made of."""
+    if described.unions is not None:
+        return described.unions.describe({label: str(label) for label in range(1, most_of(described.unions) + 1)})
+    return ", ".join(f"{number} {name}" for number, name in enumerate(described.classes, 1))
 
 
 def check_root(root: Path) -> None:

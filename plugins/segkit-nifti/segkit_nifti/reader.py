@@ -172,10 +172,16 @@ class VolumeReader:
             return Problem(self._name(case.files[0]), problem.message)
         if sample.mask is None:
             return None
-        self.present[case.id] = tuple(label for label in labels_in(sample.mask) if label != IGNORE)
+        self.present[case.id] = self._labels_of(sample.mask)
         if self.present[case.id]:
             return None
         return Problem(self._name(case.files[-1]), "marks no voxel")
+
+    def _labels_of(self, mask: np.ndarray) -> tuple[int, ...]:
+        """Return which of the task's labels a mask holds."""
+        if self.task.overlapping:
+            return tuple(label for label, plane in enumerate(mask, start=1) if (plane == 1).any())
+        return tuple(label for label in labels_in(mask) if label != IGNORE)
 
     def _name(self, path: Path) -> str:
         return (path.relative_to(self.root) if path.is_relative_to(self.root) else path).as_posix()

@@ -33,6 +33,7 @@ def lesion_metrics() -> list[Metric]:
         Metric(
             name="lesion-f1",
             measure=MEASURE,
+            overlapping=True,
             factory="segkit_structure.lesions:lesion_f1",
             summary="F1 of lesions found: connected components, matched by a stated rule.",
             params="segkit_structure.params:LesionParams",
@@ -41,6 +42,7 @@ def lesion_metrics() -> list[Metric]:
         Metric(
             name="panoptic-quality",
             measure=MEASURE,
+            overlapping=True,
             factory="segkit_structure.lesions:panoptic_quality",
             summary="Lesion F1 times the mean IoU of the lesions found.",
             params="segkit_structure.params:LesionParams",
@@ -49,6 +51,7 @@ def lesion_metrics() -> list[Metric]:
         Metric(
             name="lesion-count-error",
             measure=MEASURE,
+            overlapping=True,
             factory="segkit_structure.lesions:lesion_count_error",
             summary="By how many the number of predicted lesions is off.",
             params="segkit_structure.params:CountParams",
@@ -65,6 +68,7 @@ def boundary_metrics() -> list[Metric]:
         Metric(
             name="boundary-iou",
             measure=MEASURE,
+            overlapping=True,
             factory="segkit_structure.boundaries:boundary_iou",
             summary="Intersection over union of the inner bands along both outlines.",
             params="segkit_structure.params:BoundaryIouParams",
@@ -73,6 +77,7 @@ def boundary_metrics() -> list[Metric]:
         Metric(
             name="boundary-f1",
             measure=MEASURE,
+            overlapping=True,
             factory="segkit_structure.boundaries:boundary_f1",
             summary="F1 of edge voxels within a tolerance of the other edge (BF score).",
             params="segkit_structure.params:BoundaryF1Params",
@@ -87,6 +92,7 @@ def topology_metrics() -> list[Metric]:
         Metric(
             name="cl-dice",
             measure=MEASURE,
+            overlapping=True,
             factory="segkit_structure.topology:cl_dice",
             summary="Centreline Dice: how much of each skeleton lies within the other side.",
             params="segkit_structure.params:EmptyParams",
@@ -95,6 +101,7 @@ def topology_metrics() -> list[Metric]:
         Metric(
             name="betti-error",
             measure=MEASURE,
+            overlapping=True,
             factory="segkit_structure.topology:betti_error",
             summary="By how much the numbers of parts, loops and cavities differ.",
             params="segkit_structure.params:BettiParams",

@@ -32,6 +32,7 @@ from segkit.jobs.predict.inputs import Input, find_inputs
 from segkit.jobs.report import case_values
 from segkit.model import Model
 from segkit.planning.components import find_explainers
+from segkit.planning.overlapping import check_overlapping
 from segkit.planning.plan import Plan
 from segkit.planning.reopened import reopen_data
 from segkit.planning.replaced import Choice, of_sections
@@ -154,6 +155,7 @@ def make_order(
     said.tell_strays(choice, tell)
     config = resolve(said.layers(choice), choice.params)
     check_explain(replace(config.explain, cases=()), model.task.classes, [])
+    check_overlapping(model.task, found, registry)
     return Order(model, config, tuple(built(item, config) for item in found))
 
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from segkit.data.case import Sample
 from segkit.data.prefetch import prefetch
-from segkit.engine.decoding import decode
 from segkit.engine.ensemble import Ensemble
+from segkit.engine.label_forms import Form
 from segkit.engine.progress import Progress
 from segkit.errors import SegkitError
 from segkit.files import alone_in, remove_parts, write_json, write_whole
@@ -41,12 +41,14 @@ class Options:
     Attributes:
         force: replace what was predicted before.
         workers: threads that read, and as many that write.
+        form: how overlapping classes are written.
     """
 
     overlays: bool = False
     probabilities: bool = False
     force: bool = False
     workers: int = 1
+    form: Form = "auto"
 
 
 @dataclass(frozen=True)
@@ -75,12 +77,14 @@ class PredictedFile:
     Attributes:
         mask: the label map's file.
         remarks: what people must know of how the input was read.
+        more: of overlapping classes the other files, the last of which says what is in them.
     """
 
     item: Input
     mask: Path
     sizes: Sequence[ClassSize]
     remarks: tuple[str, ...] = ()
+    more: tuple[Path, ...] = ()
 
 
 @dataclass
@@ -192,15 +196,16 @@ def run(
             return part.read.item, part.error
         item, sample = part.read.item, part.read.sample
         try:
-            mask = write_mask(folder, item, part.read.writer, part.labels, sample)
+            task = first.image_task
+            masks = write_mask(folder, item, part.read.writer, part.labels, sample, task, options.form)
             if options.overlays:
                 write_overlay(folder / OVERLAYS / f"{item.name}.jpg", first, item, part.labels, sample)
-            sizes = class_sizes(part.labels, first.task.classes, sample.spacing)
+            sizes = class_sizes(part.labels, task, sample.spacing)
         except Exception as error:
             if isinstance(error.__cause__, OSError):
                 raise  # what the disk refuses of one mask is no fault of its image, and the same command goes on later
             return item, fault_of(item, error, tuple(sample.shape))
-        return PredictedFile(item, mask, sizes, sample.remarks)
+        return PredictedFile(item, masks[0], sizes, sample.remarks, tuple(masks[1:]))
 
     yield from prefetch(write, label(), workers)
 
@@ -224,12 +229,12 @@ def label_one(model: Model, ensemble: Ensemble, part: Read, folder: Path, option
 
 def keep_probabilities(path: Path, ensemble: Ensemble, sample: Sample) -> np.ndarray:
     """Write the probabilities of an image and return its label map, which is taken from them before rounding."""
-    labels = np.empty(sample.shape, np.uint8)
+    labels = np.empty(ensemble.task.mask_shape(sample.shape), np.uint8)
     file = ProbabilityFile(path, ensemble.task.out_channels, sample.shape)
     try:
         for planes, values in ensemble.probabilities(sample.image, sample.shape, sample.spacing):
             file.put(planes, values.cpu().numpy())
-            labels[planes] = decode(values, above=0.5).cpu().numpy()
+            ensemble.decode_into(labels, planes, values)
     except BaseException:
         file.drop()
         raise
@@ -242,12 +247,13 @@ def write_overlay(path: Path, model: Model, item: Input, labels: np.ndarray, sam
     from segkit.jobs.predict.overlays import coloured_labels, montage, overlay_jpeg, overlay_size
 
     caption = GENERATED if model.header.get("generated_sample") else ""
-    if labels.ndim == 2:
+    planes = labels if model.task.overlapping else labels[None]
+    if model.image_dims == 2:
         # It was read at the network's size, which is too coarse to be looked at.
-        shown = model.opener.open(item.files, model.image_task, overlay_size(labels.shape))
-        picture = coloured_labels(shown.image, labels)
+        shown = model.opener.open(item.files, model.image_task, overlay_size(planes.shape[1:]))
+        picture = coloured_labels(shown.image, planes)
     else:
-        picture = montage(sample.image, labels, sample.spacing)
+        picture = montage(sample.image, planes, sample.spacing)
         caption = "; ".join(part for part in ("right is left", caption) if part)
     data = overlay_jpeg(picture, model.task.classes, caption)
     path.parent.mkdir(exist_ok=True)
@@ -260,6 +266,7 @@ def check_same_task(models: Sequence[Model]) -> None:
     for number, model in enumerate(models[1:], start=2):
         for what, one, other in (
             ("classes", first.task.classes, model.task.classes),
+            ("ways of classes to overlap", first.task.overlapping, model.task.overlapping),
             ("channels", first.image_channels, model.image_channels),
             ("axes of an image", first.image_dims, model.image_dims),
             ("post-processing", first.header.get("postprocess"), model.header.get("postprocess")),
@@ -274,7 +281,7 @@ def check_same_task(models: Sequence[Model]) -> None:
 def possible_names(model: Model, item: Input, options: Options) -> list[str]:
     """Return the names of all files that may be written for an input."""
     try:
-        names = mask_names(item, model.opener.format_of(item.path))
+        names = mask_names(item, model.opener.format_of(item.path), model.task)
     except SegkitError:
         return []
     names += [f"{OVERLAYS}/{item.name}.jpg"] if options.overlays else []

@@ -7,6 +7,7 @@ import os
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ import numpy as np
 from PIL import Image
 
 from segkit.data.case import Case, Sample
+from segkit.data.class_masks import is_class
 from segkit.data.label_png import colours_of
+from segkit.declarations import Task
+from segkit.engine.label_forms import ENDING, Form, possible_endings
 from segkit.engine.predictions import write_prediction
 from segkit.errors import SegkitError
 from segkit.files import new_part, own_folder, sync_folder, write_table, write_whole
@@ -43,23 +47,31 @@ class ClassSize:
     ml: float | None = None
 
 
-def class_sizes(labels: np.ndarray, classes: Sequence[str], spacing: Sequence[float] | None) -> list[ClassSize]:
-    """Count a label map (*S); with a spacing in mm also areas (2D) or volumes (3D)."""
+def class_sizes(labels: np.ndarray, task: Task, spacing: Sequence[float] | None) -> list[ClassSize]:
+    """Count a label map (*S), or (classes, *S); with a spacing in mm also areas (2D) or volumes (3D)."""
     unit = None if spacing is None else math.prod(spacing)
     sizes = []
-    for label, name in enumerate(classes, start=1):
-        count = int(np.count_nonzero(labels == label))
-        area = count * unit if unit is not None and labels.ndim == 2 else None
-        volume = count * unit / 1000 if unit is not None and labels.ndim == 3 else None
-        sizes.append(ClassSize(name, label, count, count / labels.size, area, volume))
+    for label, name in enumerate(task.classes, start=1):
+        inside = is_class(labels, label, task)
+        count = int(np.count_nonzero(inside))
+        area = count * unit if unit is not None and inside.ndim == 2 else None
+        volume = count * unit / 1000 if unit is not None and inside.ndim == 3 else None
+        sizes.append(ClassSize(name, label, count, count / inside.size, area, volume))
     return sizes
 
 
-def mask_names(item: Input, writer: Any) -> list[str]:
-    """Return the names that a label map may be written under."""
+def mask_names(item: Input, writer: Any, task: Task) -> list[str]:
+    """Return the names that a prediction may be written under, the usual one first."""
+    endings = possible_endings(task) if task.overlapping else [""]
+    names = [item.name + ending + suffix for ending in endings for suffix in suffixes_of(item, writer)]
+    return [*names, *([f"{item.name}{ENDING}"] if task.overlapping else [])]
+
+
+def suffixes_of(item: Input, writer: Any) -> Sequence[str]:
+    """Return what the file of a label map may end in."""
     if hasattr(writer, "write_labels"):
-        return [item.name + suffix for suffix in writer.suffixes]
-    return [item.name + (item.path.suffix.lower() if item.path.suffix.lower() in TIFF else ".png"), f"{item.name}.npz"]
+        return [*writer.suffixes]
+    return [item.path.suffix.lower() if item.path.suffix.lower() in TIFF else ".png", ".npz"]
 
 
 def check_free(
@@ -89,15 +101,29 @@ def check_free(
         raise SegkitError(f"{there[0]} exists already{more}", "say --force to replace them, or name another --output")
 
 
-def write_mask(folder: Path, item: Input, writer: Any, labels: np.ndarray, sample: Sample) -> Path:
-    """Write a label map in the input's own size, orientation and format; JPEG, which changes values, becomes PNG."""
-    if writer is None and item.path.suffix.lower() in TIFF:
-        path = folder / mask_names(item, None)[0]
-        image = Image.fromarray(labels)
-        image.putpalette(colours_of(int(labels.max(initial=0)) + 1))
-        write_whole(path, lambda stream: image.save(stream, format="TIFF", compression="tiff_deflate"))
-        return path
-    return write_prediction(writer, folder, Case(item.name, files=(item.path,)), labels, sample)
+def write_mask(
+    folder: Path, item: Input, writer: Any, labels: np.ndarray, sample: Sample, task: Task, form: Form = "auto"
+) -> list[Path]:
+    """Write a prediction in the input's own size, orientation and format; JPEG, which changes values, becomes PNG.
+
+    Args:
+        form: of overlapping classes, as `segkit.engine.label_forms` has them.
+
+    Returns:
+        The files, the label map or the first class's first.
+    """
+    tiff = writer is None and item.path.suffix.lower() in TIFF
+    write = partial(write_tiff, folder, item.path.suffix.lower()) if tiff else None
+    return write_prediction(writer, folder, Case(item.name, files=(item.path,)), labels, sample, task, form, write)
+
+
+def write_tiff(folder: Path, suffix: str, name: str, labels: np.ndarray) -> Path:
+    """Write a label map as a palette TIFF."""
+    path = folder / f"{name}{suffix}"
+    image = Image.fromarray(labels)
+    image.putpalette(colours_of(int(labels.max(initial=0)) + 1))
+    write_whole(path, lambda stream: image.save(stream, format="TIFF", compression="tiff_deflate"))
+    return path
 
 
 class ProbabilityFile:

@@ -72,23 +72,27 @@ def legend_rows(
     return rows
 
 
-def coloured_labels(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def coloured_labels(image: np.ndarray, planes: np.ndarray) -> np.ndarray:
     """Colour the classes of a plane.
 
     Args:
         image: (C, H, W) at the size shown.
-        labels: (H, W) on the plane's own grid.
+        planes: on the plane's own grid, one label map (1, H, W), or a plane of each overlapping class (classes, H, W).
 
     Returns:
-        (H, W, 3) uint8: a tint inside, an outline at full strength.
+        (H, W, 3) uint8: a tint inside, an outline at full strength; outlines are drawn over every tint.
     """
-    shown = displayable(image)
-    height, width = shown.shape[:2]
-    placed = np.asarray(Image.fromarray(labels).resize((width, height), Image.Resampling.NEAREST))
-    shades = np.array([colour(label) for label in range(int(placed.max()) + 1)], np.float32)[placed]
-    inside = placed > 0
-    strength = np.where(outline(placed, max(1, min(height, width) // 300)), 1.0, FILLED) * inside
-    mixed = shown * (1 - strength[..., None]) + shades * strength[..., None]
+    mixed = displayable(image).astype(np.float32)
+    height, width = mixed.shape[:2]
+    labels = [plane if len(planes) == 1 else plane * np.uint8(label) for label, plane in enumerate(planes, start=1)]
+    placed = [np.asarray(Image.fromarray(each).resize((width, height), Image.Resampling.NEAREST)) for each in labels]
+    # The largest first, so that what lies within it is seen.
+    placed.sort(key=np.count_nonzero, reverse=True)
+    lines = [outline(each, max(1, min(height, width) // 300)) & (each > 0) for each in placed]
+    for strength, parts in ((FILLED, [each > 0 for each in placed]), (1.0, lines)):
+        for each, part in zip(placed, parts, strict=True):
+            shades = np.array([colour(label) for label in range(int(each.max()) + 1)], np.float32)[each[part]]
+            mixed[part] = mixed[part] * (1 - strength) + shades * strength
     rounded: np.ndarray = np.rint(mixed).astype(np.uint8)
     return rounded
 
@@ -110,15 +114,15 @@ def outline(labels: np.ndarray, thickness: int) -> np.ndarray:
     return edge
 
 
-def montage(image: np.ndarray, labels: np.ndarray, spacing: Sequence[float] | None) -> np.ndarray:
+def montage(image: np.ndarray, planes: np.ndarray, spacing: Sequence[float] | None) -> np.ndarray:
     """Colour axial slices of a volume (C, D, H, W) side by side, from feet to head where there is foreground.
 
     A millimetre is as long to the right as down. Anterior is up and the patient's right is left, as radiologists look.
     """
-    marked = np.flatnonzero(labels.any(axis=(1, 2)))
-    first, last = (marked[0], marked[-1]) if marked.size else (0, len(labels) - 1)
+    marked = np.flatnonzero(planes.any(axis=(0, 2, 3)))
+    first, last = (marked[0], marked[-1]) if marked.size else (0, planes.shape[1] - 1)
     chosen = np.unique(np.linspace(first, last, PANELS + 2)[1:-1].round().astype(int))
-    extent = np.array(labels.shape[1:]) * np.array((1.0, 1.0) if spacing is None else spacing[1:])
+    extent = np.array(planes.shape[2:]) * np.array((1.0, 1.0) if spacing is None else spacing[1:])
     height, width = (max(1, int(side)) for side in (extent * PANEL / extent.max()).round())
     rows = -(-len(chosen) // COLUMNS)
     columns = min(COLUMNS, len(chosen))
@@ -127,7 +131,7 @@ def montage(image: np.ndarray, labels: np.ndarray, spacing: Sequence[float] | No
         plane = displayable(image[:, depth, ::-1, ::-1])
         shown = np.asarray(Image.fromarray(plane).resize((width, height), Image.Resampling.BILINEAR))
         top, left = divmod(number, COLUMNS)
-        panel = coloured_labels(shown.transpose(2, 0, 1), np.ascontiguousarray(labels[depth, ::-1, ::-1]))
+        panel = coloured_labels(shown.transpose(2, 0, 1), np.ascontiguousarray(planes[:, depth, ::-1, ::-1]))
         canvas[top * height : (top + 1) * height, left * width : (left + 1) * width] = panel
     return canvas
 

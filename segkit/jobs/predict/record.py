@@ -85,7 +85,9 @@ def read_before(folder: Path) -> Before:
 def maps_in(content: Mapping[str, Any]) -> Iterable[LabelMap]:
     """Yield every label map that a record names, whether it was written or only begun."""
     for part in (*content["files"], *content.get(BEGUN, ()), *content.get(EARLIER, ())):
-        yield LabelMap(str(part["mask"]), str(part["name"] if "name" in part else part["mask"].partition(".")[0]))
+        name = str(part["name"] if "name" in part else part["mask"].partition(".")[0])
+        for mask in (part["mask"], *part.get("more", ())):
+            yield LabelMap(str(mask), name)
 
 
 def record(
@@ -130,6 +132,7 @@ def record(
                 "name": part.item.name,
                 "files": [one_line(shown(Path(path.name))) for path in part.item.files],
                 "mask": part.mask.name,
+                **({"more": [path.name for path in part.more]} if part.more else {}),
                 "classes": [vars(size) for size in part.sizes],
                 **({"remarks": list(part.remarks)} if part.remarks else {}),
             }

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from segkit.declarations import Task
 from segkit.errors import SegkitError
 from segkit.jobs.predict.inputs import Input
 from segkit.jobs.predict.outputs import ProbabilityFile, check_free, class_sizes, mask_names, write_sizes
@@ -18,21 +19,21 @@ from segkit.jobs.predict.outputs import ProbabilityFile, check_free, class_sizes
 def test_sizes_are_counts_areas_and_volumes() -> None:
     """Pixels and their share; mm2 of an image and ml of a volume whose spacing is known."""
     labels = np.array([[0, 1, 1, 2], [0, 0, 0, 1]], np.uint8)
-    plain = class_sizes(labels, ("a", "b", "c"), None)
+    plain = class_sizes(labels, Task(1, ("a", "b", "c")), None)
     assert [(size.name, size.label, size.pixels, size.share) for size in plain] == [
         ("a", 1, 3, 3 / 8), ("b", 2, 1, 1 / 8), ("c", 3, 0, 0.0),
     ]  # fmt: skip
     assert {(size.mm2, size.ml) for size in plain} == {(None, None)}
-    flat = class_sizes(labels, ("a",), (0.5, 3.0))
+    flat = class_sizes(labels, Task(1, ("a",)), (0.5, 3.0))
     assert (flat[0].mm2, flat[0].ml) == (3 * 1.5, None)
-    deep = class_sizes(labels[None], ("a",), (2.0, 0.5, 3.0))
+    deep = class_sizes(labels[None], Task(1, ("a",)), (2.0, 0.5, 3.0))
     assert (deep[0].mm2, deep[0].ml) == (None, pytest.approx(3 * 3.0 / 1000))
 
 
 def test_the_table_has_a_row_for_each_class(tmp_path: Path) -> None:
     """What is not known is left empty."""
     labels = np.eye(3, dtype=np.uint8)
-    sizes = class_sizes(labels, ("a", "b"), (1.0, 1 / 3))
+    sizes = class_sizes(labels, Task(1, ("a", "b")), (1.0, 1 / 3))
     write_sizes(tmp_path / "sizes.csv", [("in.jpg", "in.png", sizes)])
     with (tmp_path / "sizes.csv").open(newline="") as stream:
         assert list(csv.reader(stream)) == [
@@ -49,9 +50,9 @@ def test_the_table_has_a_row_for_each_class(tmp_path: Path) -> None:
 def test_a_label_map_s_names(file: str, names: list[str]) -> None:
     """A TIFF stays one; what a dataset writes has its own endings."""
     item = Input((Path(file),), "a")
-    assert mask_names(item, None) == names
+    assert mask_names(item, None, Task(1, ("a",))) == names
     writer = SimpleNamespace(write_labels=print, suffixes=(".nii.gz", ".nii"))
-    assert mask_names(item, writer) == ["a.nii.gz", "a.nii"]
+    assert mask_names(item, writer, Task(1, ("a",))) == ["a.nii.gz", "a.nii"]
 
 
 def test_nothing_is_replaced_unasked(tmp_path: Path) -> None:
