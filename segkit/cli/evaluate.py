@@ -52,7 +52,7 @@ def evaluate(
     from segkit.config import read_assignments
     from segkit.data.remarks import remarks_of
     from segkit.errors import SegkitError
-    from segkit.jobs.evaluate import Request, plan_scoring, score_model, scores_folder
+    from segkit.jobs.evaluate import Request, plan_scoring, score_model, scores_folder, with_content
     from segkit.model import load_model
     from segkit.report.tables import print_scores
     from segkit.rundir.checkpoint import checkpoint_of
@@ -72,9 +72,10 @@ def evaluate(
     progress.message(f"data: {plan.root.path} ({plan.root.source}): {plan.split} {len(plan.cases[plan.split])}")
     for remark in remarks_of(plan.reader):
         progress.message(f"note: {remark}")
-    progress.message(f"scores: {plan.split} split ({plan.split_note})")
     try:
-        scored = score_model(plan, request, target, workers, progress)
+        plan, seen = with_content(plan, request, workers, progress)
+        progress.message(f"scores: {plan.split} split ({plan.split_note})")
+        scored = score_model(plan, request, target, workers, progress, seen)
     finally:
         progress.close()
     if scored.summary["generated_sample"]:

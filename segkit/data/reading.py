@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from segkit.data.case import Case, Sample
 from segkit.data.check import check_sample
+from segkit.data.content import content_digest
 from segkit.data.dataset import DatasetReader
 from segkit.data.resample import resize_image
 from segkit.errors import SegkitError
@@ -22,16 +25,31 @@ def read_at(reader: DatasetReader, case: Case, size: tuple[int, ...], dataset_na
     Raises:
         SegkitError: the case cannot be read or is not one of the task.
     """
+    return read_both(reader, case, size, dataset_name)[0]
+
+
+def read_with_content(
+    reader: DatasetReader, case: Case, size: tuple[int, ...], dataset_name: str
+) -> tuple[Sample, str]:
+    """Return what `read_at` does, and the digest of the image on its own grid, which may have to be read for it."""
+    sample, whole = read_both(reader, case, size, dataset_name)
+    return sample, content_digest(reader.read(case).image if whole is None else whole)
+
+
+def read_both(
+    reader: DatasetReader, case: Case, size: tuple[int, ...], dataset_name: str
+) -> tuple[Sample, np.ndarray | None]:
+    """Return a case at `size`, and the image on its own grid where that was read on the way."""
     size = tuple(size)
     read_resized = getattr(reader, "read_resized", None)
     sample: Sample = reader.read(case) if read_resized is None else read_resized(case, size)
     check_sample(sample, case, reader.task, dataset_name)
     if read_resized is None:
-        return replace(sample, image=resize_image(sample.image, size), grid=sample.shape)
+        return replace(sample, image=resize_image(sample.image, size), grid=sample.shape), sample.image
     if sample.grid is None or sample.image.shape[1:] != size:
         raise SegkitError(
             f"dataset {dataset_name}, case {case.id}: read_resized gave an image of {sample.image.shape[1:]} "
             f"and a grid of {sample.grid} for the size {size}",
             "report it to the dataset plugin's author",
         )
-    return sample
+    return sample, None

@@ -57,6 +57,7 @@ class Store:
         cases: in the order of indices.
         fingerprint: SHA-256 over the ids and the contents of the source files.
         sources: per case, SHA-256 of each of its files.
+        contents: per case, digest of its decoded image (`segkit.data.content`).
         rounding_error: largest difference, in the image's unit, between a resampled float image and what is stored.
         was_built: whether this opening built it.
         planes: how many overlapping classes a mask has a plane of; None where it is a label map.
@@ -73,6 +74,7 @@ class Store:
             StoredCase(entry["id"], entry["group"], tuple(entry["shape"]), annotated_of(entry)) for entry in entries
         )
         self.sources: list[list[str]] = [entry["sources"] for entry in entries]
+        self.contents: list[str] = [entry["content"] for entry in entries]
         self.fingerprint = digest([[entry["id"], entry["sources"]] for entry in entries])
         self.rounding_error: float = index["rounding_error"]
         self.was_built = was_built

@@ -20,13 +20,13 @@ from segkit.data.case import Case, Sample
 from segkit.data.class_masks import by_class
 from segkit.data.dataset import DatasetReader
 from segkit.data.prefetch import prefetch
-from segkit.data.reading import read_at
+from segkit.data.reading import read_with_content
 from segkit.data.resample import resize_mask
 from segkit.data.sources import content_hash, state_of
 from segkit.declarations import Task
 from segkit.errors import SegkitError
 
-FORMAT = 1
+FORMAT = 2
 IMAGES, MASKS, INDEX = "images.bin", "masks.bin", "index.json"
 LARGEST = 32767
 """Floats are stored as -LARGEST to LARGEST."""
@@ -42,6 +42,7 @@ class Prepared:
         source_dtype: of the image as it was read.
         slopes, intercepts: float64 (C,): value = slope * stored + intercept.
         sources: SHA-256 of each of the case's files.
+        content: digest of the decoded image on its own grid.
     """
 
     image: np.ndarray
@@ -52,6 +53,7 @@ class Prepared:
     rounding_error: float
     shape: tuple[int, ...]
     sources: list[str]
+    content: str
 
 
 def digest(value: Any) -> str:
@@ -138,6 +140,7 @@ def build_store(
                     "intercepts": ready.intercepts.tolist(),
                     "sources": ready.sources,
                     **annotation(case),
+                    "content": ready.content,
                 }
             )
             if progress is not None:
@@ -183,7 +186,7 @@ def prepare_case(
     reader: DatasetReader, case: Case, dataset_name: str, size: tuple[int, ...], hash_file: Callable[[Path], str]
 ) -> Prepared:
     """Read, check and resample one case."""
-    sample, sources = read_sample(reader, case, dataset_name, size, hash_file)
+    sample, sources, content = read_sample(reader, case, dataset_name, size, hash_file)
     if sample.mask is None:
         raise SegkitError(f"dataset {dataset_name}, case {case.id} has no mask", "training needs one for every image")
     stored, slopes, intercepts, error = quantize(sample.image)
@@ -196,17 +199,18 @@ def prepare_case(
         error,
         sample.shape,
         sources,
+        content,
     )
 
 
 def read_sample(
     reader: DatasetReader, case: Case, dataset_name: str, size: tuple[int, ...], hash_file: Callable[[Path], str]
-) -> tuple[Sample, list[str]]:
-    """Return one case at `size` and its files' SHA-256; what the reader raises names the case afterwards."""
+) -> tuple[Sample, list[str], str]:
+    """Return one case at `size`, its files' SHA-256 and its image's digest; what the reader raises names the case."""
     with named_case(dataset_name, case):
-        sample = read_at(reader, case, size, dataset_name)
+        sample, content = read_with_content(reader, case, size, dataset_name)
         sources = [hash_file(path) for path in case.files]
-    return sample, sources
+    return sample, sources, content
 
 
 @contextmanager

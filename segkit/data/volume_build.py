@@ -17,6 +17,7 @@ from segkit.contracts import IGNORE
 from segkit.data.case import Case, Sample
 from segkit.data.check import check_sample
 from segkit.data.class_masks import is_class
+from segkit.data.content import content_digest
 from segkit.data.dataset import DatasetReader
 from segkit.data.intensities import PER_CASE, Moments, case_moments
 from segkit.data.prefetch import prefetch
@@ -60,6 +61,7 @@ class PreparedVolume:
         held: the labels on the case's own grid; of overlapping classes a voxel's values are noted for the first alone.
         moments: by kind, of the volume on its own grid.
         sources: SHA-256 of each of the case's files.
+        content: digest of the decoded volume on its own grid.
     """
 
     image: np.ndarray
@@ -73,6 +75,7 @@ class PreparedVolume:
     held: list[int]
     moments: dict[str, Moments]
     sources: list[str]
+    content: str
 
 
 def build_volume_store(
@@ -153,6 +156,7 @@ def describe(case: Case, ready: PreparedVolume) -> dict[str, Any]:
         "intercepts": ready.intercepts.tolist(),
         "moments": {kind: [list(row) for row in moments] for kind, moments in ready.moments.items()},
         "sources": ready.sources,
+        "content": ready.content,
     }
 
 
@@ -193,8 +197,9 @@ def prepare_volume(
         for label, flat, count in foreground_places(first_of_classes(sample.mask, task), case.id)
     ]
     held = [label for label in range(1, len(task.classes) + 1) if is_class(sample.mask, label, task).any()]
+    content = content_digest(sample.image)
     kept = replace(sample, image=sample.image[:, :0], mask=None, grid=sample.shape)
-    return PreparedVolume(stored, mask, slopes, intercepts, error, kept, places, samples, held, moments, sources)
+    return PreparedVolume(stored, mask, slopes, intercepts, error, kept, places, samples, held, moments, sources, content)
 
 
 def foreground_of_classes(mask: np.ndarray, case_id: str, task: Task) -> Iterator[tuple[int, np.ndarray, int]]:

@@ -58,6 +58,7 @@ class VolumeStore:
         layout: which grids these are.
         fingerprint: SHA-256 over the ids and the contents of the source files.
         sources: per case, SHA-256 of each of its files.
+        contents: per case, digest of its decoded volume (`segkit.data.content`).
         rounding_error: largest difference, in the image's unit, between a resampled image and what is stored.
         was_built: whether this opening built it.
         planes: how many overlapping classes a mask has a plane of; None where it is a label map.
@@ -74,6 +75,7 @@ class VolumeStore:
         self.was_built = was_built
         self.cases = tuple(_stored(entry) for entry in self._entries)
         self.sources: list[list[str]] = [entry["sources"] for entry in self._entries]
+        self.contents: list[str] = [entry["content"] for entry in self._entries]
         self.fingerprint = digest([[entry["id"], entry["sources"]] for entry in self._entries])
         voxels = np.array([np.prod(case.size) for case in self.cases], np.int64)
         self._starts = np.concatenate([[0], np.cumsum(voxels)])

@@ -56,6 +56,7 @@ HEADER = {
     "postprocess?": dict,
     "training?": dict,
     "weights?": Either(None, NAME),
+    "trained_on?": [NAME],
     "started_from?": Either(None, {"source": NAME, "digest": NAME}),
     "scores?": {"split?": NAME, "rows?": [SCORE_ROW]},
     "data?": {str: NAME},

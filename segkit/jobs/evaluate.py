@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from segkit.config import Layer
+from segkit.data.content import known_cases
 from segkit.discovery import Registry
 from segkit.engine.device import default_workers
 from segkit.engine.postprocess import postprocessing
@@ -16,10 +17,13 @@ from segkit.engine.progress import Progress
 from segkit.engine.scoring import score_cases
 from segkit.engine.summary import write_cases
 from segkit.files import whole_folder, write_json, write_text
+from segkit.jobs.leaks import leaks_record, seen_sentence
+from segkit.jobs.stores import counting
 from segkit.model import Model
 from segkit.planning import scoring
 from segkit.planning.build import build_metrics
 from segkit.planning.plan import Plan
+from segkit.planning.relation import by_content
 from segkit.planning.trained import TrainedModel, component
 from segkit.rundir.names import CASES, CONFIG, PREDICTIONS, SCORES, SUMMARY
 from segkit.rundir.write import NOTICE, summary_record
@@ -64,8 +68,40 @@ def plan_scoring(request: Request, registry: Registry, tell: Callable[[str], Non
     return scoring.plan_scoring(trained, request.data, request.said, registry, tell=tell)
 
 
-def score_model(plan: Plan, request: Request, folder: Path, workers: int | None, progress: Progress) -> Scored:
+def with_content(
+    plan: Plan, request: Request, workers: int | None, progress: Progress
+) -> tuple[Plan, list[str] | None]:
+    """Look which of the scored cases the model was trained on, by what they show, and say so.
+
+    Returns:
+        The plan with what its cases are to the model by their content, and the ids of those that it was trained on; as
+        it was, and None, for a checkpoint too old to say.
+    """
+    known = frozenset(request.model.header.get("trained_on", ()))
+    if not known:
+        return plan, None
+    cases = plan.cases[plan.split]
+    progress.start("looking for known images", len(cases), "cases")
+    threads = max(1, default_workers() if workers is None else workers)
+    found = known_cases(plan.reader, cases, known, workers=threads, progress=counting(progress))
+    progress.finish()
+    if found:
+        progress.message(seen_sentence("the model", found, len(cases)))
+    return replace(plan, scored=by_content(plan.scored, len(found), len(cases))), found
+
+
+def score_model(
+    plan: Plan,
+    request: Request,
+    folder: Path,
+    workers: int | None,
+    progress: Progress,
+    seen: Sequence[str] | None = None,
+) -> Scored:
     """Score and write summary.json, cases.csv and predictions into a new folder, whole or not at all.
+
+    Args:
+        seen: cases that the model was trained on, as `with_content` finds them.
 
     Raises:
         SegkitError: a case cannot be read or has no mask, or the disk refuses.
@@ -103,6 +139,7 @@ def score_model(plan: Plan, request: Request, folder: Path, workers: int | None,
             "notice": NOTICE if generated else "",
             "model_dataset": component(request.model.header, "data")["name"],
             "mirror": predictor.mirror,
+            "leaks": leaks_record((), plan.split, seen),
         }
         write_cases(building / CASES, scores, plan.scored_task, metrics)
         write_json(building / SUMMARY, summary)

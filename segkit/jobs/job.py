@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +50,8 @@ class Job:
         held: what is let go, in turn, when the run ends.
         ranks: this process among those that share the run.
         leaks: images that are in two splits.
+        seen: ids of scored cases that the weights which the run started from were trained on; None where that is not
+            known.
         started: what the weights are from that the run started with; None where they are its architecture's own, or
             where a run is gone on with.
         clock: where time goes in detail, where that was asked for.
@@ -70,6 +72,7 @@ class Job:
     held: ExitStack = field(default_factory=ExitStack)
     ranks: Ranks = ALONE
     leaks: tuple[Leak, ...] = ()
+    seen: Sequence[str] | None = ()
     started: Started | None = None
     clock: Clock = OFF
 

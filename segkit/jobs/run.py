@@ -38,18 +38,17 @@ from segkit.jobs.events import Events
 from segkit.jobs.explain import check_run_layers, explain_run
 from segkit.jobs.folder import environment, run_folder
 from segkit.jobs.job import Job
-from segkit.jobs.leaks import find_leaks, leaks_record
+from segkit.jobs.leaks import find_leaks, find_seen, leaks_record
 from segkit.jobs.report import pictures
-from segkit.jobs.start import needs_source, start_from
+from segkit.jobs.start import needs_source, start_from, start_summary
 from segkit.jobs.stores import Stores, open_stores, tell_lacking
 from segkit.jobs.train import Trained, keep_model, shared_settings, train_model
 from segkit.jobs.unscored import predict_unscored, unscored_cases
 from segkit.planning.build import assemble
 from segkit.planning.plan import Plan
 from segkit.report import write_report
-from segkit.rundir.names import CASES, PREDICTIONS, REPORT, START, STATE_FOLDER, SUMMARY, UNSCORED
+from segkit.rundir.names import CASES, PREDICTIONS, REPORT, STATE_FOLDER, SUMMARY, UNSCORED
 from segkit.rundir.resume import Resume, open_run, restarted
-from segkit.rundir.shapes import STARTED_FROM
 from segkit.rundir.stage import FINISHED_FIELD, Stage, standing_of
 from segkit.rundir.write import summary_record
 
@@ -122,6 +121,7 @@ def run_job(
             if ranks.leads:
                 tell_lacking(job, stores)
                 job.leaks = find_leaks(job, stores)
+                job.seen = find_seen(job, stores)
                 point_to_page(job, stores)
         with ranks.joined(job.device, progress.message):
             agree(job)
@@ -154,8 +154,8 @@ def finish(job: Job, trained: Trained, stores: Stores, scores: Sequence[CaseScor
         seconds=job.seconds,
         peak_memory=peak_memory(job.device),
     )
-    summary["leaks"] = leaks_record(job.leaks, job.plan.split)
-    summary["started_from"] = read_json(job.folder / START, STARTED_FROM, absent="null")
+    summary["leaks"] = leaks_record(job.leaks, job.plan.split, job.seen)
+    summary["started_from"] = start_summary(job.folder)
     keep_model(job, trained, stores, summary["scores"])
     write_json(job.folder / SUMMARY, summary | {FINISHED_FIELD: False})
     with job.clock("report"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,11 +14,14 @@ from segkit.engine.checkpoint import read_model
 from segkit.engine.matching import Heads, Match, Row, match, shapes_of, text_of
 from segkit.engine.weights import read_weights
 from segkit.errors import SegkitError, UsageError
+from segkit.files import read_json
 from segkit.planning.class_rows import class_rows
 from segkit.planning.plan import Plan
 from segkit.planning.probe import head_axes, stem_axes
 from segkit.planning.source import Source, renamed_classes
+from segkit.rundir.names import START
 from segkit.rundir.resume import Resume, has_state
+from segkit.rundir.shapes import START_FILE
 
 SHOWN_ROWS = 6
 """Rows of the table that are named one by one; all are in start.json."""
@@ -54,6 +58,18 @@ def start_from(plan: Plan, network: nn.Module) -> Started:
     check_match(plan, source, matched, found)
     network.load_state_dict({**own, **matched.values})
     return Started(record_of(source, matched), tuple(sentences(source, matched)))
+
+
+def read_start(folder: Path) -> dict[str, Any] | None:
+    """Return what a run says of its start; None where it started from its architecture's own weights."""
+    found: dict[str, Any] | None = read_json(folder / START, START_FILE, absent="null")
+    return found
+
+
+def start_summary(folder: Path) -> dict[str, Any] | None:
+    """Return what summary.json says of a run's start: all but the digests of images."""
+    found = read_start(folder)
+    return None if found is None else {name: value for name, value in found.items() if name != "trained_on"}
 
 
 def needs_source(plan: Plan, resume: Resume | None) -> bool:
@@ -130,6 +146,7 @@ def record_of(source: Source, matched: Match) -> dict[str, Any]:
         "left_over": len(matched.left_over),
         "tensors": [{**asdict(row), "shape": list(row.shape)} for row in matched.rows],
         "left_over_names": list(matched.left_over),
+        "trained_on": list((source.header or {}).get("trained_on", ())),
     }
 
 

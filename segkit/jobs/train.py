@@ -29,6 +29,7 @@ from segkit.errors import UsageError
 from segkit.jobs.folder import begin_training
 from segkit.jobs.job import Job, enough_memory
 from segkit.jobs.keeper import Keeper
+from segkit.jobs.start import read_start
 from segkit.jobs.stores import Stores
 from segkit.planning.plan import Plan
 from segkit.rundir.names import MODEL
@@ -227,7 +228,13 @@ def validate_on(job: Job, store: Store | VolumeStore, preprocessing: Preprocessi
 def keep_model(job: Job, trained: Trained, stores: Stores, scores: Sequence[Mapping[str, Any]] = ()) -> None:
     """Write model.safetensors: once when it is trained, again when its scores are known."""
     header = model_header(
-        job.plan, trained.preprocessing, stores, trained.weights, scores, selected_on=trained.selected_on
+        job.plan,
+        trained.preprocessing,
+        stores,
+        trained.weights,
+        scores,
+        selected_on=trained.selected_on,
+        trained_before=(read_start(job.folder) or {}).get("trained_on", ()),
     )
     save_model(job.folder / MODEL, trained.predictor.model, header)
 

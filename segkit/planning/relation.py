@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,3 +76,22 @@ def choose_scored(
     else:
         note = "neither trained nor selected on these cases"
     return ScoredSplit(split, note, trained_on=split == "train", selected_on=selected)
+
+
+def by_content(scored: ScoredSplit, seen: int, cases: int) -> ScoredSplit:
+    """Return what scored cases are to a model once their images were compared with those that it was trained on.
+
+    A split's name says nothing of another folder's cases, nor of what was moved since (issue 21).
+    """
+    if seen == 0 and scored.trained_on is False:
+        return scored
+    if seen == 0:
+        note = f"none of these {cases} cases, by content, is one that the model was trained on"
+        if scored.selected_on:
+            note = f"{scored.note}; {note}"
+        return replace(scored, note=note, trained_on=False)
+    if seen == cases:
+        note = "the model was trained on these cases: the scores say how well it has learnt them, no more"
+        return replace(scored, note=note, trained_on=True)
+    note = f"TRAINED ON {seen} OF THESE {cases} CASES, by content: scores on them say too much"
+    return replace(scored, note=note, trained_on=True)

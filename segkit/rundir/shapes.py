@@ -9,20 +9,18 @@ SECONDS = Limited(float, 0, 1e12)
 MAYBE = Either(None, NAME)
 COUNTED = {str: COUNT}
 WHAT_IT_IS = {"kind": NAME, "name": NAME, "version?": NAME}
-STARTED_FROM = Either(
-    None,
-    {
-        "source": NAME,
-        "digest": NAME,
-        "arch": MAYBE,
-        "classes": Either(None, [NAME]),
-        "prefix_off": NAME,
-        "prefix_on": NAME,
-        **dict.fromkeys(("loaded", "adapted", "new", "left_over"), COUNT),
-        "tensors": [{"name": NAME, "how": NAME, "shape": [COUNT], "source": NAME, "note": TEXT}],
-        "left_over_names": [NAME],
-    },
-)
+STARTED = {
+    "source": NAME,
+    "digest": NAME,
+    "arch": MAYBE,
+    "classes": Either(None, [NAME]),
+    "prefix_off": NAME,
+    "prefix_on": NAME,
+    **dict.fromkeys(("loaded", "adapted", "new", "left_over"), COUNT),
+    "tensors": [{"name": NAME, "how": NAME, "shape": [COUNT], "source": NAME, "note": TEXT}],
+    "left_over_names": [NAME],
+}
+START_FILE = Either(None, {**STARTED, "trained_on": [NAME]})
 SUMMARY = {
     "name": NAME,
     "task": {
@@ -51,7 +49,7 @@ SUMMARY = {
     "seconds?": {str: SECONDS},
     "postprocess?": dict,
     "leaks?": Either(None, dict),
-    "started_from?": STARTED_FROM,
+    "started_from?": Either(None, STARTED),
 }
 ENVIRONMENT = {
     **{f"{name}?": MAYBE for name in ("segkit", "python", "torch", "platform", "device", "device_name", "autocast")},

@@ -50,6 +50,7 @@ def model_header(
     scores: Sequence[Mapping[str, Any]] = (),
     *,
     selected_on: str | None = None,
+    trained_before: Sequence[str] = (),
 ) -> dict[str, Any]:
     """What model.safetensors says of itself; no time, path, host or run name, so equal models are equal files.
 
@@ -57,6 +58,7 @@ def model_header(
         weights: which weights these are, in words.
         scores: the score rows of the summary, once the model is scored.
         selected_on: the split by whose scores the weights were chosen; None for the last epoch's.
+        trained_before: digests of the images that the weights which the run started from were trained on.
     """
     components = [
         {**version, **params_record(plan.config, item.component.kind, item.component.name)}
@@ -72,6 +74,8 @@ def model_header(
         "training": {**plain(plan.config.train), "augment": plain(plan.config.augment), "seed": plan.config.run.seed},
         "weights": weights,
         "selected_on": selected_on,
+        # Sorted: which case is which is nobody's business.
+        "trained_on": sorted({*stores["train"].contents, *trained_before}),
         "started_from": started_from(plan.config),
         "scores": {"split": plan.split, "rows": list(scores)},
         "data": {split: store.fingerprint for split, store in stores.items()},

@@ -65,7 +65,7 @@ def other_squares(folder: str, classes: int = 1) -> None:
     from segkit_toy import DataParams, Squares
 
     Squares.make_sample(Path(folder), DataParams(cases=2, test=False, classes=classes))
-    for file in Path(folder, "val").glob("*.npy"):
+    for file in Path(folder).glob("*/*.npy"):
         stacked = np.load(file)
         np.save(file, stacked[:, ::-1])
 
@@ -116,7 +116,7 @@ def test_a_broken_case_leaves_nothing_behind(toy_run) -> None:
     result = evaluate("run", "--data-root", "other")
     assert result.exit_code == 1
     assert ".npy cannot be read" in result.stderr
-    assert not list(Path("run/scores").iterdir())
+    assert not list(Path("run").glob("scores/*"))
 
 
 @pytest.mark.parametrize(
@@ -156,14 +156,14 @@ def moved(folder: str) -> str:
     return folder
 
 
-def test_data_that_were_moved_are_not_known_to_be_the_same(toy_run) -> None:
-    """Read from another folder, no split's name says what its cases were to the model; in its own folder it does."""
+def test_data_that_were_moved_are_known_by_content(toy_run) -> None:
+    """Read from another folder, what images show says that the model was trained on them, not the split's name."""
     moved("there")
     result = evaluate("own", "--data-root", "there", "--split", "train", "--json")
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
-    assert (found["trained_on"], found["selected_on"]) == (None, None)
-    assert found["split_note"].startswith("read from another folder than in training")
+    assert (found["trained_on"], found["selected_on"]) == (True, None)
+    assert found["split_note"].startswith("the model was trained on these cases")
     shutil.move("there", "here")
     found = json.loads(evaluate("own", "--split", "train", "--json").stdout)
     assert (found["split"], found["trained_on"]) == ("train", True)

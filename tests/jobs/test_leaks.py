@@ -44,6 +44,7 @@ def test_a_test_image_that_is_trained_on(squares, tmp_path):
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert summary["leaks"] == {
         "scored_and_trained": 1,
+        "source_trained": [],
         "pairs": [["train", "train-1", "test", "test-0"]],
     }
     assert "1 of the scored images is among those trained on too" in (tmp_path / "run" / "report.html").read_text()
@@ -91,4 +92,4 @@ def test_a_scored_case_counts_once(tmp_path):
     assert record["scored_and_trained"] == 1
     assert len(record["pairs"]) == 4
     assert leaks_record(leaks, "val")["scored_and_trained"] == 1
-    assert leaks_record([], "test") == {"scored_and_trained": 0, "pairs": []}
+    assert leaks_record([], "test") == {"scored_and_trained": 0, "source_trained": [], "pairs": []}

@@ -64,7 +64,7 @@ def test_folders_of_params_are_kept_private() -> None:
 
 def test_a_header_is_the_same_for_the_same_model(toy_registry: Registry) -> None:
     """Name, output, workers and who said a setting are not in it; settings, seed, cases and what chose it are."""
-    stores = {split: SimpleNamespace(fingerprint=f"of {split}") for split in ("train", "val")}
+    stores = {split: SimpleNamespace(fingerprint=f"of {split}", contents=["b", "a"]) for split in ("train", "val")}
     preprocessing = SimpleNamespace(to_dict=lambda: {"mode": "slices"})
 
     def header(**values: object) -> dict:

@@ -116,6 +116,8 @@ def cautions(analysis: Analysis) -> list[str]:
     record = analysis.models[0].runs[0].record
     if record.summary.get("trained_on", record.summary.get("split") == "train"):
         found.append("the scored cases are training cases: these scores say how well models remember")
+    leaks = {model.label: run.record.leak for model in analysis.models for run in model.runs if run.record.leak}
+    found += [f"{label}: {leak}" for label, leak in leaks.items()]
     if any(row.get("aggregation") == "pooled" for row in record.summary["scores"]):
         found.append("the runs also pool counts over cases; compared are means over cases, which can be paired")
     summaries = [row.summary for row in analysis.scores if row.metric == analysis.main_metric]

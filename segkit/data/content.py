@@ -1,0 +1,50 @@
+"""What an image is recognised by wherever it lies: a digest of its decoded pixels, whatever file or name holds it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Sequence
+from contextlib import closing
+
+import numpy as np
+
+from segkit.data.case import Case
+from segkit.data.dataset import DatasetReader
+from segkit.data.prefetch import prefetch
+
+DIGITS = 32
+"""Of a SHA-256 in hexadecimal: 128 bits, of which no two images of any collection share all by chance."""
+
+
+def content_digest(image: np.ndarray) -> str:
+    """Return the digest of an image (C, *S) on its own grid.
+
+    Values are taken as float32, so that a photograph saved anew as PNG, or a volume of whole numbers saved as floats,
+    is what it was. It tells nothing of the image to whoever does not have it.
+    """
+    values = np.ascontiguousarray(image, np.dtype("<f4"))
+    values = values + np.float32(0)  # minus zero is zero
+    return hashlib.sha256(f"{values.shape}".encode() + values.tobytes()).hexdigest()[:DIGITS]
+
+
+def content_of(reader: DatasetReader, case: Case) -> str:
+    """Read a case in full and return its image's digest."""
+    return content_digest(reader.read(case).image)
+
+
+def known_cases(
+    reader: DatasetReader,
+    cases: Sequence[Case],
+    known: Collection[str],
+    *,
+    workers: int,
+    progress: Callable[[int, int], None],
+) -> list[str]:
+    """Return the ids of the cases whose images are among those of some digests; each is read once for it."""
+    found = []
+    with closing(prefetch(lambda case: content_of(reader, case), cases, workers)) as contents:
+        for number, (case, content) in enumerate(zip(cases, contents, strict=True), start=1):
+            if content in known:
+                found.append(case.id)
+            progress(number, len(cases))
+    return found
