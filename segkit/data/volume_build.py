@@ -199,7 +199,9 @@ def prepare_volume(
     held = [label for label in range(1, len(task.classes) + 1) if is_class(sample.mask, label, task).any()]
     content = content_digest(sample.image)
     kept = replace(sample, image=sample.image[:, :0], mask=None, grid=sample.shape)
-    return PreparedVolume(stored, mask, slopes, intercepts, error, kept, places, samples, held, moments, sources, content)
+    return PreparedVolume(
+        stored, mask, slopes, intercepts, error, kept, places, samples, held, moments, sources, content
+    )
 
 
 def foreground_of_classes(mask: np.ndarray, case_id: str, task: Task) -> Iterator[tuple[int, np.ndarray, int]]:
