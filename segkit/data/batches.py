@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from segkit.contracts import IGNORE
+from segkit.data.annotated import rows_of
 from segkit.data.augment import augment, blank
 from segkit.data.changes import Changes, draw_changes, draw_fields
 from segkit.data.normalize import BY_CASE, Normalization, spread, to_float
@@ -42,12 +43,15 @@ class Batch:
         masks: int64 (N, *S), or (N, classes, *S) where these overlap, on the device; 255 is ignored.
         indices: int64 (N,), each sample's place in the store, or among an epoch's parts of volumes.
         samples: of the step, whichever rank has them.
+        annotated: bool (N, classes), which classes the masks were drawn for; None: all, or these overlap and what was
+            not looked for is ignored in its plane.
     """
 
     images: torch.Tensor
     masks: torch.Tensor
     indices: np.ndarray
     samples: int
+    annotated: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ class _Gathered:
     moments: tuple[torch.Tensor, ...] | None = None
     inside: Sequence[tuple[slice, ...] | None] = ()
     changes: Changes | None = None
+    cases: Sequence[int] = ()
 
 
 class Batches:
@@ -171,6 +176,8 @@ class Batches:
         if source.volumes:
             return [tuple(source.store.labels(place)) for place in range(len(source.store))]
         masks = (source.masks([place]) for place in range(len(source)))
+        if source.planes is not None:
+            return [tuple((np.flatnonzero([(plane == 1).any() for plane in mask[0]]) + 1).tolist()) for mask in masks]
         return [tuple(sorted({*map(int, np.unique(mask))} - {0, IGNORE})) for mask in masks]
 
     @cached_property
@@ -196,7 +203,9 @@ class Batches:
         indices = step.indices if step.places is None else np.array([case for case, _ in step.places])
         slopes, intercepts = (torch.from_numpy(values.astype(np.float32)) for values in store.scale(indices))
         images = torch.from_numpy(store.images(indices))
-        return _Gathered(images, torch.from_numpy(store.masks(indices)), (slopes, intercepts), step)
+        return _Gathered(
+            images, torch.from_numpy(store.masks(indices)), (slopes, intercepts), step, cases=indices.tolist()
+        )
 
     def _gather_parts(self, parts: Parts, step: _Step) -> _Gathered:
         places: Sequence[Choice | None] = step.places or [None] * len(step.indices)
@@ -209,7 +218,9 @@ class Batches:
         store, kind = parts.store, self.normalization.kind
         scale = _rows([store.scale(part.case) for part in taken])
         moments = _rows([store.moments(part.case, kind) for part in taken]) if kind in BY_CASE else None
-        return _Gathered(images, masks, scale, step, moments, [part.inside for part in taken])
+        return _Gathered(
+            images, masks, scale, step, moments, [part.inside for part in taken], cases=[part.case for part in taken]
+        )
 
     def _finish(self, raw: _Gathered | _Step) -> Batch:
         if isinstance(raw, _Step):
@@ -221,7 +232,16 @@ class Batches:
             changes = None if raw.changes is None else raw.changes.each(self._moved)
         with self.clock("augmentation"), threads_for(stored.numel()):
             images, masks = self._change(stored, masks, raw, changes)
-        return Batch(images, masks, raw.step.indices, raw.step.total)
+        known = None if self._annotated is None else self._moved(self._annotated[raw.cases])
+        return Batch(images, masks, raw.step.indices, raw.step.total, known)
+
+    @cached_property
+    def _annotated(self) -> torch.Tensor | None:
+        """Which classes each case was annotated for, bool (cases, classes); None where these are all."""
+        store = self.source.store if self.source.volumes else self.source
+        if store.planes is not None or all(case.annotated is None for case in store.cases):
+            return None
+        return torch.tensor(rows_of([case.annotated for case in store.cases], store.classes))
 
     def _moved(self, tensor: torch.Tensor) -> torch.Tensor:
         return tensor.to(self.device, non_blocking=True)

@@ -61,6 +61,7 @@ class Store:
         rounding_error: largest difference, in the image's unit, between a resampled float image and what is stored.
         was_built: whether this opening built it.
         planes: how many overlapping classes a mask has a plane of; None where it is a label map.
+        classes: their names, where some case was not annotated for all of them.
     """
 
     volumes: ClassVar[Literal[False]] = False
@@ -85,6 +86,7 @@ class Store:
         # 61 where each photograph is decoded every epoch (docs/benchmarks/input.md).
         self._images = np.memmap(folder / IMAGES, self.dtype, "r", shape=(count, self.channels, *self.size))
         self.planes: int | None = index.get("planes")
+        self.classes: tuple[str, ...] = tuple(index.get("classes", ()))
         grid = self.size if self.planes is None else (self.planes, *self.size)
         self._masks = np.memmap(folder / MASKS, np.uint8, "r", shape=(count, *grid))
 
@@ -244,6 +246,7 @@ def of_labels(task: Task, cases: Sequence[Case]) -> dict[str, Any]:
     """Return what a store's key says of its labels; nothing of exclusive classes that every case is annotated for."""
     said: dict[str, Any] = {"overlapping": list(task.classes)} if task.overlapping else {}
     if any(case.annotated is not None for case in cases):
+        said["classes"] = list(task.classes)
         said["annotated"] = [None if case.annotated is None else sorted(case.annotated) for case in cases]
     return said
 

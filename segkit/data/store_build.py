@@ -152,7 +152,7 @@ def build_store(
         "size": list(size),
         "channels": len(first.image),
         "dtype": first.image.dtype.name,
-        **planes_of(reader.task),
+        **planes_of(reader.task, cases),
         "rounding_error": rounding_error,
         "bytes": {IMAGES: first.image.nbytes * len(cases), MASKS: first.mask.nbytes * len(cases)},
         "cases": entries,
@@ -166,9 +166,11 @@ def annotation(case: Case) -> dict[str, Any]:
     return {} if case.annotated is None else {"annotated": list(case.annotated)}
 
 
-def planes_of(task: Task) -> dict[str, Any]:
-    """What a store's index says of overlapping classes: nothing where they exclude each other."""
-    return {"planes": len(task.classes)} if task.overlapping else {}
+def planes_of(task: Task, cases: Sequence[Case]) -> dict[str, Any]:
+    """What a store's index says of classes: nothing where they exclude each other and cases are annotated for all."""
+    planes = {"planes": len(task.classes)} if task.overlapping else {}
+    partial = any(case.annotated is not None for case in cases)
+    return {**planes, **({"classes": list(task.classes)} if partial else {})}
 
 
 def stored_mask(mask: np.ndarray, case: Case, task: Task, resample: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

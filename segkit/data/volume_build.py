@@ -122,7 +122,7 @@ def build_volume_store(
         "dataset": dataset_name,
         "size": layout.to_dict(),
         "channels": reader.task.in_channels,
-        **planes_of(reader.task),
+        **planes_of(reader.task, cases),
         "rounding_error": rounding_error,
         "bytes": {name: (folder / name).stat().st_size for name in FILES},
         "cases": entries,

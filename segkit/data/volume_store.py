@@ -62,6 +62,7 @@ class VolumeStore:
         rounding_error: largest difference, in the image's unit, between a resampled image and what is stored.
         was_built: whether this opening built it.
         planes: how many overlapping classes a mask has a plane of; None where it is a label map.
+        classes: their names, where some case was not annotated for all of them.
     """
 
     volumes: ClassVar[Literal[True]] = True
@@ -71,6 +72,7 @@ class VolumeStore:
         self.layout = VolumeLayout.from_dict(index["size"])
         self.channels: int = index["channels"]
         self.planes: int | None = index.get("planes")
+        self.classes: tuple[str, ...] = tuple(index.get("classes", ()))
         self.rounding_error: float = index["rounding_error"]
         self.was_built = was_built
         self.cases = tuple(_stored(entry) for entry in self._entries)

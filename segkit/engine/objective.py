@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch.nn import functional
 
 from segkit.contracts import Outputs
+from segkit.data.annotated import Annotated
+from segkit.engine.marginal import annotated_alike, marginal_logits, marginal_mask
 from segkit.errors import SegkitError
 
 LossFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -30,19 +32,28 @@ class WeightedLoss:
 
 
 class Objective:
-    """The sum of the terms over all outputs; every value is per sample."""
+    """The sum of the terms over all outputs; every value is per sample.
 
-    def __init__(self, terms: Sequence[WeightedLoss]) -> None:
+    Args:
+        partial: the same terms for the task of some classes alone, by which these are: of samples that were annotated
+            for no others.
+    """
+
+    def __init__(
+        self, terms: Sequence[WeightedLoss], partial: Mapping[Annotated, Sequence[WeightedLoss]] | None = None
+    ) -> None:
         self.terms = tuple(terms)
+        self.partial = dict(partial or {})
 
     def __call__(
-        self, outputs: torch.Tensor | Outputs, mask: torch.Tensor
+        self, outputs: torch.Tensor | Outputs, mask: torch.Tensor, annotated: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """Return the objective (N,) and the value (N,) of each term on the main output, detached.
 
         Args:
             outputs: logits (N, K, *S), or several with weights; coarse ones see the mask by nearest neighbour.
             mask: (N, *S) int64, or (N, classes, *S) of overlapping classes.
+            annotated: bool (N, classes) of classes that exclude each other, which the masks were drawn for; None: all.
         """
         if isinstance(outputs, Outputs):
             all_logits, weights = outputs.logits, outputs.weights
@@ -54,12 +65,29 @@ class Objective:
             target = resize_mask(mask, logits.shape[2:])
             # A value per sample, which the trainer averages over the whole step: with a mean over each part of a
             # batch the objective would change with accumulation and ranks (docs/design-decisions.md).
-            for term in self.terms:
-                value = self.evaluate(term, logits, target)
+            for place, term in enumerate(self.terms):
+                value = self.value_of(place, logits, target, annotated)
                 total = total + weight * term.factor * value
                 if position == 0:
                     parts[term.label] = value.detach()
         return total, parts
+
+    def value_of(
+        self, place: int, logits: torch.Tensor, mask: torch.Tensor, annotated: torch.Tensor | None
+    ) -> torch.Tensor:
+        """Return a term's values (N,), of samples that were annotated for some classes only by their marginal form."""
+        if annotated is None or not self.partial:
+            return self.evaluate(self.terms[place], logits, mask)
+        values: list[torch.Tensor] = []
+        places: list[torch.Tensor] = []
+        for known, samples in annotated_alike(annotated):
+            if known in self.partial:
+                part = marginal_logits(logits[samples], known), marginal_mask(mask[samples], known)
+                values.append(self.evaluate(self.partial[known][place], *part))
+            else:
+                values.append(self.evaluate(self.terms[place], logits[samples], mask[samples]))
+            places.append(samples)
+        return torch.cat(values)[torch.cat(places).argsort()]
 
     @staticmethod
     def evaluate(term: WeightedLoss, logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

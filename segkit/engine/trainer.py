@@ -224,7 +224,8 @@ class Trainer:
             with self.clock("forward"), autocast(self.device, self.precision):
                 outputs: torch.Tensor | Outputs = self.forward(batch.images[start : start + part_size])
             with self.clock("loss"):
-                values, parts = self.objective(outputs, masks)
+                known = None if batch.annotated is None else batch.annotated[start : start + part_size]
+                values, parts = self.objective(outputs, masks, known)
             with self.clock("backward"):
                 self.scaler.scale(values.sum() / batch.samples).backward()
             sums += torch.stack([values.detach(), *(parts[label] for label in self.labels)]).float().sum(1)

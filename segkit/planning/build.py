@@ -10,14 +10,16 @@ from typing import Any
 import torch
 from torch import nn
 
+from segkit.data.annotated import rows_of
 from segkit.data.normalize import Measure
 from segkit.data.sampling import CaseSampler, FurtherAugmentation
-from segkit.declarations import Loss, Metric
+from segkit.declarations import Loss, Metric, Task
 from segkit.discovery import Found
+from segkit.engine.marginal import annotated_task
 from segkit.engine.measure import ChosenMetric
 from segkit.engine.objective import Objective, WeightedLoss
 from segkit.engine.schedule import CORE_PARTS, BuiltParts
-from segkit.errors import SegkitError
+from segkit.errors import SegkitError, UsageError
 from segkit.params import plain
 from segkit.planning.plan import Plan
 
@@ -103,13 +105,36 @@ def build_model(plan: Plan) -> nn.Module:
 
 
 def build_objective(plan: Plan) -> Objective:
-    """Build every loss of the sum."""
+    """Build every loss of the sum; once more for each choice of classes that training cases are annotated for alone.
+
+    Raises:
+        UsageError: a loss cannot be built so, such as with a weight for each of all classes.
+    """
+    terms = build_terms(plan, plan.task)
+    if plan.task.overlapping:  # what was not looked for is ignored in its plane
+        return Objective(terms)
+    choices = set(rows_of([case.annotated for case in plan.cases["train"]], plan.task.classes))
+    partial = {}
+    for known in sorted(choice for choice in choices if not all(choice)):
+        one = annotated_task(plan.task, known)
+        try:
+            partial[known] = build_terms(plan, one)
+        except UsageError as error:
+            alone = ", ".join(one.classes)
+            raise UsageError(
+                f"{error.message}: some training cases are annotated for {alone} alone", error.hint
+            ) from None
+    return Objective(terms, partial)
+
+
+def build_terms(plan: Plan, task: Task) -> list[WeightedLoss]:
+    """Build the terms of the sum for a task."""
     terms = []
     for term, found in plan.losses:
         assert isinstance(found.component, Loss)
-        function = found.load()(plan.task, plan.config.params_of("loss", found.component.name))
+        function = found.load()(task, plan.config.params_of("loss", found.component.name))
         terms.append(WeightedLoss(found.component.name, term.factor, function, found.component.scope))
-    return Objective(terms)
+    return terms
 
 
 def build_metrics(plan: Plan) -> tuple[ChosenMetric, ...]:

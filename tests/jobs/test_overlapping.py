@@ -121,10 +121,11 @@ class Stopping(Progress):
                 raise KeyboardInterrupt
 
 
+@pytest.mark.parametrize("exclusive", [False, True])
 @pytest.mark.parametrize("way", ["images", "patches"])
-def test_a_stopped_run_resumes_to_the_same_model(registry: Registry, tmp_path: Path, way: str) -> None:
-    """Stopped within an epoch and resumed with other workers: the undisturbed run's file, bit for bit."""
-    common = {"run__threads": 1, "data__partial": True, "train__batch_size": 2}
+def test_a_stopped_run_resumes_to_the_same_model(registry: Registry, tmp_path: Path, way: str, exclusive: bool) -> None:
+    """Stopped within an epoch, resumed with other workers: the undisturbed run's file; some cases partly annotated."""
+    common = {"run__threads": 1, "data__partial": True, "data__exclusive": exclusive, "train__batch_size": 2}
     whole = run(registry, way, run__output=str(tmp_path / "whole"), run__workers=0, **common)
     part = tmp_path / "part"
     plan = plan_of(registry, way, run__output=str(part), run__save_minutes=0, run__workers=2, **common)
@@ -197,9 +198,10 @@ def test_a_model_of_exclusive_classes_is_not_scored_on_overlapping_ones(registry
             check_task(model, two.reader, two.data)
 
 
-def test_partly_annotated_cases_count_where_they_are(registry: Registry) -> None:
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_partly_annotated_cases_count_where_they_are(registry: Registry, exclusive: bool) -> None:
     """Scores have n per class; nothing is said of a class that nobody looked for."""
-    result = run(registry, "images", data__partial=True)
+    result = run(registry, "images", data__partial=True, data__exclusive=exclusive)
     statuses = {(row["case"], row["class"]): row["status"] for row in rows_of(result.folder)}
     assert statuses["test-1", "core"] == "unannotated"
     assert statuses["test-0", "core"] != "unannotated"

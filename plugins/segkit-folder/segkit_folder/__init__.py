@@ -36,6 +36,11 @@ class FolderParams:
     overlapping: bool = segkit.param(
         False, "Whether masks in folders of their own, one for each class, may mark the same pixels."
     )
+    missing: Literal["empty", "unannotated"] = segkit.param(
+        "empty",
+        "What it means where a class's own folder has no mask of a case: nothing is of the class, or nobody looked "
+        "for it.",
+    )
     threshold: float | None = segkit.param(
         None, "Grey value above which a pixel of any mask is of the one class; none: masks hold labels."
     )

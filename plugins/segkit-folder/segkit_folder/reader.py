@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from segkit.data.label_png import read_labels, write_labels
 from segkit.data.orientation import doubtful
 from segkit.data.remarks import Remark, sentences
 from segkit.data.unions import never_seen
+from segkit.errors import did_you_mean
 from segkit.files import expanded
 from segkit_folder import FolderParams, classes, photographs, splits
 from segkit_folder.classes import Classes
@@ -222,13 +224,34 @@ class FolderReader(VolumeReader):
             text = f"{len(found.unlabelled)} images such as {first}: predicted by a run, not scored"
             self.notes.append(("without masks", text))
 
+    def _case(self, pair: Pair, params: FolderParams) -> Case:
+        lacking = "" not in pair.masks and {*self.classes.names} - pair.masks.keys()
+        if params.missing == "empty" or not lacking:
+            return Case(pair.id, files=pair.files)
+        names = tuple(name for name in self.classes.names if name in pair.masks)
+        return Case(pair.id, files=pair.files, annotated=names)
+
+    def _annotated_as(self, case: Case, said: Mapping[str, tuple[str, ...]], file: str) -> Case:
+        """Return the case annotated as the table says; raises SegkitError where it names no class."""
+        if case.id not in said:
+            return case
+        odd = next((name for name in said[case.id] if name not in self.task.classes), None)
+        if odd is not None:
+            raise SegkitError(
+                f"{file} says that {case.id} was annotated for {odd!r}{did_you_mean(odd, self.task.classes)}",
+                f"the classes are {', '.join(self.task.classes)}; several stand between |",
+            )
+        whole = set(said[case.id]) == set(self.task.classes)
+        return replace(case, annotated=None if whole else said[case.id])
+
     def _split(self, found: Found, params: FolderParams) -> dict[str, list[Case]]:
-        cases = [Case(pair.id, files=pair.files) for pair in found.pairs]
+        cases = [self._case(pair, params) for pair in found.pairs]
         path = expanded(params.splits, "data.splits") if params.splits else self.root / splits.FILE
         table = splits.Table({}, {})
         if (params.splits or path.is_file()) and not self.faults:
             table = splits.read_table(path, [case.id for case in cases], splits.stems_of(found.pairs))
             self.describing.append(path)
+        cases = [self._annotated_as(case, table.annotated, path.name) for case in cases]
         cases = with_patients(cases, params.patient, table.patients)
         by_folder = splits.by_folder(found.pairs)
         told = table.splits or by_folder
@@ -247,6 +270,9 @@ class FolderReader(VolumeReader):
             listed, text = splits.deal_out(cases, params)
             self.dealt_splits = ("train", "val", "test")
             self.notes.append(("splits", text))
+        partial = sum(case.annotated is not None for case in cases)
+        if partial:
+            self.notes.append(("annotated", f"{partial} of {len(cases)} cases for some of the classes only"))
         patients = Counter(case.group for case in cases if case.group)
         if patients:
             self.notes.append(("patients", f"{len(patients)}, with up to {max(patients.values())} images"))

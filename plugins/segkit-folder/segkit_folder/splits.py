@@ -7,7 +7,7 @@ import io
 import random
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from segkit import Case, SegkitError
@@ -25,6 +25,7 @@ LARGEST = 256 * 2**20
 SEPARATORS = ",;\t"
 ID_COLUMNS = ("id", "case", "image", "file", "filename", "name", "stem")
 SPLIT_COLUMNS = ("split", "set", "subset", "fold")
+ANNOTATED_COLUMNS = ("annotated", "annotated_for")
 PATIENT_COLUMNS = ("patient", "patient_id", "group", "subject")
 EXAMPLE = "it needs the columns id and split (train, val or test), or id and patient, or all three"
 
@@ -35,10 +36,12 @@ class Table:
 
     Attributes:
         splits, patients: empty where it has no such column.
+        annotated: the classes that cases were annotated for, of those of which it says so.
     """
 
     splits: Mapping[str, str]
     patients: Mapping[str, str]
+    annotated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def read_table(path: Path, ids: Sequence[str], stems: Mapping[str, str] | None = None) -> Table:
@@ -53,14 +56,15 @@ def read_table(path: Path, ids: Sequence[str], stems: Mapping[str, str] | None =
     """
     head, rows = read_rows(path)
     columns = {name.lower(): place for place, name in reversed(list(enumerate(head))) if name}
-    id_column, split_column, patient_column = (
+    id_column, split_column, patient_column, annotated_column = (
         next((columns[name] for name in names if name in columns), None)
-        for names in (ID_COLUMNS, SPLIT_COLUMNS, PATIENT_COLUMNS)
+        for names in (ID_COLUMNS, SPLIT_COLUMNS, PATIENT_COLUMNS, ANNOTATED_COLUMNS)
     )
-    if id_column is None or (split_column is None and patient_column is None):
+    if id_column is None or split_column is patient_column is annotated_column is None:
         raise SegkitError(f"{path.name} has the columns {', '.join(filter(None, head)) or 'of none'}", EXAMPLE)
     splits: dict[str, str] = {}
     patients: dict[str, str] = {}
+    annotated: dict[str, tuple[str, ...]] = {}
     known = {stem.casefold(): id for stem, id in (stems or {}).items()} | {id.casefold(): id for id in ids}
     seen: set[str] = set()
     for line, row in rows:
@@ -78,12 +82,14 @@ def read_table(path: Path, ids: Sequence[str], stems: Mapping[str, str] | None =
             splits[id] = split_of(row[split_column], path.name)
         if patient_column is not None and row[patient_column]:
             patients[id] = row[patient_column]
+        if annotated_column is not None and row[annotated_column]:
+            annotated[id] = tuple(name.strip() for name in re.split(r"[|+]", row[annotated_column]) if name.strip())
     missing = sorted(set(ids) - seen)
     if missing:
         raise SegkitError(
             f"{path.name} does not name {len(missing)} of {len(ids)} cases, first: {missing[0]}", "give each a row"
         )
-    return Table(splits, patients)
+    return Table(splits, patients, annotated)
 
 
 def stems_of(pairs: Sequence[Pair]) -> dict[str, str]:

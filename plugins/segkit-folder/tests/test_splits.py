@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -204,3 +205,32 @@ def test_tables_that_are_broken_name_the_line(pairs, root, reader, content, said
     (root / "splits.csv").write_bytes(content)
     with pytest.raises(SegkitError, match=said):
         reader()
+
+
+def test_annotated_classes(root, pairs, whole):
+    """A column says which classes were looked for; empty, or all of them, is what a case is otherwise."""
+    mask = np.zeros((6, 9), np.uint8)
+    mask[:3] = 1
+    pairs("a", "b", "c", mask=mask)
+    (root / "classes.toml").write_text('classes = ["liver", "spleen"]')
+    (root / "splits.csv").write_text("id,split,annotated\na,train,liver\nb,train,\nc,train,spleen | liver\n")
+    opened = whole()
+    assert {case.id: case.annotated for case in opened.cases("train")} == {"a": ("liver",), "b": None, "c": None}
+    assert dict(opened.describe())["annotated"] == "1 of 3 cases for some of the classes only"
+    (root / "splits.csv").write_text("id,annotated\na,liver\nb,lever\nc,\n")
+    with pytest.raises(SegkitError, match="says that b was annotated for 'lever'") as caught:
+        whole()
+    assert "liver, spleen" in caught.value.hint
+
+
+def test_a_class_without_a_mask_is_empty_or_was_not_looked_for(photograph, whole):
+    """As the setting says; a case with all masks is annotated for all."""
+    for id, names in (("a", ("hair", "lesion")), ("b", ("lesion",))):
+        photograph(f"images/{id}.png")
+        for number, name in enumerate(names):
+            mask = np.zeros((6, 9), np.uint8)
+            mask[3 * number : 3 * number + 2] = 255
+            photograph(f"masks/{name}/{id}.png", mask)
+    assert {case.annotated for case in whole().cases("train")} == {None}
+    found = {case.id: case.annotated for case in whole(missing="unannotated").cases("train")}
+    assert found == {"a": None, "b": ("lesion",)}

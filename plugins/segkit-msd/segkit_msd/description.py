@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from segkit import SegkitError
 from segkit.data.unions import Unions
+from segkit.errors import did_you_mean
 from segkit.files import read_json
 from segkit_msd.regions import read_regions
 
@@ -30,6 +31,7 @@ class Description:
     Attributes:
         channels: their names, such as ("CT",).
         classes: the foreground names in label order.
+        annotated: by case id the classes that it was annotated for, of those of which it says so.
         unions: the classes as nnU-Net's regions, made of labels; None where each is one.
         ignore: the label of voxels that count for nothing, None where there is none.
         suffixed: whether it is of nnU-Net's dialect, in which image files end in _0000, _0001 and so on.
@@ -45,6 +47,7 @@ class Description:
     listed: Mapping[str, tuple[str, ...]]
     given: Mapping[str, tuple[tuple[str, ...], str]] = field(default_factory=dict)
     unions: Unions | None = None
+    annotated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def read_description(root: Path) -> Description:
@@ -70,6 +73,7 @@ def read_description(root: Path) -> Description:
         {k: v for k, v in listed.items() if v},
         read_given(content.get("dataset")),
         None if regions is None else regions.unions,
+        read_annotated(content.get("annotated"), labels if regions is None else regions.unions.names),
     )
 
 
@@ -126,6 +130,27 @@ def read_labels(labels: Any) -> tuple[list[str], int | None]:
     if twice is not None:
         raise SegkitError(f"{FILE} gives the name {twice!r} to two labels", "give every label a name of its own")
     return listed, ignore
+
+
+def read_annotated(said: Any, classes: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return which classes cases were annotated for, by id: `"annotated": {"CASE": ["liver"]}`.
+
+    Raises:
+        SegkitError: it is no such table, or names what is no class.
+    """
+    if said is None:
+        return {}
+    wanted = 'write it as "annotated": {"CASE": ["liver"]}: the classes that were looked for in a case'
+    if not isinstance(said, dict):
+        raise SegkitError(f'{FILE}: "annotated" is no table of cases', wanted)
+    for id, names in said.items():
+        if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+            raise SegkitError(f'{FILE}: "annotated" has the entry {id!r}: {names!r}', wanted)
+        odd = next((name for name in names if name not in classes), None)
+        if odd is not None:
+            hint = f"the classes are {', '.join(classes)}{did_you_mean(odd, classes)}"
+            raise SegkitError(f"{FILE} says that {id} was annotated for {odd!r}, which is no class", hint)
+    return {id: tuple(names) for id, names in said.items() if set(names) != set(classes)}
 
 
 def read_channels(content: Mapping[str, Any]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ class MsdReader(VolumeReader):
         overlapping = unions is not None and unions.overlapping
         self.task = Task(len(self.description.channels), self.description.classes, 3, overlapping)
         self.listed, self.faults = list_cases(self.root, self.description, self.leave_out())
+        self.listed = {split: self.annotate(listed) for split, listed in self.listed.items()}
         self._note_listing()
         if not self.faults:  # `cases` tells them, `verify` reads every case that could be paired
             self.listed = self.split(self.listed, params)
@@ -55,6 +57,11 @@ class MsdReader(VolumeReader):
     def leave_out(self) -> set[str]:
         """Return the ids of cases that are not to be listed."""
         return set()
+
+    def annotate(self, listed: Sequence[Case]) -> list[Case]:
+        """Return cases with the classes that they were annotated for, as dataset.json says."""
+        said = self.description.annotated
+        return [replace(case, annotated=said.get(case.id)) for case in listed]
 
     def split(self, listed: Mapping[str, list[Case]], params: MsdParams) -> dict[str, list[Case]]:
         """Return the cases by split: a fold of the training cases where there is no validation split."""
@@ -100,6 +107,8 @@ class MsdReader(VolumeReader):
             self.notes.append(("ignored", f"label {described.ignore}"))
         if described.given:
             self.notes.append(("training", f'{len(described.given)} cases that "dataset" in {FILE} names'))
+        if described.annotated:
+            self.notes.append(("annotated", f"{len(described.annotated)} cases for some of the classes only"))
         unlabelled = [images for images, labels in FOLDERS.values() if self._is_there(images) > self._is_there(labels)]
         self.notes += [("left out", f"{folder}: it has no labels") for folder in unlabelled]
 

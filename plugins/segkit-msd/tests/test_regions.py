@@ -5,8 +5,9 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pytest
 
-from segkit import IGNORE
+from segkit import IGNORE, SegkitError
 
 
 def describe(root: Path, **content: object) -> None:
@@ -43,3 +44,18 @@ def test_labels_outside_and_unheld_ones_are_told(root, add, reader):
     assert told == [f"makes {name!r} of the label 3, which no file holds" for name in ("whole", "core")]
     describe(root, labels={"background": 0, "whole": [1]})
     assert "has labels outside 0 to 1: 2" in reader().verify()[0].reason
+
+
+def test_cases_say_what_they_were_annotated_for(root, add, reader):
+    """By id; one that is not named was looked at whole. What is no class is told."""
+    labels = {"background": 0, "liver": 1, "spleen": 2}
+    describe(root, labels=labels, annotated={"toy_0": ["liver"], "toy_1": ["spleen", "liver"]})
+    for number in range(5):
+        add(id=f"toy_{number}")
+    opened = reader()
+    found = {case.id: case.annotated for split in ("train", "val") for case in opened.cases(split)}
+    assert found == {"toy_0": ("liver",), **{f"toy_{number}": None for number in range(1, 5)}}
+    for annotated in ({"toy_0": ["lever"]}, {"toy_0": []}, ["toy_0"]):
+        describe(root, labels=labels, annotated=annotated)
+        with pytest.raises(SegkitError, match=r"dataset\.json.*annotated"):
+            reader()
