@@ -20,6 +20,7 @@ from segkit.data.opening import Opener
 from segkit.declarations import Architecture, Task
 from segkit.discovery import Found, Registry
 from segkit.engine.bounded import TooLargeError, build_bounded
+from segkit.engine.calibration import calibration_of
 from segkit.engine.checkpoint import read_model
 from segkit.engine.device import choose_device
 from segkit.engine.infer import Predictor
@@ -230,7 +231,8 @@ def load_model(path: Path, device: str, registry: Registry) -> Model:
     chosen = choose_device(device)
     layout = torch.channels_last if task.spatial_dims == 2 else torch.channels_last_3d
     network = network.eval().to(chosen).to(memory_format=layout)
-    predictor = make_predictor(network, task, preprocessing, chosen)
+    calibration = calibration_of(header, task.classes, task.out_channels, path.name)
+    predictor = make_predictor(network, task, preprocessing, chosen, calibration=calibration)
     return Model(task, header, predictor, Opener(registry, dataset), postprocessing(steps, task))
 
 

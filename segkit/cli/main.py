@@ -18,6 +18,7 @@ SPINS = "10000"
 @click.group(
     cls=Group,
     modules={
+        "calibrate": "segkit.cli.calibrate:calibrate",
         "check": "segkit.cli.check:check",
         "compare": "segkit.cli.compare:compare",
         "data": "segkit.cli.data:data",

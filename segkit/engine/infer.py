@@ -16,7 +16,8 @@ from torch.nn import functional
 from segkit.data.normalize import Normalization, to_float
 from segkit.data.resample import resize_image
 from segkit.declarations import Task
-from segkit.engine.decoding import decode, probabilities
+from segkit.engine.calibration import Calibration, calibrated, labelled
+from segkit.engine.decoding import probabilities
 from segkit.engine.device import autocast
 from segkit.engine.feeding import Watch
 from segkit.engine.memory import check_memory
@@ -35,6 +36,8 @@ class Predictor:
         size: the working grid.
         mirror: average probabilities over mirrored copies.
         mirrored: names of the axes that are mirrored then; None: all.
+        calibration: what is done to scores before they are probabilities and labels; `scores` and `logits` are as the
+            network gives them.
     """
 
     volumes: ClassVar[Literal[False]] = False
@@ -47,6 +50,7 @@ class Predictor:
     precision: str = "auto"
     mirror: bool = False
     mirrored: tuple[str, ...] | None = None
+    calibration: Calibration | None = None
 
     @property
     def channels(self) -> int:
@@ -86,13 +90,20 @@ class Predictor:
             if watch is not None:
                 for start in range(0, own[0], ROWS):
                     rows = slice(start, min(start + ROWS, own[0]))
-                    watch((rows, *(slice(0, side) for side in own[1:])), scores[:, rows])
-            return decode(scores, overlapping=self.task.overlapping).cpu().numpy()
+                    watch((rows, *(slice(0, side) for side in own[1:])), calibrated(scores[:, rows], self.calibration))
+            return labelled(scores, self.calibration, overlapping=self.task.overlapping).cpu().numpy()
         logits = self.logits(images)[0]
-        if watch is not None:
-            for rows, part in plane_scores(logits, own):
-                watch((rows, slice(0, own[1])), part)
-        return plane_labels(logits, own, overlapping=self.task.overlapping)
+        linear = self.calibration is None or (self.calibration.threshold is None and self.calibration.keeps_labels)
+        if watch is None and linear:
+            return plane_labels(logits, own, overlapping=self.task.overlapping)
+        overlapping = self.task.overlapping
+        labels = plane_labels(logits, own, overlapping=overlapping) if linear else np.empty(own, np.uint8)
+        for rows, part in plane_scores(logits, own):
+            if watch is not None:
+                watch((rows, slice(0, own[1])), calibrated(part, self.calibration))
+            if not linear:
+                labels[rows] = labelled(part, self.calibration, overlapping=self.task.overlapping).cpu().numpy()
+        return labels
 
     def probabilities(
         self,
@@ -110,7 +121,7 @@ class Predictor:
         own = shape or image.shape[1:]
         check_memory(3 * 4 * self.task.out_channels * math.prod(own), own)
         scores = self.scores(self.prepare(image), own)[0]
-        yield slice(0, own[0]), probabilities(scores, overlapping=self.task.overlapping)
+        yield slice(0, own[0]), probabilities(calibrated(scores, self.calibration), overlapping=self.task.overlapping)
 
     def prepare(self, image: np.ndarray) -> torch.Tensor:
         """Turn an image (C, *S) of the file's type into a normalised batch of one, (1, C, *size)."""

@@ -48,7 +48,36 @@ PREPROCESSING = {
     "mirror?": bool,
     "mirrored?": Limited([NAME], 0, 3),
 }
+RANKING = {
+    **dict.fromkeys(("aurc", "best", "random", "gained", "spearman"), NUMBER),
+    **dict.fromkeys(("aurc_interval", "gained_interval", "spearman_interval"), Limited([NUMBER], 2, 2)),
+    "n": COUNT,
+    "split": NAME,
+}
+CALIBRATION = {
+    "classes": TASK["classes"],
+    "method?": NAME,
+    "scale?": ROW,
+    "shift?": ROW,
+    "fitted_on?": NAME,
+    "cases?": COUNT,
+    "shown_on?": NAME,
+    "risk?": Either(
+        None,
+        {
+            "kind": NAME,
+            "level": Limited(float, 0, 1),
+            "threshold": Limited(float, 0, 1),
+            "cases": COUNT,
+            "split": NAME,
+            "selected_on": Either(None, bool),
+            "assumes": TEXT,
+        },
+    ),
+    "expected?": Either(None, {"score": NAME, "slope": float, "intercept": float, "cases": COUNT, "ranking": RANKING}),
+}
 HEADER = {
+    "calibration?": Either(None, CALIBRATION),
     "components": [{**COMPONENT, "params": dict}],
     "task": TASK,
     "preprocessing": PREPROCESSING,

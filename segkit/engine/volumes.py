@@ -14,7 +14,8 @@ from torch import nn
 from segkit.data.normalize import Normalization, to_float
 from segkit.data.working_grid import WorkingPlanes, coarse_axis, neighbour_indices, slab_input, working_shape
 from segkit.declarations import Task
-from segkit.engine.decoding import decode, probabilities
+from segkit.engine.calibration import Calibration, calibrated, labelled
+from segkit.engine.decoding import probabilities
 from segkit.engine.feeding import Watch
 from segkit.engine.infer import Predictor
 from segkit.engine.memory import check_memory
@@ -39,6 +40,7 @@ class VolumePredictor:
         model: in eval mode, on `device`.
         task: the network's: `spatial_dims` is 2 in slices and slab, `in_channels` counts all slices of a slab.
         preprocessing: its mode is slices, slab or patches.
+        calibration: what is done to scores before they are probabilities and labels; `scores` are as blended.
     """
 
     volumes: ClassVar[Literal[True]] = True
@@ -48,6 +50,7 @@ class VolumePredictor:
     preprocessing: Preprocessing
     device: torch.device
     precision: str = "auto"
+    calibration: Calibration | None = None
 
     @property
     def size(self) -> tuple[int, ...]:
@@ -122,10 +125,11 @@ class VolumePredictor:
         labels = np.empty(self.task.mask_shape(own), np.uint8)
         front = np.moveaxis(labels, axis - 3, -3)
         for planes, scores in self.scores(image, own, spacing, axis):
-            front[..., planes, :, :] = decode(scores, overlapping=self.task.overlapping).cpu().numpy()
+            found = labelled(scores, self.calibration, overlapping=self.task.overlapping)
+            front[..., planes, :, :] = found.cpu().numpy()
             if watch is not None:
                 block = tuple(planes if other == axis else slice(0, side) for other, side in enumerate(own))
-                watch(block, scores.movedim(1, 1 + axis))
+                watch(block, calibrated(scores, self.calibration).movedim(1, 1 + axis))
         return labels
 
     def probabilities(
@@ -142,7 +146,7 @@ class VolumePredictor:
             Which planes, and (K', n, H, W) float32 on the device: the foreground's for one class, else one per label.
         """
         for planes, scores in self.scores(image, tuple(shape or image.shape[1:]), spacing, 0):
-            yield planes, probabilities(scores, overlapping=self.task.overlapping)
+            yield planes, probabilities(calibrated(scores, self.calibration), overlapping=self.task.overlapping)
 
     def walked_axis(self, own: Sequence[int], spacing: Sequence[float] | None) -> int:
         """The axis along which planes are finished: that with the smallest slab of scores."""
@@ -284,11 +288,16 @@ def cropped(
 
 
 def make_predictor(
-    model: nn.Module, task: Task, preprocessing: Preprocessing, device: torch.device, precision: str = "auto"
+    model: nn.Module,
+    task: Task,
+    preprocessing: Preprocessing,
+    device: torch.device,
+    precision: str = "auto",
+    calibration: Calibration | None = None,
 ) -> Predictor | VolumePredictor:
     """Return what applies a model: to volumes part by part where the mode says so, else to whole images."""
     if preprocessing.volumes:
-        return VolumePredictor(model, task, preprocessing, device, precision)
+        return VolumePredictor(model, task, preprocessing, device, precision, calibration)
     return Predictor(
         model,
         task,
@@ -298,4 +307,5 @@ def make_predictor(
         precision,
         preprocessing.mirror,
         preprocessing.mirrored,
+        calibration,
     )

@@ -1,0 +1,207 @@
+"""Calibrate a trained model on its validation split, and show what that does on cases that it was not fitted to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from segkit.config import Layer
+from segkit.data.case import Case
+from segkit.discovery import Registry
+from segkit.engine.calibration import Calibration
+from segkit.engine.checkpoint import KEY, read_model
+from segkit.engine.infer import Predictor
+from segkit.engine.measure import CaseScores, ChosenMetric
+from segkit.engine.progress import Progress
+from segkit.engine.scoring import score_cases
+from segkit.engine.sealed import write_sealed
+from segkit.engine.summary import POOLED, score_rows
+from segkit.engine.volumes import VolumePredictor
+from segkit.errors import SegkitError, UsageError
+from segkit.files import write_json
+from segkit.jobs.calibrate.fit import ASSUMES, RISK, control_risk, expected_scores, fit
+from segkit.jobs.calibrate.observe import Observed, observe
+from segkit.jobs.evaluate import Request, plan_scoring
+from segkit.planning.build import build_metrics
+from segkit.planning.components import metric_of
+from segkit.planning.plan import Plan
+
+FEWEST = 5
+"""Validation cases: what fewer of them say changes with every one."""
+AnyPredictor = Predictor | VolumePredictor
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked for.
+
+    Attributes:
+        method: "temperature" or "vector"; "none" keeps the probabilities as they are.
+        level: of the share of missed foreground; None for no guarantee.
+    """
+
+    method: str = "temperature"
+    level: float | None = None
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """What came of it.
+
+    Attributes:
+        record: what the new checkpoint says of its calibration.
+        before, after: score rows, as of summary.json, of the cases of `shown_on`.
+    """
+
+    record: dict[str, Any]
+    before: list[dict[str, Any]]
+    after: list[dict[str, Any]]
+
+
+def plan_calibration(request: Request, registry: Registry, tell: Callable[[str], None] | None = None) -> Plan:
+    """Find the model's own data and every installed metric of probabilities, where none is named.
+
+    Raises:
+        UsageError: a named metric does not look at probabilities, or there is none.
+    """
+    named = any("components.metrics" in layer.values for layer in request.said)
+    of_probabilities = [
+        found.component.name for found in registry.components("metric") if metric_of(found).needs == "probabilities"
+    ]
+    if not named and not of_probabilities:
+        raise UsageError("no metric of probabilities is installed", "install segkit-metrics")
+    layer = Layer("calibrate", {} if named else {"components.metrics": ",".join(of_probabilities)})
+    plan = plan_scoring(replace(request, said=[layer, *request.said]), registry, tell)
+    blind = [found.component.name for found in plan.metrics if metric_of(found).needs != "probabilities"]
+    if blind:
+        raise UsageError(
+            f"--metric {blind[0]} does not look at probabilities", f"there are: {', '.join(of_probabilities)}"
+        )
+    if plan.task.overlapping:
+        raise UsageError("classes that overlap cannot be calibrated yet", "evaluate them as they are")
+    fitted = plan.cases["val"]
+    if len(fitted) < FEWEST:
+        raise SegkitError(
+            f"the validation split has {len(fitted)} cases, calibration needs at least {FEWEST}",
+            "give the dataset a larger validation split; nothing is fitted to training or test cases",
+        )
+    return plan
+
+
+def calibrate(plan: Plan, request: Request, wish: Wish, workers: int, progress: Progress) -> Calibrated:
+    """Fit on the validation split; show on the test split, or crosswise on halves of validation where there is none.
+
+    Raises:
+        SegkitError: a case cannot be read, or the cases are too few for the bound asked for.
+    """
+    settings = plan.config.evaluate
+    model = request.model.adjusted(mirror=settings.mirror, overlap=settings.overlap)
+    if model.predictor.calibration is not None and wish.method != "none":
+        raise SegkitError(
+            f"{request.checkpoint.name} is calibrated already", "calibrate the run's own model.safetensors"
+        )
+    bench = Bench(plan, build_metrics(plan), workers, progress)
+    plain = model.predictor
+    fitted = bench.observe(plan.cases["val"], plain, "validation cases")
+    chosen = fitting(fitted, wish.method, plain)
+    halves = halved(plan.cases["val"])
+    if plan.cases["test"]:
+        shown_on, parts = "test", [(plan.cases["test"], chosen)]
+    else:
+        kept = [{case.id for case in half} for half in halves]
+        fits = [fitting([case for case in fitted if case.case in own], wish.method, plain) for own in kept]
+        shown_on, parts = "val, fitted on one half and shown on the other", list(zip(halves, fits[::-1], strict=True))
+    calibrated = replace(plain, calibration=chosen)
+    sure = bench.observe(plan.cases["val"], calibrated, "calibrated cases")
+    seen = [row for cases, made in parts for row in bench.observe(cases, replace(plain, calibration=made), shown_on)]
+    before = [row for cases, _ in parts for row in bench.score(cases, plain)]
+    after = [row for cases, made in parts for row in bench.score(cases, replace(plain, calibration=made))]
+    record: dict[str, Any] = {
+        "classes": list(plan.task.classes),
+        "method": wish.method,
+        "scale": list(chosen.scale) if chosen else None,
+        "shift": list(chosen.shift) if chosen else None,
+        "fitted_on": "val",
+        "cases": len(fitted),
+        "shown_on": shown_on,
+        "expected": expected_scores(sure, seen, shown_on),
+        "risk": risk_record(plan, request.model.header, sure, wish.level),
+    }
+    record = {name: value for name, value in record.items() if value is not None}
+    return Calibrated(record, bench.rows(before), bench.rows(after))
+
+
+def fitting(observed: Sequence[Observed], method: str, plain: AnyPredictor) -> Calibration | None:
+    """Return what is fitted to cases; what the model has already where nothing is to be."""
+    return plain.calibration if method == "none" else fit(observed, method)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where cases are looked at and scored."""
+
+    plan: Plan
+    metrics: Sequence[ChosenMetric]
+    workers: int
+    progress: Progress
+
+    def observe(self, cases: Sequence[Case], predictor: AnyPredictor, what: str) -> list[Observed]:
+        """Look at cases as `segkit.jobs.calibrate.observe` does."""
+        return observe(self.plan, cases, predictor, self.workers, self.progress, what)
+
+    def score(self, cases: Sequence[Case], predictor: AnyPredictor) -> list[CaseScores]:
+        """Score cases on their own grid."""
+        return score_cases(
+            self.plan.reader,
+            self.plan.data.full_name,
+            cases,
+            predictor,
+            self.metrics,
+            predictions=None,
+            workers=self.workers,
+            progress=self.progress,
+        )
+
+    def rows(self, scores: Sequence[CaseScores]) -> list[dict[str, Any]]:
+        """Summarise scores, pooled over cases: one case has few errors."""
+        return score_rows(sorted(scores, key=lambda row: row.case), self.plan.task, self.metrics, (POOLED,))
+
+
+def halved(cases: Sequence[Case]) -> tuple[list[Case], list[Case]]:
+    """Deal cases into two halves by the order of their ids, the cases of a patient into one."""
+    halves: tuple[list[Case], list[Case]] = ([], [])
+    where: dict[str, int] = {}
+    for case in sorted(cases, key=lambda case: case.id):
+        smaller = 0 if len(halves[0]) <= len(halves[1]) else 1
+        halves[where.setdefault(case.group or f"/{case.id}", smaller)].append(case)
+    return halves
+
+
+def risk_record(
+    plan: Plan, header: Mapping[str, Any], observed: Sequence[Observed], level: float | None
+) -> dict[str, Any] | None:
+    """Return the threshold that keeps the bound, with what it stands on; None where none was asked for."""
+    if level is None:
+        return None
+    threshold, cases = control_risk(observed, level)
+    return {
+        "kind": RISK,
+        "level": level,
+        "threshold": threshold,
+        "cases": cases,
+        "split": "val",
+        "selected_on": header["selected_on"] == "val" if "selected_on" in header else None,
+        "assumes": ASSUMES,
+    }
+
+
+def write_calibrated(path: Path, source: Path, found: Calibrated) -> None:
+    """Write the new checkpoint, with the same weights, and FILE.json beside it with the scores before and after."""
+    weights, header = read_model(source)
+    earlier = header.get("calibration") or {}
+    kept = {name: value for name, value in header.items() if name != "sha256"}
+    record = {**earlier, **found.record} if found.record["method"] == "none" else found.record
+    write_sealed(path, KEY, {**kept, "calibration": record}, weights)
+    write_json(path.with_suffix(".json"), {"calibration": record, "before": found.before, "after": found.after})

@@ -1,0 +1,168 @@
+"""`segkit calibrate`: a new checkpoint with the same weights, fitted on validation only, shown on test."""
+
+import json
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from segkit.cli import main
+from segkit.engine.checkpoint import read_model
+from segkit.installed import Plugin
+from segkit.jobs.calibrate import compose
+from segkit.model import load_model
+
+PLUGIN = """
+import segkit
+
+@segkit.hookimpl
+def segkit_metrics():
+    return [segkit.Metric(name="squared", measure="probable:measure", factory="probable:build", needs="probabilities",
+                          summary="Squared error.", higher_is_better=False, poolable=True)]
+
+def measure(mask, spacing, task, options):
+    import numpy as np
+
+    def add(probabilities, block):
+        truth = np.stack([mask[block] == label + 1 for label in range(len(task.classes))])
+        squares = (probabilities[-len(truth):].astype(np.float64) - truth) ** 2
+        return {"squares": squares.sum(axis=(1, 2)), "pixels": np.array([truth[0].size])}
+
+    return add
+
+def build(task, params):
+    return lambda measured: measured.sums["squares"] / measured.sums["pixels"]
+"""
+
+
+@pytest.fixture
+def run(toy_run, toy_registry, tmp_path, monkeypatch):
+    """The toy run beside a metric of probabilities; its validation split has three cases."""
+    (tmp_path / "probable.py").write_text(PLUGIN)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    sys.modules.pop("probable", None)
+    toy_registry.add(Plugin("segkit-probable", "1.0", EntryPoint("probable", "probable", "segkit")))
+    assert not toy_registry.failed, toy_registry.failed[0].reason
+    return toy_run
+
+
+@pytest.fixture
+def enough(monkeypatch):
+    """Three validation cases are taken to be enough."""
+    monkeypatch.setattr(compose, "FEWEST", 3)
+
+
+def calibrate(*args: str) -> Result:
+    """Call `segkit calibrate run ARGS` in this process."""
+    return CliRunner().invoke(main, ["calibrate", "run", "--device", "cpu", "--workers", "0", *args])
+
+
+def test_a_new_checkpoint_with_the_same_weights(run, enough, toy_registry):
+    """The run is left as it is; labels are those of before, probabilities others; before and after are told."""
+    before = {path: path.read_bytes() for path in Path("run").rglob("*") if path.is_file()}
+    result = calibrate()
+    assert result.exit_code == 0, result.output
+    made = Path("run/model-calibrated.safetensors")
+    assert result.stdout.splitlines()[-1] == f"checkpoint: {made}"
+    assert "temperature: logits divided by" in result.stdout
+    assert "shown on test" in result.stdout
+    assert all(path.read_bytes() == content for path, content in before.items())
+    (old, _), (new, header) = read_model(Path("run/model.safetensors")), read_model(made)
+    assert all((old[name] == new[name]).all() for name in old)
+    record = header["calibration"]
+    assert (record["fitted_on"], record["cases"], record["method"]) == ("val", 3, "temperature")
+    written = json.loads(Path("run/model-calibrated.json").read_text())
+    assert written["calibration"] == record
+    assert [row["metric"] for row in written["before"]] == [row["metric"] for row in written["after"]]
+    models = [load_model(path, "cpu", toy_registry) for path in (Path("run/model.safetensors"), made)]
+    image = np.random.default_rng(0).integers(0, 255, (3, 40, 40)).astype(np.uint8)
+    np.testing.assert_array_equal(models[0].predict(image), models[1].predict(image))
+    plain, sure = (next(model.predictor.probabilities(image))[1] for model in models)
+    assert (plain != sure).any()
+
+
+def test_fitting_looks_at_no_test_case(run, enough, monkeypatch):
+    """Each observation that is fitted is of the validation split; twice the same is found."""
+    fitted = []
+    plain = compose.fit
+
+    def noting(observed, method):
+        fitted.append({case.case.rpartition("-")[0] for case in observed})
+        return plain(observed, method)
+
+    monkeypatch.setattr(compose, "fit", noting)
+    first = json.loads(calibrate("--json").stdout)
+    assert fitted == [{"val"}]
+    assert json.loads(calibrate("--json", "--force").stdout) == first
+
+
+def test_a_calibrated_checkpoint_is_evaluated_and_predicts(run, enough):
+    """Other commands take it as any checkpoint."""
+    assert calibrate().exit_code == 0
+    result = CliRunner().invoke(main, ["evaluate", "run/model-calibrated.safetensors", "--device", "cpu"])
+    assert result.exit_code == 0, result.output
+    again = calibrate("-o", "again.safetensors")
+    assert again.exit_code == 0, again.output
+
+
+def test_three_validation_cases_are_too_few(run):
+    """Said with the number there is and the number needed."""
+    result = calibrate()
+    assert result.exit_code == 1
+    assert "the validation split has 3 cases, calibration needs at least 5" in result.stderr
+
+
+def test_a_bound_that_so_few_cases_cannot_support_is_refused(run, enough):
+    """Three cases support no bound below a quarter."""
+    result = calibrate("--risk", "fnr=0.1")
+    assert result.exit_code == 1
+    assert "needs at least 9 held-out cases with foreground, there are 3" in result.stderr
+    assert not Path("run/model-calibrated.safetensors").exists()
+
+
+def test_a_bound_that_can_be_kept_is_in_the_checkpoint(run, enough):
+    """With its level, cases, and what it assumes."""
+    result = calibrate("--risk", "fnr=0.6")
+    assert result.exit_code == 0, result.output
+    record = read_model(Path("run/model-calibrated.safetensors"))[1]["calibration"]
+    assert record["risk"]["level"] == 0.6
+    assert 0 < record["risk"]["threshold"] <= 1
+    assert "exchangeable" in record["risk"]["assumes"]
+    assert "expected share of missed foreground at most 0.6" in result.stdout
+
+
+@pytest.mark.parametrize("text", ["fnr", "fnr=2", "fnr=0", "dice=0.1", "fnr=x"])
+def test_a_bound_of_something_else_is_a_usage_error(run, text):
+    """Before any model is loaded."""
+    result = calibrate("--risk", text)
+    assert result.exit_code == 2
+    assert "--risk" in result.stderr
+
+
+def test_what_is_there_is_not_replaced_unasked(run, enough):
+    """A second time needs --force."""
+    assert calibrate().exit_code == 0
+    result = calibrate()
+    assert result.exit_code == 1
+    assert "exists already" in result.stderr
+    assert calibrate("--force").exit_code == 0
+
+
+def test_a_metric_of_labels_says_nothing_of_calibration(run, enough):
+    """Named by mistake."""
+    result = calibrate("--metric", "overlap")
+    assert result.exit_code == 2
+    assert "does not look at probabilities" in result.stderr
+
+
+def test_a_model_is_calibrated_once(run, enough):
+    """A second temperature on top of the first is refused with the way out."""
+    assert calibrate().exit_code == 0
+    result = CliRunner().invoke(
+        main, ["calibrate", "run/model-calibrated.safetensors", "--device", "cpu", "-o", "b.safetensors"]
+    )
+    assert result.exit_code == 1
+    assert "is calibrated already" in result.stderr
