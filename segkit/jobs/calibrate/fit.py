@@ -99,7 +99,7 @@ def expected_scores(fitted: Sequence[Observed], shown: Sequence[Observed], split
     intercept = float(true.mean()) - slope * float(own.mean())
     figures = {name: plain(value) for name, value in dataclasses.asdict(ranking).items()}
     return {
-        "score": "dice",
+        "score": "Dice",
         "slope": slope,
         "intercept": intercept,
         "cases": len(pairs),
