@@ -109,6 +109,8 @@ def run(
             before()
             os.write(begins, b".")
             code = command(args)
+            for late in (signal.SIGINT, signal.SIGTERM):  # it has ended: what comes now is no fault of its own
+                signal.signal(late, signal.SIG_IGN)
             sys.stdout.flush()
             sys.stderr.flush()
             after()
