@@ -173,10 +173,10 @@ def main() -> None:
         head = [
             "# Broken cases among many",
             "",
-            f"`python benchmarks/broken_cases.py`, {date}, {os.cpu_count()} cores.",
+            f"`python benchmarks/broken_cases.py`, {date}, {os.cpu_count()} cores that others shared.",
         ]
         options.output.write_text(
-            "\n".join([*head, "", (__doc__ or "").partition("\n\n")[2].partition("\n\n")[2], *lines])
+            "\n".join([*head, "", (__doc__ or "").partition("\n\n")[2].partition("\n\n")[2], *lines, ""])
         )
 
 

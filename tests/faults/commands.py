@@ -55,6 +55,7 @@ RUN = ("run", *TRAIN, "--output", "out")
 RUN_WANTED = ("out/model.safetensors", "out/cases.csv", "out/predictions/*", "out/summary.json", "out/report.html")
 TRAIN_ONLY = ("train", *TRAIN, "--output", "out")
 PREDICT = ("predict", "run", "images", "-o", "masks", "--overlays", "--device", "cpu")
+PROBABLE = (*PREDICT, "--probabilities")
 EVALUATE = ("evaluate", "run", "--split", "val", "--output", "scored", "--device", "cpu")
 REPORT = ("report", "run")
 COMPARE = ("compare", "run", "second", "--output", "compared")
@@ -74,6 +75,7 @@ COMMANDS = {
     "run": Command(RUN, resume_or(RUN, "out"), RUN_WANTED, base=False),
     "train": Command(TRAIN_ONLY, resume_or(TRAIN_ONLY, "out"), ("out/model.safetensors",), base=False),
     "predict": Command(PREDICT, lambda place: PREDICT, ("masks/*.png", "masks/*.csv")),
+    "probabilities": Command(PROBABLE, lambda place: PROBABLE, ("masks/*.png", "masks/*.csv", "masks/*/*.npy")),
     "evaluate": Command(EVALUATE, lambda place: EVALUATE, ("scored/cases.csv", "scored/predictions/*")),
     "report": Command(REPORT, lambda place: REPORT, ("run/report.html", "run/figures/*.png")),
     "compare": Command(COMPARE, lambda place: COMPARE, ("compared/comparison.json", "compared/*.csv")),

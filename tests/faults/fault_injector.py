@@ -16,7 +16,7 @@ from typing import Any
 
 ERRORS = {"ENOSPC": errno.ENOSPC, "EIO": errno.EIO, "EACCES": errno.EACCES}
 CHANGES = ("mkdir", "replace", "rename", "unlink", "remove", "rmdir", "fsync", "ftruncate", "write", "symlink", "link")
-REMOVALS = ("unlink", "remove", "rmdir")
+REMOVALS = ("unlink", "remove", "rmdir", "close")
 
 
 class Injector:
@@ -56,8 +56,11 @@ class Injector:
             return descriptor
 
         def close(descriptor: int) -> None:
+            watched = descriptor in self.descriptors
             self.descriptors.discard(descriptor)
             real_close(descriptor)
+            if watched:  # closed it is, and a network drive says only now that it has not taken what was written
+                self.step("close", descriptor)
 
         os.open, os.close = os_open, close
         builtins.open = io.open = self.open
@@ -128,8 +131,15 @@ class Written:
         self._stream.__enter__()
         return self
 
+    def close(self) -> None:
+        """Close it, and say what the disk says to that."""
+        closed = self._stream.closed
+        self._stream.close()
+        if not closed:
+            self._injector.step("close", self._path)
+
     def __exit__(self, *reason: Any) -> Any:
-        return self._stream.__exit__(*reason)
+        self.close()
 
     def __iter__(self) -> Any:
         return iter(self._stream)
