@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import torch
 from PIL import Image
 
 import segkit
+from segkit.engine.ensemble import Ensemble
 from segkit.engine.sealed import read_sealed, write_sealed
 from segkit.jobs.run import RunResult
 
@@ -116,15 +118,21 @@ def test_components_are_short_in_words(toy_run) -> None:
 
 
 def test_threads_take_turns_at_the_network(toy_run) -> None:
-    """Eight threads that predict and explain at once, with evidence or without, get what one gets alone."""
+    """Eight threads that predict and explain at once, with evidence or without, get what one gets alone.
+
+    Models made of one another share their network, and so does an ensemble of them.
+    """
     model = segkit.load("run", device="cpu")
-    also = model.adjusted(mirror=False)
+    also = model.adjusted(mirror=True)
+    both = Ensemble((model.predictor, also.predictor))
     images = [RANDOM.integers(0, 256, (3, 24 + number, 32), dtype=np.uint8) for number in range(4)]
 
     def call(number: int) -> np.ndarray:
         image = images[number % 4]
+        if number % 6 == 3:
+            return both.labels(image, image.shape[1:])
         if number % 3 == 0:
-            return (model, also)[number % 2].predict(image)
+            return (model, also)[number // 6 % 2].predict(image)
         found = (model, also)[number % 2].explain(image, "glow", "all:class-1", evidence=number % 3 == 1)
         return np.append(found.heat.ravel(), found.target_score)
 
@@ -135,3 +143,19 @@ def test_threads_take_turns_at_the_network(toy_run) -> None:
         np.testing.assert_array_equal(one, expected[number % 12])
     assert not any(module._forward_hooks for module in model.predictor.model.modules())
     assert all(isinstance(weight, torch.nn.Parameter) for weight in model.predictor.model.parameters())
+
+
+def test_threads_that_are_the_first_to_ask(toy_run) -> None:
+    """Eight threads that load a model, its plugins not imported yet, and use it at once, all get the same."""
+    image = RANDOM.integers(0, 256, (3, 24, 32), dtype=np.uint8)
+    start = threading.Barrier(8)
+
+    def call(_: int) -> np.ndarray:
+        start.wait()
+        model = segkit.load("run", device="cpu")
+        return np.append(model.predict(image).ravel(), model.explain(image, "glow", "all:class-1").heat.ravel())
+
+    with ThreadPoolExecutor(8) as pool:
+        first, *others = pool.map(call, range(8))
+    for one in others:
+        np.testing.assert_array_equal(one, first)

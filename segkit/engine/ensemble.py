@@ -11,6 +11,7 @@ import torch
 from segkit.declarations import Task
 from segkit.engine.decoding import decode
 from segkit.engine.infer import Predictor
+from segkit.engine.turns import turn_at
 from segkit.engine.volumes import VolumePredictor
 
 Chunk = tuple[slice, torch.Tensor]
@@ -43,7 +44,8 @@ class Ensemble:
     ) -> np.ndarray:
         """Return the label map (*S) uint8, or (classes, *S); arguments as of `Predictor.labels`."""
         if len(self.predictors) == 1:
-            return self.predictors[0].labels(image, shape, spacing)
+            with turn_at(self.predictors[0].model):
+                return self.predictors[0].labels(image, shape, spacing)
         labels = np.empty(self.task.mask_shape(shape or image.shape[1:]), np.uint8)
         for planes, values in self.probabilities(image, shape, spacing):
             self.decode_into(labels, planes, values)
@@ -63,7 +65,23 @@ class Ensemble:
         Yields:
             Which planes, and (K', n, *rest) float32: the foreground's for one class, else one per label.
         """
-        yield from averaged([predictor.probabilities(image, shape, spacing) for predictor in self.predictors])
+        yield from averaged([in_turns(predictor, image, shape, spacing) for predictor in self.predictors])
+
+
+def in_turns(
+    predictor: Predictor | VolumePredictor,
+    image: np.ndarray,
+    shape: tuple[int, ...] | None,
+    spacing: Sequence[float] | None,
+) -> Iterator[Chunk]:
+    """Yield a predictor's probabilities, its network to be used by no other thread while a piece is computed."""
+    pieces = predictor.probabilities(image, shape, spacing)
+    while True:
+        with turn_at(predictor.model):  # never held while the caller works: he may take the next one's
+            piece = next(pieces, None)
+        if piece is None:
+            return
+        yield piece
 
 
 def averaged(streams: Sequence[Iterator[Chunk]]) -> Iterator[Chunk]:
