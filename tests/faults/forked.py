@@ -8,7 +8,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint
@@ -71,36 +71,49 @@ def few_plugins() -> None:
     Registry.discover = classmethod(lambda cls, **_: registry)  # type: ignore[method-assign,assignment]
 
 
-def run(
+@dataclass(frozen=True)
+class Child:
+    """A command under way.
+
+    Attributes:
+        begun: the end of a pipe that says when it begins.
+        name: of the files that it prints into.
+    """
+
+    pid: int
+    begun: int
+    place: Path
+    name: str
+
+    def end(self, kill_after: float | None = None, number: int = signal.SIGKILL, limit: float = 120.0) -> Done:
+        """Wait for it; arguments as of `run`."""
+        os.read(self.begun, 1)
+        os.close(self.begun)
+        start = time.monotonic()
+        code = wait(self.pid, kill_after, limit, number)
+        said = [text(self.place / f".{stream}{self.name}") for stream in ("stdout", "stderr")]
+        return Done(code, *said, time.monotonic() - start)
+
+
+def begin(
     args: tuple[str, ...],
     place: Path,
     before: Callable[[], None] = lambda: None,
     after: Callable[[], None] = lambda: None,
     *,
-    kill_after: float | None = None,
-    number: int = signal.SIGKILL,
-    limit: float = 120.0,
-    environ: Mapping[str, str] | None = None,
-) -> Done:
-    """Carry out `segkit ARGS` in a folder.
-
-    Args:
-        before: called in the new process before the command, `after` when it has ended.
-        kill_after: seconds from its beginning after which it gets the signal, if it has not ended by then.
-        number: the signal.
-        limit: seconds after which it is taken to hang.
-    """
-    out, err = place / ".stdout", place / ".stderr"
+    name: str = "",
+) -> Child:
+    """Begin `segkit ARGS` in a folder; arguments as of `run`."""
     begun, begins = os.pipe()
     child = os.fork()
     if child == 0:
         code = 70
         try:
-            for stream, path in ((1, out), (2, err)):
-                os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
+            for stream, path in ((1, f".stdout{name}"), (2, f".stderr{name}")):
+                os.dup2(os.open(place / path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
             sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
             sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
-            os.environ.update({"SEGKIT_CACHE": str(place / "cache"), "no_proxy": "*", **(environ or {})})
+            os.environ.update({"SEGKIT_CACHE": str(place / "cache"), "no_proxy": "*"})
             os.environ.pop("SEGKIT_DATA", None)
             os.chdir(place)
             random.seed(0)
@@ -118,11 +131,29 @@ def run(
         finally:
             os._exit(code)
     os.close(begins)
-    os.read(begun, 1)
-    os.close(begun)
-    start = time.monotonic()
-    code = wait(child, kill_after, limit, number)
-    return Done(code, text(out), text(err), time.monotonic() - start)
+    return Child(child, begun, place, name)
+
+
+def run(
+    args: tuple[str, ...],
+    place: Path,
+    before: Callable[[], None] = lambda: None,
+    after: Callable[[], None] = lambda: None,
+    *,
+    kill_after: float | None = None,
+    number: int = signal.SIGKILL,
+) -> Done:
+    """Carry out `segkit ARGS` in a folder.
+
+    Args:
+        before: called in the new process before the command, `after` when it has ended.
+        kill_after: seconds from its beginning after which it gets the signal, if it has not ended by then.
+        number: the signal.
+
+    Raises:
+        AssertionError: it hangs.
+    """
+    return begin(args, place, before, after).end(kill_after, number)
 
 
 def command(args: tuple[str, ...]) -> int:
