@@ -53,7 +53,7 @@ def own_folder(parent: Path, name: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         reason = "a file of that name is there" if folder.exists() else error.strerror
-        raise SegkitError(f"the folder {folder} cannot be made: {reason}", "move it away, or name another") from None
+        raise SegkitError(f"the folder {folder} cannot be made: {reason}", "move it away, or name another") from error
     if not is_inside(parent, folder):
         raise SegkitError(f"the folder {folder} is a link that leads out of {parent.name}", "put a folder in its place")
     return folder

@@ -86,7 +86,9 @@ COMMANDS = {
     "export": Command(EXPORT, lambda place: EXPORT, ("run/model.pt2", "run/model.pt2.json")),
     "data download": Command(DOWNLOAD, lambda place: DOWNLOAD, ("fetched/*/*.jpg", "fetched/*/*.png"), base=False),
     "data verify": Command(VERIFY, lambda place: VERIFY, ("data/*/*.npy",), says=True),
-    "data cache clear": Command(CLEAR, lambda place: CLEAR, ("run/*.*", "data/*/*.npy"), gone=CACHED),
+    "data cache clear": Command(
+        CLEAR, lambda place: CLEAR, ("run/model.safetensors", "run/*.csv", "data/*/*.npy"), gone=CACHED
+    ),
 }
 
 
@@ -154,7 +156,12 @@ def not_gone(place: Path, command: Command) -> list[str]:
     return [path.relative_to(place).as_posix() for path in found]
 
 
-def left_over(place: Path) -> list[str]:
-    """Return what is there though it is not whole, outside of the cache, which cleans itself at its next use."""
+def left_over(place: Path, *, ended: bool = True) -> list[str]:
+    """Return what is there though it is not whole, outside of the cache, which cleans itself at its next use.
+
+    Args:
+        ended: the command has come to its end; else what was fetched of an archive may stay, which is gone on with.
+    """
     parts = [path for path in place.rglob("*") if path.name.endswith((".part", ".building"))]
-    return [path.relative_to(place).as_posix() for path in parts if "cache" not in path.relative_to(place).parts]
+    left = [path for path in parts if ended or not path.name.endswith(".zip.part")]
+    return [path.relative_to(place).as_posix() for path in left if "cache" not in path.relative_to(place).parts]

@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -127,6 +128,7 @@ def begin(
             sys.stdout.flush()
             sys.stderr.flush()
             after()
+            threading._shutdown()  # type: ignore[attr-defined]  # as Python does: a thread may be writing the state
             (place / MODULES).write_text("\n".join(name for name in sys.modules if name != "__main__"))
         finally:
             os._exit(code)

@@ -47,7 +47,7 @@ def disturb(base: Path, name: str, places: Path, trials: list[tuple[int, str]]) 
         place = prepared(base, command, places / f"{number}-{error}")
         done, _ = attempt(place, command.args, number, error)
         faults = faults_of(done)
-        if left := left_over(place):
+        if left := left_over(place, ended=not done.code):
             faults.append(f"left {left}")
         # Refused when all was in place already, such as the last sync of a folder: the work is whole.
         whole_already = bool(done.code) and fingerprint(place, command) == wanted

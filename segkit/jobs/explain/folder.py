@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from segkit.explain.explanation import Explanation
-from segkit.files import alone_in, write_json, write_whole
+from segkit.files import alone_in, own_folder, write_json, write_whole
 from segkit.jobs.explain.subject import Subject
 from segkit.report.explanation_panels import panel_png
 from segkit.rundir.read import read_explained
@@ -51,7 +51,7 @@ def write_explained(
         classes: foreground class names.
         notice: said in the picture: that the data are generated.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    own_folder(folder.parent, folder.name)
     with alone_in(folder, "explaining into", wait=True):
         return write_alone(folder, subject, prediction, found, classes, notice)
 
@@ -65,8 +65,7 @@ def write_alone(
     notice: str,
 ) -> Explained:
     """Write one image's maps, picture and entry while no other process writes here."""
-    place = folder / subject.name
-    place.mkdir(exist_ok=True)
+    place = own_folder(folder, subject.name)
     maps = []
     for explanation in found:
         stem = stem_of(explanation)

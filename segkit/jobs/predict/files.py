@@ -15,7 +15,7 @@ from segkit.engine.ensemble import Ensemble
 from segkit.engine.label_forms import Form
 from segkit.engine.progress import Progress
 from segkit.errors import SegkitError
-from segkit.files import alone_in, remove_parts, write_json, write_whole
+from segkit.files import alone_in, own_folder, remove_parts, write_json, write_whole
 from segkit.jobs.predict.faults import fault_of
 from segkit.jobs.predict.inputs import Input
 from segkit.jobs.predict.names import OVERLAYS, PROBABILITIES, RECORD, SIZES
@@ -202,8 +202,8 @@ def run(
                 write_overlay(folder / OVERLAYS / f"{item.name}.jpg", first, item, part.labels, sample)
             sizes = class_sizes(part.labels, task, sample.spacing)
         except Exception as error:
-            if isinstance(error.__cause__, OSError):
-                raise  # what the disk refuses of one mask is no fault of its image, and the same command goes on later
+            if refused_by_disk(error):
+                raise
             return item, fault_of(item, error, tuple(sample.shape))
         return PredictedFile(item, masks[0], sizes, sample.remarks, tuple(masks[1:]))
 
@@ -223,8 +223,15 @@ def label_one(model: Model, ensemble: Ensemble, part: Read, folder: Path, option
             labels = ensemble.labels(sample.image, sample.shape, sample.spacing)
         labels = labels if model.postprocess is None else model.postprocess(labels)
     except Exception as error:  # of a network that a stranger wrote, and of the machine
+        if refused_by_disk(error):
+            raise
         return Labelled(part, error=fault_of(part.item, error, tuple(sample.shape)))
     return Labelled(part, labels)
+
+
+def refused_by_disk(error: Exception) -> bool:
+    """Whether something could not be written: no fault of its image, and the same command goes on later."""
+    return isinstance(error, OSError) or isinstance(error.__cause__, OSError)
 
 
 def keep_probabilities(path: Path, ensemble: Ensemble, sample: Sample) -> np.ndarray:
@@ -256,7 +263,7 @@ def write_overlay(path: Path, model: Model, item: Input, labels: np.ndarray, sam
         picture = montage(sample.image, planes, sample.spacing)
         caption = "; ".join(part for part in ("right is left", caption) if part)
     data = overlay_jpeg(picture, model.task.classes, caption)
-    path.parent.mkdir(exist_ok=True)
+    own_folder(path.parent.parent, path.parent.name)
     write_whole(path, lambda stream: stream.write(data))
 
 
