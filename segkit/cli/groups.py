@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 import traceback
@@ -16,6 +17,9 @@ from segkit.errors import SegkitError, did_you_mean
 
 ANYWHERE = ("--traceback", "--no-plugins", "--no-color")
 """Options of `segkit` itself that may also stand behind the subcommand."""
+BY_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM)
+"""What a disk refuses, wherever no one has said what was being written: no fault of the program."""
+FREE_SPACE = "free some space, check its permissions, or name another --output"
 INTERRUPTED = 130
 BY_CTRL_C = "stopped by Ctrl-C"
 
@@ -82,7 +86,9 @@ class Group(click.Group):
             if isinstance(cause, SegkitError):
                 output.complain(str(cause))
                 sys.exit(cause.exit_code)
-            if not explain_damage(cause):
+            if isinstance(cause, OSError) and cause.errno in BY_DISK:
+                output.complain(f"{cause.filename or 'a file'}: {cause.strerror}; {FREE_SPACE}")
+            elif not explain_damage(cause):
                 reason = f"{type(cause).__name__}: {cause}".rstrip(": ")
                 output.complain(f"{reason}; run with --traceback to see where, and report it", prefix="internal error")
             sys.exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -62,6 +63,12 @@ def raising(error):
             EOFError("no data left"),
             1,
             "\ninternal error: EOFError: no data left; run with --traceback to see where, and report it\n",
+        ),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "masks/a.png"),
+            1,
+            "error: masks/a.png: No space left on device; "
+            "free some space, check its permissions, or name another --output\n",
         ),
         (KeyError(), 1, "internal error: KeyError; run with --traceback to see where, and report it\n"),
     ],

@@ -43,7 +43,6 @@ def warm_up() -> None:
     import segkit.jobs.run  # noqa: F401
 
     torch.set_num_threads(1)
-    draw_nothing()
 
 
 def draw_nothing() -> None:
@@ -120,6 +119,7 @@ def begin(
             random.seed(0)
             signal.signal(signal.SIGINT, signal.default_int_handler)
             few_plugins()
+            draw_nothing()
             before()
             os.write(begins, b".")
             code = command(args)
