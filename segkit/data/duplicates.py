@@ -21,6 +21,7 @@ or compressed hard differs from its original by 0.00 to 0.13, mostly below 0.06;
 FLAT = 1e-4
 """Contrast, as a share of the largest value, below which there is only rounding."""
 BLOCK = 1024
+"""Images compared with all others at a time: of 10,000 the table of distances is 41 MB, of all at once 400 MB."""
 
 
 @dataclass(frozen=True)

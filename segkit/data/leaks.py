@@ -26,6 +26,7 @@ A photograph saved anew as PNG, or once more as JPEG of quality 75, differs by 0
 photographs no two differ by less than 9.
 """
 BLOCK = 256
+"""Photographs compared with all others at a time: of 10,000 the table of distances is 20 MB, of all at once 800 MB."""
 
 
 @dataclass(frozen=True)

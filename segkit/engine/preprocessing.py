@@ -10,6 +10,7 @@ from segkit.data.normalize import Normalization
 from segkit.data.working_grid import VOLUME_MODES
 
 DEFAULT_OVERLAP = 0.5
+"""Half a window, as nnU-Net steps: away from the border every voxel is in eight windows, every pixel in four."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from segkit.explain.one_pass import forward
 from segkit.explain.targets import BoundTarget
 
 AT_ONCE = 8
+"""Changed images that go through the network together; memory does not grow with the number of steps."""
 
 
 @dataclass(frozen=True)

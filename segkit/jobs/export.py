@@ -29,6 +29,7 @@ FORMATS = {"onnx": ".onnx", "torch-export": ".pt2"}
 TOLERANCE = 1e-3
 """Largest difference of a logit that is accepted, as a share of the largest logit."""
 LABELS_EQUAL = 0.999
+"""Not all: where two labels' logits are nearer than that difference, either of them may win."""
 INPUT, OUTPUT = "images", "logits"
 """Names of the graph's input and output."""
 Call = Callable[[torch.Tensor], torch.Tensor]

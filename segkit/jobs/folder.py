@@ -20,7 +20,7 @@ from segkit.version import __version__
 
 
 @contextmanager
-def run_folder(job: Job, folder: Path | None) -> Iterator[None]:
+def held_folder(job: Job, folder: Path | None) -> Iterator[None]:
     """Hold the job's directory while the block runs; what stops the block is told where the run is.
 
     Nothing is written into the directory of a run that is gone on with: that waits until its state fits.

@@ -36,7 +36,7 @@ from segkit.engine.volumes import VolumePredictor
 from segkit.files import own_folder, read_json, write_json
 from segkit.jobs.events import Events
 from segkit.jobs.explain import check_run_layers, explain_run
-from segkit.jobs.folder import environment, run_folder
+from segkit.jobs.folder import environment, held_folder
 from segkit.jobs.job import Job
 from segkit.jobs.leaks import find_leaks, find_seen, leaks_record
 from segkit.jobs.report import pictures
@@ -114,7 +114,7 @@ def run_job(
         job = start_job(plan, ranks, progress, stop, resume)
         job.events, job.held = events or Events(), held
         if ranks.leads:
-            held.enter_context(run_folder(job, folder))
+            held.enter_context(held_folder(job, folder))
             announce(job)
         with job.timed("data"):
             stores = open_stores(job)

@@ -25,6 +25,7 @@ PANEL_SIDE = 320
 PANEL_INCHES = 2.35
 DOTS_PER_INCH = 130
 MASK_COLOUR = (230, 159, 0)
+"""The orange of Okabe and Ito's palette, told apart with any colour vision."""
 
 
 def panel_png(

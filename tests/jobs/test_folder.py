@@ -17,7 +17,7 @@ from segkit.discovery import Registry
 from segkit.engine.stop import Stopped
 from segkit.errors import SegkitError
 from segkit.jobs import folder as module
-from segkit.jobs.folder import begin_training, environment, run_folder, run_info
+from segkit.jobs.folder import begin_training, environment, held_folder, run_info
 from segkit.planning.plan import make_plan
 from segkit.rundir.lock import is_being_written
 from segkit.rundir.resume import open_run
@@ -55,7 +55,7 @@ def make_job(registry: Registry, *, leads: bool = True, count: int = 1, **values
 def test_a_new_run_is_locked_and_says_what_it_is(toy_registry: Registry, tmp_path: Path) -> None:
     """Config and environment from the start; the lock ends with the block."""
     job = make_job(toy_registry)
-    with run_folder(job, tmp_path / "new"):
+    with held_folder(job, tmp_path / "new"):
         assert job.folder == tmp_path / "new"
         assert is_being_written(job.folder)
         assert tomllib.loads((job.folder / "config.toml").read_text())["components"]["arch"] == "segkit-toy:net"
@@ -69,17 +69,17 @@ def test_a_new_run_is_locked_and_says_what_it_is(toy_registry: Registry, tmp_pat
 def test_a_run_goes_where_its_plan_says(toy_registry: Registry, tmp_path: Path, asked: bool) -> None:
     """Or under its name; the working directory is the test's own."""
     job = make_job(toy_registry, **({"run.output": "there"} if asked else {"run.name": "mine"}))
-    with run_folder(job, None):
+    with held_folder(job, None):
         assert job.folder.resolve() == tmp_path / ("there" if asked else "runs/mine-generated-sample")
 
 
 def test_an_error_before_training_takes_the_directory_back(toy_registry: Registry, tmp_path: Path) -> None:
     """Once training has begun it stays, whatever comes."""
     job = make_job(toy_registry)
-    with pytest.raises(SegkitError), run_folder(job, tmp_path / "new"):
+    with pytest.raises(SegkitError), held_folder(job, tmp_path / "new"):
         raise SegkitError("a case is damaged")
     assert not (tmp_path / "new").exists()
-    with pytest.raises(SegkitError, match="diverges"), run_folder(job, tmp_path / "new"):
+    with pytest.raises(SegkitError, match="diverges"), held_folder(job, tmp_path / "new"):
         fail_in_training(job)
     assert (tmp_path / "new" / "config.toml").exists()
 
@@ -93,7 +93,7 @@ def fail_in_training(job: SimpleNamespace) -> None:
 def test_who_stops_a_run_is_told_where_it_is(toy_registry: Registry, tmp_path: Path, monkeypatch) -> None:
     """So that the command can say how to go on; a run that has no directory yet has none to tell."""
     job = make_job(toy_registry)
-    with pytest.raises(Stopped) as caught, run_folder(job, tmp_path / "new"):
+    with pytest.raises(Stopped) as caught, held_folder(job, tmp_path / "new"):
         raise Stopped(signal.SIGINT)
     assert caught.value.folder == tmp_path / "new"
 
@@ -101,14 +101,14 @@ def test_who_stops_a_run_is_told_where_it_is(toy_registry: Registry, tmp_path: P
         raise Stopped(signal.SIGINT)
 
     monkeypatch.setattr(module, "new_run_folder", stopped)
-    with pytest.raises(Stopped) as caught, run_folder(make_job(toy_registry), tmp_path / "other"):
+    with pytest.raises(Stopped) as caught, held_folder(make_job(toy_registry), tmp_path / "other"):
         pass
     assert caught.value.folder is None
 
 
 def test_a_run_that_is_gone_on_with_is_written_when_its_state_fits(toy_registry: Registry, tmp_path: Path) -> None:
     """Not a byte before; then config, environment, and no parts of a process that was killed."""
-    with run_folder(job := make_job(toy_registry), tmp_path / "run"):
+    with held_folder(job := make_job(toy_registry), tmp_path / "run"):
         begin_training(job)
     for place in ("", "last", "predictions", "explanations", "figures"):
         (tmp_path / "run" / place).mkdir(exist_ok=True)
@@ -117,7 +117,7 @@ def test_a_run_that_is_gone_on_with_is_written_when_its_state_fits(toy_registry:
     before = (tmp_path / "run" / "config.toml").read_bytes()
     job = make_job(toy_registry, **{"train.epochs": 9}, count=3)
     job.resume = open_run(tmp_path / "run")
-    with run_folder(job, None):
+    with held_folder(job, None):
         assert job.folder == tmp_path / "run"
         assert is_being_written(job.folder)
         assert (tmp_path / "run" / "config.toml").read_bytes() == before
@@ -131,7 +131,7 @@ def test_a_run_that_is_gone_on_with_is_written_when_its_state_fits(toy_registry:
 def test_plugins_hear_of_a_run_when_it_begins_and_from_its_leader_alone(toy_registry: Registry, tmp_path: Path) -> None:
     """With its directory, its settings, its size, its device and whether it is gone on with."""
     job = make_job(toy_registry)
-    with run_folder(job, tmp_path / "run"):
+    with held_folder(job, tmp_path / "run"):
         assert job.events.told == []
         begin_training(job)
     (info,) = job.events.told

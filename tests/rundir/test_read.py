@@ -67,6 +67,15 @@ def test_broken_files_are_named(tmp_path, run_writer, name, content, message):
         read_record(folder)
 
 
+def test_a_table_of_cases_without_the_main_metric_is_named(tmp_path, run_writer):
+    """Also where it has one row alone."""
+    folder = run_writer(tmp_path / "run", cases=1)
+    cases = folder / "cases.csv"
+    cases.write_text(cases.read_text().replace(",dice,", ",other,", 1))
+    with pytest.raises(SegkitError, match=r"cases\.csv has no column 'dice'"):
+        read_record(folder)
+
+
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
     """Without summary.json there is no run to report."""
     with pytest.raises(SegkitError, match=r"summary\.json does not exist"):

@@ -27,10 +27,11 @@ def models(*runs: list[str]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("shape", "good", "bad"),
     [
-        ("SUMMARY", SUMMARY | {"seconds": {"train": 1e12}}, SUMMARY | {"seconds": {"train": 1.0000001e12}}),
+        ("SUMMARY", SUMMARY | {"seconds": {"train": 1e12}}, SUMMARY | {"seconds": {"train": 1e12 + 0.5}}),
         ("SUMMARY", SUMMARY | {"seconds": {"train": 0}}, SUMMARY | {"seconds": {"train": -0.1}}),
         ("SUMMARY", SUMMARY, SUMMARY | {"task": {"in_channels": 3, "spatial_dims": 2}}),
         ("SUMMARY", SUMMARY | {"task": {"classes": ["x"], "in_channels": 3}}, SUMMARY | {"task": {"classes": "x"}}),
+        ("SUMMARY", SUMMARY, SUMMARY | {"task": {"classes": ["x"], "in_channels": "three"}}),
         ("ENVIRONMENT", {"threads": 1}, {"threads": 0}),
         ("ENVIRONMENT", {"threads": 65_536}, {"threads": 65_537}),
         ("ENVIRONMENT", {"threads": None}, {"threads": "2"}),

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from segkit import SegkitError
-from segkit.files import bytes_text, expanded
+from segkit.files import expanded, read_text
 from segkit_coco.entries import short
 from segkit_coco.tree import Tree
 
@@ -70,27 +70,17 @@ def find_description(tree: Tree, given: str | None) -> Description:
             return read_description(tree.root / name, name)
     for name in NAME_LISTS:
         if name in there:
-            return Description(name, names_of(read_text(tree.root / name, name).split("\n"), name))
+            return Description(
+                name, names_of(read_text(tree.root / name, hint=EXAMPLE, file=name, most=MOST_BYTES).split("\n"), name)
+            )
     return Description()
-
-
-def read_text(path: Path, name: str, most: int = MOST_BYTES) -> str:
-    """Read a text file of so many bytes at most; raises SegkitError."""
-    try:
-        if path.stat().st_size > most:
-            raise SegkitError(f"{name} has more than {bytes_text(most)}", EXAMPLE)
-        return path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise SegkitError(f"{name} cannot be read: {error.strerror}", "check its permissions") from None
-    except UnicodeDecodeError:
-        raise SegkitError(f"{name} is not written in UTF-8", "save it as UTF-8") from None
 
 
 def read_description(path: Path, name: str) -> Description:
     """Read a YAML file of classes and splits; raises SegkitError."""
     try:
         content = yaml.load(
-            read_text(path, name), Loader
+            read_text(path, hint=EXAMPLE, file=name, most=MOST_BYTES), Loader
         )  # a BaseLoader, which makes nothing but text, lists and mappings
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"

@@ -7,8 +7,9 @@ from pathlib import PurePosixPath
 
 from segkit import SegkitError
 from segkit.data.image_files import SUFFIXES
+from segkit.files import read_text
 from segkit_coco import faults
-from segkit_coco.data_yaml import MOST_IN_LIST, NAME_LISTS, Description, place_in, read_text
+from segkit_coco.data_yaml import MOST_IN_LIST, NAME_LISTS, Description, place_in
 from segkit_coco.tree import Tree, split_named
 from segkit_folder.listing import composed
 from segkit_nifti.problems import Faults, add
@@ -67,7 +68,7 @@ def _described(
 
 def _listed(tree: Tree, place: PurePosixPath, split: str, found: Faults) -> Iterator[PurePosixPath]:
     """Yield the photographs that a text file lists; those that are not there are added to the faults."""
-    for line in read_text(tree.root / place, str(place), MOST_IN_LIST).splitlines():
+    for line in read_text(tree.root / place, file=str(place), most=MOST_IN_LIST).splitlines():
         if line.strip():
             file, fault = tree.find(line.strip(), [place.parent, PurePosixPath()], split)
             if fault is not None:

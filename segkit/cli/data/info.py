@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from segkit.cli import output
-from segkit.cli.data.chosen import choose, dataset_options, list_cases, open_chosen, reading_threads
+from segkit.cli.data.chosen import choose, dataset_options
+from segkit.cli.data.looked import LookedThrough, looking_through
 from segkit.files import bytes_text
 
 if TYPE_CHECKING:
-    from segkit.cli.data.watch import Stages
-    from segkit.data.case import Case
-    from segkit.data.dataset import DatasetReader
     from segkit.data.inventory import Inventory
     from segkit.data.overview import Overview, SplitFacts, Twins
     from segkit.data.roots import Root
@@ -41,38 +39,26 @@ def info(name: str, data_root: str | None, assignments: tuple[str, ...], as_json
     another split is a leak: a model would be scored on what it has learnt from. The last line is a page that shows
     the cases, as `segkit data show` draws it.
     """
-    from segkit.cli.data.watch import Stages
-    from segkit.cli.progress import make_progress
     from segkit.data.inventory import inventory_of
-    from segkit.data.overview import overview
     from segkit.data.remarks import remarks_of
 
     chosen = choose(name, data_root, assignments)
-    progress = make_progress()
-    stages = Stages(progress, "cases")
-    try:
-        reader, root = open_chosen(chosen, progress.message)
-        notes = [(str(label), str(text)) for label, text in getattr(reader, "describe", tuple)()]
-        cases = list_cases(reader, chosen)
-        found = overview(
-            reader,
-            cases,
-            chosen.full_name,
-            workers=reading_threads(),
-            progress=lambda done, total: stages("reading cases", done, total),
-        )
-        page = page_of(chosen, reader, root, cases, found, stages)
-        stages.finish()
-    finally:
-        progress.close()
-    every = [case for listed in cases.values() for case in listed]
+    with looking_through(chosen) as looked:
+        page = page_of(looked)
+    reader, root, found = looked.reader, looked.root, looked.found
+    every = [case for listed in looked.cases.values() for case in listed]
     files = inventory_of(reader, every, root.path, found.unreadable)
     remarks = [*remarks_of(reader), *found.remarks]
     if as_json:
-        told = {"notes": [list(note) for note in notes], "remarks": remarks, "files": asdict(files), "page": page}
+        told = {
+            "notes": [list(note) for note in looked.notes],
+            "remarks": remarks,
+            "files": asdict(files),
+            "page": page,
+        }
         output.print_json({**as_object(found, chosen, root), **told})
     else:
-        show(notes, found, files)
+        show(looked.notes, found, files)
     for sentence in remarks:
         output.warn(sentence)
     remark(found, groups=hasattr(chosen.params, "patient"))
@@ -80,25 +66,17 @@ def info(name: str, data_root: str | None, assignments: tuple[str, ...], as_json
         output.print_line("page", page) if not output.for_people() else output.say(f"page: {page}")
 
 
-def page_of(
-    chosen: ChosenDataset,
-    reader: DatasetReader,
-    root: Root,
-    cases: Mapping[str, Sequence[Case]],
-    found: Overview,
-    stages: Stages,
-) -> str:
+def page_of(looked: LookedThrough) -> str:
     """Draw the page of `segkit data show` into the cache, one per dataset and folder; "" where the disk refuses."""
     from segkit.cli.data.show import CASES, draw_page
     from segkit.data.roots import cache_folder
     from segkit.errors import SegkitError
 
-    own = hashlib.sha256(str(root.path.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:12]
-    name = chosen.declaration.name
+    own = hashlib.sha256(str(looked.root.path.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:12]
     try:
-        target = cache_folder() / "pages" / f"{name}-{own}.html"
+        target = cache_folder() / "pages" / f"{looked.name}-{own}.html"
         target.parent.mkdir(parents=True, exist_ok=True)
-        draw_page(name, reader, cases, found, root.generated, target, CASES, stages)
+        draw_page(looked, target, CASES)
     except (OSError, SegkitError) as error:
         output.warn(f"no page was drawn: {error}")
         return ""

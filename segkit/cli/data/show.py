@@ -8,16 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from segkit.cli import output
-from segkit.cli.data.chosen import choose, dataset_options, list_cases, open_chosen, reading_threads
+from segkit.cli.data.chosen import choose, dataset_options, reading_threads
+from segkit.cli.data.looked import LookedThrough, looking_through
 from segkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from segkit.cli.data.watch import Stages
-    from segkit.data.case import Case
-    from segkit.data.dataset import DatasetReader
-    from segkit.data.overview import Overview
+    pass
 
 CASES = 60
 """Cases that are shown where nothing else is said: a page of about 2 MB."""
@@ -43,31 +39,13 @@ def show(
     \b
     segkit data show folder --data-root photos
     """
-    from segkit.cli.data.watch import Stages
-    from segkit.cli.progress import make_progress
-    from segkit.data.overview import overview
     from segkit.files import expanded
 
     target = expanded(page or f"{name}-data.html", "--output")
     if target.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"--output {target} is no page", "give a name that ends in .html")
-    chosen = choose(name, data_root, assignments)
-    progress = make_progress()
-    stages = Stages(progress, "cases")
-    try:
-        reader, root = open_chosen(chosen, progress.message)
-        listed = list_cases(reader, chosen)
-        found = overview(
-            reader,
-            listed,
-            chosen.full_name,
-            workers=reading_threads(),
-            progress=lambda done, total: stages("reading cases", done, total),
-        )
-        told = draw_page(chosen.declaration.name, reader, listed, found, root.generated, target, cases, stages)
-        stages.finish()
-    finally:
-        progress.close()
+    with looking_through(choose(name, data_root, assignments)) as looked:
+        told = draw_page(looked, target, cases)
     if as_json:
         output.print_json(told)
         return
@@ -75,35 +53,26 @@ def show(
     output.say(f"page: {told['page']}")
 
 
-def draw_page(
-    name: str,
-    reader: DatasetReader,
-    cases: Mapping[str, Sequence[Case]],
-    found: Overview,
-    generated: bool,
-    target: Path,
-    most: int,
-    stages: Stages,
-) -> dict[str, Any]:
+def draw_page(looked: LookedThrough, target: Path, most: int) -> dict[str, Any]:
     """Write the page of data that were read; returns what is told of it."""
     from segkit.cli.data.info import CLASS_HEADS, SPLIT_HEADS, class_rows, split_rows
     from segkit.data.remarks import remarks_of
     from segkit.jobs.show import Understood, show_data
 
-    notes = [(str(label), str(text)) for label, text in getattr(reader, "describe", tuple)()]
+    found = looked.found
     understood = Understood(
-        name,
-        reader,
-        cases,
+        looked.name,
+        looked.reader,
+        looked.cases,
         found,
-        generated,
-        notes,
-        [*remarks_of(reader), *found.remarks],
+        looked.root.generated,
+        looked.notes,
+        [*remarks_of(looked.reader), *found.remarks],
         [SPLIT_HEADS, *split_rows(found)],
         [CLASS_HEADS, *class_rows(found)],
     )
     content, sheet = show_data(
-        understood, target, most, reading_threads(), lambda done, total: stages("drawing cases", done, total)
+        understood, target, most, reading_threads(), lambda done, total: looked.stages("drawing cases", done, total)
     )
     return {
         "page": str(target),
