@@ -128,6 +128,10 @@ def test_a_graph_that_fails_or_gives_no_numbers_is_refused() -> None:
 
     with pytest.raises(SegkitError, match=r"does not run on \(1, 3, 8, 8\): bad shape"):
         Compared(Net(), graph_of(refuse), Comparison())(torch.rand(1, 3, 5, 7))
+    broken = nn.Sequential(Net())
+    broken.register_forward_hook(lambda *given: given[-1] * math.nan)
+    with pytest.raises(SegkitError, match="network"):
+        Compared(broken, graph_of(Net()), Comparison())(torch.rand(1, 3, 8, 8))
     with pytest.raises(SegkitError, match="the exported graph"):
         Compared(Net(), graph_of(lambda images: Net()(images) * math.nan), Comparison())(torch.rand(1, 3, 8, 8))
 
@@ -159,6 +163,8 @@ def test_labels_that_differ_are_counted_by_image(model: SimpleNamespace) -> None
         return Net()(images) * (-1 if len(calls) == 2 else 1)
 
     assert compare_with_model(model, graph_of(second_is_turned), samples).equal < 0.1
+    nothing = compare_with_model(model, graph_of(Net()), [])
+    assert (nothing.images, nothing.equal, nothing.largest) == (0, 1.0, 0.0)
 
 
 def test_a_network_is_traced_at_multiples_of_its_own(model: SimpleNamespace, monkeypatch) -> None:

@@ -20,6 +20,7 @@ from segkit.jobs import folder as module
 from segkit.jobs.folder import begin_training, environment, held_folder, run_info
 from segkit.planning.plan import make_plan
 from segkit.rundir.lock import is_being_written
+from segkit.rundir.names import START
 from segkit.rundir.resume import open_run
 from segkit.version import __version__
 
@@ -45,6 +46,7 @@ def make_job(registry: Registry, *, leads: bool = True, count: int = 1, **values
         device=torch.device("cpu"),
         resume=None,
         claim=None,
+        started=None,
         parts=SimpleNamespace(parameters=12),
         ranks=SimpleNamespace(leads=leads, several=count > 1, count=count),
         events=Heard(),
@@ -62,7 +64,16 @@ def test_a_new_run_is_locked_and_says_what_it_is(toy_registry: Registry, tmp_pat
         written = json.loads((job.folder / "environment.json").read_text())
         assert written["segkit"] == __version__
         assert "processes" not in written
+        assert not (job.folder / START).exists()
     assert not is_being_written(job.folder)
+
+
+def test_what_a_run_started_from_is_written_beside_it(toy_registry: Registry, tmp_path: Path) -> None:
+    """Where it started from another model's weights."""
+    job = make_job(toy_registry)
+    job.started = SimpleNamespace(record={"from": "a model"})
+    with held_folder(job, tmp_path / "new"):
+        assert json.loads((tmp_path / "new" / START).read_text()) == {"from": "a model"}
 
 
 @pytest.mark.parametrize("asked", [True, False])

@@ -1,5 +1,6 @@
 """What training leaves on the disk, and that nothing is written any more once it is over."""
 
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -130,6 +131,19 @@ def test_a_state_is_saved_anew_only_for_other_settings(
 
     run(toy_registry, tmp_path / "run", resume=True)
     assert saved[0] == 2
+
+
+def test_a_run_without_its_environment_says_what_is_not_known(toy_registry: Registry, tmp_path: Path, failing) -> None:
+    """Where it goes on, too; a whole one says that alone."""
+    failing(KeyboardInterrupt(), at=3)
+    with pytest.raises(KeyboardInterrupt):
+        run(toy_registry, tmp_path / "run")
+    shutil.copytree(tmp_path / "run", tmp_path / "bare")
+    (tmp_path / "bare" / "environment.json").unlink()
+    said = {name: run(toy_registry, tmp_path / name, resume=True).lines for name in ("run", "bare")}
+    unknown = "environment.json is not there: whether versions and device are those of before is not known"
+    assert [unknown in lines for lines in said.values()] == [False, True]
+    assert all(any(line.startswith("resuming in epoch ") for line in lines) for lines in said.values())
 
 
 def test_an_epoch_chosen_by_another_figure_is_chosen_anew() -> None:

@@ -69,7 +69,9 @@ def understood(monkeypatch: pytest.MonkeyPatch) -> Understood:
     cases = {"train": [Case("a"), Case("b")], "test": [Case("a")]}
     facts = [fact(split=split, id=case.id) for split, listed in cases.items() for case in listed]
     odd = {("train", "b"): [Suspicion("kind", 3.0, "is odd")]}
-    monkeypatch.setattr(show, "suspicions", lambda *_: (odd, ["all are dark"]))
+    monkeypatch.setattr(
+        show, "suspicions", lambda *given: (odd, ["all are dark"]) if given == (facts, "twins") else None
+    )
     monkeypatch.setattr(show, "gravest_first", lambda facts, odd: [facts[1], facts[2], facts[0]])
     shades = {("train", "a"): 10, ("train", "b"): 20, ("test", "a"): 30}
     by_case = {id(case): shades[split, case.id] for split, listed in cases.items() for case in listed}
@@ -78,7 +80,7 @@ def understood(monkeypatch: pytest.MonkeyPatch) -> Understood:
         return Sample(np.full((3, 4, 6), by_case[id(case)], np.uint8), np.ones((4, 6), np.uint8))
 
     reader = SimpleNamespace(read=read, task=Task(3, ("x", "y")))
-    found = SimpleNamespace(cases=facts, twins=(), unreadable=[Problem("bad.png", "is damaged")])
+    found = SimpleNamespace(cases=facts, twins="twins", unreadable=[Problem("bad.png", "is damaged")])
     return Understood(
         "squares", reader, cases, found, True, [("masks", "grey")], ["a remark"], [["split"]], [["class"]]
     )

@@ -49,3 +49,22 @@ def test_unscored_cases_are_predicted(toy_registry: Registry, monkeypatch: pytes
         assert any("not all images without masks are predicted: " in line for line in told)
     else:
         assert read_labels(written).ndim == 2
+
+
+def test_a_run_that_goes_on_predicts_them_again(toy_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Into the folder that is there already."""
+    from types import SimpleNamespace
+
+    from segkit.jobs import unscored
+
+    plan = make_plan([Layer("flag", {"components.arch": "net", "components.data": "squares"})], toy_registry, {})
+    case = plan.cases["test"][0]
+    plan.reader.unscored = lambda: (case,)
+    written: list[str] = []
+    monkeypatch.setattr(unscored, "write_prediction", lambda *given: written.append(given[2].id))
+    monkeypatch.setattr(unscored, "few", lambda *_: 1)
+    labels = SimpleNamespace(labels=lambda image, shape, spacing: image[0] * 0, size=(24, 32), volumes=False)
+    job = SimpleNamespace(plan=plan, folder=Path(), progress=Progress(), workers=1)
+    for _ in range(2):
+        unscored.predict_unscored(job, labels)
+    assert written == [case.id] * 2

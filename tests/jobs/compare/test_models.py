@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from segkit.errors import SegkitError
-from segkit.jobs.compare.models import distinct, label_of, mean_over_seeds, model_of
+from segkit.jobs.compare.models import distinct, gather, group_runs, label_of, mean_over_seeds, model_of
+from segkit.jobs.compare.runs import read_runs
 
 
 def run(name: str, seed: int | None = 0, fold: int | None = None) -> SimpleNamespace:
@@ -68,3 +69,13 @@ def test_a_model_is_called_by_its_first_run_without_seed_and_fold(runs: list, la
 def test_equal_names_are_told_apart(labels: list[str], folders: list[str], names: list[str]) -> None:
     """By the run directories, and those by a number."""
     assert distinct(labels, folders) == names
+
+
+def test_models_scored_on_other_cases_are_not_compared(runs, make_masks) -> None:
+    """The first case that only one of them has is named, with both; in two folds no case is scored twice."""
+    masks = make_masks(4)
+    fewer = {case: pair for case, pair in masks.items() if case not in ("case-001", "case-003")}
+    names = {"whole": masks, "part": fewer}
+    models = group_runs(read_runs([runs(name, made, config={"run.name": name}) for name, made in names.items()]))
+    with pytest.raises(SegkitError, match="whole and part differ in cases, such as case-001; score alike"):
+        gather(models, ["overlap"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -103,3 +104,13 @@ def test_probabilities_that_find_no_space_are_a_sentence(tmp_path: Path, monkeyp
         ProbabilityFile(tmp_path / "probabilities" / "a.npy", 1, (4, 3))
     assert str(caught.value) == f"cannot write a.npy: {reason}; free some space"
     assert not list((tmp_path / "probabilities").iterdir())
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system reserves no space")
+def test_probabilities_have_their_space_before_they_are_written(tmp_path: Path, monkeypatch) -> None:
+    """All of the file's, from its first byte on."""
+    asked = []
+    monkeypatch.setattr(os, "posix_fallocate", lambda descriptor, *given: asked.append(given))
+    file = ProbabilityFile(tmp_path / "probabilities" / "a.npy", 2, (4, 3))
+    assert asked == [(0, file.part.stat().st_size)]
+    file.drop()

@@ -55,14 +55,14 @@ def test_classes_are_tinted_inside_and_full_at_their_edge() -> None:
     image = np.full((3, 20, 30), 100, np.uint8)
     labels = np.zeros((10, 15), np.uint8)
     labels[3:8, 4:12] = 2
-    found = coloured_labels(image, labels)
+    found = coloured_labels(image, labels[None])
     placed = labels.repeat(2, 0).repeat(2, 1)
     edge = outline(placed, 1) & (placed > 0)
     assert (found[placed == 0] == 100).all()
     assert (found[edge] == colour(2)).all()
     tint = np.rint(100 * (1 - FILLED) + FILLED * np.array(colour(2)))
     assert (found[(placed > 0) & ~edge] == tint).all()
-    thick = coloured_labels(np.full((3, 600, 600), 100, np.uint8), labels)
+    thick = coloured_labels(np.full((3, 600, 600), 100, np.uint8), labels[None])
     assert (thick == colour(2)).all(axis=2).sum() > 1.8 * 2 * (5 * 60 + 8 * 40)
 
 
@@ -100,7 +100,7 @@ def test_a_volume_is_shown_by_slices_of_its_foreground() -> None:
     labels[6:14, 0, 0] = 1  # posterior, the patient's right end of the axes
     image = np.zeros((1, 20, 8, 10), np.uint8)
     image[:, :, 0] = 200
-    found = montage(image, labels, (5.0, 2.0, 1.0))
+    found = montage(image, labels[None], (5.0, 2.0, 1.0))
     # 8 x 2 mm by 10 x 1 mm: the longer side has 360 pixels.
     height, width = 360, 225
     assert found.shape == (2 * height, 3 * width, 3)
@@ -110,5 +110,5 @@ def test_a_volume_is_shown_by_slices_of_its_foreground() -> None:
             assert (panel[-1, -1] == np.rint(200 * (1 - FILLED) + FILLED * np.array(colour(1)))).all()
             assert panel[-1, 0].min() > 150
             assert panel[0].max() == 0
-    few = montage(image[:, :2], labels[6:8], None)
+    few = montage(image[:, :2], labels[None, 6:8], None)
     assert few.shape == (288, 2 * 360, 3)
