@@ -22,6 +22,8 @@ PARAM_SECTIONS = ("arch", "data", "loss", "metric", "explainer", *SETTINGS_OF_PA
 """Sections that hold the params of components; `data` holds the core's own fields beside them."""
 NAMED_SECTIONS = ("loss", "metric", "explainer", *SETTINGS_OF_PARTS)
 """Param sections with several components: [loss.dice]."""
+RATES = "train.rates."
+"""What begins the rate of one part, whose name the architecture gives."""
 ORIGINS = "origins"
 """The table of a written config that says where its values came from."""
 ORIGINS_NOTE = """\
@@ -271,6 +273,10 @@ def resolve(layers: Iterable[Layer], chosen: Iterable[ChosenParams]) -> Config:
     origins: dict[str, Origin] = {}
     for layer in layers:
         for dotted, value in sorted(layer.values.items(), key=lambda said: said[0].count(".")):
+            if dotted.startswith(RATES):
+                values[RATES[:-1]] = with_rate(values.get(RATES[:-1], ()), dotted.removeprefix(RATES), value)
+                origins[RATES[:-1]] = layer.origin(dotted)
+                continue
             for target in targets(dotted, chosen, layer.source):
                 values[target] = value
                 origins[target] = layer.origin(dotted)
@@ -282,6 +288,13 @@ def resolve(layers: Iterable[Layer], chosen: Iterable[ChosenParams]) -> Config:
         own = {name: values[component.prefix + name] for name in taken if component.prefix + name in values}
         component_params[component.section, component.name] = build_named(component, own, sources)
     return Config(**built, component_params=component_params, origins=origins)
+
+
+def with_rate(before: Any, part: str, factor: Any) -> list[str]:
+    """Return rates with that of one part: `train.rates.encoder=0.1` is one entry of `train.rates`."""
+    listed = before.split(",") if isinstance(before, str) else list(before)
+    kept = [text for text in listed if str(text).rpartition("=")[0] != part]
+    return [*kept, f"{part}={factor}"]
 
 
 def build_section(kind: type, section: str, values: Mapping[str, Any], sources: Mapping[str, str]) -> Any:

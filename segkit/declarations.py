@@ -157,6 +157,8 @@ class Architecture(Component):
             as the normalisation that pretrained weights were trained with; stronger than a recipe, weaker than what
             people say. Imports what is heavy only where the params need it.
         small: own params of the smallest sensible variant, over the defaults: what `segkit check` builds.
+        parts: name -> dotted names of its modules, such as {"encoder": ("down", "middle"), "head": ("classify",)}: what
+            `train.freeze` and `train.rates` call by name.
         export: format ("torch-export", "onnx") -> "dynamic", or "static: " and why the graph takes the traced size
             only; a format that is not named is dynamic.
     """
@@ -169,6 +171,7 @@ class Architecture(Component):
     settings: str = ""
     small: Mapping[str, Any] = field(default_factory=dict)
     export: Mapping[str, str] = field(default_factory=dict)
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -110,6 +110,19 @@ class Train:
         False, "With several processes: batch size and learning rate times their number (Goyal et al. 2017)."
     )
     sync_batch_norm: bool = param(False, "With several processes on CUDA: batch normalisation over all of them.")
+    freeze: tuple[str, ...] = param(
+        (), "What does not learn: parts of the architecture (encoder, head), modules, or patterns of names with stars."
+    )
+    release: int | None = param(None, "Epochs after which what is frozen learns too; none: never.", min=1)
+    rates: tuple[str, ...] = param(
+        (), "Factors of the learning rate as PART=FACTOR; one of them is also set as train.rates.PART=FACTOR."
+    )
+    layer_decay: float = param(
+        1.0, "Factor of the learning rate from each layer to the one before it, the last one's being 1.", min=0.1, max=1
+    )
+    patience: int | None = param(
+        None, "Stop when validation has not gained for so many epochs; never by what is scored.", min=1
+    )
 
 
 @dataclass(frozen=True)

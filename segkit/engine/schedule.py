@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from segkit.engine.groups import Learning
 from segkit.errors import SegkitError
 from segkit.settings import Train
 
@@ -31,26 +32,40 @@ class BuiltParts:
 
 
 CORE_PARTS = BuiltParts()
+EVERYTHING = Learning()
 
 
 def make_optimizer(
-    model: nn.Module, settings: Train, device: torch.device, parts: BuiltParts = CORE_PARTS
+    model: nn.Module,
+    settings: Train,
+    device: torch.device,
+    parts: BuiltParts = CORE_PARTS,
+    learning: Learning = EVERYTHING,
 ) -> torch.optim.Optimizer:
     """Build the optimizer; weight decay acts on weights of two or more dimensions, not on biases and norms.
+
+    Parameters whose rates differ are in groups of their own; frozen ones too, for they may be released.
 
     Raises:
         SegkitError: the model has nothing to train, or a plugin's optimizer is none that the engine can step.
     """
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups: Groups = [
-        {"params": [p for p in trainable if p.ndim >= 2], "weight_decay": settings.weight_decay},
-        {"params": [p for p in trainable if p.ndim < 2], "weight_decay": 0.0},
-    ]
+    by_rate: dict[float, list[nn.Parameter]] = {}
+    factors = learning.factors(model)
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            by_rate.setdefault(factors[name], []).append(parameter)
+    groups: Groups = []
+    for factor, found in by_rate.items():
+        rate = settings.learning_rate * factor
+        matrices, others = [p for p in found if p.ndim >= 2], [p for p in found if p.ndim < 2]
+        groups.append({"params": matrices, "weight_decay": settings.weight_decay, "lr": rate})
+        groups.append({"params": others, "weight_decay": 0.0, "lr": rate})
     groups = [group for group in groups if group["params"]]
     if not groups:
         raise SegkitError("the network has no parameter to train", "freeze less, or choose another architecture")
     if parts.optimizer is not None:
-        built = parts.optimizer([{**group, "lr": settings.learning_rate} for group in groups])
+        built = parts.optimizer(groups)
         check_optimizer(built, trainable, settings.optimizer)
         return built
     kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam

@@ -83,6 +83,7 @@ def make_header(trainer: Trainer, identity: Mapping[str, Any]) -> dict[str, Any]
         "step": trainer.step,
         "epoch": trainer.epoch,
         "epochs": trainer.settings.epochs,
+        "trained": trainer.finished,
         "steps_in_epoch": trainer.steps_in_epoch,
         "samples_in_epoch": trainer.samples_in_epoch,
         "summed": trainer.summed,
@@ -188,7 +189,7 @@ def load_state(folder: Path, trainer: Trainer, check: Check) -> dict[str, Any] |
 
 def is_trained(header: Mapping[str, Any]) -> bool:
     """Whether a state is that of a training that has come to its end."""
-    return bool(header["epoch"] > header["epochs"])
+    return bool(header.get("trained") or header["epoch"] > header["epochs"])
 
 
 def check_fits(found: Mapping[str, torch.Tensor], header: Mapping[str, Any], trainer: Trainer) -> None:

@@ -18,9 +18,10 @@ from segkit.engine.clock import OFF, Clock
 from segkit.engine.compiled import compiled
 from segkit.engine.device import autocast, training_precision
 from segkit.engine.distributed import ALONE, Ranks
+from segkit.engine.groups import Learning
 from segkit.engine.objective import Objective
 from segkit.engine.progress import Progress
-from segkit.engine.schedule import CORE_PARTS, BuiltParts, learning_rate, make_optimizer
+from segkit.engine.schedule import CORE_PARTS, EVERYTHING, BuiltParts, learning_rate, make_optimizer
 from segkit.engine.selection import Best, Validation
 from segkit.errors import SegkitError
 from segkit.settings import Run, Train
@@ -42,6 +43,7 @@ class Trainer:
         ranks: the processes that share each step's samples; every one of them takes the same step.
         clock: told what each part of a step is.
         parts: optimizer and schedule of plugins.
+        learning: which parameters learn how fast.
 
     Attributes:
         step: steps taken in all.
@@ -69,6 +71,7 @@ class Trainer:
         ranks: Ranks = ALONE,
         clock: Clock = OFF,
         parts: BuiltParts = CORE_PARTS,
+        learning: Learning = EVERYTHING,
     ) -> None:
         self.model = model
         self.objective = objective
@@ -84,7 +87,11 @@ class Trainer:
         self.clock = clock
         self.forward = compiled(model, run.compile)
         self.parts = parts
-        self.optimizer = make_optimizer(model, settings, device, parts)
+        self.learning = learning
+        self.trainable = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+        self.optimizer = make_optimizer(model, settings, device, parts, learning)
+        # The schedule is one for all: each group has its share of it.
+        self.shares = [group["lr"] / settings.learning_rate for group in self.optimizer.param_groups]
         self.first_groups = [{**group, "params": ()} for group in self.optimizer.param_groups]
         self.average = WeightAverage(model, settings.average) if settings.average else None
         self.total_steps = settings.epochs * batches.steps
@@ -106,8 +113,14 @@ class Trainer:
 
     @property
     def finished(self) -> bool:
-        """Whether every epoch is trained."""
-        return self.epoch > self.settings.epochs
+        """Whether every epoch is trained, or validation has not gained for as long as patience lasts."""
+        return self.epoch > self.settings.epochs or self.out_of_patience
+
+    @property
+    def out_of_patience(self) -> bool:
+        """Whether validation has not gained for `train.patience` epochs."""
+        patience = self.settings.patience
+        return patience is not None and self.best.epoch > 0 and self.epoch - 1 - self.best.epoch >= patience
 
     @property
     def place(self) -> float:
@@ -128,10 +141,16 @@ class Trainer:
                 self.progress.epoch(self.history[-1], self.settings.epochs)
                 self.begin_epoch(self.epoch + 1)
                 self.after_step(self)
+            if self.epoch <= self.settings.epochs:
+                self.progress.message(
+                    f"training ends after epoch {self.epoch - 1} of {self.settings.epochs}: validation has not gained "
+                    f"for {self.settings.patience} epochs (train.patience)"
+                )
 
     def take_steps(self) -> None:
         """Take the steps that remain of the epoch."""
         self.model.train()
+        self.learning.apply(self.model, self.trainable, self.epoch)
         left = math.ceil(max(0, self.batches.samples - self.samples_in_epoch) / self.settings.batch_size)
         self.progress.start_epoch(self.epoch, self.settings.epochs, self.steps_in_epoch + left)
         self.progress.advance(self.steps_in_epoch)
@@ -163,7 +182,7 @@ class Trainer:
             "step": self.step,
             "seconds": round(self.seconds, 3),
             "images_per_second": round(self.samples_in_epoch / self.seconds, 2),
-            "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "learning_rate": self.optimizer.param_groups[0]["lr"] / self.shares[0],
             "loss": loss,
             "terms": terms,
         }
@@ -193,8 +212,8 @@ class Trainer:
     def take_step(self, batch: Batch) -> torch.Tensor:
         """Take one optimizer step; return the sums over its samples of the objective and then of each term."""
         rate = learning_rate(self.settings, self.place, self.total_steps, self.parts)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        for group, share in zip(self.optimizer.param_groups, self.shares, strict=True):
+            group["lr"] = rate * share
         with self.clock("optimizer"):
             self.optimizer.zero_grad(set_to_none=True)
         self.ranks.seed_step(self.run.seed, self.step)

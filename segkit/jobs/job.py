@@ -13,8 +13,10 @@ import torch
 from segkit.data.leaks import Leak
 from segkit.engine.clock import OFF, Clock
 from segkit.engine.distributed import ALONE, Ranks
+from segkit.engine.groups import Learning
 from segkit.engine.memory import out_of_memory
 from segkit.engine.progress import Progress
+from segkit.engine.schedule import EVERYTHING
 from segkit.engine.stop import StopRequest
 from segkit.errors import SegkitError
 from segkit.jobs.events import Events
@@ -52,6 +54,7 @@ class Job:
         leaks: images that are in two splits.
         seen: ids of scored cases that the weights which the run started from were trained on; None where that is not
             known.
+        learning: which parameters learn how fast.
         started: what the weights are from that the run started with; None where they are its architecture's own, or
             where a run is gone on with.
         clock: where time goes in detail, where that was asked for.
@@ -73,6 +76,7 @@ class Job:
     ranks: Ranks = ALONE
     leaks: tuple[Leak, ...] = ()
     seen: Sequence[str] | None = ()
+    learning: Learning = EVERYTHING
     started: Started | None = None
     clock: Clock = OFF
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ import torch
 
 from segkit.data.inventory import inventory_of
 from segkit.data.remarks import remarks_of
-from segkit.declarations import Dataset
+from segkit.declarations import Architecture, Dataset
 from segkit.engine.clock import OFF, Clock
 from segkit.engine.device import (
     choose_algorithms,
@@ -24,11 +24,13 @@ from segkit.engine.device import (
     training_precision,
 )
 from segkit.engine.distributed import Ranks
+from segkit.engine.groups import groups_record, learning_of
 from segkit.engine.infer import Predictor
 from segkit.engine.measure import CaseScores
 from segkit.engine.memory import peak_memory, start_peak
 from segkit.engine.postprocess import postprocessing
 from segkit.engine.progress import Progress
+from segkit.engine.schedule import EVERYTHING
 from segkit.engine.scoring import score_cases
 from segkit.engine.stop import StopRequest
 from segkit.engine.summary import write_cases
@@ -155,6 +157,7 @@ def finish(job: Job, trained: Trained, stores: Stores, scores: Sequence[CaseScor
         peak_memory=peak_memory(job.device),
     )
     summary["leaks"] = leaks_record(job.leaks, job.plan.split, job.seen)
+    summary["parameter_groups"] = groups_record(job.parts.model, job.plan.config.train, job.learning)
     summary["started_from"] = start_summary(job.folder)
     keep_model(job, trained, stores, summary["scores"])
     write_json(job.folder / SUMMARY, summary | {FINISHED_FIELD: False})
@@ -196,6 +199,8 @@ def start_job(plan: Plan, ranks: Ranks, progress: Progress, stop: StopRequest, r
     clock = Clock(device) if run.profile else OFF
     job = Job(plan, assemble(plan), device, workers, progress, stop, resume, ranks=ranks, clock=clock)
     check_run_layers(plan, job.parts.model)
+    assert isinstance(plan.arch.component, Architecture)
+    job.learning = learning_of(plan.config.train, plan.arch.component.parts, job.parts.model)
     if resume is not None:
         resume.check(plan.config, environment(job))
     if needs_source(plan, resume):
@@ -245,12 +250,24 @@ def announce(job: Job) -> None:
     precision = training_precision(job.device, plan.config.run.autocast)
     reduced = "" if precision == "none" else f", steps in {precision}"
     tell(f"model: {plan.arch.full_name}, {job.parts.parameters:,} parameters, on {job.device}{reduced}")
+    groups = groups_record(job.parts.model, plan.config.train, job.learning)
+    for group in groups if job.learning != EVERYTHING else ():
+        tell(group_sentence(group))
     if job.ranks.several:
         settings = shared_settings(plan.config.train, job.ranks)
         tell(
             f"processes: {job.ranks.count} share each step of {settings.batch_size} samples; "
             f"highest learning rate {settings.learning_rate:g}"
         )
+
+
+def group_sentence(group: Mapping[str, Any]) -> str:
+    """Say of a group of parameters how it learns."""
+    count = f"parameters: {group['parameters']:,}"
+    if group["frozen"]:
+        until = group["released_after"]
+        return f"{count} frozen" + (f" until epoch {until}" if until else "")
+    return f"{count} at most at rate {group['learning_rate']:g}, weight decay {group['weight_decay']:g}"
 
 
 def point_to_page(job: Job, stores: Stores) -> None:

@@ -120,6 +120,7 @@ def make_trainer(job: Job, stores: Stores, preprocessing: Preprocessing, keeper:
         ranks=job.ranks,
         clock=job.clock,
         parts=job.parts.training,
+        learning=job.learning,
     )
     keeper.restore(trainer)
     return trainer

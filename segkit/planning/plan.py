@@ -180,6 +180,12 @@ def make_plan(
     check_overlapping(task, [found for _, found in choice.found], registry)
     cases = list_cases(reader, data.component.name)
     scored = choose_split(config.evaluate.split, cases, getattr(reader, "dealt_splits", ()))
+    if config.train.patience is not None and (not cases["val"] or scored.name == "val"):
+        raise UsageError(
+            f"train.patience={config.train.patience}: there is no validation split besides the scored one, by which "
+            "training never stops",
+            "leave it out, or deal out a test split",
+        )
     if mode in VOLUME_MODES:
         config = fit_to_volumes(config, reader, cases["train"])
     size = working_size(config.data.size, data.component.modes[mode], data)

@@ -49,6 +49,15 @@ SUMMARY = {
     "seconds?": {str: SECONDS},
     "postprocess?": dict,
     "leaks?": Either(None, dict),
+    "parameter_groups?": [
+        {
+            "parameters": COUNT,
+            "learning_rate": float,
+            "weight_decay": float,
+            "frozen": bool,
+            "released_after": Either(None, COUNT),
+        }
+    ],
     "started_from?": Either(None, STARTED),
 }
 ENVIRONMENT = {

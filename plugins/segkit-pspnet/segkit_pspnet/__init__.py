@@ -42,6 +42,7 @@ def segkit_architectures() -> list[Architecture]:
             reference="Zhao, Shi, Qi, Wang, Jia: Pyramid Scene Parsing Network. CVPR 2017, https://arxiv.org/abs/1612.01105",
             spatial_dims=(2,),
             layers={"last": "head.convolution", "middle": "features"},
+            parts={"encoder": ("backbone",), "head": ("pooling", "head", "aux")},
             small={"backbone": "test_resnet", "head_width": 16},
             export={"onnx": "static: torch writes adaptive average pooling into ONNX with the traced grid's cells"},
             defaults={2: {"arch.backbone": "resnet18"}},

@@ -77,6 +77,11 @@ def declare(name: str) -> Architecture:
         params=PARAMS.get(name, SmpParams),
         reference=reference,
         layers={"last": "last"} if transformer else {"last": "last", "middle": "middle"},
+        parts={
+            "encoder": ("network.encoder",),
+            "decoder": ("network.decoder",),
+            "head": ("network.segmentation_head",),
+        },
         settings="segkit_smp.settings:normalization",
         export=EXPORT.get(name, {}),
         small={"encoder": "tu-test_vit" if transformer else "tu-test_resnet"},

@@ -46,6 +46,7 @@ def segkit_architectures() -> list[Architecture]:
             "Features in Image Segmentation. IEEE TMI 2020, https://arxiv.org/abs/1912.05074",
             spatial_dims=(2, 3),
             layers={"last": "last", "middle": "middle"},
+            parts={"head": ("heads",)},
             small={"width": 4, "depth": 2},
             defaults={
                 2: {"arch.norm": "instance", "arch.width": 16},
