@@ -50,6 +50,11 @@ def started(run: str) -> dict:
     return json.loads(Path(run, "start.json").read_text())
 
 
+def without_digests(told: dict) -> dict:
+    """What the summary has of it: all but the digests of the source's training images."""
+    return {name: value for name, value in told.items() if name != "trained_on"}
+
+
 def test_same_classes_are_loaded_whole(segkit, source: Path) -> None:
     """A run that starts from another of the same classes begins with its weights, and says so of each."""
     done = segkit("run", *TOY, *STILL, "--set", "data.classes=3", "--from", "source", "--output", "on", "--json")
@@ -57,7 +62,7 @@ def test_same_classes_are_loaded_whole(segkit, source: Path) -> None:
     assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in before)
     told = started("on")
     assert (told["loaded"], told["adapted"], told["new"], told["left_over"]) == (len(before), 0, 0, 0)
-    assert json.loads(done.stdout)["started_from"] == told
+    assert json.loads(done.stdout)["started_from"] == without_digests(told)
     assert f"from: source (sha256 {told['digest'][:12]}): of {len(before)} tensors {len(before)} loaded" in done.stderr
     config = Path("on/config.toml").read_text()
     assert tomllib.loads(config)["start"] == {"source": "source", "digest": told["digest"], "classes": []}
@@ -268,7 +273,7 @@ def test_nothing_is_loaded_when_a_run_goes_on(segkit, source: Path, monkeypatch:
     shutil.rmtree("source")
     segkit("run", "--resume", "parted")
     assert Path("whole/model.safetensors").read_bytes() == Path("parted/model.safetensors").read_bytes()
-    assert json.loads(Path("parted/summary.json").read_text())["started_from"] == started("whole")
+    assert json.loads(Path("parted/summary.json").read_text())["started_from"] == without_digests(started("whole"))
 
 
 def test_resumed_before_the_first_step(segkit, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
