@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from segkit.files.locks import alone_in
 from segkit.files.parts import new_part, remove_parts
-from segkit.files.places import expanded, home_folder, inside, is_inside, name_the_user, own_folder
+from segkit.files.places import (
+    expanded,
+    home_folder,
+    inside,
+    is_file,
+    is_folder,
+    is_inside,
+    name_the_user,
+    own_folder,
+    real,
+)
 from segkit.files.reading import (
     bytes_text,
     parse_json,
@@ -41,6 +51,8 @@ __all__ = [
     "home_folder",
     "from_cell",
     "inside",
+    "is_file",
+    "is_folder",
     "is_inside",
     "json_text",
     "name_the_user",
@@ -55,6 +67,7 @@ __all__ = [
     "read_tensor_file",
     "read_text",
     "read_toml",
+    "real",
     "reason_of",
     "remove_parts",
     "sync_folder",

@@ -38,8 +38,29 @@ def is_inside(folder: Path, path: Path) -> bool:
     """Whether a path lies below a folder once all links are followed; it need not exist."""
     try:
         return path.resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError, ValueError):  # a circle of links; a name with a zero byte
+    except (OSError, RuntimeError, ValueError):  # a circle of links, which is nowhere; a name with a zero byte
         return False
+
+
+def is_folder(entry: os.DirEntry[str] | Path) -> bool:
+    """Whether an entry of a folder is a folder, links followed; one that cannot be asked, as a circle of links, not."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def is_file(entry: os.DirEntry[str] | Path) -> bool:
+    """Whether an entry of a folder is a regular file, links followed; one that cannot be asked is none."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
+
+
+def real(path: Path) -> Path:
+    """Return a path with its links followed, as far as they lead: at a circle of them `resolve` raises."""
+    return Path(os.path.realpath(path))
 
 
 def own_folder(parent: Path, name: str) -> Path:

@@ -13,6 +13,7 @@ from segkit.data.case import Case
 from segkit.data.dataset import SPLITS
 from segkit.data.roots import Root
 from segkit.errors import UsageError
+from segkit.files import real
 from segkit.planning.dataset import ChosenDataset
 from segkit.planning.splits import ALL, ScoredSplit, split_named
 from segkit.planning.trained import TrainedModel, component
@@ -48,7 +49,7 @@ def relation_to(model: TrainedModel, root: Root, dataset: ChosenDataset, *, is_o
     trained_in = read_file(model.config).values.get("data.root", "none")
     if trained_in == "none":
         return Relation.OWN if dataset.given_root is None else Relation.ELSEWHERE
-    return Relation.OWN if Path(str(trained_in)).resolve() == root.path.resolve() else Relation.ELSEWHERE
+    return Relation.OWN if real(Path(str(trained_in))) == real(root.path) else Relation.ELSEWHERE
 
 
 def choose_scored(

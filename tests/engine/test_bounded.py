@@ -1,6 +1,8 @@
 """Networks that a file asks for and its tensors do not explain are refused before they are allocated."""
 
 import resource
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -43,3 +45,12 @@ def test_right_networks_are_built_as_ever() -> None:
     torch.manual_seed(0)
     found = build_bounded(build, expected).state_dict()
     assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+
+
+def test_the_compiler_is_not_imported_for_it() -> None:
+    """Of each start of `segkit predict` it took a second and a half of a processor."""
+    code = (
+        "import sys; from torch import nn; from segkit.engine.bounded import build_bounded; "
+        "build_bounded(lambda: nn.Linear(2, 2), nn.Linear(2, 2).state_dict()); sys.exit('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

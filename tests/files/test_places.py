@@ -1,11 +1,12 @@
 """No name out of a file leads out of its folder."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from segkit.errors import SegkitError
-from segkit.files import inside, own_folder
+from segkit.files import inside, is_file, is_folder, own_folder, real
 
 
 @pytest.mark.parametrize(
@@ -61,3 +62,15 @@ def test_a_folder_of_ours_is_no_link(tmp_path: Path) -> None:
         with pytest.raises(SegkitError, match=name):
             own_folder(run, name)
     assert own_folder(run, "new") == own_folder(run, "new") == run / "new"
+
+
+def test_entries_that_cannot_be_asked_are_neither_file_nor_folder(tmp_path: Path) -> None:
+    """A circle of links, at which `is_file` of an entry raises, and a link to nothing; links to what is there are."""
+    for name, target in (("circle", "circle"), ("nothing", "gone"), ("folder", ".."), ("file", "real")):
+        (tmp_path / name).symlink_to(target)
+    (tmp_path / "real").touch()
+    kinds = {entry.name: (is_folder(entry), is_file(entry)) for entry in os.scandir(tmp_path)}
+    one, other, neither = (True, False), (False, True), (False, False)
+    assert kinds == {"circle": neither, "nothing": neither, "folder": one, "file": other, "real": other}
+    assert real(tmp_path / "file") == real(tmp_path / "real")
+    assert real(tmp_path / "circle").name == "circle"

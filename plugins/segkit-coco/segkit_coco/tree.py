@@ -10,6 +10,7 @@ from segkit import SegkitError
 from segkit.data.image_files import SUFFIXES
 from segkit.data.inventory import OWN, is_litter, is_text
 from segkit.data.naming import SPLITS
+from segkit.files import is_file, is_folder
 from segkit_coco import faults
 from segkit_folder.listing import composed
 from segkit_nifti.problems import Fault
@@ -76,9 +77,9 @@ def walk(root: Path) -> Iterator[PurePosixPath]:
                 for entry in entries:
                     if is_litter(entry.name) or entry.name in OWN:
                         continue
-                    if entry.is_dir():
+                    if is_folder(entry):
                         waiting.append((folder / entry.name, relative / entry.name))
-                    elif entry.is_file():
+                    elif is_file(entry):
                         yield relative / entry.name
         except OSError as error:
             raise SegkitError(f"{folder} cannot be listed: {error.strerror}", "check its permissions") from None

@@ -11,6 +11,7 @@ from pathlib import Path
 from segkit import SegkitError
 from segkit.data.image_files import SUFFIXES as PHOTOGRAPHS
 from segkit.data.inventory import is_litter, is_text
+from segkit.files import is_folder
 from segkit_nifti.files import CONVERT_DICOM, stem_of
 
 OTHER_IMAGES = (".webp", ".heic", ".heif", ".jp2", ".j2k", ".avif", ".svs", ".ndpi", ".psd", ".dng", ".cr2", ".nef")
@@ -48,7 +49,7 @@ def list_folder(folder: Path) -> Files:
         SegkitError: it cannot be listed, or holds both kinds, or DICOM.
     """
     try:
-        paths = sorted(folder / entry.name for entry in os.scandir(folder) if not entry.is_dir())
+        paths = sorted(folder / entry.name for entry in os.scandir(folder) if not is_folder(entry))
     except OSError as error:
         raise SegkitError(f"{folder} cannot be listed: {error.strerror}", "check its permissions") from None
     return by_stem(paths, folder)

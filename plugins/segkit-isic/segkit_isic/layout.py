@@ -10,6 +10,7 @@ from pathlib import Path
 from segkit import SegkitError
 from segkit.data.archives import unfinished
 from segkit.errors import did_you_mean
+from segkit.files import is_folder
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def list_folders(root: Path) -> set[str]:
     """The names of the folders in `root`; raises SegkitError where it cannot be listed."""
     try:
         with os.scandir(root) as entries:
-            return {entry.name for entry in entries if entry.is_dir()}
+            return {entry.name for entry in entries if is_folder(entry)}
     except FileNotFoundError:
         raise SegkitError(f"data root {root} does not exist", "check the path given to --data-root") from None
     except NotADirectoryError:

@@ -9,6 +9,7 @@ from itertools import combinations
 from pathlib import Path
 
 from segkit import Case, Problem, SegkitError
+from segkit.files import is_file, is_folder
 from segkit_isic.layout import Folders, list_folders
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -116,10 +117,10 @@ def list_files(folder: Path, faults: Faults) -> list[str]:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if not entry.name.lower().endswith(SUFFIXES) or entry.is_dir():
+                if not entry.name.lower().endswith(SUFFIXES) or is_folder(entry):
                     continue
                 names.append(entry.name)
-                if entry.is_symlink() and not entry.is_file():
+                if entry.is_symlink() and not is_file(entry):
                     faults[BROKEN_LINK].append(f"{folder.name}/{entry.name}")
     except OSError as error:
         raise SegkitError(f"{folder.name} cannot be listed: {error.strerror}", "check its permissions") from None

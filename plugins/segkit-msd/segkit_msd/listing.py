@@ -8,6 +8,7 @@ from itertools import combinations
 from pathlib import Path, PurePosixPath
 
 from segkit import Case, SegkitError
+from segkit.files import is_file, is_folder
 from segkit_msd.description import Description
 from segkit_nifti import problems
 from segkit_nifti.channels import CHANNEL
@@ -106,9 +107,9 @@ def stems(root: Path, folder: str, faults: Faults) -> dict[str, str]:
         raise SegkitError(f"{folder} cannot be listed: {error.strerror}", "check its permissions") from None
     for entry in listed:
         stem = None if entry.name.startswith(".") else stem_of(entry.name)
-        if stem is None or entry.is_dir():
+        if stem is None or is_folder(entry):
             continue
-        if entry.is_symlink() and not entry.is_file():
+        if entry.is_symlink() and not is_file(entry):
             add(faults, problems.BROKEN_LINK, f"{folder}/{entry.name}")
         if stem in found:
             add(faults, problems.TWICE, f"{folder}/{entry.name}")

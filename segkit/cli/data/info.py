@@ -13,7 +13,7 @@ import click
 from segkit.cli import output
 from segkit.cli.data.chosen import choose, dataset_options
 from segkit.cli.data.looked import LookedThrough, looking_through
-from segkit.files import bytes_text
+from segkit.files import bytes_text, real
 
 if TYPE_CHECKING:
     from segkit.data.inventory import Inventory
@@ -72,7 +72,7 @@ def page_of(looked: LookedThrough) -> str:
     from segkit.data.roots import cache_folder
     from segkit.errors import SegkitError
 
-    own = hashlib.sha256(str(looked.root.path.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    own = hashlib.sha256(str(real(looked.root.path)).encode("utf-8", "surrogateescape")).hexdigest()[:12]
     try:
         target = cache_folder() / "pages" / f"{looked.name}-{own}.html"
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from segkit.data.inventory import shown
 from segkit.data.opening import Opener
 from segkit.errors import SegkitError, one_line
+from segkit.files import real
 from segkit.jobs.predict.walk import OURS, Written, images_below
 
 WILD = "*?["
@@ -78,7 +79,7 @@ def find_inputs(texts: Sequence[str], opener: Opener, channels: int, spatial_dim
         found, others = expand(text, known, written, lambda path: opener.is_image(path, spatial_dims))
         left_out += others
         for path in found:
-            paths.setdefault(path.resolve(), path)
+            paths.setdefault(real(path), path)
     if not paths:
         raise SegkitError("all that was named is what segkit wrote earlier", "name the images")
     images = opener.gather(list(paths.values()), channels)
@@ -132,7 +133,7 @@ def names(paths: Sequence[Path], known: Iterable[str], cases: Sequence[str | Non
         return called[path] or path.name[: len(path.name) - len(ending)] or path.name
 
     def with_folder(path: Path) -> str:
-        folder = path.resolve().parent.name
+        folder = real(path).parent.name
         return f"{folder}-{stem(path)}" if folder else stem(path)
 
     def with_ending(path: Path) -> str:

@@ -21,7 +21,7 @@ from segkit.declarations import Task
 from segkit.engine.label_forms import ENDING, Form, possible_endings
 from segkit.engine.predictions import write_prediction
 from segkit.errors import SegkitError
-from segkit.files import new_part, own_folder, sync_folder, write_table, write_whole
+from segkit.files import new_part, own_folder, real, sync_folder, write_table, write_whole
 from segkit.jobs.predict.inputs import Input
 from segkit.jobs.predict.names import RECORD, SIZES
 
@@ -87,13 +87,13 @@ def check_free(
     Args:
         ours: names in the folder that a prediction left which did not come to its end.
     """
-    inputs = {path.resolve() for item in items for path in item.files}
+    inputs = {real(path) for item in items for path in item.files}
     there = []
     for name in (*(name for names in possible for name in names), SIZES, RECORD):
         path = folder / name
         if not path.exists():
             continue
-        if path.resolve() in inputs:
+        if real(path) in inputs:
             raise SegkitError(f"the prediction would take the place of the input {path}", "name another --output")
         there += [] if name in ours else [path]
     if there and not force:

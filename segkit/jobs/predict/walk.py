@@ -11,7 +11,7 @@ from pathlib import Path
 from segkit.data.inventory import is_litter
 from segkit.data.naming import COMPANION_ENDING, holds_images, holds_masks
 from segkit.errors import SegkitError
-from segkit.files import parse_json
+from segkit.files import is_file, is_folder, parse_json
 from segkit.jobs.predict.names import OVERLAYS, PROBABILITIES, RECORD, SIZES
 from segkit.jobs.predict.record import LARGEST, maps_in
 from segkit.rundir.names import CONFIG, ENVIRONMENT, EXPLANATIONS, MODEL
@@ -81,8 +81,7 @@ def files_below(
     except OSError as error:
         raise SegkitError(f"folder {folder} cannot be listed: {error.strerror}", "check its permissions") from None
     beside_images = any(
-        holds_images(entry.name) if entry.is_dir() else entry.name.lower().endswith(known) and not is_litter(entry.name)
-        for entry in entries
+        holds_images(entry.name) if is_folder(entry) else is_image_name(entry.name, known) for entry in entries
     )
     reason = reason or (OURS if is_ours(folder) else "")
     for entry in entries:
@@ -94,10 +93,15 @@ def files_below(
                 yield path, OURS if path in written else ""
             else:
                 yield from files_below(path, why or (MASKS if masks else ""), known, written, is_image)
-        elif entry.is_file():
+        elif is_file(entry):
             yield path, OURS if path in written else why
         else:
             yield path, why or OTHER  # a link to nowhere or to a folder, a named pipe
+
+
+def is_image_name(name: str, known: tuple[str, ...]) -> bool:
+    """Whether a file is called as images are."""
+    return name.lower().endswith(known) and not is_litter(name)
 
 
 def is_ours(folder: Path) -> bool:
