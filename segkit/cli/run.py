@@ -13,7 +13,6 @@ from segkit.cli.completion import ComponentName
 from segkit.cli.options import FLAG_FIELDS, flag_layers
 from segkit.cli.output import leads, say
 from segkit.errors import UsageError
-from segkit.files import real
 
 if TYPE_CHECKING:
     from segkit.config import Layer
@@ -187,6 +186,8 @@ def refuse_source(folder: Path, source: str | None) -> None:
 
 def check_own_output(output: str | None, folder: Path) -> None:
     """Raise UsageError where a run is to go on in another directory than its own."""
+    from segkit.files import real
+
     if output is not None and real(Path(output)) != real(folder):
         raise UsageError(
             f"--resume {folder} and --output {output} were both given",
