@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -182,8 +183,10 @@ def open_store(
     def build(building: Path) -> None:
         build_store(building, key, reader, dataset_name, cases, size, workers=workers, progress=progress)
 
-    place, index, was_built = find_or_build(folder, dataset_name, key, build)
-    return Store(place, index, was_built=was_built)
+    while True:
+        place, index, was_built = find_or_build(folder, dataset_name, key, build)
+        with suppress(FileNotFoundError):  # where another process has cleared the cache since, it is built again
+            return Store(place, index, was_built=was_built)
 
 
 def find_or_build(

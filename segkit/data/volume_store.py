@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -184,5 +185,7 @@ def open_volume_store(
             building, key, reader, dataset_name, cases, layout, workers=workers, progress=progress, measure=measure
         )
 
-    place, index, was_built = find_or_build(folder, dataset_name, key, build)
-    return VolumeStore(place, index, was_built=was_built)
+    while True:
+        place, index, was_built = find_or_build(folder, dataset_name, key, build)
+        with suppress(FileNotFoundError):  # where another process has cleared the cache since, it is built again
+            return VolumeStore(place, index, was_built=was_built)

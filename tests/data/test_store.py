@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from segkit import Case, Sample, SegkitError, Task
+from segkit.data import store as store_module
 from segkit.data import store_build
 from segkit.data.resample import resize_image, resize_mask
 from segkit.data.store import open_store
@@ -124,6 +125,21 @@ def test_it_is_built_once(root, folder):
     assert not again.was_built
     assert reader.reads == 0
     expect_right(again, root)
+
+
+def test_cleared_between_finding_and_opening(root, folder, monkeypatch):
+    """A store that another process removes before its files are mapped is built again."""
+    real, found = store_module.find_or_build, []
+
+    def find_and_clear(*arguments):
+        found.append(real(*arguments))
+        if len(found) == 1:
+            shutil.rmtree(found[0][0])
+        return found[-1]
+
+    monkeypatch.setattr(store_module, "find_or_build", find_and_clear)
+    expect_right(open_pairs(root, folder), root)
+    assert len(found) == 2
 
 
 def test_a_dataset_that_moved_keeps_its_store(root, folder, tmp_path):
