@@ -16,8 +16,8 @@ MODULES = {
         "segkit.testing.graphs",
     ),
     "data": ("segkit.testing.datasets", "segkit.testing.files"),
-    "loss": ("segkit.testing.losses",),
-    "metric": ("segkit.testing.metrics", "segkit.testing.probabilities"),
+    "loss": ("segkit.testing.losses", "segkit.testing.overlapping"),
+    "metric": ("segkit.testing.metrics", "segkit.testing.probabilities", "segkit.testing.overlapping"),
     "explainer": ("segkit.testing.explainers",),
 }
 """Where the checks of each kind are; "plugin" is what every distribution has to pass."""

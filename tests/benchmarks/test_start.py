@@ -42,6 +42,7 @@ LARGE = {
     "crash": (["--kills", "1"], [], "killed 1, equal 1 of 1"),
     "end_to_end": (["--epochs", "1", "--cases", "8", "--seeds", "0"], ["monai", "isic2017-small"], "|"),
     "input": (["--rounds", "1", "--steps", "1"], ["monai", "torchvision", "isic2017-small"], "|"),
+    "labels": ([str(DATA / "hippocampus"), "labels", "--epochs", "1", "--cases", "6"], ["hippocampus"], "| Anterior |"),
     "metrics": (["--repetitions", "1", "--only", "2d"], ["monai"], "| segkit"),
     "missed": ([str(DATA / "hippocampus"), "1"], ["hippocampus"], "epoch"),
     "newcomer": (["--epochs", "1", "--size", "32"], [], "|"),

@@ -110,7 +110,9 @@ def joined(
 def mask_worries(pair: Pair, classes: Classes, masks: Mapping[Path, MaskImage], labels: np.ndarray) -> tuple[str, ...]:
     """Say what may be wrong with a mask that can be read: it marks nothing, everything, or is encoded as few are."""
     worries = []
-    if not labels.any():
+    if (labels == IGNORE).all():
+        worries.append("has nothing but ignored pixels")
+    elif not labels.any():
         worries.append("marks no pixel")
     elif labels.all() and len(classes.names) == 1:
         worries.append("marks every pixel")

@@ -13,37 +13,52 @@ SUPERSAMPLING = 3
 STICKERS = ((63, 92, 190), (222, 180, 62), (88, 160, 84), (74, 168, 190))
 
 
-def add(rng: Generator, picture: np.ndarray, lesion: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+def add(
+    rng: Generator, picture: np.ndarray, lesion: np.ndarray, y: np.ndarray, x: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Add a random choice of artefacts to a picture, float32 (H, W, 3) in 0 to 255.
 
     Args:
         lesion: bool (H, W), which stickers and the frame leave in sight.
         y, x: coordinates (H, W) in units of the shorter side, 0 at the centre.
+
+    Returns:
+        The picture, and which pixels are hair for the most part, bool (H, W).
     """
+    hairs = np.zeros(lesion.shape, bool)
     if rng.random() < 0.30:
         picture = gel_bubbles(rng, picture)
     if rng.random() < 0.22:
         picture = sticker(rng, picture, lesion, y, x)
     if rng.random() < 0.50:
-        picture = hair(rng, picture)
+        picture, hairs = hair(rng, picture)
     if rng.random() < 0.25:
         picture = ruler(rng, picture)
     picture = uneven_light(rng, picture, y, x)
     if rng.random() < 0.60:
         picture = vignette(rng, picture, lesion, y, x)
-    return camera(rng, picture)
+    return camera(rng, picture), hairs
 
 
 def painted(
     picture: np.ndarray, colour: np.ndarray, opacity: float, draw: Callable[[ImageDraw.ImageDraw, int], None]
 ) -> np.ndarray:
     """Blend a colour into the picture where `draw` paints, with smooth edges."""
+    return blended(picture, colour, opacity, painted_share(picture, draw))
+
+
+def painted_share(picture: np.ndarray, draw: Callable[[ImageDraw.ImageDraw, int], None]) -> np.ndarray:
+    """Return which share of each pixel of a picture `draw` paints, float32 (H, W) in 0 to 255."""
     height, width = picture.shape[:2]
     canvas = Image.new("L", (width * SUPERSAMPLING, height * SUPERSAMPLING))
     draw(ImageDraw.Draw(canvas), SUPERSAMPLING)
-    cover = np.asarray(canvas.reduce(SUPERSAMPLING), dtype=np.float32)[..., None] * (opacity / 255)
-    blended: np.ndarray = picture + cover * (colour - picture)
-    return blended
+    return np.asarray(canvas.reduce(SUPERSAMPLING), dtype=np.float32)
+
+
+def blended(picture: np.ndarray, colour: np.ndarray, opacity: float, share: np.ndarray) -> np.ndarray:
+    """Blend a colour into the picture by its share of each pixel."""
+    mixed: np.ndarray = picture + share[..., None] * (opacity / 255) * (colour - picture)
+    return mixed
 
 
 def disc(canvas: ImageDraw.ImageDraw, scale: int, x: float, y: float, radius: float, **style: int) -> None:
@@ -51,8 +66,8 @@ def disc(canvas: ImageDraw.ImageDraw, scale: int, x: float, y: float, radius: fl
     canvas.ellipse([scale * (x - radius), scale * (y - radius), scale * (x + radius), scale * (y + radius)], **style)
 
 
-def hair(rng: Generator, picture: np.ndarray) -> np.ndarray:
-    """Curved strokes, mostly dark, most of them combed one way."""
+def hair(rng: Generator, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Curved strokes, mostly dark, most of them combed one way; and which pixels they cover by half, bool (H, W)."""
     height, width = picture.shape[:2]
     colour = np.array([200, 190, 180]) if rng.random() < 0.12 else np.array([38, 28, 24]) * rng.uniform(0.6, 2.2)
     combed = rng.uniform(0, np.pi)
@@ -71,7 +86,9 @@ def hair(rng: Generator, picture: np.ndarray) -> np.ndarray:
             line_width = max(1, round(thickness * rng.uniform(0.7, 1.3) * scale))
             canvas.line([(float(px), float(py)) for px, py in points], fill=255, width=line_width)
 
-    return painted(picture, colour, float(rng.uniform(0.6, 0.95)), draw)
+    opacity = float(rng.uniform(0.6, 0.95))
+    share = painted_share(picture, draw)
+    return blended(picture, colour, opacity, share), share >= 128
 
 
 def ruler(rng: Generator, picture: np.ndarray) -> np.ndarray:
@@ -104,8 +121,8 @@ def sticker(rng: Generator, picture: np.ndarray, lesion: np.ndarray, y: np.ndarr
         return picture
     cover = 1 / (1 + np.exp(np.clip(distance / 0.004, -30, 30)))[..., None]
     colour = np.array(STICKERS[rng.integers(len(STICKERS))]) * rng.uniform(0.75, 1.15)
-    blended: np.ndarray = picture + cover * (colour - picture)
-    return blended
+    covered: np.ndarray = picture + cover * (colour - picture)
+    return covered
 
 
 def gel_bubbles(rng: Generator, picture: np.ndarray) -> np.ndarray:

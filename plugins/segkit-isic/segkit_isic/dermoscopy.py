@@ -64,12 +64,19 @@ def draw_pair(rng: Generator, height: int, width: int) -> tuple[np.ndarray, np.n
     Returns:
         uint8 image (H, W, 3) and uint8 mask (H, W) of 0 and 1.
     """
+    image, lesion, _ = draw_with_hair(rng, height, width)
+    return image, lesion
+
+
+def draw_with_hair(rng: Generator, height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw the same photograph and mask as `draw_pair`, and a mask of the hair that lies over skin and lesion."""
     grid = Grid.of(height, width)
     edge = lesion_edge(rng, grid)
     picture = draw_skin(rng, grid)
     picture = draw_lesion(rng, picture, edge)
-    picture = artefacts.add(rng, picture, edge < 0, grid.y, grid.x)
-    return np.clip(np.rint(picture), 0, 255).astype(np.uint8), (edge < 0).astype(np.uint8)
+    picture, hair = artefacts.add(rng, picture, edge < 0, grid.y, grid.x)
+    image = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+    return image, (edge < 0).astype(np.uint8), hair.astype(np.uint8)
 
 
 def smooth_noise(rng: Generator, shape: tuple[int, int], cells: int) -> np.ndarray:

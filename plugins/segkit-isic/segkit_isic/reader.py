@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from segkit import Case, Problem, Sample, Task, UnusableFileError
 from segkit.data.orientation import DOUBTFUL, doubtful
 from segkit.data.remarks import Remark, sentences
-from segkit_isic import IsicParams, layout
+from segkit_isic import IsicParams, hair, layout
 from segkit_isic.images import read_pair, read_pair_resized
 from segkit_isic.listing import list_cases, problems_of, raise_faults, superpixels
 from segkit_isic.recipe import RECIPE
@@ -33,6 +34,13 @@ class IsicReader:
         self.root = Path(root)
         self.year = layout.detect_year(self.root, params.year)
         self._cases, self._faults = list_cases(self.root, layout.YEARS[self.year])
+        self.hair = params.hair
+        if self.hair != "none":
+            self.task = replace(self.task, classes=hair.CLASSES, overlapping=self.hair == "overlapping")
+            folders = layout.YEARS[self.year]
+            self._cases = {
+                split: hair.with_hair(cases, self.root, folders[split]) for split, cases in self._cases.items()
+            }
         self.left_out = superpixels(self.root, layout.YEARS[self.year])
 
     @classmethod
@@ -51,7 +59,7 @@ class IsicReader:
         """Write generated dermoscopy-like pairs into the empty folder `root`, in the folders of 2017."""
         from segkit_isic.sample import write_sample
 
-        write_sample(root, params.sample_seed)
+        write_sample(root, params.sample_seed, hair=params.hair != "none")
 
     def cases(self, split: str) -> Sequence[Case]:
         """Return the cases of "train", "val" or "test", sorted by id; empty where the split is not there.
@@ -72,7 +80,7 @@ class IsicReader:
             SegkitError: names the file that cannot be used, and why.
         """
         image, mask = read_pair(self.root, *self._names(case))
-        return Sample(image=image, mask=mask)
+        return Sample(image=image, mask=self._with_hair(mask, case))
 
     def read_resized(self, case: Case, size: tuple[int, ...]) -> Sample:
         """Read one photograph on a grid of `size`, and its mask at its own resolution.
@@ -85,10 +93,15 @@ class IsicReader:
         """
         height, width = size
         image, mask = read_pair_resized(self.root, *self._names(case), (height, width))
-        return Sample(image=image, mask=mask, grid=mask.shape)
+        return Sample(image=image, mask=self._with_hair(mask, case), grid=mask.shape)
+
+    def _with_hair(self, mask: np.ndarray, case: Case) -> np.ndarray:
+        if self.hair == "none":
+            return mask
+        return hair.joined(mask, self.root, case, overlapping=self.task.overlapping)
 
     def _names(self, case: Case) -> tuple[str, str]:
-        image, mask = (path.relative_to(self.root).as_posix() for path in case.files)
+        image, mask = (path.relative_to(self.root).as_posix() for path in case.files[:2])
         return image, mask
 
     def remarks(self) -> Sequence[str]:

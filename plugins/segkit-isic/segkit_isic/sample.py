@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image
 
 import segkit
-from segkit_isic.dermoscopy import draw_pair
+from segkit_isic.dermoscopy import draw_with_hair
+from segkit_isic.hair import hair_folder
 from segkit_isic.layout import YEARS
 
 HEIGHT, WIDTH = 192, 256
@@ -29,17 +30,25 @@ and name that folder with --data-root.
 """
 
 
-def write_sample(root: Path, seed: int) -> None:
-    """Write train, validation and test pairs into the empty folder `root`; equal seeds write equal files."""
+def write_sample(root: Path, seed: int, *, hair: bool = False) -> None:
+    """Write train, validation and test pairs into the empty folder `root`; equal seeds write equal files.
+
+    Args:
+        hair: also write masks of the hair, into folders of their own.
+    """
     for number, (split, count) in enumerate(CASES.items()):
         folders = YEARS["2017"][split]
         (root / folders.images).mkdir()
         (root / folders.masks).mkdir()
+        if hair:
+            (root / hair_folder(folders)).mkdir()
         for index in range(count):
-            image, mask = draw_pair(np.random.default_rng((seed, number, index)), HEIGHT, WIDTH)
+            image, mask, hairs = draw_with_hair(np.random.default_rng((seed, number, index)), HEIGHT, WIDTH)
             id = f"ISIC_{FIRST_ID[split] + index}"
             write_image(root / folders.images / f"{id}.jpg", image, "JPEG", quality=JPEG_QUALITY)
             write_image(root / folders.masks / f"{id}_segmentation.png", mask * np.uint8(255), "PNG")
+            if hair:
+                write_image(root / hair_folder(folders) / f"{id}_hair.png", hairs * np.uint8(255), "PNG")
     counts = ", ".join(f"{count} {split}" for split, count in CASES.items()) + " pairs"
     readme = README.format(version=segkit.__version__, seed=seed, counts=counts)
     write_whole(root / "README.txt", readme.encode())

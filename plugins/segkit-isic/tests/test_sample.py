@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from segkit import SegkitError
 from segkit_isic import IsicParams, sample
 from segkit_isic.dermoscopy import LARGEST, SMALLEST, draw_pair
 from segkit_isic.reader import IsicReader
@@ -121,3 +122,27 @@ def test_mask_is_one_piece():
 
     for seed in range(20):
         assert ndimage.label(draw_pair(np.random.default_rng(seed), 96, 128)[1])[1] == 1
+
+
+def test_hair_is_a_class_over_the_lesion(tmp_path, monkeypatch):
+    """The same pictures; hair crosses lesions, or has its pixels alone where classes exclude each other."""
+    monkeypatch.setattr(sample, "CASES", {"train": 6, "val": 1, "test": 1})
+    plain, hairy = tmp_path / "plain", tmp_path / "hairy"
+    for root, hair in ((plain, "none"), (hairy, "overlapping")):
+        root.mkdir()
+        IsicReader.make_sample(root, IsicParams(hair=hair))
+    pictures, same = digests(plain), digests(hairy)
+    assert all(same[name] == digest for name, digest in pictures.items())
+    both, single = (IsicReader(hairy, IsicParams(hair=hair)) for hair in ("overlapping", "exclusive"))
+    assert (both.task.overlapping, single.task.overlapping) == (True, False)
+    crossing = 0
+    for case in both.cases("train"):
+        lesion, hair = both.read(case).mask
+        crossing += np.count_nonzero(lesion & hair)
+        assert np.array_equal(single.read(case).mask, np.where(hair, 2, lesion))
+        assert np.array_equal(both.read_resized(case, (32, 40)).mask, both.read(case).mask)
+        assert np.array_equal(lesion, IsicReader(hairy, IsicParams()).read(case).mask)
+    assert crossing > 100
+    assert not both.verify()
+    with pytest.raises(SegkitError, match="has no masks of hair"):
+        IsicReader(plain, IsicParams(hair="overlapping"))
