@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from segkit.model import Model
 
 RUN_FILES = (MODEL, CONFIG)
+LEAST = 3
+"""Images that are named as the least to be trusted."""
 SHOWN = 20
 """Files whose sizes a terminal is shown."""
 
@@ -138,7 +141,28 @@ def show(outcome: Outcome) -> None:
     output.print_table(heads, rows)
     if not output.for_people():
         return
+    for line in trust(outcome):
+        output.say(line)
     more = len(outcome.predicted) - len(shown)
     output.say(f"{f'and {more} more; ' if more else ''}all sizes: {outcome.folder / 'sizes.csv'}")
     if outcome.record["overlays"]:
         output.say(f"look at: {outcome.folder / 'overlays'}")
+
+
+def trust(outcome: Outcome) -> Iterator[str]:
+    """Yield what a calibrated model says of its label maps: the least trusted, and what that order is worth."""
+    calibration = outcome.record["models"][0].get("calibration") or {}
+    known = sorted((part.expected, part.item.label) for part in outcome.predicted if part.expected is not None)
+    if known:
+        ranking = calibration["expected"]["ranking"]
+        yield f"lowest expected Dice: {', '.join(f'{label} {expected:.2f}' for expected, label in known[:LEAST])}"
+        yield (
+            f"  that order goes {100 * (ranking['gained'] or 0):.0f} % of the way from none to the best (AURC), "
+            f"Spearman {ranking['spearman'] or 0:.2f}, on {ranking['n']} cases ({ranking['split']})"
+        )
+    risk = calibration.get("risk")
+    if risk and len(outcome.record["models"]) == 1:
+        yield (
+            f"foreground from a probability of {risk['threshold']:g} on: expected share of missed foreground at most "
+            f"{risk['level']:g}, by {risk['cases']} held-out cases exchangeable with these"
+        )

@@ -71,6 +71,19 @@ def decode_at(scores: torch.Tensor, threshold: float | None) -> torch.Tensor:
     return torch.where(inside, 1 + scores[1:].argmax(dim=0), 0).to(torch.uint8)
 
 
+def decode_share(probabilities: torch.Tensor, threshold: float) -> torch.Tensor:
+    """Decode probabilities (K', *block) as `decode_at` decodes scores."""
+    if len(probabilities) == 1:
+        return (probabilities[0] >= threshold).to(torch.uint8)
+    inside = 1 - probabilities[0] >= threshold
+    return torch.where(inside, 1 + probabilities[1:].argmax(dim=0), 0).to(torch.uint8)
+
+
+def threshold_of(calibration: Calibration | None) -> float | None:
+    """Return the threshold of the foreground's probability; None where the most probable label is taken."""
+    return None if calibration is None else calibration.threshold
+
+
 def foreground_odds(scores: torch.Tensor) -> torch.Tensor:
     """Return the logit of the probability that a pixel is of any class, of scores (K, *block)."""
     return scores[0] if len(scores) == 1 else scores[1:].logsumexp(dim=0) - scores[0]

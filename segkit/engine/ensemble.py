@@ -9,7 +9,9 @@ import numpy as np
 import torch
 
 from segkit.declarations import Task
+from segkit.engine.calibration import decode_share, threshold_of
 from segkit.engine.decoding import decode
+from segkit.engine.feeding import Watch
 from segkit.engine.infer import Predictor
 from segkit.engine.turns import turn_at
 from segkit.engine.volumes import VolumePredictor
@@ -40,12 +42,20 @@ class Ensemble:
         return None if whole or len(sizes) > 1 else sizes.pop()
 
     def labels(
-        self, image: np.ndarray, shape: tuple[int, ...] | None = None, spacing: Sequence[float] | None = None
+        self,
+        image: np.ndarray,
+        shape: tuple[int, ...] | None = None,
+        spacing: Sequence[float] | None = None,
+        watch: Watch | None = None,
     ) -> np.ndarray:
-        """Return the label map (*S) uint8, or (classes, *S); arguments as of `Predictor.labels`."""
+        """Return the label map (*S) uint8, or (classes, *S); arguments as of `Predictor.labels`.
+
+        Args:
+            watch: told of the scores of a single model; those of several are never made.
+        """
         if len(self.predictors) == 1:
             with turn_at(self.predictors[0].model):
-                return self.predictors[0].labels(image, shape, spacing)
+                return self.predictors[0].labels(image, shape, spacing, watch)
         labels = np.empty(self.task.mask_shape(shape or image.shape[1:]), np.uint8)
         for planes, values in self.probabilities(image, shape, spacing):
             self.decode_into(labels, planes, values)
@@ -53,7 +63,12 @@ class Ensemble:
 
     def decode_into(self, labels: np.ndarray, planes: slice, probabilities: torch.Tensor) -> None:
         """Decode what `probabilities` yields into a label map of the whole."""
-        found = decode(probabilities, above=0.5, overlapping=self.task.overlapping)
+        # A threshold that keeps a bound is one of a model alone.
+        limit = threshold_of(self.predictors[0].calibration) if len(self.predictors) == 1 else None
+        if limit is None:
+            found = decode(probabilities, above=0.5, overlapping=self.task.overlapping)
+        else:
+            found = decode_share(probabilities, limit)
         first = 1 if self.task.overlapping else 0
         np.moveaxis(labels, first, 0)[planes] = np.moveaxis(found.cpu().numpy(), first, 0)
 

@@ -35,6 +35,11 @@ class ExpectedDice:
             self.whole[index] += float(values_of_class.sum(dtype=torch.float64))
             self.pixels[index] += int(hit.sum())
 
+    def take_probabilities(self, values: torch.Tensor) -> None:
+        """Add up a block of probabilities (K', *block) where its scores are not at hand."""
+        inside = values.double().clamp(1e-12, 1 - 1e-12)
+        self.take((), inside.logit() if len(inside) == 1 else inside.log())
+
     def per_class(self) -> np.ndarray:
         """Return the expected Dice of each class, float64 (classes,); NaN where nothing of it is predicted."""
         both = self.pixels + self.whole

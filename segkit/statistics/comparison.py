@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -25,6 +25,7 @@ class PairedComparison:
             for several comparisons (see `holm`). None without values.
         higher, equal, lower: in how many patients (or cases) the first is above, at and below the second.
         infinite: of those above and below, where one missed what the other found; no mean difference holds them.
+        units: (units,) the differences that the test is of.
         note: what was left out; what to bear in mind about the interval is in `difference.note`.
     """
 
@@ -35,6 +36,7 @@ class PairedComparison:
     lower: int
     infinite: int
     note: str
+    units: np.ndarray = field(default_factory=lambda: np.empty(0), compare=False)
 
 
 def compare_paired(
@@ -74,6 +76,7 @@ def compare_paired(
         lower=int((values < 0).sum()),
         infinite=int(np.isinf(values).sum()),
         note=f"left out as undefined in one of the two: {unmatched}" if unmatched else "",
+        units=values,
     )
 
 

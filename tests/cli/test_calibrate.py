@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from segkit.cli import main
 from segkit.engine.checkpoint import read_model
@@ -166,3 +167,37 @@ def test_a_model_is_calibrated_once(run, enough):
     )
     assert result.exit_code == 1
     assert "is calibrated already" in result.stderr
+
+
+def test_predictions_carry_what_they_can_expect(run, enough):
+    """In sizes.csv and prediction.json, with what that is worth; equal with and without written probabilities."""
+    assert calibrate("--risk", "fnr=0.6", "--method", "temperature").exit_code == 0
+    image = np.random.default_rng(0).integers(0, 90, (40, 44, 3), dtype=np.uint8)
+    image[5:20, 5:20, 0] += 140
+    Image.fromarray(image).save("photo.png")
+    found = []
+    for name, more in (("out", ()), ("both", ("--probabilities",))):
+        model = "run/model-calibrated.safetensors"
+        result = CliRunner().invoke(main, ["predict", model, "photo.png", "-o", name, "--device", "cpu", *more])
+        assert result.exit_code == 0, result.output
+        record = json.loads(Path(name, "prediction.json").read_text())
+        calibration = record["models"][0]["calibration"]
+        assert calibration["risk"]["level"] == 0.6
+        assert calibration["expected"]["ranking"]["n"] == 3
+        found.append(record["files"][0]["expected_dice"])
+        lines = Path(name, "sizes.csv").read_text().splitlines()
+        assert lines[0].endswith(",expected_dice")
+        assert float(lines[1].rpartition(",")[2]) == found[-1]
+    assert 0 <= found[0] <= 1
+    assert found[0] == pytest.approx(found[1], abs=2e-3)
+    one, other = (np.asarray(Image.open(Path(name, "photo.png"))) for name in ("out", "both"))
+    np.testing.assert_array_equal(one, other)
+
+
+def test_a_model_that_was_not_calibrated_expects_nothing(run):
+    """No estimate is shown without the figure that says what it is worth."""
+    Image.fromarray(np.zeros((40, 44, 3), np.uint8)).save("photo.png")
+    result = CliRunner().invoke(main, ["predict", "run", "photo.png", "-o", "out", "--device", "cpu"])
+    assert result.exit_code == 0, result.output
+    assert "expected" not in Path("out/sizes.csv").read_text()
+    assert "expected_dice" not in Path("out/prediction.json").read_text()

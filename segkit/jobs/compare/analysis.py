@@ -12,6 +12,7 @@ import numpy as np
 from segkit.errors import SegkitError
 from segkit.jobs.compare.models import ComparedModel, Scores
 from segkit.statistics import PairedComparison, RankStability, Summary, compare_paired, holm, rank_stability, summarize
+from segkit.statistics.claims import false_claim_probability
 
 ALL_CLASSES = "all classes"
 LEVEL = 0.05
@@ -46,6 +47,7 @@ class PairScore:
 
     Attributes:
         p_holm: corrected for all pairs of this metric and class.
+        false_claim: probability that "the first is better" is false; None where it is not defined.
         verdict: "first", "second" (surely better), "unsure" or "equal" (the same score on every case).
         reason: why it is unsure, where it is.
     """
@@ -58,6 +60,7 @@ class PairScore:
     p_holm: float | None
     verdict: str
     reason: str
+    false_claim: float | None = None
 
     @property
     def differing(self) -> int:
@@ -198,7 +201,8 @@ def pair_scores(
     found = []
     for (first, second), paired, p_holm in zip(pairs, compared, adjusted, strict=True):
         verdict, reason = judge(paired, p_holm, higher_is_better=higher_is_better)
-        found.append(PairScore(first, second, metric, class_name, paired, p_holm, verdict, reason))
+        false_claim = false_claim_probability(paired.units, higher_is_better=higher_is_better)
+        found.append(PairScore(first, second, metric, class_name, paired, p_holm, verdict, reason, false_claim))
     return found
 
 

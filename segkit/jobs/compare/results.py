@@ -24,6 +24,7 @@ SCORE_COLUMNS = (
 )
 PAIR_COLUMNS = (
     *("first", "second", "metric", "class", "difference", "ci_low", "ci_high", "p", "p_holm"),
+    "false_claim",
     *("higher", "equal", "lower", "infinite", "verdict", "reason", "note"),
 )
 
@@ -138,6 +139,7 @@ def pair_record(analysis: Analysis, pair: PairScore) -> dict[str, Any]:
         "ci_method": difference.method,
         "p": pair.paired.p_value,
         "p_holm": pair.p_holm,
+        "false_claim": pair.false_claim,
         "higher": pair.paired.higher,
         "equal": pair.paired.equal,
         "lower": pair.paired.lower,

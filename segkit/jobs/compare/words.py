@@ -58,7 +58,10 @@ def pair_sentence(analysis: Analysis, pair: PairScore) -> str:
     counts = f"above in {pair.paired.higher}, below in {pair.paired.lower} of {unit_count(pair)} {unit_word(analysis)}"
     said = {"first": f"{first} is better", "second": f"{second} is better"}
     verdict = said.get(pair.verdict, f"not sure, {pair.reason}")
-    return f"{first} minus {second}: {figures}, {probability(pair.p_holm)}, {counts}: {verdict}."
+    claim = ""
+    if pair.false_claim is not None:
+        claim = f", that {first} is better is false with probability {text.probability(pair.false_claim)}"
+    return f"{first} minus {second}: {figures}, {probability(pair.p_holm)}, {counts}{claim}: {verdict}."
 
 
 def probability(p_value: float | None) -> str:

@@ -12,10 +12,12 @@ import numpy as np
 from segkit.data.case import Sample
 from segkit.data.prefetch import prefetch
 from segkit.engine.ensemble import Ensemble
+from segkit.engine.expected import ExpectedDice
 from segkit.engine.label_forms import Form
 from segkit.engine.progress import Progress
 from segkit.errors import SegkitError
 from segkit.files import alone_in, own_folder, remove_parts, write_json, write_whole
+from segkit.jobs.predict.estimate import estimate_of
 from segkit.jobs.predict.faults import fault_of
 from segkit.jobs.predict.inputs import Input
 from segkit.jobs.predict.names import OVERLAYS, PROBABILITIES, RECORD, SIZES
@@ -63,11 +65,12 @@ class Read:
 
 @dataclass(frozen=True)
 class Labelled:
-    """An input with its label map."""
+    """An input with its label map, and the Dice that it can expect."""
 
     read: Read
     labels: np.ndarray | None = None
     error: SegkitError | None = None
+    expected: float | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,7 @@ class PredictedFile:
         mask: the label map's file.
         remarks: what people must know of how the input was read.
         more: of overlapping classes the other files, the last of which says what is in them.
+        expected: the Dice that it can expect by its own probabilities; None of a model that is not calibrated.
     """
 
     item: Input
@@ -85,6 +89,7 @@ class PredictedFile:
     sizes: Sequence[ClassSize]
     remarks: tuple[str, ...] = ()
     more: tuple[Path, ...] = ()
+    expected: float | None = None
 
 
 @dataclass
@@ -154,7 +159,7 @@ def predict_alone(
         ended = True
     finally:
         # Also where it is stopped: what is predicted is told.
-        rows = [(part.item.label, part.mask.name, part.sizes) for part in outcome.predicted]
+        rows = [(part.item.label, part.mask.name, part.sizes, part.expected) for part in outcome.predicted]
         write_sizes(folder / SIZES, rows)
         outcome.record = record(models, outcome, options, None if ended else planned, earlier)
         write_json(folder / RECORD, outcome.record)
@@ -205,7 +210,8 @@ def run(
             if refused_by_disk(error):
                 raise
             return item, fault_of(item, error, tuple(sample.shape))
-        return PredictedFile(item, masks[0], sizes, sample.remarks, tuple(masks[1:]))
+        more = tuple(masks[1:])
+        return PredictedFile(item, masks[0], sizes, sample.remarks, more, expected=part.expected)
 
     yield from prefetch(write, label(), workers)
 
@@ -214,19 +220,20 @@ def label_one(model: Model, ensemble: Ensemble, part: Read, folder: Path, option
     """Predict one image that was read."""
     if part.sample is None:
         return Labelled(part, error=part.error)
-    sample = part.sample
+    sample, estimate = part.sample, estimate_of(model, ensemble)
     try:
         if options.probabilities:
             path = folder / PROBABILITIES / f"{part.item.name}.npy"
-            labels = keep_probabilities(path, ensemble, sample)
+            labels = keep_probabilities(path, ensemble, sample, estimate.dice if estimate else None)
         else:
-            labels = ensemble.labels(sample.image, sample.shape, sample.spacing)
+            watch = estimate.dice.take if estimate else None
+            labels = ensemble.labels(sample.image, sample.shape, sample.spacing, watch)
         labels = labels if model.postprocess is None else model.postprocess(labels)
     except Exception as error:  # of a network that a stranger wrote, and of the machine
         if refused_by_disk(error):
             raise
         return Labelled(part, error=fault_of(part.item, error, tuple(sample.shape)))
-    return Labelled(part, labels)
+    return Labelled(part, labels, expected=estimate.value() if estimate else None)
 
 
 def refused_by_disk(error: Exception) -> bool:
@@ -234,7 +241,9 @@ def refused_by_disk(error: Exception) -> bool:
     return isinstance(error, OSError) or isinstance(error.__cause__, OSError)
 
 
-def keep_probabilities(path: Path, ensemble: Ensemble, sample: Sample) -> np.ndarray:
+def keep_probabilities(
+    path: Path, ensemble: Ensemble, sample: Sample, estimate: ExpectedDice | None = None
+) -> np.ndarray:
     """Write the probabilities of an image and return its label map, which is taken from them before rounding."""
     labels = np.empty(ensemble.task.mask_shape(sample.shape), np.uint8)
     file = ProbabilityFile(path, ensemble.task.out_channels, sample.shape)
@@ -242,6 +251,8 @@ def keep_probabilities(path: Path, ensemble: Ensemble, sample: Sample) -> np.nda
         for planes, values in ensemble.probabilities(sample.image, sample.shape, sample.spacing):
             file.put(planes, values.cpu().numpy())
             ensemble.decode_into(labels, planes, values)
+            if estimate is not None:
+                estimate.take_probabilities(values)
     except BaseException:
         file.drop()
         raise

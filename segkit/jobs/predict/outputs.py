@@ -26,6 +26,7 @@ from segkit.jobs.predict.inputs import Input
 from segkit.jobs.predict.names import RECORD, SIZES
 
 TIFF = (".tif", ".tiff")
+EXPECTED = "expected_dice"
 COLUMNS = ("input", "mask", "class", "label", "pixels", "share", "mm2", "ml")
 
 
@@ -180,9 +181,15 @@ def reserve(descriptor: int) -> None:
         os.posix_fallocate(descriptor, 0, size)
 
 
-def write_sizes(path: Path, rows: Iterable[tuple[str, str, Sequence[ClassSize]]]) -> None:
-    """Write one row per input and class."""
-    write_table(path, COLUMNS, [[*size_cells(source, mask, size)] for source, mask, sizes in rows for size in sizes])
+def write_sizes(path: Path, rows: Sequence[tuple[str, str, Sequence[ClassSize], float | None]]) -> None:
+    """Write one row per input and class; with the expected Dice of the input where there is one."""
+    estimated = any(expected is not None for *_, expected in rows)
+    cells = [
+        [*size_cells(source, mask, size), *([f"{expected:.4f}" if expected is not None else ""] if estimated else [])]
+        for source, mask, sizes, expected in rows
+        for size in sizes
+    ]
+    write_table(path, (*COLUMNS, *([EXPECTED] if estimated else [])), cells)
 
 
 def size_cells(source: str, mask: str, size: ClassSize) -> Iterator[str]:

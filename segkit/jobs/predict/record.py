@@ -116,6 +116,7 @@ def record(
                 "preprocessing": model.header["preprocessing"],
                 "weights": model.header.get("weights"),
                 "mirror": model.predictor.mirror,
+                **({"calibration": model.header["calibration"]} if model.header.get("calibration") else {}),
             }
             for model in models
         ],
@@ -134,6 +135,7 @@ def record(
                 "mask": part.mask.name,
                 **({"more": [path.name for path in part.more]} if part.more else {}),
                 "classes": [vars(size) for size in part.sizes],
+                **({} if part.expected is None else {"expected_dice": round(part.expected, 4)}),
                 **({"remarks": list(part.remarks)} if part.remarks else {}),
             }
             for part in outcome.predicted
