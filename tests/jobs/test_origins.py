@@ -35,3 +35,15 @@ def test_a_module_that_nobody_installed(tmp_path, monkeypatch: pytest.MonkeyPatc
 def test_what_is_not_installed_is_told_elsewhere():
     """Without a distribution there is nothing to compare with."""
     assert foreign_module(Plugin("segkit-never-there", "1.0", EntryPoint("unet", "pluggy", "segkit"))) == ""
+
+
+def test_a_distribution_that_lists_no_files(monkeypatch: pytest.MonkeyPatch):
+    """Some packagers leave the list out: then nobody can say that the module is its own."""
+    from types import SimpleNamespace
+
+    from segkit.jobs import origins
+
+    bare = SimpleNamespace(files=None, read_text=lambda name: None)
+    monkeypatch.setattr(origins.metadata, "distribution", lambda name: bare)
+    told = foreign_module(Plugin("segkit-bare", "1.0", EntryPoint("unet", "pluggy:plugin", "segkit")))
+    assert told == "its module pluggy is not its own but that of pluggy"
