@@ -7,7 +7,7 @@ import gc
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from segkit.errors import SegkitError, UsageError, did_you_mean
 from segkit.installed import (
     DISABLE_ALL,
     DISABLE_VARIABLE,
+    SLOW,
     ContractError,
     Plugin,
     canonical,
@@ -102,7 +103,7 @@ class Registry:
         """Import one plugin and collect what its hooks return."""
         name = f"{plugin.name}/{plugin.entry_point.name}"
         heavy_before = {module for module in HEAVY_MODULES if module in sys.modules}
-        start = time.perf_counter()
+        start, busy = time.perf_counter(), time.thread_time()
         # What a plugin prints would end up among the results; what it warns of is told by `segkit plugins`.
         with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -121,12 +122,15 @@ class Registry:
                 plugin.error = error
                 plugin.components, plugin.commands = [], {}
                 self.manager.unregister(name=name)
-        plugin.seconds = time.perf_counter() - start
+        plugin.seconds, busy = time.perf_counter() - start, time.thread_time() - busy
         told = (f"{warning.category.__name__}: {message_of(warning.message)}" for warning in caught)
         plugin.notes += dict.fromkeys(told)
         heavy = [module for module in HEAVY_MODULES if module in sys.modules and module not in heavy_before]
         if heavy:
             plugin.notes.append(f"imports {', '.join(heavy)} when it is declared: every command starts slower")
+        if busy > SLOW and not heavy:
+            # The processor's time, not the clock's: a machine that is busy with something else is not the plugin's.
+            plugin.notes.append(f"takes {busy * 1000:.0f} ms to import: import what is heavy where it is used")
         if plugin.error is None and not (plugin.components or plugin.commands or self.hears(name)):
             plugin.notes.append("declares no component: is its hook marked with @segkit.hookimpl?")
 
@@ -146,7 +150,8 @@ class Registry:
                 known = hookspecs.EVERY_HOOK
                 raise ContractError(
                     f"it implements the unknown hook {caller.name!r}{did_you_mean(caller.name, known)}",
-                    f"hooks of this segkit: {', '.join(known)}",
+                    f"hooks of this segkit: {', '.join(known)}; one of a newer segkit: "
+                    "@segkit.hookimpl(optionalhook=True), and older ones load it without",
                 )
 
     def collect(self, module: object) -> Iterator[Component]:
@@ -222,14 +227,19 @@ class Registry:
         ]
         return sorted(found, key=lambda item: (order[item.component.kind], item.component.name, item.plugin.name))
 
-    def find(self, kind: str, name: str) -> Found:
+    def find(self, kind: str, name: str, within: Collection[str] = ()) -> Found:
         """Resolve "name", an alias or "distribution:name" to one component of a kind.
+
+        Args:
+            within: distributions that the name is to be of, where several provide it.
 
         Raises:
             UsageError: nobody provides the name, or several plugins do.
             SegkitError: the plugin that was asked for did not load.
         """
         named = [item for item in self.components(kind) if matches(item, name)]
+        if len(named) > 1 and within:
+            named = [item for item in named if canonical(item.plugin.name) in within] or named
         if len(named) == 1:
             return named[0]
         if named:

@@ -15,6 +15,16 @@ from segkit.version import __version__
 GROUP = "segkit"
 CORE = "segkit-core"
 DISABLE_VARIABLE = "SEGKIT_DISABLE_PLUGINS"
+CONTACTS = ("issue", "bug", "tracker", "source", "repository", "home")
+"""What projects call the page where faults are reported, the best one first."""
+ADDRESSES = ("Home-page", "Author-email", "Maintainer-email")
+NEWER = re.compile(
+    r"unexpected keyword argument|cannot import name .* from 'segkit|module 'segkit\S*' has no attribute"
+)
+"""What Python says where a plugin uses a name or a field that this segkit does not have."""
+SLOW = 0.2
+"""Seconds of a processor that importing a plugin may take before it is told: every command starts by so much slower."""
+OTHER_GROUP = re.compile(r"^\[\s*(segkit[^\]]*)\]", re.MULTILINE)
 UNNAMED = "unnamed"
 """What a distribution is called whose metadata give no name."""
 DISABLE_ALL = {"1", "all"}
@@ -73,9 +83,26 @@ class Plugin:
             return ""
         if isinstance(self.error, ContractError):
             return one_line(self.error.hint)
+        if NEWER.search(message_of(self.error)):
+            return (
+                f"it may be written for a newer plugin API than this one's: pip install --upgrade {CORE}; "
+                f"{DISABLE_VARIABLE}={self.name} silences it"
+            )
         if isinstance(self.error, ImportError):
             return f"reinstall it with what it needs: pip install --force-reinstall {self.name}"
         return f"report it to its author; {DISABLE_VARIABLE}={self.name} silences it"
+
+
+def contact_of(name: str) -> str:
+    """Where the author of a distribution can be reached, as its metadata say; empty where they do not."""
+    try:
+        about = metadata.metadata(name)
+        urls = dict(text.partition(", ")[::2] for text in about.get_all("Project-URL") or ())
+    except Exception:  # of a distribution that is damaged, or is none
+        return ""
+    ranked = [url for label in CONTACTS for key, url in urls.items() if label in key.lower()]
+    found = [*ranked, *(str(value) for key in ADDRESSES for value in about.get_all(key) or ())]
+    return next((one_line(text) for text in found if text and text != "UNKNOWN"), "")
 
 
 def message_of(error: BaseException | str) -> str:
@@ -93,6 +120,9 @@ def installed_plugins() -> Iterator[Plugin]:
     for distribution in metadata.distributions():
         text = read_text(distribution, "entry_points.txt")
         if f"[{GROUP}]" not in text:
+            other = OTHER_GROUP.search(text)
+            if other is not None:
+                yield in_other_group(distribution, one_line(other[1]))
             continue
         name, version, requires = read_metadata(distribution)
         if canonical(name) in seen and name != UNNAMED:
@@ -105,6 +135,16 @@ def installed_plugins() -> Iterator[Plugin]:
             yield Plugin(name, version, broken, requires, error=error)
             continue
         yield from (Plugin(name, version, point, requires) for point in points)
+
+
+def in_other_group(distribution: metadata.Distribution, group: str) -> Plugin:
+    """Return a plugin that is never loaded, because its entry points are in a group that nobody reads."""
+    name, version, requires = read_metadata(distribution)
+    error = ContractError(
+        f"its entry points are in group {group!r}, segkit reads {GROUP!r}",
+        f'its author must write [project.entry-points.{GROUP}], or "{GROUP}" in whatever builds it',
+    )
+    return Plugin(name, version, metadata.EntryPoint(group, "", group), requires, error=error)
 
 
 def damaged_distributions() -> Iterator[tuple[str, str]]:
@@ -157,6 +197,8 @@ def check_version(plugin: Plugin) -> list[str]:
                 f"it asks for {CORE}{found['range'].strip()}, this is {__version__}",
                 f"pip install --upgrade {plugin.name} {CORE}",
             )
+    if ranges and not any(sign in text for text in ranges for sign in ("<", "==", "~=")):
+        return [f"does not say up to which {CORE} it works: it should require {CORE}>=X,<Y"]
     return [] if ranges else [f"does not say which {CORE} it works with: it should require {CORE}>=X,<Y"]
 
 

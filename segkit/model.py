@@ -226,6 +226,7 @@ def load_model(path: Path, device: str, registry: Registry) -> Model:
     except (KeyError, TypeError, ValueError, StopIteration) as error:
         raise SegkitError(f"{path.name}: its header is damaged ({error!r})", "copy the file again") from None
     found = find_needed(path, registry, "arch", full_name, version)
+    tell_version(path, found, version)
     network = build_network(path, found, task, settings, version, weights)
     load_weights(path, network, weights, full_name)
     chosen = choose_device(device)
@@ -261,6 +262,7 @@ def with_measure(
         return preprocessing
     named = next(item for item in header["components"] if item["kind"] == "normalization")
     found = find_needed(path, registry, "normalization", named["name"], named["version"])
+    tell_version(path, found, named["version"])
     params = build(found.component.params, named["params"], f"normalization {found.component.name} in {path.name}")
     measure = Measure(found.full_name, [], found.load()(params))
     return replace(preprocessing, normalization=Normalization(PLUGIN, measure=measure))
@@ -279,6 +281,14 @@ def check_preprocessing(preprocessing: Preprocessing, task: Task) -> None:
         raise ValueError(f"normalization of {len(preprocessing.normalization.mean)} channels for {channels}")
     if len({*task.classes}) < len(task.classes):
         raise ValueError("a class twice")
+
+
+def tell_version(path: Path, found: Found, version: str) -> None:
+    """Warn where a component is of another version than the model was trained with: it may compute something else."""
+    if found.plugin.version != version:
+        logger.warning(
+            "%s was trained with %s %s, %s is installed", path.name, found.full_name, version, found.plugin.version
+        )
 
 
 def find_needed(path: Path, registry: Registry, kind: str, full_name: str, version: str) -> Found:

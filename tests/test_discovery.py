@@ -269,3 +269,42 @@ def test_reasons_move_no_cursor(error, reason):
     plugin.entry_point.load = load
     registry = registry_of(plugin)
     assert registry.plugins[0].reason == reason
+
+
+def test_a_range_without_an_end_is_told():
+    """A plugin that works with every later core says more than anybody can know."""
+    from segkit.installed import check_version
+
+    point = types.SimpleNamespace(name="open", value="open", load=lambda: None)
+    (note,) = check_version(Plugin("segkit-open", "1.0", point, ("segkit-core>=0.1",)))
+    assert note == "does not say up to which segkit-core it works: it should require segkit-core>=X,<Y"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TypeError("Loss.__init__() got an unexpected keyword argument 'needs_gpu'"),
+        AttributeError("module 'segkit' has no attribute 'Sonar'"),
+        ImportError("cannot import name 'Sonar' from 'segkit' (/x/segkit/__init__.py)"),
+    ],
+)
+def test_a_plugin_for_a_newer_api_is_told_so(error):
+    """What this segkit lacks is told with the way out."""
+    point = types.SimpleNamespace(name="new", value="new", load=lambda: None)
+    plugin = Plugin("segkit-new", "1.0", point, error=error)
+    assert "may be written for a newer plugin API" in plugin.hint
+    assert "pip install --upgrade segkit-core" in plugin.hint
+
+
+def test_entry_points_in_another_group_are_told(tmp_path, monkeypatch):
+    """A group that begins like ours and is none: the plugin is shown as failed, with the line to write."""
+    from segkit.installed import installed_plugins
+
+    folder = tmp_path / "segkit_wrong-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: segkit-wrong\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text("[segkit.plugins]\nwrong = segkit_wrong\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (found,) = [plugin for plugin in installed_plugins() if plugin.name == "segkit-wrong"]
+    assert found.reason == "its entry points are in group 'segkit.plugins', segkit reads 'segkit'"
+    assert "[project.entry-points.segkit]" in found.hint

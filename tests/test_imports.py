@@ -24,7 +24,7 @@ FLOORS = (
     ("parts",),
     ("hookspecs",),
     ("installed",),
-    ("discovery",),
+    ("discovery", "culprit"),
     ("settings",),
     ("config",),
     ("statistics",),

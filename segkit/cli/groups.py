@@ -68,7 +68,8 @@ class Group(click.Group):
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         try:
-            with output.warnings_as_lines(raw="--traceback" in args), sigterm_as_ctrl_c():
+            apart = output.results_apart("--json" in args)
+            with output.warnings_as_lines(raw="--traceback" in args), sigterm_as_ctrl_c(), apart:
                 code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         except click.ClickException as error:
             output.show_usage(error)
@@ -88,7 +89,7 @@ class Group(click.Group):
                 sys.exit(cause.exit_code)
             if isinstance(cause, OSError) and cause.errno in BY_DISK:
                 output.complain(f"{cause.filename or 'a file'}: {cause.strerror}; {FREE_SPACE}")
-            elif not explain_damage(cause):
+            elif not explain_damage(cause) and not explain_culprit(cause):
                 reason = f"{type(cause).__name__}: {cause}".rstrip(": ")
                 output.complain(f"{reason}; run with --traceback to see where, and report it", prefix="internal error")
             sys.exit(1)
@@ -108,6 +109,17 @@ class Group(click.Group):
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             ctx.fail(f"No such command {args[0]!r}{did_you_mean(args[0], self.list_commands(ctx))}.")
         return super().resolve_command(ctx, args)
+
+
+def explain_culprit(error: BaseException) -> bool:
+    """Tell an error that a plugin's code raised as that plugin's."""
+    from segkit.cli.strangers import registry
+    from segkit.culprit import culprit_of
+
+    found = culprit_of(error, registry().plugins)
+    if found is not None:
+        output.complain(str(found.error(error)))
+    return found is not None
 
 
 def explain_damage(error: BaseException) -> bool:

@@ -8,7 +8,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -27,6 +27,8 @@ FOR_PROGRAMMERS = (
     *(DeprecationWarning, PendingDeprecationWarning, FutureWarning, ImportWarning, ResourceWarning, BytesWarning),
     RuntimeWarning,  # numpy's, of the module that computed: a result that is no number is told where it matters
 )
+_results: list[TextIO] = []
+"""Where JSON goes while everything else that is printed goes to stderr."""
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -95,13 +97,28 @@ def print_line(*cells: str) -> None:
     click.echo("\t".join(map(one_line, cells)))
 
 
-def print_json(value: Any) -> None:
+def print_json(value: Any, *, sort_keys: bool = False) -> None:
     """Print a value as indented JSON; a number that is not finite is null, as in every file."""
     import json
 
     from segkit.files import without_non_finite
 
-    click.echo(json.dumps(without_non_finite(value), indent=2, allow_nan=False))
+    text = json.dumps(without_non_finite(value), indent=2, allow_nan=False, sort_keys=sort_keys)
+    click.echo(text, file=_results[-1] if _results else None)
+
+
+@contextmanager
+def results_apart(wanted: bool) -> Iterator[None]:
+    """Send what anybody prints meanwhile to stderr, JSON apart: a network that prints must not spoil it."""
+    if not wanted:
+        yield
+        return
+    _results.append(sys.stdout)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _results.pop()
 
 
 def warn(text: str) -> None:

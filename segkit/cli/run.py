@@ -208,9 +208,7 @@ def show_finished(folder: Path, *, as_json: bool) -> None:
 def show_result(result: Any, *, as_json: bool) -> None:
     """Print the scores and where the report is."""
     if as_json:
-        import json
-
-        say(*json.dumps(result.summary, indent=2, sort_keys=True).splitlines())
+        output.print_json(result.summary, sort_keys=True)
         return
     from segkit.cli.output import console
     from segkit.report.tables import print_scores

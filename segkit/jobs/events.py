@@ -21,7 +21,8 @@ FINISHED, STOPPED, FAILED = "finished", "stopped", "failed"
 class Events:
     """The event hooks of the installed plugins.
 
-    An implementation that raises is reported once and not called again; the run goes on.
+    An implementation that raises is reported once and not called again; the run goes on, and the plugin's other hooks
+    are called: one that fails in an epoch still hears of the end.
 
     Args:
         manager: the registry's plugin manager; None calls nobody.
@@ -31,7 +32,7 @@ class Events:
     manager: pluggy.PluginManager | None = None
     tell: Callable[[str], None] = lambda text: None
     run: RunInfo | None = None
-    failed: set[str] = field(default_factory=set)
+    failed: set[tuple[str, str]] = field(default_factory=set)
 
     def emit(self, hook: str, **values: Any) -> None:
         """Call every implementation of a hook in turn, the plugins in the order of their names."""
@@ -39,7 +40,7 @@ class Events:
             return
         values = {"run": self.run, **values}
         for found in reversed(getattr(self.manager.hook, hook).get_hookimpls()):
-            if found.plugin_name in self.failed:
+            if (found.plugin_name, hook) in self.failed:
                 continue
             try:
                 # Results are the command's own: what a plugin prints goes beside them.
@@ -48,10 +49,10 @@ class Events:
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # SystemExit, and whatever else a stranger's module may raise
-                self.failed.add(found.plugin_name)
+                self.failed.add((found.plugin_name, hook))
                 name = found.plugin_name.partition("/")[0]
                 reason = " ".join(f"{type(error).__name__}: {error}".split())
-                self.tell(f"plugin {name}: {hook} failed ({reason}); it hears no more of this run")
+                self.tell(f"plugin {name}: {hook} failed ({reason}); it is not called again in this run")
 
     @contextlib.contextmanager
     def during(self, run: RunInfo) -> Iterator[None]:

@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any
 
+from segkit.contracts import IGNORE
 from segkit.data.prefetch import prefetch
 from segkit.data.roots import cache_folder
 from segkit.data.store import Store, open_store
 from segkit.data.volume_layout import VolumeLayout, median_spacing
 from segkit.data.volume_store import VolumeStore, open_volume_store
 from segkit.engine.progress import Progress
+from segkit.errors import SegkitError
 from segkit.jobs.job import Job
 from segkit.params import plain
 
@@ -28,11 +30,27 @@ def open_stores(job: Job) -> Stores:
 def tell_lacking(job: Job, stores: Stores) -> None:
     """Say which classes no training mask holds: a score of theirs says nothing of the network."""
     held = stores["train"].held_labels()
+    if not held & set(range(1, len(job.plan.task.classes) + 1)):
+        check_not_all_ignored(job, stores["train"])
     for label, name in enumerate(job.plan.task.classes, start=1):
         if label not in held:
             others = [split for split, store in stores.items() if label in store.held_labels()]
             where = f", the {' and the '.join(others)} split has it" if others else ""
             job.progress.message(f"note: class {name} is in no training mask{where}: it cannot be learnt")
+
+
+def check_not_all_ignored(job: Job, store: Store | VolumeStore) -> None:
+    """Raise SegkitError where the training masks hold 0 and 255 alone: 255 is no class but what is ignored.
+
+    A network trained on them would be asked nothing but background.
+    """
+    masks = (store.mask(place) if store.volumes else store.masks([place]) for place in range(len(store)))
+    if any((mask == IGNORE).any() for mask in masks):
+        name = job.plan.data.full_name
+        raise SegkitError(
+            f"dataset {name}: no training mask holds a class, and {IGNORE}, which they hold, means: ignored here",
+            f"its `read` must return labels 1 to {len(job.plan.task.classes)}, as in (mask > 0).astype('uint8')",
+        )
 
 
 def open_split(job: Job, split: str, layout: VolumeLayout | None) -> Store | VolumeStore:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from segkit.declarations import Metric
 from segkit.discovery import Found, Registry
 from segkit.errors import UsageError
+from segkit.installed import canonical
 from segkit.planning.replaced import Choice
 from segkit.planning.terms import Term, parse_sum
+
+DISTRIBUTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+"""A distribution's name at the beginning of a requirement."""
 
 
 def required(names: Mapping[str, Any], kind: str, registry: Registry) -> str:
@@ -22,19 +27,30 @@ def required(names: Mapping[str, Any], kind: str, registry: Registry) -> str:
     raise UsageError(f"no {kind} was named", f"say --{kind} NAME; installed: {installed}")
 
 
-def find_losses(registry: Registry, text: str) -> tuple[tuple[Term, Found], ...]:
+def find_losses(registry: Registry, text: str, within: Collection[str] = ()) -> tuple[tuple[Term, Found], ...]:
     """Resolve every term of a sum of losses."""
-    return tuple((term, registry.find("loss", term.name)) for term in parse_sum(text))
+    return tuple((term, registry.find("loss", term.name, within)) for term in parse_sum(text))
 
 
-def find_metrics(registry: Registry, names: Any) -> tuple[Found, ...]:
+def required_by(*found: Found) -> frozenset[str]:
+    """Return the distributions of components and what these require.
+
+    The names in a recipe mean what its author had installed: a stranger's component that bears one of them stops
+    nobody's run (issue 20).
+    """
+    names = {canonical(item.plugin.name) for item in found}
+    texts = [text for item in found for text in item.plugin.requires]
+    return frozenset(names | {canonical(match[0]) for text in texts if (match := DISTRIBUTION.match(text))})
+
+
+def find_metrics(registry: Registry, names: Any, within: Collection[str] = ()) -> tuple[Found, ...]:
     """Resolve the metrics, the main one first; raises UsageError where none is named or one is named twice."""
     listed = [part.strip() for part in names.split(",")] if isinstance(names, str) else list(names or ())
     listed = [name for name in listed if name]
     if not listed:
         installed = ", ".join(item.component.name for item in registry.components("metric")) or "none"
         raise UsageError("no metric was named", f"say --metric NAME; installed: {installed}")
-    found = tuple(registry.find("metric", str(name)) for name in listed)
+    found = tuple(registry.find("metric", str(name), within) for name in listed)
     for name, count in Counter(item.component.name for item in found).items():
         if count > 1:
             raise UsageError(f"metric {name!r} is named twice", "name each metric once")
@@ -47,10 +63,10 @@ def metric_of(found: Found) -> Metric:
     return found.component
 
 
-def find_explainers(registry: Registry, names: Any) -> tuple[Found, ...]:
+def find_explainers(registry: Registry, names: Any, within: Collection[str] = ()) -> tuple[Found, ...]:
     """Resolve the explainers; none where nothing or "none" is named. Raises UsageError where one is named twice."""
     listed = [part.strip() for part in names.split(",")] if isinstance(names, str) else list(names or ())
-    found = tuple(registry.find("explainer", str(name)) for name in listed if name not in ("", "none"))
+    found = tuple(registry.find("explainer", str(name), within) for name in listed if name not in ("", "none"))
     for name, count in Counter(item.component.name for item in found).items():
         if count > 1:
             raise UsageError(f"explainer {name!r} is named twice", "name each explainer once")

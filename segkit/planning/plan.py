@@ -28,6 +28,7 @@ from segkit.planning.components import (
     find_metrics,
     metric_of,
     required,
+    required_by,
 )
 from segkit.planning.dataset import about_data, choose_dataset
 from segkit.planning.modes import choose_mode, network_task, with_modes_of, working_size
@@ -158,9 +159,11 @@ def make_plan(
         wishes.append(as_far_as_unsaid(trained_with, about))
     named_in = [*wishes, *while_it_holds(about, pair, sampled=sampled)]
     names = section_values(named_in, "components")
-    losses = find_losses(registry, required(names, "loss", registry))
-    metrics = find_metrics(registry, names.get("metrics"))
-    explainers = find_explainers(registry, names.get("explainers"))
+    known, asked = required_by(arch, data), section_values(named_in[len(wishes) :], "components")
+    within = {name: () if name in asked else known for name in ("loss", "metrics", "explainers")}
+    losses = find_losses(registry, required(names, "loss", registry), within["loss"])
+    metrics = find_metrics(registry, names.get("metrics"), within["metrics"])
+    explainers = find_explainers(registry, names.get("explainers"), within["explainers"])
     parts = find_parts(registry, named_in)
     choice = chosen_components(arch, data, [found for _, found in losses], metrics, explainers, parts)
     said.tell_strays(choice, tell)

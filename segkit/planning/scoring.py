@@ -15,7 +15,7 @@ from segkit.engine.postprocess import check_postprocess
 from segkit.engine.summary import check_aggregations
 from segkit.errors import SegkitError, UsageError
 from segkit.params import describe
-from segkit.planning.components import chosen_components, find_losses, find_metrics, metric_of
+from segkit.planning.components import chosen_components, find_losses, find_metrics, metric_of, required_by
 from segkit.planning.dataset import about_data, choose_dataset
 from segkit.planning.overlapping import check_background, check_overlapping
 from segkit.planning.plan import Plan, written_down
@@ -66,7 +66,8 @@ def plan_scoring(
     sections = ("components", "evaluate", "metric")
     wishes = [of_sections(wish, sections) for wish in wishes_of(arch, data, reader, model.mode)]
     names = section_values([*wishes, *everything.layers(pair)], "components")
-    metrics = find_metrics(registry, names.get("metrics"))
+    asked = section_values(everything.layers(pair), "components")
+    metrics = find_metrics(registry, names.get("metrics"), () if "metrics" in asked else required_by(arch, data))
     choice = chosen_components(arch, data, [found for _, found in losses], metrics)
     everything.tell_strays(choice, tell)
     config = resolve(everything.layers(choice, wishes), choice.params)

@@ -137,3 +137,21 @@ def test_a_job_tells_its_events(toy_registry, monkeypatch):
     plan = make_plan([Layer("flag", values)], toy_registry, {})
     run_job(plan, None, Progress(), events=events)
     assert heard == [("started", True, 2, False), ("epoch", True), ("epoch", True), ("finished", True)]
+
+
+def test_a_plugin_that_failed_in_an_epoch_hears_of_the_end(info):
+    """The failing hook is left out from there on, the others are not."""
+    told, heard = [], []
+
+    def segkit_epoch_ended(record):
+        raise RuntimeError("no disk")
+
+    hooks = {"segkit_epoch_ended": segkit_epoch_ended, "segkit_run_ended": lambda status: heard.append(status)}
+    with events_of(told, bad=hooks).during(info):
+        pass
+    events = events_of(told, bad=hooks)
+    with events.during(info):
+        events.epoch_ended({"epoch": 1})
+        events.epoch_ended({"epoch": 2})
+    assert len(told) == 1
+    assert heard == ["finished", "finished"]

@@ -7,6 +7,8 @@ import pytest
 from segkit.config import Layer
 from segkit.discovery import Registry
 from segkit.engine.progress import Progress
+from segkit.errors import SegkitError
+from segkit.jobs.run import run_job
 from segkit.jobs.stores import counting, open_stores, training_spacing, volume_layout
 from segkit.planning.plan import make_plan
 
@@ -100,3 +102,23 @@ def test_splits_that_training_sees_are_stored(toy_registry: Registry) -> None:
         assert [len(store) for store in stores.values()] == [6, 3][: len(splits)]
         assert [name for name, _ in job.progress.began] == [f"store {split}" for split in splits]
         assert not any(store.volumes for store in stores.values())
+
+
+def test_masks_of_0_and_255_stop_before_training(toy_registry, tmp_path, monkeypatch):
+    """255 means ignored: a dataset plugin whose foreground is all 255 would train on background alone."""
+    from segkit_toy import Squares
+
+    from segkit.data.case import Sample
+
+    read = Squares.read
+
+    def read_as_255(self, case):
+        found = read(self, case)
+        return Sample(found.image, None if found.mask is None else (found.mask > 0).astype("uint8") * 255)
+
+    monkeypatch.setattr(Squares, "read", read_as_255)
+    values = {"components.arch": "net", "components.data": "squares", "run.device": "cpu", "data.cases": 4}
+    plan = make_plan([Layer("flag", values)], toy_registry, {})
+    with pytest.raises(SegkitError, match=r"no training mask holds a class, and 255.*as in \(mask > 0\)"):
+        run_job(plan, tmp_path / "run", Progress())
+    assert not (tmp_path / "run").exists()

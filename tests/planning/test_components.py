@@ -62,3 +62,24 @@ def test_the_config_shows_components_in_one_order(toy_registry: Registry) -> Non
         "explainer.glow.",
     ]
     assert [item.component.name for item in choice.of("metric")] == ["miss", "overlap"]
+
+
+def test_a_recipe_means_what_its_dataset_requires(toy_registry: Registry) -> None:
+    """A stranger's loss and metric that bear the recipe's names stop no run; named by somebody they are an error."""
+    import types
+
+    import segkit
+    from segkit.config import Layer
+    from segkit.installed import Plugin
+    from segkit.planning.plan import make_plan
+
+    stranger = types.ModuleType("stranger_twin")
+    twins = [segkit.Loss(name="bernoulli", factory="a:b", summary="Another.")]
+    stranger.segkit_losses = segkit.hookimpl(lambda: twins, specname="segkit_losses")
+    point = types.SimpleNamespace(name="twin", value="stranger_twin", load=lambda: stranger)
+    toy_registry.add(Plugin("segkit-twin", "1.0", point, ("segkit-core>=0.1,<1",)))
+    toy = {"components.arch": "net", "components.data": "squares"}
+    plan = make_plan([Layer("flag", toy)], toy_registry, {})
+    assert [found.full_name for _, found in plan.losses] == ["segkit-toy:bernoulli"]
+    with pytest.raises(UsageError, match="provided by several plugins"):
+        make_plan([Layer("flag", toy | {"components.loss": "bernoulli"})], toy_registry, {})

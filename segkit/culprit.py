@@ -1,0 +1,77 @@
+"""Whose fault an error is: the plugin that raised it, told with its component and the way to its author."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from segkit.errors import SegkitError, one_line
+from segkit.installed import Plugin, contact_of
+
+CORE = __name__.partition(".")[0]
+INSIDE = (f"{CORE}.api", f"{CORE}.jobs", f"{CORE}.cli")
+"""What a plugin that calls it hands the work over to: what is raised further in is not the plugin's."""
+
+
+@dataclass(frozen=True)
+class Culprit:
+    """A plugin that an error came from.
+
+    Attributes:
+        components: kind and name of those whose code the raising module is; empty where it is a helper.
+        place: file and line.
+    """
+
+    plugin: Plugin
+    components: tuple[str, ...]
+    place: str
+
+    def error(self, cause: BaseException) -> SegkitError:
+        """Return the sentence."""
+        whose = f" ({', '.join(self.components)})" if 0 < len(self.components) <= 3 else ""
+        reason = one_line(f"{type(cause).__name__}: {cause}").rstrip(": ")
+        contact = contact_of(self.plugin.name)
+        return SegkitError(
+            f"plugin {self.plugin.name} {self.plugin.version}{whose}: {reason}, in {self.place}",
+            f"report it to its author{f' ({contact})' if contact else ''}; --traceback shows where",
+        )
+
+
+def culprit_of(error: BaseException, plugins: Iterable[Plugin]) -> Culprit | None:
+    """Return the plugin whose code was the last to run before an error, libraries aside; None where it was segkit's.
+
+    What segkit raises when a plugin calls one of its helpers is the plugin's; what it raises inside of a job is not.
+    """
+    owners = {package: plugin for plugin in plugins for package in packages_of(plugin)}
+    for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
+        name = str(frame.f_globals.get("__name__"))
+        package = name.partition(".")[0]
+        if package in owners:
+            file = Path(frame.f_code.co_filename).name
+            return Culprit(owners[package], components_in(owners[package], name), f"{file} line {line}")
+        if name.startswith(INSIDE):
+            return None
+    return None
+
+
+def packages_of(plugin: Plugin) -> set[str]:
+    """The top-level packages that a plugin's code is in."""
+    points = [plugin.entry_point.value, *plugin.commands.values()]
+    points += (path for component in plugin.components for path in paths_of(component))
+    return {point.partition(":")[0].partition(".")[0] for point in points} - {CORE, ""}
+
+
+def paths_of(component: object) -> list[str]:
+    """The strings of a declaration that name code."""
+    return [path for name in ("factory", "measure", "settings") if (path := getattr(component, name, ""))]
+
+
+def components_in(plugin: Plugin, module: str) -> tuple[str, ...]:
+    """The components whose code is in a module."""
+    return tuple(
+        f"{component.kind} {component.name}"
+        for component in plugin.components
+        if any(path.partition(":")[0] == module for path in paths_of(component))
+    )
