@@ -33,7 +33,7 @@ CORE_DATA_FIELDS = frozenset(
 )
 """Settings `data.*` of the core (segkit/settings.py): a dataset's param of that name could not be set."""
 EXPORT_FORMATS = ("torch-export", "onnx")
-EXPORT_LEVEL = re.compile(r"dynamic\Z|static: \S")
+EXPORT_LEVEL = re.compile(r"dynamic\Z|(static|none): \S")
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,9 @@ class Architecture(Component):
 
     Attributes:
         spatial_dims: what it can be built for: (2,), (3,) or (2, 3).
-        layers: dotted module names that explain it, such as {"last": "...", "middle": "..."}.
+        layers: dotted module names that explain it, such as {"last": "...", "middle": "..."}; or "package.module:name"
+            of layers(params), which returns them where they depend on the params.
+        sized: its factory also takes `size`, the working size S that it is built for.
         defaults: per spatial dims, the config fields and own params that a first run should use,
             such as {2: {"arch.norm": "instance"}}; `segkit info` shows them.
         settings: "package.module:name" of settings(task, params) -> the config fields that follow from the params, such
@@ -160,18 +162,19 @@ class Architecture(Component):
         parts: name -> dotted names of its modules, such as {"encoder": ("down", "middle"), "head": ("classify",)}: what
             `train.freeze` and `train.rates` call by name.
         export: format ("torch-export", "onnx") -> "dynamic", or "static: " and why the graph takes the traced size
-            only; a format that is not named is dynamic.
+            only, or "none: " and why there is no such graph; a format that is not named is dynamic.
     """
 
     kind: ClassVar[str] = "arch"
 
     spatial_dims: tuple[int, ...] = (2,)
-    layers: Mapping[str, str] = field(default_factory=dict)
+    layers: Mapping[str, str] | str = field(default_factory=dict)
     defaults: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     settings: str = ""
     small: Mapping[str, Any] = field(default_factory=dict)
     export: Mapping[str, str] = field(default_factory=dict)
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sized: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -181,11 +184,13 @@ class Architecture(Component):
             raise ValueError(f"arch {self.name}: defaults must be keyed by spatial dims, not {list(self.defaults)}")
         if self.settings:
             check_path(self, "settings", self.settings)
+        if isinstance(self.layers, str):
+            check_path(self, "layers", self.layers)
         for format, level in self.export.items():
             if format not in EXPORT_FORMATS or not EXPORT_LEVEL.match(level):
                 raise ValueError(
-                    f"arch {self.name}: export must give 'dynamic' or 'static: <reason>' for {EXPORT_FORMATS}, "
-                    f"not {format!r}: {level!r}"
+                    f"arch {self.name}: export must give 'dynamic', 'static: <reason>' or 'none: <reason>' for "
+                    f"{EXPORT_FORMATS}, not {format!r}: {level!r}"
                 )
 
     def check_params(self, params: Any) -> None:

@@ -7,14 +7,14 @@ import gc
 import sys
 import time
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pluggy
 
 from segkit import hookspecs
-from segkit.declarations import NAME, PATH, Component, resolve
+from segkit.declarations import NAME, PATH, Architecture, Component, Task, resolve
 from segkit.errors import SegkitError, UsageError, did_you_mean
 from segkit.installed import (
     DISABLE_ALL,
@@ -57,6 +57,24 @@ class Found:
 
         name_the_user()
         return resolve(getattr(self.component, attribute), owner)
+
+    def network(self, task: Task, params: Any, size: tuple[int, ...]) -> Any:
+        """Build an architecture's network; one that declares `sized` is told the working size."""
+        assert isinstance(self.component, Architecture)
+        factory = self.load()
+        return factory(task, params, size=size) if self.component.sized else factory(task, params)
+
+    def layers(self, params: Any) -> dict[str, str]:
+        """Return an architecture's named layers; raises SegkitError where its function gives something else."""
+        assert isinstance(self.component, Architecture)
+        layers = self.component.layers
+        told = self.load("layers")(params) if isinstance(layers, str) else layers
+        if not isinstance(told, Mapping) or not all(isinstance(text, str) for pair in told.items() for text in pair):
+            raise SegkitError(
+                f"arch {self.full_name}: layers gave {told!r}, not names of modules by what they are called",
+                "report it to its author",
+            )
+        return dict(told)
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from segkit.data.case import Sample
 from segkit.data.check import problem_of
 from segkit.data.normalize import PLUGIN, Measure, Normalization
 from segkit.data.opening import Opener
-from segkit.declarations import Architecture, Task
+from segkit.declarations import Task
 from segkit.discovery import Found, Registry
 from segkit.engine.bounded import TooLargeError, build_bounded
 from segkit.engine.calibration import calibration_of
@@ -122,10 +122,9 @@ class Model:
     @property
     def layers(self) -> Mapping[str, str]:
         """The layers that the architecture names, such as "last" and "middle", by dotted module name."""
-        name = next(item["name"] for item in self.header["components"] if item["kind"] == "arch")
-        component = self.opener.registry.find("arch", name).component
-        assert isinstance(component, Architecture)
-        return component.layers
+        arch = next(item for item in self.header["components"] if item["kind"] == "arch")
+        found = self.opener.registry.find("arch", arch["name"])
+        return found.layers(build(found.component.params, arch["params"], f"arch {found.component.name}"))
 
     def explain(
         self,
@@ -227,7 +226,7 @@ def load_model(path: Path, device: str, registry: Registry) -> Model:
         raise SegkitError(f"{path.name}: its header is damaged ({error!r})", "copy the file again") from None
     found = find_needed(path, registry, "arch", full_name, version)
     tell_version(path, found, version)
-    network = build_network(path, found, task, settings, version, weights)
+    network = build_network(path, found, task, settings, version, weights, preprocessing.size)
     load_weights(path, network, weights, full_name)
     chosen = choose_device(device)
     layout = torch.channels_last if task.spatial_dims == 2 else torch.channels_last_3d
@@ -314,7 +313,13 @@ def install_hint(file: str, distribution: str, version: str) -> str:
 
 
 def build_network(
-    path: Path, found: Found, task: Task, settings: Mapping[str, Any], version: str, weights: Mapping[str, torch.Tensor]
+    path: Path,
+    found: Found,
+    task: Task,
+    settings: Mapping[str, Any],
+    version: str,
+    weights: Mapping[str, torch.Tensor],
+    size: tuple[int, ...],
 ) -> nn.Module:
     """Build the network with the params of the checkpoint, except those that mattered only where training started.
 
@@ -331,9 +336,9 @@ def build_network(
             f"{error.message}",
             install_hint(path.name, found.plugin.name, version),
         ) from None
-    factory = found.load()
+    found.load()
     try:
-        return build_bounded(lambda: factory(task, params), weights)
+        return build_bounded(lambda: found.network(task, params, size), weights)
     except TooLargeError as error:
         raise SegkitError(f"{path.name} does not fit {found.full_name}: {error}", "copy the file again") from None
     except (ArithmeticError, LookupError, MemoryError, RuntimeError, TypeError, ValueError) as error:

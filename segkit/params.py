@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -174,8 +175,9 @@ def check(info: ParamInfo, value: Any, where: str) -> Any:
 
 def numbers_in(value: Any) -> list[int | float]:
     """The numbers that a param's value is or holds; truth values are none."""
-    values = value if isinstance(value, tuple) else (value,)
-    return [one for one in values if isinstance(one, (int, float)) and not isinstance(one, bool)]
+    if isinstance(value, tuple):
+        return [number for one in value for number in numbers_in(one)]
+    return [value] if isinstance(value, (int, float)) and not isinstance(value, bool) else []
 
 
 def convert(value: Any, hint: Any) -> Any:
@@ -225,7 +227,12 @@ def _convert_union(value: Any, args: tuple[Any, ...]) -> Any:
 
 
 def _convert_tuple(value: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    if isinstance(value, str):
+    if isinstance(value, str) and args and typing.get_origin(args[0]) is tuple:
+        # Rows as people write them: 1,2;3,4 or (1,2),(3,4).
+        text = value.strip()
+        rows = re.split(r"\s*[)\]]\s*,\s*[(\[]\s*", text.strip("()[]")) if ";" not in text else text.split(";")
+        value = [row for row in rows if row.strip()]
+    elif isinstance(value, str):
         text = value.strip().strip("()[]")
         if args and args[0] in (int, float):
             # Sizes as people write them, 256x256; in a list of names an x is a letter.
@@ -284,7 +291,7 @@ def show(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, tuple):
-        return ",".join(show(part) for part in value)
+        return (";" if value and isinstance(value[0], tuple) else ",").join(show(part) for part in value)
     return str(value)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from segkit import UsageError, param
 from segkit.discovery import Registry
-from segkit.params import build, check_params_type, describe, show
+from segkit.params import build, check_params_type, describe, plain, show
 from segkit.settings import SECTIONS
 
 if TYPE_CHECKING:
@@ -198,3 +198,44 @@ def test_no_float_of_a_component_takes_what_is_no_number(params_type, name, numb
     for value in (number, float(number), f"1,{number}", [float(number)]):
         with pytest.raises(UsageError, match="give "):
             build(params_type, {name: value}, "here")
+
+
+@dataclass(frozen=True)
+class Nested:
+    """Rows of numbers."""
+
+    kernels: tuple[tuple[int, ...], ...] = param(((3, 3), (1, 3)), "Kernels by level.", min=1, max=9)
+
+
+@pytest.mark.parametrize(
+    "value", ["1,2;3,4", "(1,2),(3,4)", "((1, 2), (3, 4))", "[[1,2],[3,4]]", [[1, 2], [3, 4]], "1x2;3x4"]
+)
+def test_nested_tuples_are_read_as_people_write_them(value):
+    """From the shell in rows or brackets, from TOML as lists of lists; shown as the shell takes them."""
+    found = build(Nested, {"kernels": value}, "arch x")
+    assert found.kernels == ((1, 2), (3, 4))
+    assert show(found.kernels) == "1,2;3,4"
+    assert build(Nested, {"kernels": show(found.kernels)}, "arch x") == found
+    assert plain(found) == {"kernels": [[1, 2], [3, 4]]}
+
+
+def test_limits_hold_for_every_number_of_a_nested_tuple():
+    """One that is out of range is named."""
+    with pytest.raises(UsageError, match=r"kernels=1,2;3,99 is out of range; give 1 to 9"):
+        build(Nested, {"kernels": "1,2;3,99"}, "arch x")
+
+
+def test_a_value_error_of_post_init_is_the_sentence():
+    """What the author of the params says of values that do not go together reaches the user."""
+
+    @dataclass(frozen=True)
+    class Pair:
+        low: int = param(0, "Low.")
+        high: int = param(1, "High.")
+
+        def __post_init__(self):
+            if self.low > self.high:
+                raise ValueError("low is above high")
+
+    with pytest.raises(UsageError, match=r"^arch x: low is above high$"):
+        build(Pair, {"low": 3}, "arch x")

@@ -62,6 +62,8 @@ def export(
     else:
         samples = cases(model, checkpoint, data_root, registry)
     level = level_of(registry, model, kind)
+    if level.startswith("none: "):
+        raise SegkitError(f"the network has no graph for --to {kind}: {level[6:]}", "choose another --to")
     if level != "dynamic":
         progress.message(f"the graph takes images of one size only, one at a time ({level})")
     record = export_model(model, kind, path, samples, level, force=force)

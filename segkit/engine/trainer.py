@@ -44,6 +44,7 @@ class Trainer:
         clock: told what each part of a step is.
         parts: optimizer and schedule of plugins.
         learning: which parameters learn how fast.
+        check: raises where what the network answers to images is not what the objective takes.
 
     Attributes:
         step: steps taken in all.
@@ -72,6 +73,7 @@ class Trainer:
         clock: Clock = OFF,
         parts: BuiltParts = CORE_PARTS,
         learning: Learning = EVERYTHING,
+        check: Callable[[Any, torch.Tensor], None] = lambda outputs, images: None,
     ) -> None:
         self.model = model
         self.objective = objective
@@ -88,6 +90,7 @@ class Trainer:
         self.forward = compiled(model, run.compile)
         self.parts = parts
         self.learning = learning
+        self.check = check
         self.trainable = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
         self.optimizer = make_optimizer(model, settings, device, parts, learning)
         # The schedule is one for all: each group has its share of it.
@@ -241,7 +244,9 @@ class Trainer:
         for start in range(0, own, part_size):
             masks = batch.masks[start : start + part_size]
             with self.clock("forward"), autocast(self.device, self.precision):
-                outputs: torch.Tensor | Outputs = self.forward(batch.images[start : start + part_size])
+                images = batch.images[start : start + part_size]
+                outputs: torch.Tensor | Outputs = self.forward(images)
+            self.check(outputs, images)
             with self.clock("loss"):
                 known = None if batch.annotated is None else batch.annotated[start : start + part_size]
                 values, parts = self.objective(outputs, masks, known)

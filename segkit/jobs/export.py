@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 
 from segkit.data.case import Sample
 from segkit.declarations import Architecture, Task
@@ -23,6 +22,7 @@ from segkit.engine.quiet import quiet
 from segkit.errors import SegkitError
 from segkit.files import alone_in, read_json, write_json, write_whole
 from segkit.model import Model
+from segkit.padding import pad_to_multiple
 from segkit.version import __version__
 
 FORMATS = {"onnx": ".onnx", "torch-export": ".pt2"}
@@ -151,14 +151,6 @@ def multiple_of(network: nn.Module) -> int:
     return int(getattr(network, "size_multiple", 1))
 
 
-def padded(images: torch.Tensor, multiple: int) -> torch.Tensor:
-    """Pad (N, C, *S) at the end by replication to sides that are multiples."""
-    missing = [-side % multiple for side in images.shape[2:]]
-    if not any(missing):
-        return images
-    return functional.pad(images, [pad for side in reversed(missing) for pad in (0, side)], mode="replicate")
-
-
 def trace(model: Model, kind: str, *, dynamic: bool) -> Graph:
     """Export the network at its working size; raises SegkitError where that fails."""
     predictor = model.predictor
@@ -256,7 +248,7 @@ class Compared(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Return the graph's logits, cropped to the images' size."""
         expected = self.network(images)
-        batch = padded(images, multiple_of(self.network))
+        batch = pad_to_multiple(images, multiple_of(self.network))
         parts = [batch] if self.graph.dynamic else list(batch.split(1))
         try:
             found = torch.cat([self.graph.call(part) for part in parts])

@@ -16,6 +16,7 @@ from segkit.data.parts import Parts, patch_parts, slice_parts
 from segkit.data.store import Store
 from segkit.data.store_build import digest
 from segkit.data.volume_store import VolumeStore
+from segkit.engine.answers import check_answers, check_outputs
 from segkit.engine.checkpoint import save_model
 from segkit.engine.distributed import Ranks
 from segkit.engine.infer import Predictor
@@ -121,7 +122,11 @@ def make_trainer(job: Job, stores: Stores, preprocessing: Preprocessing, keeper:
         clock=job.clock,
         parts=job.parts.training,
         learning=job.learning,
+        check=partial(check_outputs, channels=plan.task.out_channels, name=plan.arch.full_name),
     )
+    if job.resume is None:
+        with enough_memory(f"one image on {job.device}", lighter(job)):
+            check_answers(model, plan.task, plan.size, job.device, trainer.precision, plan.arch.full_name)
     keeper.restore(trainer)
     return trainer
 

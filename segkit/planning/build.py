@@ -90,10 +90,15 @@ def build_training(plan: Plan) -> BuiltParts:
 
 def build_model(plan: Plan) -> nn.Module:
     """Build the network; raises SegkitError where it is no module or takes larger images only."""
-    model = plan.arch.load()(plan.task, plan.config.params_of("arch", plan.arch.component.name))
+    params = plan.config.params_of("arch", plan.arch.component.name)
+    model = plan.arch.network(plan.task, params, plan.size)
     if not isinstance(model, nn.Module):
         raise SegkitError(
             f"{plan.arch.full_name} built {type(model).__name__}, not a torch.nn.Module", "report it to its author"
+        )
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise SegkitError(
+            f"arch {plan.arch.full_name} has no parameter to train", "report it to its author, or change its params"
         )
     minimum = getattr(model, "size_minimum", 1)
     if min(plan.size) < minimum:

@@ -129,11 +129,12 @@ def layers(subject: ArchitectureSubject) -> None:
     """The layers declared for explanations exist and give maps (N, channels, *grid)."""
     import torch
 
-    if not subject.component.layers:
+    declared = subject.found.layers(subject.params)
+    if not declared:
         raise NotChecked("it declares no layers; explainers that need one have to be told with --layer")
     modules = dict(subject.network.named_modules())
     images = subject.images()
-    for label, name in subject.component.layers.items():
+    for label, name in declared.items():
         if name not in modules:
             fail(f"layers[{label!r}] = {name!r} is no module of the network", "take a name from model.named_modules()")
         shapes: list[tuple[int, ...]] = []

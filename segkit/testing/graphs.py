@@ -44,7 +44,9 @@ def trace(subject: ArchitectureSubject, format: str, make: Callable[..., Call]) 
 
 def export_and_compare(subject: ArchitectureSubject, format: str, make: Callable[..., Call]) -> None:
     """Export at one size and compare at it and, where the graph is dynamic, at two others."""
-    level = subject.component.export.get(format, "dynamic").partition(":")[0]
+    level, _, reason = subject.component.export.get(format, "dynamic").partition(": ")
+    if level == "none":
+        raise NotChecked(f"it declares that there is no such graph: {reason}")
     images = subject.images()
     try:
         with quiet():

@@ -24,11 +24,11 @@ from segkit.jobs.export import (
     compare_with_model,
     description,
     multiple_of,
-    padded,
     require,
     resizing,
     trace,
 )
+from segkit.padding import pad_to_multiple
 
 
 class Net(nn.Module):
@@ -51,7 +51,7 @@ def test_images_are_padded_at_the_end_by_their_last_values(multiple: int, sides:
     """As numpy's "edge" does."""
     images = torch.rand(2, 3, 5, 7)
     expected = np.pad(images.numpy(), ((0, 0), (0, 0), (0, sides[0] - 5), (0, sides[1] - 7)), mode="edge")
-    np.testing.assert_array_equal(padded(images, multiple).numpy(), expected)
+    np.testing.assert_array_equal(pad_to_multiple(images, multiple).numpy(), expected)
 
 
 def test_a_network_that_names_no_multiple_takes_any() -> None:

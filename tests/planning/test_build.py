@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from segkit.config import Layer
+from segkit.declarations import Task
 from segkit.discovery import Registry
 from segkit.errors import SegkitError
 from segkit.planning.build import assemble, build_metrics, build_model, build_objective
@@ -76,3 +77,31 @@ def test_each_metric_measures_and_scores_with_its_own_params(toy_registry: Regis
     values = [metric.score(metric.measure(found, mask, None, plan.task, {}))[0] for metric in (miss, overlap)]
     assert values == pytest.approx([1.5, 2 / 3])
     assert (miss.params.offset, overlap.params.offset) == (1, 0)
+
+
+def test_layers_may_follow_from_params_and_a_network_may_be_told_its_size(toy_registry, monkeypatch):
+    """A declaration names a function of the params; a sized factory is given the working size."""
+    import dataclasses
+
+    import segkit_toy
+
+    found = toy_registry.find("arch", "net")
+    told = []
+
+    def build_sized(task, params, size):
+        told.append(size)
+        return segkit_toy.build_net(task, params)
+
+    monkeypatch.setattr(segkit_toy, "build_sized", build_sized, raising=False)
+    monkeypatch.setattr(segkit_toy, "layers_of", lambda params: {"last": f"layer{params.width}"}, raising=False)
+    component = dataclasses.replace(
+        found.component, factory="segkit_toy:build_sized", sized=True, layers="segkit_toy:layers_of"
+    )
+    sized = dataclasses.replace(found, component=component)
+    params = component.params(width=5)
+    assert sized.layers(params) == {"last": "layer5"}
+    sized.network(Task(3, ("a",)), params, (8, 8))
+    assert told == [(8, 8)]
+    monkeypatch.setattr(segkit_toy, "layers_of", lambda params: ["last"])
+    with pytest.raises(SegkitError, match="arch segkit-toy:net: layers gave"):
+        sized.layers(params)

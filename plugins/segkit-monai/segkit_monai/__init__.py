@@ -11,7 +11,7 @@ from segkit import Architecture, Loss, hookimpl
 
 def network(name: str, summary: str, params: str, reference: str, last: str, middle: str, **rest: Any) -> Architecture:
     """Declare one of MONAI's networks; layers are named from the network itself."""
-    layers = {"last": f"network.{last}", "middle": f"network.{middle}"}
+    layers = rest.pop("layers", {"last": f"network.{last}", "middle": f"network.{middle}"})
     return Architecture(
         name=f"monai-{name}",
         factory=f"segkit_monai.networks:{name}",
@@ -74,8 +74,9 @@ def segkit_architectures() -> list[Architecture]:
             "DynUNet: nnU-Net's network",
             "DynUNetParams",
             "https://arxiv.org/abs/1809.10486",
-            "upsamples.3",
+            "",
             "bottleneck",
+            layers="segkit_monai.layers:dynunet",
             small={"width": 4},
         ),
         network(

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from segkit import Outputs, SegkitError
+from segkit.padding import crop, pad_to_multiple
 
 
 class Bridged(nn.Module):
@@ -46,15 +47,12 @@ class Bridged(nn.Module):
                 f"MONAI's {type(self.network).__name__}: an image of {'x'.join(map(str, size))} is too small",
                 f"give at least {self.size_minimum} along each side",
             )
-        missing = [-side % self.size_multiple for side in size]
-        padded = x
-        if any(missing):
-            padded = functional.pad(x, [end for side in reversed(missing) for end in (0, side)], mode="replicate")
+        padded = pad_to_multiple(x, self.size_multiple)
         found = self.network(padded)
         logits = list(self.split(found)) if self.split and not isinstance(found, torch.Tensor) else [found]
         if self.split and isinstance(found, torch.Tensor) and found.ndim > x.ndim:
             logits = list(self.split(found))
-        if any(missing):
+        if padded is not x:
             logits = [cropped(one, padded.shape[2:], size) for one in (logits if self.training else logits[:1])]
         if not self.training or len(logits) == 1:
             return logits[0]
@@ -66,6 +64,4 @@ def cropped(logits: torch.Tensor, padded: Sequence[int], size: Sequence[int]) ->
     if tuple(logits.shape[2:]) != tuple(padded):
         mode = {4: "bilinear", 5: "trilinear"}[logits.ndim]
         logits = functional.interpolate(logits, size=tuple(padded), mode=mode, align_corners=False)
-    for axis, side in enumerate(size, start=2):
-        logits = logits.narrow(axis, 0, side)
-    return logits
+    return crop(logits, size)

@@ -77,21 +77,21 @@ def attentionunet(task: Task, params: of.AttentionUNetParams) -> Bridged:
 
 
 def dynunet(task: Task, params: of.DynUNetParams) -> Bridged:
-    """Return a DynUNet of five levels."""
-    strides = [1] + [2] * (LEVELS - 1)
+    """Return a DynUNet."""
+    strides = [1] + [2] * (params.levels - 1)
     network = nets.DynUNet(
         task.spatial_dims,
         task.in_channels,
         task.out_channels,
-        kernel_size=[3] * LEVELS,
+        kernel_size=[3] * params.levels,
         strides=strides,
         upsample_kernel_size=strides[1:],
-        filters=[min(params.width * 2**level, MOST_CHANNELS[task.spatial_dims]) for level in range(LEVELS)],
+        filters=[min(params.width * 2**level, MOST_CHANNELS[task.spatial_dims]) for level in range(params.levels)],
         res_block=params.res_block,
         deep_supervision=params.deep_supervision,
         deep_supr_num=2 if params.deep_supervision else 1,
     )
-    return Bridged(network, 16, unbound if params.deep_supervision else None, halves(3))
+    return Bridged(network, 2 ** (params.levels - 1), unbound if params.deep_supervision else None, halves(3))
 
 
 def segresnet(task: Task, params: of.SegResNetParams) -> Bridged:

@@ -50,9 +50,10 @@ class AttentionUNetParams:
 
 @dataclass(frozen=True)
 class DynUNetParams:
-    """DynUNet with five levels and 3x3 kernels, nnU-Net's network."""
+    """DynUNet with 3x3 kernels, nnU-Net's network."""
 
     width: int = width(32)
+    levels: int = param(5, "Grids, each half as fine as the one before.", min=4, max=7)
     res_block: bool = param(False, "Residual blocks in place of plain ones.")
     deep_supervision: bool = supervision()
 

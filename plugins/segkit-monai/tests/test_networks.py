@@ -154,3 +154,17 @@ def test_segkits_residual_block_with_monais_weights():
         ours.get_submodule(name).load_state_dict(theirs.get_submodule(other).state_dict())
     x = image(2, 3, 6, 7, 8)
     torch.testing.assert_close(ours(x), theirs(x), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("levels", [4, 6])
+def test_layers_of_a_dynunet_follow_its_levels(levels):
+    """Whatever its depth, the layers that explain it are modules of it."""
+    from segkit.discovery import Registry
+    from segkit.params import build
+
+    found = Registry.discover().find("arch", "monai-dynunet")
+    params = build(found.component.params, {"levels": levels, "width": 4}, "arch monai-dynunet")
+    network = found.network(Task(1, ("a",)), params, (64, 64))
+    modules = dict(network.named_modules())
+    assert all(name in modules for name in found.layers(params).values())
+    assert network.size_multiple == 2 ** (levels - 1)

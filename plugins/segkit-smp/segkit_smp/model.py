@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from segkit import SegkitError, Task, UsageError
+from segkit.padding import crop, pad_to_multiple
 from segkit_smp import ARCHITECTURES
 from segkit_smp.weights import load_encoder, offline
 
@@ -60,11 +61,7 @@ class Bridged(nn.Module):
                 f"{type(self.network).__name__}: an image of {height}x{width} is too small",
                 f"give at least {self.size_minimum} along each side, or lower arch.depth",
             )
-        below, right = -height % self.size_multiple, -width % self.size_multiple
-        if below or right:
-            x = functional.pad(x, (0, right, 0, below), mode="replicate")
-        logits = self.on_multiples(x)
-        return logits[:, :, :height, :width] if below or right else logits
+        return crop(self.on_multiples(pad_to_multiple(x, self.size_multiple)), (height, width))
 
     def on_multiples(self, x: torch.Tensor) -> torch.Tensor:
         """Return logits of images whose sides are multiples: the library's forward pass, two maps named."""

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from segkit import Outputs, SegkitError, Task, UsageError
+from segkit.padding import crop, pad_to_multiple
 from segkit_unet.blocks import CONVOLUTION, POOLING, DoubleConvolution, UpBlock, initialize
-from segkit_unet.padding import crop, pad_to_multiple
 from segkit_unetpp import UNetPlusPlusParams
 
 

@@ -11,7 +11,6 @@ from torch import nn
 
 from segkit.config import Config, Layer, read_file, resolve, section_values
 from segkit.data.case import Case
-from segkit.declarations import Architecture
 from segkit.discovery import Found, Registry
 from segkit.engine.infer import Predictor
 from segkit.engine.measure import CaseScores
@@ -19,7 +18,7 @@ from segkit.engine.postprocess import postprocessing
 from segkit.engine.progress import Progress
 from segkit.engine.volumes import VolumePredictor
 from segkit.errors import SegkitError, UsageError
-from segkit.explain.case import BuiltExplainer, build_explainer
+from segkit.explain.case import DEFAULT_LAYER, BuiltExplainer, build_explainer
 from segkit.explain.choice import check_explain, choose
 from segkit.explain.layers import AUTO, LayerPath, check_module
 from segkit.files import own_folder
@@ -55,21 +54,28 @@ def build_explainers(plan: Plan) -> list[BuiltExplainer]:
 
 def check_run_layers(plan: Plan, model: nn.Module) -> None:
     """Raise UsageError, before anything is trained, where the layer asked for is not in the model."""
-    wanted, declared = plan.config.explain.layer, declared_layers(plan)
-    if not plan.explainers or wanted in (None, AUTO):
+    if not plan.explainers or plan.config.explain.layer == AUTO:
         return
-    assert wanted is not None
+    wanted, declared = plan.config.explain.layer or DEFAULT_LAYER, declared_layers(plan)
+    if plan.config.explain.layer is None and DEFAULT_LAYER not in declared:
+        return
     path = LayerPath.parse(declared.get(wanted, wanted))
     try:
         check_module(model, path, declared)
     except UsageError as error:
+        if plan.config.explain.layer is None:
+            # Told after training, it cost the whole run and left it without a report (issue 20).
+            raise SegkitError(
+                f"arch {plan.arch.full_name} declares the layer {wanted} = {declared[wanted]!r}, which it has not with "
+                "these params",
+                "say --set explain.layer=auto, and report it to its author",
+            ) from None
         raise UsageError(f"explain.layer: {error.message}", error.hint) from None
 
 
 def declared_layers(plan: Plan) -> dict[str, str]:
     """The layers that the plan's architecture names."""
-    assert isinstance(plan.arch.component, Architecture)
-    return dict(plan.arch.component.layers)
+    return plan.arch.layers(plan.config.params_of("arch", plan.arch.component.name))
 
 
 def explain_run(job: Job, predictor: Predictor | VolumePredictor, scores: Sequence[CaseScores]) -> None:
