@@ -32,6 +32,7 @@ CORE_DATA_FIELDS = frozenset(
     ]
 )
 """Settings `data.*` of the core (segkit/settings.py): a dataset's param of that name could not be set."""
+LOSS_ASKS = ("epoch", "spacing", "map")
 EXPORT_FORMATS = ("torch-export", "onnx")
 EXPORT_LEVEL = re.compile(r"dynamic\Z|(static|none): \S")
 
@@ -240,21 +241,34 @@ class Dataset(Component):
 class Loss(Component):
     """A loss: factory(task, params) -> fn(logits (N, K, *S), mask (N, *S) int64) -> (N,), mean over valid pixels.
 
-    With `scope="batch"` the function returns a scalar that exists only over the batch.
+    With `scope="batch"` the function returns a scalar that exists only over the batch. What is returned may be an
+    nn.Module: it is moved to the device, and its parameters are trained with the network's.
 
     Attributes:
         overlapping: it can be built for a task of overlapping classes; the mask is then (N, K, *S) of 0, 1 and 255.
+        asks: what else the function is given, as keywords: "epoch" (counted from 1) with "epochs", "spacing"
+            ((N, axes) in mm, or None), "map" (N, M, *S), which `case_map` made.
+        case_map: "package.module:name" of case_map(mask (*S), spacing, task, params) -> (M, *S) numbers, called once
+            per case on the working grid when its store is opened, and moved with the image.
     """
 
     kind: ClassVar[str] = "loss"
 
     scope: Literal["sample", "batch"] = "sample"
     overlapping: bool = False
+    asks: tuple[str, ...] = ()
+    case_map: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.scope not in ("sample", "batch"):
             raise ValueError(f"loss {self.name}: scope must be 'sample' or 'batch', not {self.scope!r}")
+        if not isinstance(self.asks, tuple) or not {*self.asks} <= {*LOSS_ASKS}:
+            raise ValueError(f"loss {self.name}: asks must be some of {LOSS_ASKS}, not {self.asks!r}")
+        if ("map" in self.asks) != bool(self.case_map):
+            raise ValueError(f"loss {self.name}: asks for a map and case_map, which makes it, go together")
+        if self.case_map:
+            check_path(self, "case_map", self.case_map)
 
 
 @dataclass(frozen=True, kw_only=True)

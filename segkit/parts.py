@@ -61,12 +61,14 @@ class Augmentation(Part):
 
     Attributes:
         spatial_dims: what it can change.
+        moves: it moves pixels, so that what was made of the mask before does not fit any more.
     """
 
     kind: ClassVar[str] = "augmentation"
     setting: ClassVar[str] = "augment.further"
 
     spatial_dims: tuple[int, ...] = (2, 3)
+    moves: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -42,15 +42,35 @@ def augment(
     Returns:
         Normalised images (N, C, *S) and masks int64, of the shape they had.
     """
+    return augment_with(images, masks, {}, changes, normalization, limits=limits, moments=moments, inside=inside)[:2]
+
+
+def augment_with(
+    images: torch.Tensor,
+    masks: torch.Tensor,
+    maps: Mapping[str, torch.Tensor],
+    changes: Changes,
+    normalization: Normalization,
+    *,
+    limits: tuple[float, float] | None = (0.0, 1.0),
+    moments: tuple[torch.Tensor, ...] | None = None,
+    inside: Sequence[Box | None] = (),
+) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
+    """As `augment`, and move maps (N, M, *S) with the images, their values interpolated and not changed otherwise."""
     if limits is None:
         images = recolour(normalization.apply(images, moments), changes, None)
     else:
         images = normalization.apply(recolour(images, changes, limits), moments)
     if changes.noise is not None:
         images = images + changes.noise
-    images, masks = mirror(blank(images, inside), masks, changes)
+    images = blank(images, inside)
+    channels = [images.shape[1], *(found.shape[1] for found in maps.values())]
+    if maps:
+        images = torch.cat([images, *maps.values()], dim=1)
+    images, masks = mirror(images, masks, changes)
     images, masks = warp(images, masks, changes)
-    return images, masks.long()
+    images, *moved = images.split(channels, dim=1) if maps else (images,)
+    return images, masks.long(), dict(zip(maps, moved, strict=True))
 
 
 def blank(images: torch.Tensor, inside: Sequence[Box | None]) -> torch.Tensor:

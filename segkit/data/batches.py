@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +14,8 @@ import torch
 
 from segkit.contracts import IGNORE
 from segkit.data.annotated import rows_of
-from segkit.data.augment import augment, blank
+from segkit.data.augment import augment_with, blank
+from segkit.data.case_maps import CaseMaps
 from segkit.data.changes import Changes, draw_changes, draw_fields
 from segkit.data.normalize import BY_CASE, Normalization, spread, to_float
 from segkit.data.parts import Part, Parts
@@ -45,6 +46,8 @@ class Batch:
         samples: of the step, whichever rank has them.
         annotated: bool (N, classes), which classes the masks were drawn for; None: all, or these overlap and what was
             not looked for is ignored in its plane.
+        maps: by loss, (N, M, *S) float32 on the device, moved as the images were.
+        spacing: mm per pixel or voxel of each sample, (N, axes of S); None where it is not known of all.
     """
 
     images: torch.Tensor
@@ -52,6 +55,8 @@ class Batch:
     indices: np.ndarray
     samples: int
     annotated: torch.Tensor | None = None
+    maps: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    spacing: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,8 @@ class _Gathered:
     inside: Sequence[tuple[slice, ...] | None] = ()
     changes: Changes | None = None
     cases: Sequence[int] = ()
+    maps: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    spacing: torch.Tensor | None = None
 
 
 class Batches:
@@ -92,6 +99,7 @@ class Batches:
         clock: told what each part of preparing a batch is, such as `segkit.engine.clock.Clock`.
         sampler: which cases an epoch shows; None: each as often as any other.
         further: what changes samples last, with `augment`.
+        maps: of the store's cases, by the loss that asks for them.
 
     Attributes:
         source: what the samples are taken from: the parts, or the store of images itself.
@@ -114,6 +122,7 @@ class Batches:
         clock: Callable[[str], AbstractContextManager[object]] = nullcontext,
         sampler: CaseSampler | None = None,
         further: Sequence[FurtherAugmentation] = (),
+        maps: Mapping[str, CaseMaps] | None = None,
     ) -> None:
         self.source = parts or images_of(store)
         self.batch_size = batch_size
@@ -126,6 +135,7 @@ class Batches:
         self.clock = clock
         self.sampler = sampler if augment is not None else None
         self.further = tuple(further)
+        self.maps = dict(maps or {})
         self.samples = self.source.count if self.source.volumes else len(self.source)
         self.steps = math.ceil(self.samples / batch_size)
 
@@ -175,10 +185,7 @@ class Batches:
         source = self.source
         if source.volumes:
             return [tuple(source.store.labels(place)) for place in range(len(source.store))]
-        masks = (source.masks([place]) for place in range(len(source)))
-        if source.planes is not None:
-            return [tuple((np.flatnonzero([(plane == 1).any() for plane in mask[0]]) + 1).tolist()) for mask in masks]
-        return [tuple(sorted({*map(int, np.unique(mask))} - {0, IGNORE})) for mask in masks]
+        return [labels_in(source.masks([place])[0], len(source.size)) for place in range(len(source))]
 
     @cached_property
     def _shape(self) -> tuple[int, ...]:
@@ -203,9 +210,9 @@ class Batches:
         indices = step.indices if step.places is None else np.array([case for case, _ in step.places])
         slopes, intercepts = (torch.from_numpy(values.astype(np.float32)) for values in store.scale(indices))
         images = torch.from_numpy(store.images(indices))
-        return _Gathered(
-            images, torch.from_numpy(store.masks(indices)), (slopes, intercepts), step, cases=indices.tolist()
-        )
+        maps = {name: stacked([found.of(int(case)) for case in indices]) for name, found in self.maps.items()}
+        masks, scale = torch.from_numpy(store.masks(indices)), (slopes, intercepts)
+        return _Gathered(images, masks, scale, step, cases=indices.tolist(), maps=maps)
 
     def _gather_parts(self, parts: Parts, step: _Step) -> _Gathered:
         places: Sequence[Choice | None] = step.places or [None] * len(step.indices)
@@ -218,8 +225,17 @@ class Batches:
         store, kind = parts.store, self.normalization.kind
         scale = _rows([store.scale(part.case) for part in taken])
         moments = _rows([store.moments(part.case, kind) for part in taken]) if kind in BY_CASE else None
+        maps = {name: stacked([part.cut(found.of(part.case)) for part in taken]) for name, found in self.maps.items()}
         return _Gathered(
-            images, masks, scale, step, moments, [part.inside for part in taken], cases=[part.case for part in taken]
+            images,
+            masks,
+            scale,
+            step,
+            moments,
+            [part.inside for part in taken],
+            cases=[part.case for part in taken],
+            maps=maps,
+            spacing=spacing_of(store, taken),
         )
 
     def _finish(self, raw: _Gathered | _Step) -> Batch:
@@ -231,9 +247,10 @@ class Batches:
             stored, masks = self._moved(raw.images), self._moved(raw.masks)
             changes = None if raw.changes is None else raw.changes.each(self._moved)
         with self.clock("augmentation"), threads_for(stored.numel()):
-            images, masks = self._change(stored, masks, raw, changes)
+            images, masks, maps = self._change(stored, masks, raw, changes)
         known = None if self._annotated is None else self._moved(self._annotated[raw.cases])
-        return Batch(images, masks, raw.step.indices, raw.step.total, known)
+        spacing = None if raw.spacing is None else self._moved(raw.spacing)
+        return Batch(images, masks, raw.step.indices, raw.step.total, known, maps, spacing)
 
     @cached_property
     def _annotated(self) -> torch.Tensor | None:
@@ -248,8 +265,9 @@ class Batches:
 
     def _change(
         self, stored: torch.Tensor, masks: torch.Tensor, raw: _Gathered, changes: Changes | None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    ) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
         images = to_float(stored)
+        maps = {name: self._moved(found).float() for name, found in raw.maps.items()}
         natural = stored.dtype == torch.uint8
         if not natural:
             slopes, intercepts = (spread(self._moved(values), images) for values in raw.scale)
@@ -259,12 +277,12 @@ class Batches:
             images, masks = blank(self.normalization.apply(images, moments), raw.inside), masks.long()
         else:
             limits = (0.0, 1.0) if natural else None
-            images, masks = augment(
-                images, masks, changes, self.normalization, limits=limits, moments=moments, inside=raw.inside
+            images, masks, maps = augment_with(
+                images, masks, maps, changes, self.normalization, limits=limits, moments=moments, inside=raw.inside
             )
             images, masks = self._change_further(images, masks, raw.step)
         layout = torch.channels_last if images.ndim == 4 else torch.channels_last_3d
-        return images.contiguous(memory_format=layout), masks
+        return images.contiguous(memory_format=layout), masks, maps
 
     def _change_further(
         self, images: torch.Tensor, masks: torch.Tensor, step: _Step
@@ -279,6 +297,27 @@ class Batches:
                 image, mask = augmentation.apply(image, mask, key, place)
             changed.append((image, mask))
         return torch.stack([image for image, _ in changed]), torch.stack([mask for _, mask in changed])
+
+
+def labels_in(mask: np.ndarray, dims: int) -> tuple[int, ...]:
+    """Return the foreground labels of a mask (*S), or (classes, *S) where these overlap."""
+    if mask.ndim > dims:
+        return tuple(place + 1 for place, inside in enumerate(mask) if (inside == 1).any())
+    return tuple(sorted({*map(int, np.unique(mask))} - {0, IGNORE}))
+
+
+def stacked(arrays: Sequence[np.ndarray]) -> torch.Tensor:
+    """Return arrays of one shape as a tensor."""
+    return torch.from_numpy(np.stack(arrays))
+
+
+def spacing_of(store: VolumeStore, taken: Sequence[Part]) -> torch.Tensor | None:
+    """Return mm per voxel along the axes of each part; None where it is not known of all."""
+    found = [store.cases[part.case].working_spacing for part in taken]
+    if any(spacing is None for spacing in found):
+        return None
+    axes = taken[0].image.ndim - 1
+    return torch.tensor([spacing[-axes:] for spacing in found if spacing is not None], dtype=torch.float32)
 
 
 def images_of(store: Store | VolumeStore) -> Store:

@@ -27,12 +27,23 @@ class Part:
         mask: (*size) uint8, or (classes, *size) where these overlap; 255 outside of the volume.
         case: the volume's place in the store.
         inside: where the part lies in the volume; None where all of it does.
+        place: where in the volume's working grid its mask was taken.
     """
 
     image: np.ndarray
     mask: np.ndarray
     case: int
     inside: Box | None = None
+    place: tuple[slice | int, ...] = ()
+
+    def cut(self, values: np.ndarray) -> np.ndarray:
+        """Return the same part of other values (M, *volume), 0 where it lies outside."""
+        taken = values[:, *self.place]
+        if self.inside is None:
+            return np.array(taken)
+        padded = np.zeros((len(values), *self.image.shape[1:]), values.dtype)
+        padded[:, *self.inside] = taken
+        return padded
 
 
 class Take(Protocol):
@@ -102,7 +113,8 @@ def slice_part(store: VolumeStore, case: int, level: int, slab: int) -> Part:
     """Return one slice with its neighbours; at the ends of the volume the first and the last are repeated."""
     levels = neighbour_indices(store.cases[case].size[0], [level], slab)
     image = slab_input(store.image(case)[:, levels[0]].swapaxes(0, 1)[None])[0]
-    return Part(np.ascontiguousarray(image), np.array(store.mask(case)[..., level, :, :]), case)
+    mask = np.array(store.mask(case)[..., level, :, :])
+    return Part(np.ascontiguousarray(image), mask, case, None, (level,))
 
 
 def patch_parts(
@@ -144,12 +156,12 @@ def patch_part(store: VolumeStore, case: int, start: list[int], size: tuple[int,
     depth, height, width = source
     image, mask = store.image(case)[:, depth, height, width], store.mask(case)[..., depth, height, width]
     if image.shape[1:] == size:
-        return Part(np.array(image), np.array(mask), case)
+        return Part(np.array(image), np.array(mask), case, None, source)
     inside = tuple(slice(part.start - a, part.stop - a) for part, a in zip(source, start, strict=True))
     padded, labels = np.zeros((len(image), *size), image.dtype), np.full((*mask.shape[:-3], *size), IGNORE, np.uint8)
     depth, height, width = inside
     padded[:, depth, height, width], labels[..., depth, height, width] = image, mask
-    return Part(padded, labels, case, inside)
+    return Part(padded, labels, case, inside, source)
 
 
 def centre(

@@ -56,6 +56,7 @@ class Store:
         size: the working grid.
         dtype: uint8, or int16 with `scale`.
         cases: in the order of indices.
+        key: what it is found by.
         fingerprint: SHA-256 over the ids and the contents of the source files.
         sources: per case, SHA-256 of each of its files.
         contents: per case, digest of its decoded image (`segkit.data.content`).
@@ -77,6 +78,7 @@ class Store:
         )
         self.sources: list[list[str]] = [entry["sources"] for entry in entries]
         self.contents: list[str] = [entry["content"] for entry in entries]
+        self.key: str = index["key"]
         self.fingerprint = digest([[entry["id"], entry["sources"]] for entry in entries])
         self.rounding_error: float = index["rounding_error"]
         self.was_built = was_built

@@ -57,6 +57,7 @@ class VolumeStore:
         volumes: True; tells it from a `Store` of images.
         cases: in the order of indices.
         layout: which grids these are.
+        key: what it is found by.
         fingerprint: SHA-256 over the ids and the contents of the source files.
         sources: per case, SHA-256 of each of its files.
         contents: per case, digest of its decoded volume (`segkit.data.content`).
@@ -79,6 +80,7 @@ class VolumeStore:
         self.cases = tuple(_stored(entry) for entry in self._entries)
         self.sources: list[list[str]] = [entry["sources"] for entry in self._entries]
         self.contents: list[str] = [entry["content"] for entry in self._entries]
+        self.key: str = index["key"]
         self.fingerprint = digest([[entry["id"], entry["sources"]] for entry in self._entries])
         voxels = np.array([np.prod(case.size) for case in self.cases], np.int64)
         self._starts = np.concatenate([[0], np.cumsum(voxels)])

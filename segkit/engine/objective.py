@@ -3,17 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
+from torch import nn
 from torch.nn import functional
 
 from segkit.contracts import Outputs
 from segkit.data.annotated import Annotated
+from segkit.data.case_maps import MapMaker
 from segkit.engine.marginal import annotated_alike, marginal_logits, marginal_mask
 from segkit.errors import SegkitError
 
-LossFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+LossFunction = Callable[..., torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Given:
+    """What losses may ask for besides logits and mask.
+
+    Attributes:
+        epoch: counted from 1, of `epochs`.
+        spacing: (N, axes) in mm; None where it is not known.
+        maps: by loss, (N, M, *S).
+    """
+
+    epoch: int = 1
+    epochs: int = 1
+    spacing: torch.Tensor | None = None
+    maps: Mapping[str, torch.Tensor] = field(default_factory=dict)
+
+    def of(self, samples: torch.Tensor) -> Given:
+        """Return what is given of some samples."""
+        spacing = None if self.spacing is None else self.spacing[samples]
+        return replace(self, spacing=spacing, maps={name: found[samples] for name, found in self.maps.items()})
+
+    def to(self, term: WeightedLoss, shape: Sequence[int]) -> dict[str, Any]:
+        """Return the keywords that a term asks for; maps at another grid by nearest neighbour."""
+        told: dict[str, Any] = {}
+        if "epoch" in term.asks:
+            told |= {"epoch": self.epoch, "epochs": self.epochs}
+        if "spacing" in term.asks:
+            told["spacing"] = self.spacing
+        if "map" in term.asks:
+            found = self.maps[term.label]
+            same = tuple(found.shape[2:]) == tuple(shape)
+            told["map"] = found if same else functional.interpolate(found, size=tuple(shape), mode="nearest-exact")
+        return told
+
+
+NOTHING = Given()
 
 
 @dataclass(frozen=True)
@@ -23,12 +63,16 @@ class WeightedLoss:
     Attributes:
         label: its name in logs.
         scope: "sample" where the function returns (N,), "batch" where it returns a scalar.
+        asks: what its declaration asks for.
+        maker: makes its maps.
     """
 
     label: str
     factor: float
     function: LossFunction
     scope: str = "sample"
+    asks: tuple[str, ...] = ()
+    maker: MapMaker | None = None
 
 
 class Objective:
@@ -44,9 +88,15 @@ class Objective:
     ) -> None:
         self.terms = tuple(terms)
         self.partial = dict(partial or {})
+        every = [*self.terms, *(term for terms in self.partial.values() for term in terms)]
+        self.modules = nn.ModuleList(term.function for term in every if isinstance(term.function, nn.Module))
 
     def __call__(
-        self, outputs: torch.Tensor | Outputs, mask: torch.Tensor, annotated: torch.Tensor | None = None
+        self,
+        outputs: torch.Tensor | Outputs,
+        mask: torch.Tensor,
+        annotated: torch.Tensor | None = None,
+        given: Given = NOTHING,
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """Return the objective (N,) and the value (N,) of each term on the main output, detached.
 
@@ -54,6 +104,7 @@ class Objective:
             outputs: logits (N, K, *S), or several with weights; coarse ones see the mask by nearest neighbour.
             mask: (N, *S) int64, or (N, classes, *S) of overlapping classes.
             annotated: bool (N, classes) of classes that exclude each other, which the masks were drawn for; None: all.
+            given: what terms may ask for.
         """
         if isinstance(outputs, Outputs):
             all_logits, weights = outputs.logits, outputs.weights
@@ -66,33 +117,37 @@ class Objective:
             # A value per sample, which the trainer averages over the whole step: with a mean over each part of a
             # batch the objective would change with accumulation and ranks (docs/design-decisions.md).
             for place, term in enumerate(self.terms):
-                value = self.value_of(place, logits, target, annotated)
+                value = self.value_of(place, logits, target, annotated, given)
                 total = total + weight * term.factor * value
                 if position == 0:
                     parts[term.label] = value.detach()
         return total, parts
 
     def value_of(
-        self, place: int, logits: torch.Tensor, mask: torch.Tensor, annotated: torch.Tensor | None
+        self, place: int, logits: torch.Tensor, mask: torch.Tensor, annotated: torch.Tensor | None, given: Given
     ) -> torch.Tensor:
         """Return a term's values (N,), of samples that were annotated for some classes only by their marginal form."""
         if annotated is None or not self.partial:
-            return self.evaluate(self.terms[place], logits, mask)
+            return self.evaluate(self.terms[place], logits, mask, given)
         values: list[torch.Tensor] = []
         places: list[torch.Tensor] = []
         for known, samples in annotated_alike(annotated):
             if known in self.partial:
                 part = marginal_logits(logits[samples], known), marginal_mask(mask[samples], known)
-                values.append(self.evaluate(self.partial[known][place], *part))
+                values.append(self.evaluate(self.partial[known][place], *part, given.of(samples)))
             else:
-                values.append(self.evaluate(self.terms[place], logits[samples], mask[samples]))
+                values.append(self.evaluate(self.terms[place], logits[samples], mask[samples], given.of(samples)))
             places.append(samples)
         return torch.cat(values)[torch.cat(places).argsort()]
 
     @staticmethod
-    def evaluate(term: WeightedLoss, logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def evaluate(term: WeightedLoss, logits: torch.Tensor, mask: torch.Tensor, given: Given = NOTHING) -> torch.Tensor:
         """Return one term as (N,); raises SegkitError where the loss breaks its contract."""
-        value = term.function(logits, mask)
+        value = term.function(logits, mask, **given.to(term, logits.shape[2:]))
+        if not isinstance(value, torch.Tensor):
+            raise SegkitError(
+                f"loss {term.label} returned {type(value).__name__}, not a tensor", "report it to its author"
+            )
         samples = logits.shape[0]
         if term.scope == "batch":
             value = value.expand(samples) if value.ndim == 0 else value

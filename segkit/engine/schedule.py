@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,26 +41,33 @@ def make_optimizer(
     device: torch.device,
     parts: BuiltParts = CORE_PARTS,
     learning: Learning = EVERYTHING,
+    further: Iterable[nn.Parameter] = (),
 ) -> torch.optim.Optimizer:
     """Build the optimizer; weight decay acts on weights of two or more dimensions, not on biases and norms.
+
+    Args:
+        further: parameters of losses, which learn as fast as the settings say.
 
     Parameters whose rates differ are in groups of their own; frozen ones too, for they may be released.
 
     Raises:
         SegkitError: the model has nothing to train, or a plugin's optimizer is none that the engine can step.
     """
-    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    others = [parameter for parameter in further if parameter.requires_grad]
+    trainable = [*(parameter for parameter in model.parameters() if parameter.requires_grad), *others]
     by_rate: dict[float, list[nn.Parameter]] = {}
     factors = learning.factors(model)
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             by_rate.setdefault(factors[name], []).append(parameter)
+    if others and by_rate:
+        by_rate.setdefault(1.0, []).extend(others)
     groups: Groups = []
     for factor, found in by_rate.items():
         rate = settings.learning_rate * factor
-        matrices, others = [p for p in found if p.ndim >= 2], [p for p in found if p.ndim < 2]
+        matrices, vectors = [p for p in found if p.ndim >= 2], [p for p in found if p.ndim < 2]
         groups.append({"params": matrices, "weight_decay": settings.weight_decay, "lr": rate})
-        groups.append({"params": others, "weight_decay": 0.0, "lr": rate})
+        groups.append({"params": vectors, "weight_decay": 0.0, "lr": rate})
     groups = [group for group in groups if group["params"]]
     if not groups:
         raise SegkitError("the network has no parameter to train", "freeze less, or choose another architecture")

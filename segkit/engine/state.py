@@ -132,6 +132,8 @@ def tensors(trainer: Trainer) -> Iterator[tuple[str, torch.Tensor]]:
     """Yield every tensor of the state by name."""
     for name, tensor in trainer.model.state_dict().items():
         yield f"model.{name}", tensor
+    for name, tensor in trainer.objective.modules.state_dict().items():
+        yield f"objective.{name}", tensor
     if trainer.average is not None:
         for name, tensor in trainer.average.model.state_dict().items():
             yield f"average.{name}", tensor
@@ -171,6 +173,7 @@ def load_state(folder: Path, trainer: Trainer, check: Check) -> dict[str, Any] |
     check(header)
     check_fits(found, header, trainer)
     trainer.model.load_state_dict(group(found, "model."))
+    trainer.objective.modules.load_state_dict(group(found, "objective."))
     if trainer.average is not None:
         trainer.average.model.load_state_dict(group(found, "average."))
     trainer.best = read_best(header["best"], group(found, "best."))
@@ -194,7 +197,7 @@ def is_trained(header: Mapping[str, Any]) -> bool:
 
 def check_fits(found: Mapping[str, torch.Tensor], header: Mapping[str, Any], trainer: Trainer) -> None:
     """Raise SegkitError where a state is not one of this network, or has more epochs than are wanted."""
-    groups = {"model.": trainer.model}
+    groups = {"model.": trainer.model, "objective.": trainer.objective.modules}
     if trainer.average is not None:
         groups["average."] = trainer.average.model
     for prefix, model in groups.items():

@@ -19,7 +19,7 @@ from segkit.engine.compiled import compiled
 from segkit.engine.device import autocast, training_precision
 from segkit.engine.distributed import ALONE, Ranks
 from segkit.engine.groups import Learning
-from segkit.engine.objective import Objective
+from segkit.engine.objective import Given, Objective
 from segkit.engine.progress import Progress
 from segkit.engine.schedule import CORE_PARTS, EVERYTHING, BuiltParts, learning_rate, make_optimizer
 from segkit.engine.selection import Best, Validation
@@ -92,7 +92,8 @@ class Trainer:
         self.learning = learning
         self.check = check
         self.trainable = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
-        self.optimizer = make_optimizer(model, settings, device, parts, learning)
+        self.trained = nn.ModuleList([model, *objective.modules])
+        self.optimizer = make_optimizer(model, settings, device, parts, learning, objective.modules.parameters())
         # The schedule is one for all: each group has its share of it.
         self.shares = [group["lr"] / settings.learning_rate for group in self.optimizer.param_groups]
         self.first_groups = [{**group, "params": ()} for group in self.optimizer.param_groups]
@@ -224,7 +225,7 @@ class Trainer:
         with self.clock("optimizer"):
             if self.settings.gradient_clip is not None:
                 self.scaler.unscale_(self.optimizer)
-                nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.gradient_clip)
+                nn.utils.clip_grad_norm_(self.trained.parameters(), self.settings.gradient_clip)
             self.scaler.step(self.optimizer)
             self.scaler.update()
             if self.average is not None:
@@ -249,13 +250,19 @@ class Trainer:
             self.check(outputs, images)
             with self.clock("loss"):
                 known = None if batch.annotated is None else batch.annotated[start : start + part_size]
-                values, parts = self.objective(outputs, masks, known)
+                values, parts = self.objective(outputs, masks, known, self.given(batch, start, part_size))
             with self.clock("backward"):
                 self.scaler.scale(values.sum() / batch.samples).backward()
             sums += torch.stack([values.detach(), *(parts[label] for label in self.labels)]).float().sum(1)
         with self.clock("other ranks"):
-            self.ranks.add_gradients(self.model)
+            self.ranks.add_gradients(self.trained)
             return self.ranks.add(sums)
+
+    def given(self, batch: Batch, start: int, count: int) -> Given:
+        """What losses may ask for, of a part of a batch."""
+        own = slice(start, start + count)
+        maps = {name: found[own] for name, found in batch.maps.items()}
+        return Given(self.epoch, self.settings.epochs, None if batch.spacing is None else batch.spacing[own], maps)
 
     def current_model(self) -> nn.Module:
         """The model that is validated and saved: the running average of the weights where there is one."""
@@ -263,7 +270,7 @@ class Trainer:
 
     def align(self) -> None:
         """Give every rank the weights and buffers of the first, whose batch normalisation has seen other samples."""
-        self.ranks.copy_from_first(self.model)
+        self.ranks.copy_from_first(self.trained)
         if self.average is not None:
             self.ranks.copy_from_first(self.average.model)
 

@@ -11,8 +11,10 @@ import torch
 from torch import nn
 
 from segkit.data.batches import Batches
+from segkit.data.case_maps import CaseMaps, open_case_maps
 from segkit.data.normalize import Measure, make_normalization
 from segkit.data.parts import Parts, patch_parts, slice_parts
+from segkit.data.roots import cache_folder
 from segkit.data.store import Store
 from segkit.data.store_build import digest
 from segkit.data.volume_store import VolumeStore
@@ -102,6 +104,7 @@ def make_trainer(job: Job, stores: Stores, preprocessing: Preprocessing, keeper:
     plan, config = job.plan, job.plan.config
     layout = torch.channels_last if plan.task.spatial_dims == 2 else torch.channels_last_3d
     model: nn.Module = job.parts.model.to(job.device).to(memory_format=layout)
+    job.parts.objective.modules.to(job.device)
     settings = shared_settings(config.train, job.ranks)
     batches = make_batches(job, stores["train"], preprocessing, settings.batch_size, config.augment)
     tell_few_steps(job, batches.steps * settings.epochs)
@@ -201,7 +204,19 @@ def make_batches(
         clock=job.clock,
         sampler=job.parts.sampler,
         further=job.parts.augmentations,
+        maps=case_maps(job, store) if augment is not None else None,
     )
+
+
+def case_maps(job: Job, store: Store | VolumeStore) -> dict[str, CaseMaps]:
+    """Open the maps of training cases that losses ask for, by loss."""
+    return {
+        term.label: open_case_maps(
+            store, term.maker, job.plan.data.full_name, cache_folder() / "stores", max(1, job.workers)
+        )
+        for term in job.parts.objective.terms
+        if term.maker is not None
+    }
 
 
 def volume_parts(plan: Plan, store: VolumeStore) -> Parts:

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from segkit.data.annotated import rows_of
+from segkit.data.case_maps import MapMaker
 from segkit.data.normalize import Measure
 from segkit.data.sampling import CaseSampler, FurtherAugmentation
 from segkit.declarations import Loss, Metric, Task
@@ -137,8 +138,18 @@ def build_terms(plan: Plan, task: Task) -> list[WeightedLoss]:
     terms = []
     for term, found in plan.losses:
         assert isinstance(found.component, Loss)
-        function = found.load()(task, plan.config.params_of("loss", found.component.name))
-        terms.append(WeightedLoss(found.component.name, term.factor, function, found.component.scope))
+        params = plan.config.params_of("loss", found.component.name)
+        function, maker = found.load()(task, params), None
+        if found.component.case_map:
+            if task != plan.task:
+                raise UsageError(
+                    f"loss {found.full_name} asks for a map of all classes, and cases are annotated for some only",
+                    "choose another loss for these data",
+                )
+            make = partial(found.load("case_map"), task=task, params=params)
+            maker = MapMaker(found.full_name, [found.plugin.version, plain(params)], make)
+        component = found.component
+        terms.append(WeightedLoss(component.name, term.factor, function, component.scope, component.asks, maker))
     return terms
 
 

@@ -53,7 +53,7 @@ def find_part(registry: Registry, kind: str, name: str) -> Found:
     return registry.find(kind, name)
 
 
-def check_parts(parts: Sequence[Found], task: Task) -> None:
+def check_parts(parts: Sequence[Found], task: Task, losses: Sequence[Found] = ()) -> None:
     """Raise UsageError where a part cannot do what the task asks."""
     for item in parts:
         if isinstance(item.component, Augmentation) and task.spatial_dims not in item.component.spatial_dims:
@@ -62,6 +62,14 @@ def check_parts(parts: Sequence[Found], task: Task) -> None:
                 f"augmentation {item.component.name} is for {dims}, the network is shown {task.spatial_dims}D",
                 "leave it out of augment.further",
             )
+
+    mapped = [item.full_name for item in losses if getattr(item.component, "case_map", "")]
+    moving = [item.full_name for item in parts if isinstance(item.component, Augmentation) and item.component.moves]
+    if mapped and moving:
+        raise UsageError(
+            f"augmentation {moving[0]} moves pixels, and the map that loss {mapped[0]} had made stays where it is",
+            "leave one of them out",
+        )
 
 
 def with_full_names(config: Config, choice: Choice) -> Config:

@@ -179,7 +179,7 @@ def make_plan(
     check_aggregations(config.evaluate.aggregation, [metric_of(found) for found in metrics])
     check_postprocess(config.evaluate, task.classes)
     check_mirror(config, task)
-    check_parts(parts, task)
+    check_parts(parts, task, [found for _, found in losses])
     check_background(task, config.evaluate)
     check_overlapping(task, [found for _, found in choice.found], registry)
     cases = list_cases(reader, data.component.name)

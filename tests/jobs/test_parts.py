@@ -7,13 +7,15 @@ import signal
 from pathlib import Path
 
 import pytest
+import torch
 
 from segkit.config import Layer, read_file
 from segkit.discovery import Registry
 from segkit.engine.progress import Progress
+from segkit.engine.sealed import read_sealed
 from segkit.engine.stop import Stopped
 from segkit.engine.trainer import Trainer
-from segkit.errors import SegkitError
+from segkit.errors import SegkitError, UsageError
 from segkit.jobs.run import run_job
 from segkit.model import load_model
 from segkit.planning.plan import make_plan
@@ -134,3 +136,64 @@ def test_a_model_names_the_plugin_of_its_normalization(
     parts_registry.plugins.pop()
     with pytest.raises(SegkitError, match=r"needs segkit-toy-parts:spread 2.0.*pip install 'segkit-toy-parts==2.0'"):
         load_model(tmp_path / "run" / "model.safetensors", "cpu", parts_registry)
+
+
+def test_a_loss_is_given_what_it_asks_for(parts_registry: Registry, tmp_path: Path) -> None:
+    """The epoch, and a map that was made once per case and is moved with image and mask."""
+    import segkit_toy_parts as parts
+
+    parts.HEARD.clear()
+    parts.MADE.clear()
+    train(parts_registry, tmp_path / "run", components__loss="asking", augment__flip=0.5, augment__warp=0)
+    assert [heard["epoch"] for heard in parts.HEARD] == [1] * 4 + [2] * 4
+    assert {heard["epochs"] for heard in parts.HEARD} == {2}
+    assert parts.MADE == [None] * 8
+    for heard in parts.HEARD:
+        assert heard["spacing"] is None
+        assert torch.equal(heard["map"][:, 0], 2.0 * heard["mask"])
+        assert torch.equal(heard["map"][:, 1], -2.0 * heard["mask"])
+    train(parts_registry, tmp_path / "again", components__loss="asking")
+    assert len(parts.MADE) == 8, "the maps are kept"
+
+
+@pytest.mark.parametrize(("mode", "axes"), [("slices", 2), ("patches", 3)])
+def test_maps_of_volumes_are_cut_as_the_volumes_are(parts_registry: Registry, tmp_path: Path, mode, axes) -> None:
+    """Slices and patches, 0 where a patch lies outside; the spacing is that of the parts' own axes."""
+    import segkit_toy_parts as parts
+
+    parts.HEARD.clear()
+    values = {
+        "components.arch": "solid", "components.data": "blocks", "data.mode": mode, "components.loss": "asking",
+        "train.epochs": 1, "run.device": "cpu", "components.explainers": "none", "augment.warp": 0,
+    }  # fmt: skip
+    plan = make_plan([Layer("flag", values)], parts_registry, {})
+    run_job(plan, tmp_path / "run", Progress(), only_train=True)
+    assert any(heard["map"].any() for heard in parts.HEARD)
+    for heard in parts.HEARD:
+        known = heard["mask"] != 255
+        assert torch.equal(heard["map"][:, 0][known], 2.0 * heard["mask"][known])
+        assert heard["spacing"].shape == (len(heard["mask"]), axes)
+
+
+def test_a_loss_with_parameters_is_trained_and_gone_on_with(parts_registry, tmp_path: Path, monkeypatch) -> None:
+    """Its parameter takes part in the steps and in the resume state, and in no checkpoint."""
+    whole = train(parts_registry, tmp_path / "whole", components__loss="learnt")
+    with monkeypatch.context() as patch:
+        stop_at(patch, 5)
+        with pytest.raises(Stopped):
+            train(parts_registry, tmp_path / "stopped", components__loss="learnt")
+    state, _ = read_sealed(tmp_path / "stopped" / "last" / "state.safetensors", "segkit-state")
+    assert state["objective.0.weight"] != 0
+    assert go_on(parts_registry, tmp_path / "stopped") == whole
+
+
+def test_a_map_and_an_augmentation_that_moves_pixels_do_not_go_together(parts_registry: Registry) -> None:
+    """The map would lie where the image was."""
+    import dataclasses
+
+    found = parts_registry.find("augmentation", "shade")
+    moving = dataclasses.replace(found.component, moves=True)
+    found.plugin.components[found.plugin.components.index(found.component)] = moving
+    told = TOY | {"components.loss": "asking", "augment.further": "shade"}
+    with pytest.raises(UsageError, match="augmentation segkit-toy-parts:shade moves pixels, and the map that loss"):
+        make_plan([Layer("flag", told)], parts_registry, {})

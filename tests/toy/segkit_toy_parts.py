@@ -123,3 +123,57 @@ def first(task: Any, params: Any) -> Any:
 def few(task: Any, params: Any) -> Any:
     """One less than asked for."""
     return lambda labels, count, random: [(0, None)] * (count - 1)
+
+
+@segkit.hookimpl
+def segkit_losses() -> list[segkit.Loss]:
+    """Losses that ask for more than logits and mask, and one with a parameter."""
+    return [
+        segkit.Loss(
+            name="asking",
+            factory="segkit_toy_parts:asking",
+            summary="Writes down what it is given.",
+            asks=("epoch", "spacing", "map"),
+            case_map="segkit_toy_parts:twice",
+        ),
+        segkit.Loss(name="learnt", factory="segkit_toy_parts:learnt", summary="With a weight that is learnt."),
+    ]
+
+
+HEARD: list[dict[str, Any]] = []
+MADE: list[Any] = []
+
+
+def asking(task: Any, params: Any) -> Any:
+    """The map has to fit the mask wherever the sample was moved to."""
+
+    def loss(logits: Any, mask: Any, *, map: Any, epoch: int, epochs: int, spacing: Any) -> Any:
+        HEARD.append({"epoch": epoch, "epochs": epochs, "spacing": spacing, "map": map.clone(), "mask": mask.clone()})
+        return logits.square().flatten(1).mean(1)
+
+    return loss
+
+
+def twice(mask: Any, spacing: Any, task: Any, params: Any) -> Any:
+    """Twice the mask, once up and once down."""
+    import numpy as np
+
+    MADE.append(spacing)
+    return np.stack([2.0 * mask, -2.0 * mask])
+
+
+def learnt(task: Any, params: Any) -> Any:
+    """Squares with a learnt weight."""
+    import torch
+    from torch import nn
+
+    class Learnt(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.zeros(()))
+
+        def forward(self, logits: Any, mask: Any) -> Any:
+            error = (logits[:, 0].sigmoid() - (mask == 1).float()).square().flatten(1).mean(1)
+            return error * torch.exp(-self.weight) + self.weight
+
+    return Learnt()

@@ -28,6 +28,10 @@ BERMAN = (
     "Intersection-Over-Union Measure in Neural Networks. CVPR 2018, https://arxiv.org/abs/1705.08790"
 )
 
+KERVADEC = (
+    "Kervadec et al.: Boundary loss for highly unbalanced segmentation. MIDL 2019, https://arxiv.org/abs/1812.07032"
+)
+
 
 @hookimpl
 def segkit_losses() -> list[Loss]:
@@ -94,6 +98,15 @@ def segkit_losses() -> list[Loss]:
             params="segkit_losses.params:LovaszParams",
             overlapping=True,
             reference=BERMAN,
+        ),
+        Loss(
+            name="boundary",
+            factory="segkit_losses.boundary:build",
+            summary="The softmax times the signed distance to the reference's boundary; beside a loss of regions.",
+            params="segkit_losses.params:Boundary",
+            reference=KERVADEC,
+            asks=("map", "epoch"),
+            case_map="segkit_losses.boundary:signed_distances",
         ),
         Loss(
             name="batch-dice",

@@ -101,3 +101,11 @@ class LovaszParams:
     include_background: bool = param(True, "Of several logits: average over background and classes.")
     absent: Absent = param("keep", ABSENT + " The authors' 'present' is skip, their 'all' is keep.")
     class_weights: Weights = param((), CLASS_WEIGHTS, min=0)
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """The conventions of the boundary loss."""
+
+    rise: float = param(0.0, "Share of the run over which its weight rises from 0 to 1; 0: 1 all along.", min=0, max=1)
+    limit: float = param(100.0, "Largest distance that counts, in pixels.", min=1, max=1000)
