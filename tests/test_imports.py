@@ -43,7 +43,7 @@ FLOORS = (
 LEVEL = {module: level for level, modules in enumerate(FLOORS) for module in modules}
 EXEMPT = ("__init__", "__main__")
 """`segkit` itself gathers the public names."""
-EVERYDAY_WORDS = {"folder"}
+EVERYDAY_WORDS = {"folder", "boundary"}
 """Components that are called what the core has other things of."""
 TOLD_BY_VOLUMES = {"Store", "VolumeStore", "Parts", "Predictor", "VolumePredictor"}
 SLOW = ("json", "tomllib", "hashlib", "secrets", "rich", "packaging", "difflib")
