@@ -24,6 +24,7 @@ from segkit.cli.options import flag_layers
 @click.option("--metric", type=ComponentName("metric"), multiple=True, help="Metric, repeatable; else the run's own.")
 @click.option("--tta/--no-tta", default=None, help="Average over mirrored copies or not; else as the run did.")
 @click.option("--set", "assignments", metavar="SECTION.FIELD=VALUE", multiple=True, help="Set a field or param.")
+@click.option("--groups", metavar="CSV", help="Table of the cases: a column case, one per grouping (sex, scanner).")
 @click.option("--output", "folder", metavar="DIR", help="The new folder; else in the run, or beside the checkpoint.")
 @click.option("--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")
 @click.option("--workers", type=click.IntRange(0, 256), metavar="N", help="Threads that read cases.")
@@ -32,6 +33,7 @@ def evaluate(
     run: str,
     data: str | None,
     assignments: tuple[str, ...],
+    groups: str | None,
     folder: str | None,
     device: str,
     workers: int | None,
@@ -53,6 +55,7 @@ def evaluate(
     from segkit.data.remarks import remarks_of
     from segkit.errors import SegkitError
     from segkit.jobs.evaluate import Request, plan_scoring, score_model, scores_folder, with_content
+    from segkit.jobs.groups import lines
     from segkit.model import load_model
     from segkit.report.tables import print_scores
     from segkit.rundir.checkpoint import checkpoint_of
@@ -63,7 +66,8 @@ def evaluate(
     model = load_model(checkpoint, device, registry)
     config = checkpoint.with_name(CONFIG)
     said = [*flag_layers(options), read_assignments(assignments)]
-    request = Request(checkpoint, model, config if config.is_file() else None, data, said)
+    table = Path(groups) if groups else None
+    request = Request(checkpoint, model, config if config.is_file() else None, data, said, table)
     plan = plan_scoring(request, registry, progress.message)
     name = plan.data.component.name
     target = Path(folder) if folder else scores_folder(checkpoint, request.config is not None, name, plan.split)
@@ -86,4 +90,6 @@ def evaluate(
         output.print_json(scored.summary)
         return
     print_scores(scored.summary, output.console())
+    for line in lines(scored.summary["groups"]) if "groups" in scored.summary else ():
+        output.say(line)
     output.say(f"scores: {scored.folder}")

@@ -17,6 +17,7 @@ from segkit.engine.progress import Progress
 from segkit.engine.scoring import score_cases
 from segkit.engine.summary import write_cases
 from segkit.files import whole_folder, write_json, write_text
+from segkit.jobs.groups import group_record, read_groups
 from segkit.jobs.leaks import leaks_record, seen_sentence
 from segkit.jobs.stores import counting
 from segkit.model import Model
@@ -38,6 +39,7 @@ class Request:
         config: the run's config file; None for a checkpoint without its run.
         data: another dataset's name; None for the model's own.
         said: flags, each with the option as its source.
+        groups: a CSV of the cases' groups; None without one.
     """
 
     checkpoint: Path
@@ -45,6 +47,7 @@ class Request:
     config: Path | None
     data: str | None
     said: Sequence[Layer]
+    groups: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,9 @@ def score_model(
     settings = plan.config.evaluate
     predictor = request.model.adjusted(mirror=settings.mirror, overlap=settings.overlap).predictor
     metrics = build_metrics(plan)
+    if request.groups is not None:
+        # Before anything is predicted: a table that cannot be meant costs no time.
+        read_groups(request.groups, [case.id for case in plan.cases[plan.split]])
     start = time.perf_counter()
     with whole_folder(folder) as building:
         predictions = building / PREDICTIONS
@@ -141,6 +147,8 @@ def score_model(
             "mirror": predictor.mirror,
             "leaks": leaks_record((), plan.split, seen),
         }
+        if request.groups is not None:
+            summary["groups"] = group_record(request.groups, scores, metrics[0])
         write_cases(building / CASES, scores, plan.scored_task, metrics)
         write_json(building / SUMMARY, summary)
         write_text(building / CONFIG, plan.config.to_toml())

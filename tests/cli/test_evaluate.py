@@ -201,3 +201,19 @@ def test_environment_is_stronger_than_the_run_and_weaker_than_flags(toy_run, mon
     assert "offset = 7.0" in Path("one/config.toml").read_text()
     assert evaluate("run", "--set", "metric.miss.offset=8", "--output", "two").exit_code == 0
     assert "offset = 8.0" in Path("two/config.toml").read_text()
+
+
+def test_groups_of_cases_are_told_with_their_sizes(toy_run) -> None:
+    """Each group with n; small ones named; a table that lacks a case stops before anything is predicted."""
+    Path("groups.csv").write_text("case,scanner\ntest-0,a\ntest-1,b\ntest-2,b\n")
+    result = evaluate("run", "--groups", "groups.csv")
+    assert result.exit_code == 0, result.output
+    found = summary("run/scores/squares-test")["groups"]["columns"]["scanner"]
+    assert [(row["group"], row["n"], row["small"]) for row in found["groups"]] == [("a", 1, True), ("b", 2, True)]
+    assert found["gaps"] == []
+    assert "scanner b: overlap" in result.stdout
+    Path("groups.csv").write_text("case,scanner\ntest-0,a\ntest-1,b\n")
+    result = evaluate("run", "--groups", "groups.csv", "--output", "none")
+    assert result.exit_code == 1
+    assert "no row of case 'test-2'" in result.stderr
+    assert not Path("none").exists()

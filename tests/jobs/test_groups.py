@@ -1,0 +1,84 @@
+"""Groups of cases: their gaps against scipy, what is small or infinite, and tables that cannot be meant."""
+
+import numpy as np
+import pytest
+from scipy.stats import mannwhitneyu
+
+from segkit import SegkitError
+from segkit.jobs.groups import read_groups
+from segkit.statistics.subgroups import gaps, group_summaries
+
+
+def table(sizes, means, seed=0):
+    """Values (cases, 1) and group names."""
+    draw = np.random.default_rng(seed)
+    values = np.concatenate([draw.normal(mean, 0.05, size) for size, mean in zip(sizes, means, strict=True)])
+    names = [name for size, name in zip(sizes, "abcdef", strict=False) for _ in range(size)]
+    return values[:, None], names
+
+
+def test_gaps_are_differences_of_means_with_the_mann_whitney_test():
+    """Three groups, three gaps, Holm's correction."""
+    values, names = table((20, 25, 30), (0.8, 0.7, 0.8))
+    found = gaps(values, names, [None] * 75)
+    assert [(gap.first, gap.second) for gap in found] == [("a", "b"), ("a", "c"), ("b", "c")]
+    first = found[0]
+    assert first.difference == pytest.approx(values[:20].mean() - values[20:45].mean())
+    assert first.p_value == pytest.approx(mannwhitneyu(values[:20, 0], values[20:45, 0]).pvalue)
+    assert first.low < first.difference < first.high
+    assert found[0].p_holm < 0.01
+    assert found[1].p_holm > 0.05
+    assert all(gap.p_holm >= gap.p_value for gap in found)
+
+
+def test_small_groups_are_named_and_compared_with_none():
+    """Nine cases have a mean, and no gap."""
+    values, names = table((20, 9), (0.8, 0.3))
+    assert gaps(values, names, [None] * 29) == []
+    assert {name: count for name, (count, _) in group_summaries(values, names, [None] * 29).items()} == {
+        "a": 20,
+        "b": 9,
+    }
+
+
+def test_a_group_whose_cases_were_all_missed_is_told():
+    """Infinite distances have no mean, and surely differ."""
+    values, names = table((20, 12), (3.0, 3.0))
+    values[20:] = np.inf
+    (found,) = gaps(values, names, [None] * 32)
+    assert found.difference is None
+    assert found.p_holm < 0.001
+    assert group_summaries(values, names, [None] * 32)["b"][1].infinite == 12
+
+
+def test_patients_count_once():
+    """Ten images of each of two patients are two units."""
+    values, names = table((20, 20), (0.8, 0.5))
+    alone = gaps(values, names, [None] * 40)[0]
+    together = gaps(values, names, [f"p{place // 10}" for place in range(40)])[0]
+    assert together.p_value > alone.p_value
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("name,sex\na,f\nb,m\n", "no column case or id"),
+        ("case,sex\na,f\n", "no row of case 'b'"),
+        ("case,sex\na,f\nb,m\na,m\n", "case 'a' is there twice"),
+        ("case,sex\na,f\nb,f\n", "no column of groups.csv makes groups .* sex 1"),
+        ("case\na\nb\n", "makes groups"),
+    ],
+)
+def test_tables_that_cannot_be_meant(tmp_path, text, words):
+    """Missing and doubled ids, one value, no grouping: each is a sentence."""
+    path = tmp_path / "groups.csv"
+    path.write_text(text)
+    with pytest.raises(SegkitError, match=words):
+        read_groups(path, ["a", "b"])
+
+
+def test_rows_are_taken_by_id_and_others_left(tmp_path):
+    """In any order, with cases that are not scored; an empty cell is a group of its own."""
+    path = tmp_path / "groups.csv"
+    path.write_text("id,scanner,age\nc,x,70\nb,,60\na,y,60\n")
+    assert read_groups(path, ["a", "b"]) == {"scanner": ["y", "not given"]}
