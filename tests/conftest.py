@@ -233,3 +233,16 @@ def in_browser(tmp_path: Path) -> Callable[[str, str, str], dict[str, object]]:
         return seen
 
     return look
+
+
+@pytest.fixture
+def dumped_page(tmp_path: Path) -> Callable[[Path], str]:
+    """Open a page, let its scripts run for some seconds of its own clock, and return what became of it."""
+    if BROWSER is None:
+        pytest.skip("no Chromium found; install one to test pages in a browser")
+
+    def dump(page: Path) -> str:
+        command = [str(BROWSER), *BROWSER_OPTIONS, f"--user-data-dir={tmp_path / 'profile'}", page.as_uri()]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+
+    return dump

@@ -32,6 +32,8 @@ PAUSE_SECONDS = 1.0
 """Before the second try; twice as long before each further one."""
 TRY_LATER = (408, 425, 429, 500, 502, 503, 504)
 CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)\Z")
+BROKEN_ANSWER = (URLError, OSError, http.client.HTTPException, ValueError, OverflowError)
+"""What urllib and http.client raise of servers; the last two of lengths and addresses that are none (issue 19)."""
 AGAIN = "check the network and run the same command again: it goes on where it stopped"
 
 
@@ -198,7 +200,7 @@ def _transfer(url: str, part: _Part, name: str, progress: Progress, room: float)
     except HTTPError as error:
         error.close()
         _refused(error, url, part)
-    except (URLError, OSError, http.client.HTTPException) as error:
+    except BROKEN_ANSWER as error:
         raise _connection_problem(error, url) from error
     with answer:
         if answer.headers.get("Content-Encoding", "identity") != "identity":
@@ -242,7 +244,7 @@ def _blocks(answer: Any) -> Any:
     while True:
         try:
             block = answer.read1(BLOCK)
-        except (OSError, http.client.HTTPException) as error:
+        except BROKEN_ANSWER as error:
             raise _BrokenError(_reason(error)) from error
         if not block:
             return
@@ -252,7 +254,8 @@ def _blocks(answer: Any) -> Any:
 def _check_range(headers: Any, part: _Part) -> None:
     """Raise _BrokenError, the part discarded, where a server sends another range or another file than asked for."""
     found = CONTENT_RANGE.match(headers.get("Content-Range", ""))
-    starts = found is not None and found[1] == str(part.size)
+    # Nothing of it is there: then no range was asked for, and there is no digest that goes on.
+    starts = found is not None and found[1] == str(part.size) and part.digest is not None
     same_total = found is not None and (not part.total or found[3] in ("*", str(part.total)))
     if not starts or not same_total or part.differs(headers):
         part.discard()

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from attack_archives import Archives
 from attack_checkpoints import Checkpoints
+from attack_comparisons import Comparisons
+from attack_configs import Configs
+from attack_datasets import Datasets
 from attack_images import Images
+from attack_names import Names
+from attack_servers import Servers
 from attack_volumes import Volumes
-from siege import Siege, besiege, warm_up
-from works import make_works
+from siege import Besieger, Siege, besiege
 
-KINDS = {kind.name: kind for kind in (Checkpoints, Images, Volumes)}
+BESIEGERS = (Checkpoints, Comparisons, Configs, Datasets, Images, Volumes, Archives, Servers, Names)
+KINDS: dict[str, Callable[[Path], Besieger]] = {kind.name: kind for kind in BESIEGERS}
 
 FEW = 15
-
-
-@pytest.fixture(scope="module")
-def works(tmp_path_factory):
-    """What attacks begin with."""
-    warm_up()
-    return make_works(tmp_path_factory.mktemp("works") / "works")
 
 
 def survive(name: str, works: Path, place: Path, seeds: range) -> Siege:

@@ -102,6 +102,19 @@ def test_info_leaves_out_what_cannot_be_read(segkit_data, root):
     assert "warning: left out: val-0.npy: val-0.npy cannot be read" in result.stderr
 
 
+def test_info_says_why_nothing_was_counted(segkit_data, root, squares, monkeypatch):
+    """Where the listing itself is wrong there are no counts, and a line says so beside the reason."""
+
+    def cases(self, split):
+        raise SegkitError("2 masks have no image", "remove them")
+
+    monkeypatch.setattr(squares, "cases", cases)
+    result = segkit_data("info", "squares", "--data-root", str(root))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "warning: nothing was counted: the cases cannot be listed as the files lie" in result.stderr
+    assert "error: 2 masks have no image; remove them" in result.stderr
+
+
 def test_generated_sample_is_said_to_be_one(segkit_data):
     """Without data the generated sample is described, and called that."""
     result = segkit_data("info", "squares", "--set", "data.cases=2")

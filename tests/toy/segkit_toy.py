@@ -12,7 +12,7 @@ import segkit
 
 @dataclass(frozen=True)
 class DataParams:
-    cases: int = segkit.param(6, "Training cases of the sample.", min=1)
+    cases: int = segkit.param(6, "Training cases of the sample.", min=1, max=20_000)
     test: bool = segkit.param(True, "Whether there is a test split.")
     val: bool = segkit.param(True, "Whether there is a validation split.")
     classes: int = segkit.param(1, "Foreground classes.", min=1, max=3)

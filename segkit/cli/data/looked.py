@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from segkit.cli import output
 from segkit.cli.data.chosen import list_cases, open_chosen, reading_threads
 from segkit.cli.data.watch import Stages
+from segkit.errors import SegkitError, UsageError
 
 if TYPE_CHECKING:
     from segkit.data.case import Case
@@ -45,9 +47,10 @@ def looking_through(chosen: ChosenDataset) -> Iterator[LookedThrough]:
     progress = make_progress()
     stages = Stages(progress, "cases")
     try:
-        reader, root = open_chosen(chosen, progress.message)
-        notes = [(str(label), str(text)) for label, text in getattr(reader, "describe", tuple)()]
-        cases = list_cases(reader, chosen)
+        with nothing_counted(chosen.declaration.name):
+            reader, root = open_chosen(chosen, progress.message)
+            notes = [(str(label), str(text)) for label, text in getattr(reader, "describe", tuple)()]
+            cases = list_cases(reader, chosen)
         found = overview(
             reader,
             cases,
@@ -59,3 +62,15 @@ def looking_through(chosen: ChosenDataset) -> Iterator[LookedThrough]:
         stages.finish()
     finally:
         progress.close()
+
+
+@contextmanager
+def nothing_counted(name: str) -> Iterator[None]:
+    """Say, where the files cannot even be listed, that this is why there are no counts."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except SegkitError:
+        output.warn(f"nothing was counted: the cases cannot be listed as the files lie (segkit data verify {name})")
+        raise

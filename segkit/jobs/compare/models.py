@@ -181,7 +181,10 @@ def counts(
 ) -> np.ndarray:
     """In how many cases each class has a status, as (seeds, classes)."""
     return np.array(
-        [[sum(table[case, name].status == status for case in cases) for name in classes] for table in repeats]
+        [
+            [sum((case, name) in table and table[case, name].status == status for case in cases) for name in classes]
+            for table in repeats
+        ]
     )
 
 
@@ -192,8 +195,15 @@ def stacked(
     metric: str,
     higher_is_better: bool,
 ) -> np.ndarray:
-    """One metric of one model as (seeds, cases, classes), a missed structure without a value at the worst there is."""
-    rows = [[[table[case, name] for name in classes] for case in cases] for table in repeats]
-    values = np.array([[[row.values[metric] for row in of] for of in table] for table in rows], np.float64)
-    missed = np.array([[[row.status == "missed" for row in of] for of in table] for table in rows])
+    """One metric of one model as (seeds, cases, classes), a missed structure without a value at the worst there is.
+
+    A class that a case was not scored for has no value there (issue 19: a table that lacked a row ended as KeyError).
+    """
+    rows = [[[table.get((case, name)) for name in classes] for case in cases] for table in repeats]
+    values = np.array(
+        [[[np.nan if row is None else row.values[metric] for row in of] for of in table] for table in rows], np.float64
+    )
+    missed = np.array(
+        [[[row is not None and row.status == "missed" for row in of] for of in table] for table in rows], bool
+    )
     return with_failures(values, missed, higher_is_better=higher_is_better)

@@ -1,11 +1,13 @@
 """Runs that were not scored alike are refused, each for its reason."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from segkit.errors import SegkitError, UsageError
 from segkit.jobs.compare.alike import check_alike
-from segkit.jobs.compare.models import gather, group_runs
+from segkit.jobs.compare.models import counts, gather, group_runs, stacked
 from segkit.jobs.compare.runs import read_runs
 
 
@@ -149,3 +151,17 @@ def test_folds_that_score_the_same_cases_are_refused(runs, make_masks):
     ]
     with pytest.raises(SegkitError, match=r"is scored in two folds.*evaluate\.split=val"):
         gather(group_runs(read_runs(folders)), ["overlap"])
+
+
+def test_a_case_without_a_row_for_a_class_has_no_value_there():
+    """A case that was annotated for one of two classes: no KeyError, no value, neither missed nor spurious."""
+    rows = {
+        ("a", "liver"): SimpleNamespace(values={"dice": 0.5}, status="ok"),
+        ("a", "spleen"): SimpleNamespace(values={"dice": float("nan")}, status="missed"),
+        ("b", "liver"): SimpleNamespace(values={"dice": 0.75}, status="ok"),
+    }
+    values = stacked([rows], ("a", "b"), ("liver", "spleen"), "dice", True)
+    assert values[0, :, 0].tolist() == [0.5, 0.75]
+    assert values[0, 0, 1] == -np.inf
+    assert np.isnan(values[0, 1, 1])
+    assert counts([rows], ("a", "b"), ("liver", "spleen"), "missed").tolist() == [[0, 1]]
