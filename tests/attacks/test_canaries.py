@@ -4,6 +4,8 @@ import gzip
 import struct
 import zlib
 
+import nibabel
+import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 from works import in_a_fork, photograph
@@ -40,6 +42,23 @@ def place(tmp_path, works):
         (tmp_path / name).symlink_to(works / name)
     (tmp_path / "images").mkdir()
     return tmp_path
+
+
+def test_text_of_volumes_is_left_behind(place):
+    """descrip, aux_file, intent_name, db_name, data_type and extensions of a NIfTI file."""
+    values = np.random.default_rng(0).normal(0, 20, (15, 16, 6)).astype(np.int16)
+    image = nibabel.Nifti1Image(values, np.diag([0.5, 0.5, 2.0, 1.0]))
+    for field in ("descrip", "aux_file", "intent_name", "db_name", "data_type"):
+        image.header[field] = CANARY
+    for code in (4, 6, 40):
+        image.header.extensions.append(nibabel.nifti1.Nifti1Extension(code, b"<x>" + CANARY + b"</x>"))
+    nibabel.save(image, place / "images" / "volume.nii.gz")
+    raw = bytearray(gzip.decompress((place / "images" / "volume.nii.gz").read_bytes()))
+    assert bytes(raw).count(CANARY) == 8
+    in_a_fork(("predict", "volumes", "images", *PREDICT), place)
+    found, count = written(place / "out")
+    assert count > 3
+    assert found == []
 
 
 def test_text_of_photographs_is_left_behind(place):

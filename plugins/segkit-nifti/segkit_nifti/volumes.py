@@ -26,7 +26,7 @@ DROWNED = 30_000
 """Of an image whose values reach this many times further than 99.8 % of them, 65,536 stored steps keep two."""
 LOOKED_AT = 200_000
 """Voxels, evenly spread, that are looked at for that."""
-TEXTS = ("descrip", "aux_file", "db_name", "intent_name")
+TEXTS = ("data_type", "descrip", "aux_file", "db_name", "intent_name")
 """Free texts of a header, which may say who was scanned, when and where."""
 
 
