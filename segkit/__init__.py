@@ -23,7 +23,7 @@ from segkit.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from segkit.api import components, load, run
-    from segkit.contracts import IGNORE, Measurement, Outputs, RunInfo
+    from segkit.contracts import IGNORE, Measurement, Outputs, RunInfo, SectionContent
     from segkit.data.case import Case, Problem, Sample
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     "Sample",
     "Sampler",
     "Schedule",
+    "SectionContent",
     "SegkitError",
     "Task",
     "UnusableFileError",
@@ -69,6 +70,7 @@ _MODULES = {
     "Problem": "segkit.data.case",
     "RunInfo": "segkit.contracts",
     "Sample": "segkit.data.case",
+    "SectionContent": "segkit.contracts",
     "components": "segkit.api",
     "load": "segkit.api",
     "run": "segkit.api",

@@ -87,3 +87,20 @@ class RunInfo:
     parameters: int
     device: str
     resumed: bool = False
+
+
+@dataclass(frozen=True)
+class SectionContent:
+    """What a plugin's section of a run's page shows; all of it is escaped.
+
+    Attributes:
+        paragraphs: of text.
+        columns: heads of a table, and its rows below them.
+        pictures: each a sentence that says what it shows, and a PNG file's bytes.
+    """
+
+    title: str
+    paragraphs: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    rows: Sequence[Sequence[str]] = ()
+    pictures: Sequence[tuple[str, bytes]] = ()

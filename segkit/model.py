@@ -24,7 +24,7 @@ from segkit.engine.calibration import calibration_of
 from segkit.engine.checkpoint import read_model
 from segkit.engine.device import choose_device
 from segkit.engine.infer import Predictor
-from segkit.engine.postprocess import postprocessing
+from segkit.engine.postprocess import PredictionStep, postprocessing
 from segkit.engine.preprocessing import Preprocessing
 from segkit.engine.turns import turn_at
 from segkit.engine.volumes import VolumePredictor, make_predictor
@@ -233,7 +233,8 @@ def load_model(path: Path, device: str, registry: Registry) -> Model:
     network = network.eval().to(chosen).to(memory_format=layout)
     calibration = calibration_of(header, task.classes, task.out_channels, path.name)
     predictor = make_predictor(network, task, preprocessing, chosen, calibration=calibration)
-    return Model(task, header, predictor, Opener(registry, dataset), postprocessing(steps, task))
+    further = built_steps(path, header, registry, task, steps)
+    return Model(task, header, predictor, Opener(registry, dataset), postprocessing(steps, task, further))
 
 
 def with_mirrored(preprocessing: Preprocessing, header: Mapping[str, Any], task: Task) -> Preprocessing:
@@ -247,6 +248,22 @@ def with_mirrored(preprocessing: Preprocessing, header: Mapping[str, Any], task:
     augment = build(Augment, {"flip": flip}, "augment")
     mirrored = augment.mirrored(task.spatial_dims)
     return preprocessing if preprocessing.mirror and not mirrored else replace(preprocessing, mirrored=mirrored)
+
+
+def built_steps(
+    path: Path, header: Mapping[str, Any], registry: Registry, task: Task, settings: Evaluate
+) -> list[PredictionStep]:
+    """Build the plugins' steps that the run's predictions went through; raises SegkitError where one is missing."""
+    built = []
+    named = {item["name"]: item for item in header["components"] if item["kind"] == "postprocess"}
+    for name in settings.postprocess:
+        if name not in named:
+            raise SegkitError(f"{path.name}: its header names no {name}", "copy the file again")
+        found = find_needed(path, registry, "postprocess", name, named[name]["version"])
+        tell_version(path, found, named[name]["version"])
+        params = build(found.component.params, named[name]["params"], f"postprocess {found.component.name}")
+        built.append(PredictionStep(found.full_name, found.load()(task, params)))
+    return built
 
 
 def with_measure(

@@ -100,7 +100,7 @@ class Sampler(Part):
 
 
 class PostProcessing(Part):
-    """A step after prediction: factory(task, params) -> fn(labels, spacing) -> labels, (*S) uint8 of one case."""
+    """A step after prediction: factory(task, params) -> fn(labels) -> labels, (*S) uint8 on the case's own grid."""
 
     kind: ClassVar[str] = "postprocess"
     setting: ClassVar[str] = "evaluate.postprocess"
@@ -110,7 +110,8 @@ class PostProcessing(Part):
 class Exporter(Part):
     """An exporter: factory(params) -> fn(network, example, path), which writes one file.
 
-    `network` is the module in eval mode on the CPU, `example` (1, C, *S) float32.
+    `network` is the module in eval mode on the CPU, `example` (1, C, *S) float32 at its working size; `path` is to be
+    written, and takes its place once it is.
 
     Attributes:
         suffix: end of the file's name, such as ".pt".
@@ -127,9 +128,9 @@ class Exporter(Part):
 
 
 class ReportSection(Part):
-    """A section of a run's page: factory(params) -> fn(folder) -> segkit.Section, or None where it has nothing to say.
+    """A section of a run's page: factory(params) -> fn(folder) -> segkit.SectionContent, or None.
 
-    `folder` is the finished run's directory, to read from.
+    `folder` is the run's directory, to read from; summary.json, cases.csv and the predictions are there.
     """
 
     kind: ClassVar[str] = "section"

@@ -39,6 +39,7 @@ PUBLIC = [
     "Sample",
     "Sampler",
     "Schedule",
+    "SectionContent",
     "SegkitError",
     "Task",
     "UnusableFileError",

@@ -24,14 +24,22 @@ SUFFIXES = {"onnx": ".onnx", "torch-export": ".pt2"}
 
 @click.command()
 @click.argument("run", metavar="RUN")
-@click.option("--to", "kind", type=click.Choice(list(SUFFIXES)), required=True, help="Format of the graph.")
+@click.option("--to", "kind", metavar="FORMAT", required=True, help="onnx, torch-export, or a plugin's exporter.")
+@click.option("--set", "assignments", metavar="PARAM=VALUE", multiple=True, help="Set a param of a plugin's exporter.")
 @click.option("-o", "--output", "file", metavar="FILE", help="The graph's file; else model.onnx or .pt2 in the run.")
 @click.option("--images", metavar="FILE", multiple=True, help="Image to check on, repeatable; else cases are read.")
 @click.option("--data-root", metavar="DIR", help="Folder of the dataset whose cases are checked on.")
 @click.option("--force", is_flag=True, help="Replace a file that is there already.")
 @output.json_option
 def export(
-    run: str, kind: str, file: str | None, images: tuple[str, ...], data_root: str | None, force: bool, as_json: bool
+    run: str,
+    kind: str,
+    assignments: tuple[str, ...],
+    file: str | None,
+    images: tuple[str, ...],
+    data_root: str | None,
+    force: bool,
+    as_json: bool,
 ) -> None:
     """Write a trained network as a graph that runs without segkit.
 
@@ -50,6 +58,17 @@ def export(
     from segkit.rundir.checkpoint import checkpoint_of
 
     checkpoint, registry, progress = checkpoint_of(Path(run)), load_registry(), make_progress()
+    if kind not in SUFFIXES:
+        from segkit.jobs.export_plugin import export_by_plugin
+
+        record = export_by_plugin(registry, kind, assignments, checkpoint, Path(file) if file else None, force=force)
+        if as_json:
+            output.print_json(record)
+        else:
+            output.say(f"{record['exporter']}: {record['file']}")
+        return
+    if assignments:
+        raise UsageError(f"--set goes with a plugin's exporter, not with --to {kind}", "leave it out")
     path = Path(file) if file else checkpoint.with_suffix(SUFFIXES[kind])
     if path.suffix != SUFFIXES[kind]:
         raise UsageError(f"-o {path} does not end in {SUFFIXES[kind]}", f"that is what --to {kind} is called")

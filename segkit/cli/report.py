@@ -57,6 +57,7 @@ def render(folder: Path, registry: Registry, data_root: str | None, *, anonymous
     from segkit.jobs.compare.compose import compare_again
     from segkit.jobs.compare.runs import RESULT
     from segkit.jobs.report import pictures_again
+    from segkit.jobs.sections import plugin_sections
     from segkit.report import write_report
     from segkit.rundir.lock import locked_run
 
@@ -69,5 +70,9 @@ def render(folder: Path, registry: Registry, data_root: str | None, *, anonymous
     pictures, reason = pictures_again(folder, registry, data_root)
     if reason:
         tell(f"no pictures: {reason}")
+    # A plugin reads the run itself and knows nothing of the numbers that stand for ids.
+    found = [] if anonymous else registry.components("section")
     with locked_run(folder):
-        return write_report(folder, pictures, anonymous=anonymous, no_pictures=reason), len(pictures)
+        sections = plugin_sections(found, folder, tell)
+        page = write_report(folder, pictures, anonymous=anonymous, no_pictures=reason, sections=sections)
+        return page, len(pictures)

@@ -6,16 +6,18 @@ Off unless it is asked for. Nothing here is chosen by a score.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from segkit.declarations import Task
-from segkit.errors import UsageError, did_you_mean
+from segkit.errors import SegkitError, UsageError, did_you_mean
 from segkit.params import plain
 from segkit.settings import Evaluate
 
 ALL = "all"
-STEPS = ("minimum_size", "keep_largest", "fill_holes")
+STEPS = ("minimum_size", "keep_largest", "fill_holes", "postprocess")
 """The settings, in the order in which they are applied."""
 
 
@@ -35,8 +37,35 @@ def check_postprocess(settings: Evaluate, classes: Sequence[str]) -> None:
                 )
 
 
-def postprocessing(settings: Evaluate, task: Task) -> Callable[[np.ndarray], np.ndarray] | None:
+@dataclass(frozen=True)
+class PredictionStep:
+    """A plugin's step.
+
+    Attributes:
+        change: label map (*S) uint8 -> label map.
+    """
+
+    name: str
+    change: Callable[[np.ndarray], Any]
+
+    def __call__(self, labels: np.ndarray) -> np.ndarray:
+        """Return the label map changed; raises SegkitError where it is none of the same grid and labels."""
+        found = np.asarray(self.change(labels.copy()))
+        if found.shape != labels.shape or found.dtype.kind not in "iub":
+            raise SegkitError(
+                f"postprocess {self.name} gave {found.dtype} {found.shape} for labels {labels.shape}",
+                "report it to its author",
+            )
+        return found.astype(np.uint8)
+
+
+def postprocessing(
+    settings: Evaluate, task: Task, further: Sequence[PredictionStep] = ()
+) -> Callable[[np.ndarray], np.ndarray] | None:
     """Return the function that changes a label map (*S), or (classes, *S), as the settings say; None: nothing to do.
+
+    Args:
+        further: steps of plugins, which come last.
 
     Raises:
         UsageError: a step names a class that is not there.
@@ -45,7 +74,7 @@ def postprocessing(settings: Evaluate, task: Task) -> Callable[[np.ndarray], np.
     if not postprocess_record(settings):
         return None
 
-    def apply(labels: np.ndarray) -> np.ndarray:
+    def own(labels: np.ndarray) -> np.ndarray:
         changed = labels.copy()
         if task.overlapping:
             for plane, name in zip(changed, task.classes, strict=True):
@@ -60,6 +89,12 @@ def postprocessing(settings: Evaluate, task: Task) -> Callable[[np.ndarray], np.
             changed[inside & ~kept] = 0
             if chosen(settings.fill_holes, name):
                 changed[enclosed(kept) & (changed == 0)] = label
+        return changed
+
+    def apply(labels: np.ndarray) -> np.ndarray:
+        changed = own(labels)
+        for step in further:
+            changed = step(changed)
         return changed
 
     return apply

@@ -22,7 +22,7 @@ from segkit.jobs.leaks import leaks_record, seen_sentence
 from segkit.jobs.stores import counting
 from segkit.model import Model
 from segkit.planning import scoring
-from segkit.planning.build import build_metrics
+from segkit.planning.build import build_metrics, build_steps
 from segkit.planning.plan import Plan
 from segkit.planning.relation import by_content
 from segkit.planning.trained import TrainedModel, component
@@ -129,7 +129,7 @@ def score_model(
             workers=default_workers() if workers is None else workers,
             progress=progress,
             background=settings.background,
-            postprocess=postprocessing(settings, plan.task),
+            postprocess=postprocessing(settings, plan.task, build_steps(plan)),
         )
         summary = summary_record(
             plan,

@@ -42,11 +42,12 @@ from segkit.jobs.folder import environment, held_folder
 from segkit.jobs.job import Job
 from segkit.jobs.leaks import find_leaks, find_seen, leaks_record
 from segkit.jobs.report import pictures
+from segkit.jobs.sections import plugin_sections
 from segkit.jobs.start import needs_source, start_from, start_summary
 from segkit.jobs.stores import Stores, open_stores, tell_lacking
 from segkit.jobs.train import Trained, keep_model, shared_settings, train_model
 from segkit.jobs.unscored import predict_unscored, unscored_cases
-from segkit.planning.build import assemble
+from segkit.planning.build import assemble, build_steps
 from segkit.planning.plan import Plan
 from segkit.report import write_report
 from segkit.rundir.names import CASES, PREDICTIONS, REPORT, STATE_FOLDER, SUMMARY, UNSCORED
@@ -293,7 +294,7 @@ def score_split(job: Job, predictor: Predictor | VolumePredictor) -> list[CaseSc
         workers=job.workers,
         progress=job.progress,
         background=plan.config.evaluate.background,
-        postprocess=postprocessing(plan.config.evaluate, plan.task),
+        postprocess=postprocessing(plan.config.evaluate, plan.task, build_steps(plan)),
         ranks=job.ranks,
         clock=job.clock,
     )
@@ -305,6 +306,10 @@ def score_split(job: Job, predictor: Predictor | VolumePredictor) -> list[CaseSc
 def write_page(job: Job, scores: Sequence[CaseScores]) -> None:
     """Write figures and report.html."""
     job.progress.start("report", 1, "page")
-    write_report(job.folder, list(pictures(job, scores)))
+    write_report(
+        job.folder,
+        list(pictures(job, scores)),
+        sections=plugin_sections(job.plan.sections, job.folder, job.progress.message),
+    )
     job.progress.advance()
     job.progress.finish()

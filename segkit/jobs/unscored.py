@@ -12,6 +12,7 @@ from segkit.engine.scoring import few, read_ahead
 from segkit.engine.volumes import VolumePredictor
 from segkit.errors import SegkitError
 from segkit.jobs.job import Job
+from segkit.planning.build import build_steps
 from segkit.rundir.names import UNSCORED
 
 
@@ -27,7 +28,7 @@ def predict_unscored(job: Job, predictor: Predictor | VolumePredictor) -> None:
         return
     folder = job.folder / UNSCORED
     folder.mkdir(exist_ok=True)
-    postprocess = postprocessing(plan.config.evaluate, plan.task)
+    postprocess = postprocessing(plan.config.evaluate, plan.task, build_steps(plan))
     job.progress.start("predict without scores", len(cases), "cases")
     at_once = few(predictor, job.workers)
     try:

@@ -19,6 +19,7 @@ from segkit.discovery import Found
 from segkit.engine.marginal import annotated_task
 from segkit.engine.measure import ChosenMetric
 from segkit.engine.objective import Objective, WeightedLoss
+from segkit.engine.postprocess import PredictionStep
 from segkit.engine.schedule import CORE_PARTS, BuiltParts
 from segkit.errors import SegkitError, UsageError
 from segkit.params import plain
@@ -71,6 +72,11 @@ def built_parts(plan: Plan, kind: str) -> Iterator[tuple[str, Any]]:
     """Yield full name and function of each part of a kind whose factory takes task and params."""
     for found in plan.parts_of(kind):
         yield found.full_name, found.load()(plan.task, plan.config.params_of(kind, found.component.name))
+
+
+def build_steps(plan: Plan) -> tuple[PredictionStep, ...]:
+    """Build the steps that change a prediction last."""
+    return tuple(PredictionStep(*built) for built in built_parts(plan, "postprocess"))
 
 
 def build_measure(found: Found, params_of: Callable[[str, str], Any]) -> Measure:

@@ -51,6 +51,7 @@ class Plan:
         task: what the network is built for (the mode's spatial dims).
         cases: by split; a split that does not exist is empty.
         scored: the split that is scored, and what its cases are to the model.
+        sections: those that plugins add to the run's page.
         output: the run directory asked for; not part of the config, which can be moved and repeated.
         source: the weights to start from, where --from said so.
     """
@@ -70,6 +71,7 @@ class Plan:
     explainers: tuple[Found, ...] = ()
     parts: tuple[Found, ...] = ()
     source: Source | None = None
+    sections: tuple[Found, ...] = ()
 
     def parts_of(self, kind: str) -> list[Found]:
         """The parts of one kind that settings name, in their order."""
@@ -196,14 +198,29 @@ def make_plan(
     if trained_with is not None and tell is not None:
         for difference in differences(trained_with, config):
             tell(f"note: {difference}")
-    output = config.run.output
+    output, sections = config.run.output, registry.components("section")
     if explainers:
         check_explain(config.explain, task.classes, [case.id for case in cases[scored.name]])
     loss = " + ".join(str(replace(term, name=found.full_name)) for term, found in losses)
     # The size is kept as it was said: 128 written as 128 x 128 would be no size of a cube for the next architecture.
     config = written_down(config, choice, loss, mode, root, config.data.size or size)
     return Plan(
-        config, arch, data, losses, metrics, root, reader, task, size, cases, scored, output, explainers, parts, source
+        config,
+        arch,
+        data,
+        losses,
+        metrics,
+        root,
+        reader,
+        task,
+        size,
+        cases,
+        scored,
+        output,
+        explainers,
+        parts,
+        source,
+        tuple(sections),
     )
 
 

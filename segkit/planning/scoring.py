@@ -18,6 +18,7 @@ from segkit.params import describe
 from segkit.planning.components import chosen_components, find_losses, find_metrics, metric_of, required_by
 from segkit.planning.dataset import about_data, choose_dataset
 from segkit.planning.overlapping import check_background, check_overlapping
+from segkit.planning.parts import find_parts
 from segkit.planning.plan import Plan, written_down
 from segkit.planning.relation import choose_scored, relation_to
 from segkit.planning.replaced import Choice, of_sections
@@ -27,7 +28,7 @@ from segkit.planning.terms import Term
 from segkit.planning.trained import TrainedModel, component, recorded
 from segkit.settings import Data
 
-ASKED = ("data", "evaluate", "metric", "components.metrics", "run.name")
+ASKED = ("data", "evaluate", "metric", "postprocess", "components.metrics", "run.name")
 """Settings that say how a model is scored; the others are what it is."""
 OF_TRAINING = tuple(f"data.{name}" for name in describe(Data) if name != "root")
 """What the network is shown of the data, whose root and own params may be others."""
@@ -58,17 +59,18 @@ def plan_scoring(
     is_own = data.full_name == own
     losses = losses_at_hand(model.header, registry)
     base = recorded(model, [arch, *(found for _, found in losses)], is_own=is_own)
-    everything = Said([base, *said], os.environ if environ is None else environ, ASKED[:3])
+    everything = Said([base, *said], os.environ if environ is None else environ, ASKED[:4])
     pair = Choice([("arch", arch), ("data", data)], ("arch", "data"))
     dataset = choose_dataset(data, about_data(everything.layers(pair)))
     reader, root = dataset.open(tell)
     check_task(model, reader, data)
-    sections = ("components", "evaluate", "metric")
+    sections = ("components", "evaluate", "metric", "postprocess")
     wishes = [of_sections(wish, sections) for wish in wishes_of(arch, data, reader, model.mode)]
     names = section_values([*wishes, *everything.layers(pair)], "components")
     asked = section_values(everything.layers(pair), "components")
     metrics = find_metrics(registry, names.get("metrics"), () if "metrics" in asked else required_by(arch, data))
-    choice = chosen_components(arch, data, [found for _, found in losses], metrics)
+    parts = find_parts(registry, [*wishes, *everything.layers(pair)], ("postprocess",))
+    choice = chosen_components(arch, data, [found for _, found in losses], metrics, parts=parts)
     everything.tell_strays(choice, tell)
     config = resolve(everything.layers(choice, wishes), choice.params)
     check_aggregations(config.evaluate.aggregation, [metric_of(found) for found in metrics])
@@ -94,6 +96,7 @@ def plan_scoring(
         cases,
         scored,
         output=None,
+        parts=parts,
     )
 
 

@@ -75,7 +75,7 @@ def recorded(model: TrainedModel, components: Sequence[Found], *, is_own: bool) 
     for name, value in layer.values.items():
         section, _, rest = name.partition(".")
         core = is_core(section, rest) and name not in NOT_OF_MODEL
-        if core or section == "metric" or name in of_components or (is_own and section == "data"):
+        if core or section in ("metric", "postprocess") or name in of_components or (is_own and section == "data"):
             kept[name] = value
     return replace(layer, values=kept)
 

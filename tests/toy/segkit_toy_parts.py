@@ -34,6 +34,12 @@ def segkit_parts() -> list[Any]:
         segkit.Normalization(name="flat", factory="segkit_toy_parts:flat", summary="No deviation."),
         segkit.Sampler(name="first", factory="segkit_toy_parts:first", summary="The first cases."),
         segkit.Sampler(name="few", factory="segkit_toy_parts:few", summary="Too few."),
+        segkit.PostProcessing(name="clear", factory="segkit_toy_parts:clear", summary="Predict nothing."),
+        segkit.PostProcessing(name="odd", factory="segkit_toy_parts:odd", summary="Another grid."),
+        segkit.Exporter(name="plain", factory="segkit_toy_parts:plain", summary="The shape.", suffix=".txt"),
+        segkit.Exporter(name="empty", factory="segkit_toy_parts:empty", summary="Nothing.", suffix=".none"),
+        segkit.ReportSection(name="words", factory="segkit_toy_parts:words", summary="Words."),
+        segkit.ReportSection(name="failing", factory="segkit_toy_parts:failing", summary="Fails."),
         segkit.Schedule(name="falling", factory="segkit_toy_parts:falling", summary="Straight down."),
         segkit.Schedule(name="negative", factory="segkit_toy_parts:negative", summary="Below zero."),
     ]
@@ -177,3 +183,33 @@ def learnt(task: Any, params: Any) -> Any:
             return error * torch.exp(-self.weight) + self.weight
 
     return Learnt()
+
+
+def clear(task: Any, params: Any) -> Any:
+    """Predict nothing."""
+    return lambda labels: labels * 0
+
+
+def odd(task: Any, params: Any) -> Any:
+    """Another grid."""
+    return lambda labels: labels[1:]
+
+
+def plain(params: Any) -> Any:
+    """Write the shape of an example."""
+    return lambda network, example, path: path.write_text(f"{tuple(example.shape)} {network.training}")
+
+
+def empty(params: Any) -> Any:
+    """Write nothing."""
+    return lambda network, example, path: None
+
+
+def words(params: Any) -> Any:
+    """A section with what has to be escaped."""
+    return lambda folder: segkit.SectionContent("Words <b>", ("a & b",), ("head",), [("<i>",)])
+
+
+def failing(params: Any) -> Any:
+    """A section that fails."""
+    return lambda folder: {}["summary"]

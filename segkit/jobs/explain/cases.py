@@ -30,6 +30,7 @@ from segkit.jobs.predict.faults import fault_of
 from segkit.jobs.predict.inputs import Input, find_inputs
 from segkit.jobs.report import case_values
 from segkit.model import Model
+from segkit.planning.build import build_steps
 from segkit.planning.components import find_explainers
 from segkit.planning.overlapping import check_overlapping
 from segkit.planning.plan import Plan
@@ -101,12 +102,18 @@ def explain_cases(
     explainers = build_explainers(plan)
     wish = make_wish(plan.config.explain, plan.task, declared_layers(plan))
     cases: dict[str, Case] = {case.id: case for case in plan.cases[plan.split]}
+    postprocess = postprocessing(plan.config.evaluate, plan.task, build_steps(plan))
     progress.start("explain", len(chosen), "cases")
     for label, case_id in chosen:
         subject = case_subject(plan.reader, plan.data.full_name, cases[case_id], predictor)
         subject = scored(subject, label, values[case_id], score_name)
         found, prediction = explain_subject(
-            subject, predictor, explainers, wish, postprocessing(plan.config.evaluate, plan.task), progress.message
+            subject,
+            predictor,
+            explainers,
+            wish,
+            postprocess,
+            progress.message,
         )
         if found:
             write_explained(
