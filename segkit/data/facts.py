@@ -31,6 +31,7 @@ class CaseFacts:
     Attributes:
         shape: the case's own grid.
         counts: pixels of each foreground class, in label order; None where there is no mask.
+        marked: pixels of any class, each once; None: the sum of the counts, as of classes that exclude each other.
         valid: pixels of the mask that are not ignored.
         files: bytes of each.
         mean, std: of the image's values over all channels.
@@ -58,6 +59,12 @@ class CaseFacts:
     border: float = 0.0
     mask_print: str = ""
     remarks: tuple[str, ...] = ()
+    marked: int | None = None
+
+    @property
+    def foreground(self) -> int | None:
+        """Pixels of any class; None where there is no mask."""
+        return sum(self.counts) if self.marked is None and self.counts is not None else self.marked
 
 
 def read_facts(
@@ -103,7 +110,7 @@ def counted(sample: Sample, task: Task, split: str, case: Case) -> CaseFacts:
         facts = mask_facts(painted(sample.mask, task), image, len(task.classes))
         if task.overlapping:
             counts = [np.count_nonzero(plane == 1) for plane in sample.mask]
-            facts |= {"counts": tuple(map(int, counts))}
+            facts |= {"counts": tuple(map(int, counts)), "marked": int((sample.mask == 1).any(axis=0).sum())}
     return CaseFacts(
         split=split,
         id=case.id,

@@ -160,7 +160,7 @@ def of_masks(facts: Sequence[CaseFacts]) -> list[Told]:
     types = Counter(fact.dtype for fact in facts)
     usual = types.most_common(1)[0][0] if types else ""
     for fact in facts:
-        foreground = None if fact.counts is None else sum(fact.counts)
+        foreground = fact.foreground
         if foreground is not None and not fact.valid:
             told.append((name_of(fact), Suspicion("ignored", CERTAIN, "ignores every pixel of its mask")))
         elif foreground == 0:
@@ -238,5 +238,5 @@ def log_spacing(fact: CaseFacts) -> float:
 
 def log_share(fact: CaseFacts) -> float:
     """Logarithm of the foreground's share; NaN where there is none."""
-    foreground = sum(fact.counts or ())
+    foreground = fact.foreground
     return math.log(foreground / fact.valid) if foreground and fact.valid else math.nan

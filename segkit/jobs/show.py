@@ -114,6 +114,6 @@ def drawn(sample: Sample, fact: CaseFacts, classes: int, odd: Sequence[Suspicion
         picture = displayable(sample.image)
     if fact.spacing is not None:
         facts += ", " + " x ".join(f"{length:.3g}" for length in fact.spacing) + " mm"
-    if fact.counts is not None and fact.valid:
-        facts += f", foreground {sum(fact.counts) / fact.valid:.1%}"
+    if fact.foreground is not None and fact.valid:
+        facts += f", foreground {fact.foreground / fact.valid:.1%}"
     return shown_mask(fact.split, fact.id, picture, shown, classes, [one.reason for one in odd], facts)

@@ -69,3 +69,14 @@ def test_contradictory_annotation(task: Task, annotated: tuple[str, ...], told: 
     case = Case("c", annotated=annotated)
     with pytest.raises(SegkitError, match=told):
         check_sample(Sample(np.zeros((1, 2, 3), np.uint8), mask), case, task, "d")
+
+
+def test_foreground_of_overlapping_classes_is_counted_once() -> None:
+    """What `data info` calls foreground: a pixel of two classes is one pixel; each class has its own count."""
+    from segkit.data.facts import counted
+
+    sample = Sample(np.zeros((1, 1, 4), np.uint8), PLANES)
+    facts = counted(sample, OVERLAPPING, "train", Case("c"))
+    assert (facts.counts, facts.foreground) == ((2, 1), 2)
+    exclusive = counted(Sample(np.zeros((1, 1, 3), np.uint8), np.array([[0, 2, 1]])), EXCLUSIVE, "train", Case("c"))
+    assert (exclusive.counts, exclusive.foreground) == ((1, 1), 2)

@@ -25,6 +25,9 @@ class FolderParams:
     field_of_view: str | None = segkit.param(
         None, "Folder or pattern of masks outside of which pixels count for nothing, such as 'mask'; none: all count."
     )
+    ignore: str | None = segkit.param(
+        None, "Folder or pattern of masks inside of which pixels count for nothing, such as 'ignore'; none: all count."
+    )
     orientation: Literal["size", "upright", "stored"] = segkit.param(
         "size",
         "What masks of photographs that EXIF turns were drawn on: what their sizes fit (told where both do), upright "

@@ -26,12 +26,20 @@ AS_STORED = "is not turned as its EXIF orientation says: its mask fits it as it 
 
 
 def read_pair(
-    root: Path, pair: Pair, classes: Classes, channels: int, name_of: Callable[[Path], str], orientation: str = "size"
+    root: Path,
+    pair: Pair,
+    classes: Classes,
+    channels: int,
+    name_of: Callable[[Path], str],
+    orientation: str = "size",
+    *,
+    ignoring: bool = False,
 ) -> tuple[Sample, tuple[str, ...]]:
     """Read a photograph and its masks, turned so that they lie on each other.
 
     Args:
         orientation: what the masks were drawn on, as the dataset's param of that name has it.
+        ignoring: what `pair.field` marks counts for nothing; otherwise what it does not.
 
     Returns:
         The case, and what is to be told by verify of its mask.
@@ -60,12 +68,12 @@ def read_pair(
         return Sample(image=pixels), ()
     turned = dict(zip(paths, laid[1], strict=True))
     labels = labels_of(pair, classes, turned, name_of)
+    labels = labels if "" not in pair.masks else classes.mask_of(labels)
+    if pair.field is not None:
+        labels[..., classes.marked(turned[pair.field], name_of(pair.field)) == ignoring] = IGNORE
     worries = mask_worries(pair, classes, turned, labels)
     if orientation == "size" and any(is_doubtful(size, method, mask.shape, mask.turning) for mask in masks):
         worries = (*worries, SAY_ORIENTATION)
-    labels = labels if "" not in pair.masks else classes.mask_of(labels)
-    if pair.field is not None:
-        labels[..., ~classes.marked(turned[pair.field], name_of(pair.field))] = IGNORE
     told = () if method is None or SAY_ORIENTATION in worries else (AS_STORED if laid[0] is None else TURNED,)
     return Sample(image=pixels, mask=labels, remarks=(*worries, *told)), worries
 
@@ -110,11 +118,12 @@ def joined(
 def mask_worries(pair: Pair, classes: Classes, masks: Mapping[Path, MaskImage], labels: np.ndarray) -> tuple[str, ...]:
     """Say what may be wrong with a mask that can be read: it marks nothing, everything, or is encoded as few are."""
     worries = []
-    if (labels == IGNORE).all():
+    counted = labels != IGNORE
+    if not counted.any():
         worries.append("has nothing but ignored pixels")
-    elif not labels.any():
+    elif not labels[counted].any():
         worries.append("marks no pixel")
-    elif labels.all() and len(classes.names) == 1:
+    elif labels[counted].all() and len(classes.names) == 1:
         worries.append("marks every pixel")
     if "" in pair.masks and classes.threshold is None:
         mask = masks[pair.masks[""][0]]

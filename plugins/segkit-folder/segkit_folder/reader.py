@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from segkit import Case, Problem, Sample, SegkitError, Task, UnusableFileError, UsageError
+from segkit import IGNORE, Case, Problem, Sample, SegkitError, Task, UnusableFileError, UsageError
 from segkit.data.label_png import read_labels, write_labels
 from segkit.data.orientation import doubtful
 from segkit.data.remarks import Remark, sentences
@@ -22,7 +22,7 @@ from segkit_folder.classes import Classes
 from segkit_folder.classes_file import describes_classes, read_classes
 from segkit_folder.found import found_classes, found_values
 from segkit_folder.layout import JOINED, Names, Source, find_sources
-from segkit_folder.pairing import Found, Pair, kind, pair_up, shown
+from segkit_folder.pairing import NO_FIELD, Found, Pair, kind, pair_up, shown
 from segkit_folder.patterns import is_pattern, pattern_sources
 from segkit_folder.recipe import RECIPE, recipe_of
 from segkit_nifti.channels import volumes_in
@@ -58,10 +58,17 @@ class FolderReader(VolumeReader):
         super().__init__(Path(root))
         if not self.root.is_dir():
             raise SegkitError(f"data root {root} is not a folder", "check the path given to --data-root")
-        names = Names(params.images, params.masks, params.field_of_view)
+        if params.ignore is not None and params.field_of_view is not None:
+            raise UsageError(
+                "data.ignore and data.field_of_view both say which pixels count", "give one of them: join the masks"
+            )
+        self.ignoring = params.ignore is not None
+        names = Names(params.images, params.masks, params.ignore if self.ignoring else params.field_of_view)
         patterned = is_pattern(params.images) or is_pattern(params.masks)
         sources = pattern_sources(self.root, names) if patterned else find_sources(self.root, names)
         found = pair_up(self.root, sources)
+        if self.ignoring:  # an image without such a mask has nothing to be ignored
+            found.faults.pop(NO_FIELD, None)
         self.faults = found.faults
         self.volumes = found.volumes
         self.left_out = found.others
@@ -99,7 +106,10 @@ class FolderReader(VolumeReader):
         return tuple(Case(id, files=(pair.image,)) for id, pair in sorted(self.unlabelled.items()))
 
     def _read_photograph(self, pair: Pair) -> tuple[Sample, tuple[str, ...]]:
-        return photographs.read_pair(self.root, pair, self.classes, self.task.in_channels, self._name, self.orientation)
+        channels = self.task.in_channels
+        return photographs.read_pair(
+            self.root, pair, self.classes, channels, self._name, self.orientation, ignoring=self.ignoring
+        )
 
     def _read_volume(self, pair: Pair) -> Sample:
         names = [self._name(path) for path in pair.images]
@@ -109,6 +119,11 @@ class FolderReader(VolumeReader):
             values[name], label_grid = read_label(path, self._name(path))
             check_same_grid(grid, self._name(pair.image), label_grid, self._name(path))
         mask = self._volume_labels(pair, values)
+        if pair.field is not None:
+            marked, label_grid = read_label(pair.field, self._name(pair.field))
+            check_same_grid(grid, self._name(pair.image), label_grid, self._name(pair.field))
+            mask = mask.copy()
+            mask[..., (marked > 0) == self.ignoring] = IGNORE
         return Sample(image=image, mask=mask, spacing=grid.spacing, affine=grid.affine)
 
     def _volume_labels(self, pair: Pair, values: Mapping[str, np.ndarray]) -> np.ndarray:

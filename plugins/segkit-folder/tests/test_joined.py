@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from segkit import IGNORE, SegkitError
+from segkit import IGNORE, SegkitError, UsageError
 from segkit_folder.classes_file import read_classes
 
 LABELS = np.random.default_rng(0).choice(np.array([0, 1, 2, 3, 255], np.uint8), (6, 9))
@@ -118,3 +118,42 @@ def test_folders_of_classes_overlap_where_it_is_said(root, photograph, whole):
     (root / "classes.toml").write_text("[classes]\nwhole = [1, 2]\ncore = [2]")
     with pytest.raises(SegkitError, match="joins classes of values, and the masks have a folder for each class"):
         whole(overlapping=True)
+
+
+@pytest.mark.parametrize("setting", ["ignore", "field_of_view"])
+def test_what_nobody_looked_at_is_drawn_apart(root, photograph, pairs, whole, setting):
+    """A folder of masks inside, or outside, of which pixels are ignored in every class; of overlapping ones too."""
+    pairs("a", mask=np.where(LABELS == 255, 0, LABELS).astype(np.uint8))
+    drawn = np.zeros((6, 9), np.uint8)
+    drawn[:2] = 255
+    photograph("apart/a.png", drawn)
+    (root / "classes.toml").write_text("[classes]\nwhole = [1, 2, 3]\ncore = [2, 3]")
+    found = mask_of(whole(**{setting: "apart"}))
+    ignored = (drawn > 0) == (setting == "ignore")
+    assert (found[:, ignored] == IGNORE).all()
+    assert not (found[:, ~ignored] == IGNORE).any()
+
+
+def test_what_is_ignored_of_some(root, photograph, pairs, whole):
+    """An image without such a mask has nothing ignored; one that ignores everything is told by verify."""
+    pairs("a", "b")
+    photograph("ignore/a.png", np.full((6, 9), 255, np.uint8))
+    opened = whole(ignore="ignore")
+    assert (mask_of(opened) == IGNORE).all()
+    assert not (mask_of(opened, "b") == IGNORE).any()
+    told = {problem.file: problem.reason for problem in opened.verify()}
+    assert told["masks/a.png"] == "has nothing but ignored pixels"
+    with pytest.raises(UsageError, match="both say which pixels count"):
+        whole(ignore="ignore", field_of_view="ignore")
+
+
+def test_ignored_voxels(root, volume, whole):
+    """In volumes as in photographs."""
+    volume("images/a.nii.gz", np.arange(24, dtype=np.int16).reshape(2, 3, 4))
+    volume("masks/a.nii.gz", np.ones((2, 3, 4), np.uint8))
+    ignored = np.zeros((2, 3, 4), np.uint8)
+    ignored[0, 0, 0] = 1
+    volume("ignore/a.nii.gz", ignored)
+    opened = whole(ignore="ignore")
+    mask = opened.read(opened.cases("train")[0]).mask
+    assert np.count_nonzero(mask == IGNORE) == 1
