@@ -37,6 +37,9 @@ class Run:
         "auto", "Reduced precision; auto: bfloat16 on CUDA, and for training on processors with matrix units (AMX)."
     )
     save_minutes: float = param(5.0, "Save the resume state this often, besides after every epoch.", min=0)
+    keep_state: bool = param(
+        False, "Keep the resume state of a finished run, so that it can go on for more epochs as if it had not ended."
+    )
     deterministic: bool = param(False, "On CUDA: bit-reproducible operators only.")
     compile: Literal["none", "inductor", "aot_eager"] = param(
         "none", "Backend of torch.compile that training steps go through; aot_eager finds out whether a network can be."

@@ -70,11 +70,14 @@ def run(as_json: bool, **options: Any) -> None:
     segkit run --config runs/unet-isic/config.toml --seed 1
     segkit run --data isic --from runs/unet-isic --data-root elsewhere
     segkit run --resume runs/unet-isic
+    segkit run --resume runs/unet-isic --epochs 40
     segkit run --resume runs/unet-isic --allow batch-size --batch-size 4
     torchrun --nproc-per-node 4 -m segkit run --arch unet --data isic
     """
+    from segkit.rundir.resume import is_longer
+
     resume = options["resume"]
-    if resume is not None and is_finished(Path(resume)):
+    if resume is not None and is_finished(Path(resume)) and not is_longer(Path(resume), options["epochs"]):
         refuse_options(resume, options)
         if leads():
             show_finished(Path(resume), as_json=as_json)
@@ -161,7 +164,7 @@ def carry_out(command: str, **options: Any) -> RunResult:
 def read_resume(options: dict[str, Any]) -> Resume | None:
     """Return the run to go on with, as --resume and --allow name it; None for a new one."""
     from segkit.rundir.allowances import read_allowances
-    from segkit.rundir.resume import open_run
+    from segkit.rundir.resume import is_longer, open_run
 
     allowed = read_allowances(options["allow"])
     if options["resume"] is None:
@@ -170,7 +173,8 @@ def read_resume(options: dict[str, Any]) -> Resume | None:
         return None
     if options["config"] is not None:
         raise UsageError("--resume and --config were both given", "a run is resumed with its own config")
-    return open_run(Path(options["resume"]), allowed)
+    folder = Path(options["resume"])
+    return open_run(folder, allowed, longer=is_longer(folder, options["epochs"]))
 
 
 def refuse_source(folder: Path, source: str | None) -> None:

@@ -25,7 +25,9 @@ segkit run --resume runs/unet-isic      # or the rest of the run: scores, explan
 def train(as_json: bool, **options: Any) -> None:
     """Train, and say where the model is."""
     resume = options["resume"]
-    if resume is not None and is_finished(Path(resume)):
+    from segkit.rundir.resume import is_longer
+
+    if resume is not None and is_finished(Path(resume)) and not is_longer(Path(resume), options["epochs"]):
         raise UsageError(f"--resume {resume}: this run is finished", f"score it again with: segkit evaluate {resume}")
     folder = carry_out("train", **options).folder
     if not output.leads():

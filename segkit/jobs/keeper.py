@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, Self
 
+from segkit.engine.checkpoint import read_model
+from segkit.engine.schedule import learning_rate
 from segkit.engine.selection import Best
 from segkit.engine.state import StateWriter, is_trained, load_state
 from segkit.engine.trainer import Trainer
 from segkit.errors import SegkitError
 from segkit.files import write_text
 from segkit.jobs.job import Job
-from segkit.rundir.names import HISTORY, STATE_FOLDER
+from segkit.rundir.names import CASES, HISTORY, MODEL, REPORT, STATE_FOLDER, SUMMARY
+from segkit.rundir.read import read_history
 from segkit.rundir.resume import Resume
 from segkit.rundir.write import history_line
 
@@ -62,6 +66,10 @@ class Keeper:
             self.wait()
         if trainer.step:
             self.write_history(trainer)
+        if self.job.resume is not None and self.job.resume.longer:
+            # Of the shorter training, and not until there is a state: a run without either is finished no more.
+            for name in (SUMMARY, CASES, REPORT):
+                (self.job.folder / name).unlink(missing_ok=True)
 
     def __call__(self, trainer: Trainer) -> None:
         """Save where it is time to, and stop where that was asked for."""
@@ -94,6 +102,10 @@ class Keeper:
         if resume is None:
             return
         header = load_state(self.folder, trainer, partial(check_state, resume, self.writer.identity))
+        if header is None and resume.longer:
+            self.others = True
+            go_on_from_model(self.job, trainer)
+            return
         if header is None:
             tell("resuming before the first saved step: training begins with step 1")
             return
@@ -102,6 +114,8 @@ class Keeper:
         if resume.environment is None:
             tell("environment.json is not there: whether versions and device are those of before is not known")
         tell(f"resuming in epoch {trainer.epoch} after step {trainer.step}")
+        if header["epochs"] != trainer.settings.epochs:
+            tell(schedule_sentence(trainer, header["epochs"]))
         if header["select"] != (trainer.select and trainer.select[0]):
             forget_best(trainer, header, tell)
 
@@ -111,6 +125,35 @@ class Keeper:
         if not path.exists():
             self.wait()
         write_text(path, "".join(map(history_line, trainer.history)))
+
+
+def go_on_from_model(job: Job, trainer: Trainer) -> None:
+    """Go on with a finished run whose state was not kept: with its model's weights and a new optimizer, as is said."""
+    weights, header = read_model(job.folder / MODEL)
+    trainer.model.load_state_dict(weights)
+    if trainer.average is not None:
+        trainer.average.model.load_state_dict(weights)
+    trainer.history = read_history(job.folder / HISTORY)
+    before = len(trainer.history)
+    trainer.step = before * trainer.batches.steps
+    trainer.begin_epoch(before + 1)
+    job.progress.message(
+        f"going on after epoch {before} from the model ({header.get('weights')}): the state was not kept "
+        "(run.keep_state), so the optimizer starts anew, and the epoch is chosen among those to come"
+    )
+    job.progress.message(schedule_sentence(trainer, before))
+
+
+def schedule_sentence(trainer: Trainer, before: int) -> str:
+    """Say what the schedule makes of more epochs than a run was to have."""
+    settings, steps = trainer.settings, trainer.batches.steps
+    now = learning_rate(settings, trainer.place, trainer.total_steps, trainer.parts)
+    shorter = replace(settings, epochs=before)
+    then = learning_rate(shorter, min(trainer.place, before * steps), before * steps, trainer.parts)
+    return (
+        f"schedule: {settings.schedule} over {settings.epochs} epochs in all, not {before}: the learning rate goes on "
+        f"at {now:.3g}, where it would have been {then:.3g}"
+    )
 
 
 def check_state(resume: Resume, now: Mapping[str, Any], header: Mapping[str, Any]) -> None:

@@ -170,7 +170,8 @@ def finish(job: Job, trained: Trained, stores: Stores, scores: Sequence[CaseScor
         write_page(job, scores)
     summary |= {FINISHED_FIELD: True}
     write_json(job.folder / SUMMARY, summary)
-    remove_state(job.folder, job.progress.message)
+    if not job.plan.config.run.keep_state:
+        remove_state(job.folder, job.progress.message)
     return summary
 
 

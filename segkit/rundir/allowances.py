@@ -9,7 +9,7 @@ from typing import Any
 from segkit.config import PARAM_SECTIONS
 from segkit.errors import SegkitError, UsageError, did_you_mean
 
-MAY_DIFFER = ("run.workers", "run.output", "run.save_minutes")
+MAY_DIFFER = ("run.workers", "run.output", "run.save_minutes", "run.keep_state")
 """Settings that change neither weights nor scores."""
 HARMLESS = (*MAY_DIFFER, "run.name", "run.profile", "run.device", "data.root")
 """What a run may go on with differently: the device itself and the data's contents are compared instead."""

@@ -19,10 +19,11 @@ from segkit.rundir.allowances import (
     refuse_after_training,
 )
 from segkit.rundir.claim import RUNS
-from segkit.rundir.names import CONFIG, ENVIRONMENT, STATE, STATE_FOLDER
+from segkit.rundir.names import CONFIG, ENVIRONMENT, MODEL, STATE, STATE_FOLDER
 from segkit.rundir.read import read_environment
-from segkit.rundir.stage import standing_of
+from segkit.rundir.stage import Stage, standing_of
 
+EPOCHS = "train.epochs"
 SETTINGS = "settings"
 """In a resume state's identity: the settings it was saved under; the rest are facts about the data."""
 
@@ -35,12 +36,14 @@ class Resume:
         config: its config file's settings.
         environment: what its environment.json holds; None where it has none.
         allowed: names of `segkit.rundir.allowances` that may differ.
+        longer: whether more epochs are asked for than the run had: then it goes on though it is trained or finished.
     """
 
     folder: Path
     config: Layer
     environment: Mapping[str, Any] | None
     allowed: frozenset[str] = frozenset()
+    longer: bool = False
 
     @property
     def threads(self) -> int | None:
@@ -69,12 +72,17 @@ class Resume:
             if before.get(name) != now.get(name):
                 found.append(Difference(name, before.get(name), now.get(name), "data"))
         refuse(str(self.folder), found, self.allowed)
+        if trained and self.longer:
+            found = [difference for difference in found if difference.what != EPOCHS]
         if trained:
             refuse_after_training(str(self.folder), found)
 
 
-def open_run(folder: Path, allowed: frozenset[str] = frozenset()) -> Resume:
+def open_run(folder: Path, allowed: frozenset[str] = frozenset(), *, longer: bool = False) -> Resume:
     """Read what a stopped run wrote down.
+
+    Args:
+        longer: it is to be trained for more epochs than before, which a finished run can be.
 
     Raises:
         UsageError: the folder is no run directory.
@@ -83,13 +91,25 @@ def open_run(folder: Path, allowed: frozenset[str] = frozenset()) -> Resume:
     if not (folder / CONFIG).is_file():
         raise UsageError(f"--resume {folder}: there is no {CONFIG} in it", "name the directory of a run")
     standing = standing_of(folder)
-    if not standing.resumable:
+    finished = standing.stage is Stage.FINISHED and (folder / MODEL).is_file()
+    if not standing.resumable and not (longer and finished):
         details = f": {standing.details}" if standing.details else ""
         raise SegkitError(f"{folder} is {standing.stage} and cannot be resumed{details}", standing.way_out)
     path = folder / ENVIRONMENT
     # One that is there and says nothing is compared like any other: what it does not say differs.
     environment = read_environment(path) if path.exists() else None
-    return Resume(folder, read_file(folder / CONFIG), environment, allowed)
+    allowed |= {"epochs"} if longer else frozenset()
+    return Resume(folder, read_file(folder / CONFIG), environment, allowed, longer)
+
+
+def is_longer(folder: Path, epochs: object) -> bool:
+    """Whether a number of epochs that somebody said is more than a run was to have."""
+    if epochs is None or not (folder / CONFIG).is_file():
+        return False
+    try:
+        return int(str(epochs)) > int(read_file(folder / CONFIG).values.get(EPOCHS, 0))
+    except (SegkitError, TypeError, ValueError):
+        return False  # what is wrong with either is told where it is read
 
 
 def has_state(folder: Path) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
@@ -31,6 +32,16 @@ def offline(make: Callable[[], Result], encoder: str) -> Result:
         ) from error
 
 
+def as_wrapped(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return timm's own file with the names of the library's wrapper, which puts `model.` before each.
+
+    What follows the last map, such as the classifier, has no place in an encoder and is left out.
+    """
+    wrapped = {f"model.{key}": value for key, value in found.items()}
+    known = {key: value for key, value in wrapped.items() if key in expected}
+    return known if len(known) > sum(key in expected for key in found) else found
+
+
 def load_encoder(encoder: nn.Module, path: Path, name: str) -> None:
     """Load an encoder's weights from a safetensors file; raises SegkitError with the first keys that differ."""
     if path.suffix != ".safetensors":
@@ -47,6 +58,8 @@ def load_encoder(encoder: nn.Module, path: Path, name: str) -> None:
             f"arch.weights={path.name} is not a whole safetensors file ({error})", "copy it again"
         ) from None
     expected = encoder.state_dict()
+    if name.startswith("tu-"):
+        found = as_wrapped(found, expected)
     different = [
         key
         for key in dict.fromkeys([*expected, *found])

@@ -149,3 +149,24 @@ def test_declared_names():
     """They are found as smp-NAME."""
     found = {item.component.name for item in components("arch") if item.plugin.name == "segkit-smp"}
     assert found == {f"smp-{name}" for name in NAMES}
+
+
+def test_timms_own_file_is_taken_as_it_is_downloaded(tmp_path):
+    """A timm model's state dict, its classifier included, gives the encoder's weights without a name changed."""
+    import timm
+
+    torch.manual_seed(3)
+    whole = timm.create_model("test_resnet", pretrained=False)
+    save_file(whole.state_dict(), tmp_path / "model.safetensors")
+    encoder = small(encoder="tu-test_resnet", weights=tmp_path / "model.safetensors").network.encoder
+    own = whole.state_dict()
+    assert all(torch.equal(value, own[key.removeprefix("model.")]) for key, value in encoder.state_dict().items())
+
+
+def test_a_file_of_another_timm_model_is_refused(tmp_path):
+    """Names that differ are told."""
+    import timm
+
+    save_file(timm.create_model("test_vit", pretrained=False).state_dict(), tmp_path / "model.safetensors")
+    with pytest.raises(SegkitError, match="tensors differ"):
+        small(encoder="tu-test_resnet", weights=tmp_path / "model.safetensors")
