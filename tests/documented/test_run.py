@@ -25,7 +25,7 @@ NOT_HERE = {
     r"^segkit data download": "gigabytes; tests/data/test_download.py fetches from a server of its own",
     r"torchrun": "several processes: tests/test_several_processes.py",
     r"\$arch|\{0\.\.2\}": "lines for a shell, of a SLURM array; finished runs: tests/cli/test_compare.py",
-    r"--from |--resume runs/unet-isic --epochs 40": "from runs that are there: tests/jobs/test_start.py, test_longer.py",
+    r"--from |--resume runs/unet-isic --epochs 40": "runs that are there: tests/jobs/test_start.py, test_longer.py",
     r"arch\.pretrained=true": "it downloads weights",
 }
 """Commands, as regular expressions, that are not carried out here, and why."""
