@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from segkit_structure.runs import components
+
+TABLE = 1 << 20
+"""Pairs of lesions up to which all are counted in one table; sorting the shared voxels takes longer."""
 NOBODY = -1.0
 """In place of the other side's number where the row is a lesion's own size."""
 
@@ -61,20 +65,22 @@ def lesions(predicted: np.ndarray, reference: np.ndarray, connectivity: str, spa
         float64 (rows, 3): number in the prediction, number in the mask, voxels. A lesion's own size has -1 for the
         other side; a pair has both numbers and what they share. Counts below 2^53 are exact.
     """
-    from scipy import ndimage
-
     full = connectivity == "full" or (connectivity == "mixed" and predicted.ndim == 3)
-    structure = ndimage.generate_binary_structure(predicted.ndim, predicted.ndim if full else 1)
-    (first, count), (second, other) = (ndimage.label(side, structure) for side in (predicted, reference))
-    rows = [own_sizes(first, count, 0), own_sizes(second, other, 1)]
-    common = predicted & reference
-    pairs, shared = np.unique(first[common].astype(np.int64) * (other + 1) + second[common], return_counts=True)
-    rows.append(np.stack([pairs // (other + 1) - 1, pairs % (other + 1) - 1, shared], axis=1))
+    (first, one, count), (second, two, other) = (components(side, full) for side in (predicted, reference))
+    rows = [own_sizes(one, count, 0), own_sizes(two, other, 1)]
+    # What both sides hold is in the same order on either.
+    common = one[reference.ravel()[first]] * max(other, 1) + two[predicted.ravel()[second]]
+    if count * other <= TABLE:
+        table = np.bincount(common)
+        pairs = np.flatnonzero(table)
+        shared = table[pairs]
+    else:
+        pairs, shared = np.unique(common, return_counts=True)
+    rows.append(np.stack([pairs // max(other, 1), pairs % max(other, 1), shared], axis=1))
     return np.concatenate(rows).astype(np.float64)
 
 
-def own_sizes(labels: np.ndarray, count: int, side: int) -> np.ndarray:
+def own_sizes(numbers: np.ndarray, count: int, side: int) -> np.ndarray:
     """Return the rows of one side's lesions alone."""
-    sizes = np.bincount(labels[labels > 0], minlength=count + 1)[1:]
-    numbers = [np.arange(count), np.full(count, NOBODY)]
-    return np.stack([*(numbers if side == 0 else numbers[::-1]), sizes], axis=1)
+    own = [np.arange(count), np.full(count, NOBODY)]
+    return np.stack([*(own if side == 0 else own[::-1]), np.bincount(numbers, minlength=count)], axis=1)

@@ -9,7 +9,7 @@ from segkit import Task
 from segkit.declarations import resolve
 from segkit.engine.measure import ChosenMetric
 from segkit.params import build
-from segkit_structure import bands, measure, topology
+from segkit_structure import bands, measure, runs, topology
 
 METRICS = {metric.name: metric for metric in segkit_structure.segkit_metrics()}
 TASK = Task(1, ("a", "b"))
@@ -171,3 +171,18 @@ def test_ignored_pixels_are_of_no_lesion():
     mask[0, 10:20], prediction[0, 12:15] = 255, 1
     assert score("lesion-f1", prediction, mask)[0] == 1
     assert score("lesion-count-error", prediction, mask)[0] == 0
+
+
+@pytest.mark.parametrize("full", [True, False])
+@pytest.mark.parametrize("dims", [2, 3])
+def test_components_of_runs_are_scipys(full, dims):
+    """Sparse and dense masks of any shape, one voxel wide too: the same components under the same numbers."""
+    draw = np.random.default_rng(dims)
+    structure = ndimage.generate_binary_structure(dims, dims if full else 1)
+    for _ in range(100):
+        inside = draw.random(tuple(draw.integers(1, 14, dims))) < draw.random() ** 3
+        labels, expected = ndimage.label(inside, structure)
+        places, numbers, count = runs.components(inside, full)
+        assert count == expected
+        np.testing.assert_array_equal(labels.ravel()[places], numbers + 1)
+        assert len(places) == inside.sum()
