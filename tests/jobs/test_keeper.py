@@ -81,21 +81,23 @@ def test_no_state_is_written_once_the_lock_is_gone(
             patch.setattr(state.Trainer, "take_step", lambda *_: (_ for _ in ()).throw(TrainingError()))
             with pytest.raises(TrainingError):
                 run(toy_registry, folder)
-    failing(error)
-    over, written, whole, locked = threading.Event(), threading.Event(), state.write_sealed, []
+    failing(error, at=3)  # the first state is waited for, the second is written beside the third step
+    over, written, whole = threading.Event(), threading.Semaphore(0), state.write_sealed
+    begun, locked = [], []
 
     def slowly(*args: object) -> None:
+        begun.append(1)
         over.wait(0.3)  # where nobody waits for it, training is over before
         whole(*args)
         locked.append(lock.is_being_written(folder))
-        written.set()
+        written.release()
 
     monkeypatch.setattr(state, "write_sealed", slowly)
     with pytest.raises(type(error)):
         run(toy_registry, folder, resume=resumed)
     over.set()
-    assert written.wait(30)
-    assert locked == [True]
+    assert all(written.acquire(timeout=30) for _ in begun)
+    assert locked == [True, True]
     assert not lock.is_being_written(folder)
 
 
