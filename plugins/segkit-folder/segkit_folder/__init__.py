@@ -25,6 +25,9 @@ class FolderParams:
     field_of_view: str | None = segkit.param(
         None, "Folder or pattern of masks outside of which pixels count for nothing, such as 'mask'; none: all count."
     )
+    readers: Literal["none", "majority"] = segkit.param(
+        "none", "Folders of masks are those of several readers of the same classes; majority: what most of them drew."
+    )
     ignore: str | None = segkit.param(
         None, "Folder or pattern of masks inside of which pixels count for nothing, such as 'ignore'; none: all count."
     )

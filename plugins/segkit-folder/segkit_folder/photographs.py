@@ -16,6 +16,7 @@ from segkit.data.orientation import DOUBTFUL, is_doubtful
 from segkit.data.photographs import channels_first, decode, resized
 from segkit_folder.classes import Classes, unique
 from segkit_folder.found import Look, look
+from segkit_folder.hands import majority
 from segkit_folder.pairing import Pair
 
 LOOKED_AT = 64
@@ -83,8 +84,7 @@ def labels_of(
 ) -> np.ndarray:
     """Make one label map of a label image, or of what the masks of each class mark."""
     if "" in pair.masks:
-        [path] = pair.masks[""]
-        return classes.labels_of(masks[path], name_of(path))
+        return majority([classes.labels_of(masks[path], name_of(path)) for path in pair.masks[""]])
     marked = {
         name: np.logical_or.reduce([classes.marked(masks[path], name_of(path)) for path in paths])
         for name, paths in pair.masks.items()

@@ -21,6 +21,7 @@ from segkit_folder import FolderParams, classes, photographs, splits
 from segkit_folder.classes import Classes
 from segkit_folder.classes_file import describes_classes, read_classes
 from segkit_folder.found import found_classes, found_values
+from segkit_folder.hands import as_readers, majority
 from segkit_folder.layout import JOINED, Names, Source, find_sources
 from segkit_folder.pairing import NO_FIELD, Found, Pair, kind, pair_up, shown
 from segkit_folder.patterns import is_pattern, pattern_sources
@@ -67,6 +68,8 @@ class FolderReader(VolumeReader):
         patterned = is_pattern(params.images) or is_pattern(params.masks)
         sources = pattern_sources(self.root, names) if patterned else find_sources(self.root, names)
         found = pair_up(self.root, sources)
+        if params.readers != "none":
+            found = as_readers(found)
         if self.ignoring:  # an image without such a mask has nothing to be ignored
             found.faults.pop(NO_FIELD, None)
         self.faults = found.faults
@@ -114,10 +117,12 @@ class FolderReader(VolumeReader):
     def _read_volume(self, pair: Pair) -> Sample:
         names = [self._name(path) for path in pair.images]
         image, grid = read_image(pair.images, names, self.task.in_channels)
-        values = {}
-        for name, (path, *_) in pair.masks.items():
-            values[name], label_grid = read_label(path, self._name(path))
-            check_same_grid(grid, self._name(pair.image), label_grid, self._name(path))
+        values: dict[str, list[np.ndarray]] = {}
+        for name, paths in pair.masks.items():
+            for path in paths if name == "" else paths[:1]:
+                labels, label_grid = read_label(path, self._name(path))
+                check_same_grid(grid, self._name(pair.image), label_grid, self._name(path))
+                values.setdefault(name, []).append(labels)
         mask = self._volume_labels(pair, values)
         if pair.field is not None:
             marked, label_grid = read_label(pair.field, self._name(pair.field))
@@ -126,10 +131,13 @@ class FolderReader(VolumeReader):
             mask[..., (marked > 0) == self.ignoring] = IGNORE
         return Sample(image=image, mask=mask, spacing=grid.spacing, affine=grid.affine)
 
-    def _volume_labels(self, pair: Pair, values: Mapping[str, np.ndarray]) -> np.ndarray:
+    def _volume_labels(self, pair: Pair, values: Mapping[str, Sequence[np.ndarray]]) -> np.ndarray:
         if "" in values:
-            return self.classes.mask_of(self.classes.to_labels(values[""], self._name(pair.masks[""][0])))
-        marked = {name: marks > (self.classes.threshold or 0) for name, marks in values.items()}
+            drawn = zip(values[""], pair.masks[""], strict=True)
+            return self.classes.mask_of(
+                majority([self.classes.to_labels(one, self._name(path)) for one, path in drawn])
+            )
+        marked = {name: marks[0] > (self.classes.threshold or 0) for name, marks in values.items()}
         return photographs.joined(pair, self.classes, marked, self._name)
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> Sequence[Problem]:
@@ -219,7 +227,7 @@ class FolderReader(VolumeReader):
     ) -> Iterator[tuple[str, Any]]:
         """Yield some masks' names and what a look at each gives; what cannot be used is added to the problems."""
         for pair in photographs.some(pairs):
-            [path] = pair.masks[""]
+            path = pair.masks[""][0]
             try:
                 yield self._name(path), look(path, self._name(path))
             except UnusableFileError as problem:
