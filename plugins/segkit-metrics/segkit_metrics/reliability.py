@@ -48,7 +48,11 @@ class Adder:
         if self.near is not None:
             taken &= self.near(block)
         truth = mask[taken].astype(np.int64)
-        values = every_label(probabilities[:, taken], self.labels)
+        channels = len(probabilities)
+        # Without a copy where every pixel counts, and in single precision until one label is chosen: of 17 labels the
+        # rest would be most of the work.
+        flat = probabilities.reshape(channels, -1) if taken.all() else probabilities[:, taken]
+        values = every_label(flat, self.labels)
         pixels = np.array([len(truth)], dtype=np.int64)
         if self.per_class:
             hits = truth == np.arange(self.labels)[:, None]
@@ -57,7 +61,7 @@ class Adder:
             added = joint_errors(values, truth)
         else:
             best = values.argmax(axis=0)
-            added = binned(np.take_along_axis(values, best[None], axis=0), (best == truth)[None], self.bins)
+            added = binned(values.max(axis=0)[None].astype(np.float64), (best == truth)[None], self.bins)
         return {"pixels": pixels, **added}
 
 
@@ -89,14 +93,15 @@ def measure(
 
 
 def every_label(values: np.ndarray, labels: int) -> np.ndarray:
-    """Return probabilities (labels, pixels) float64: of one class also the background's, which is the rest.
+    """Return probabilities (labels, pixels) as they are; of one class, float64, the background's, the rest, before it.
 
     Raises:
         SegkitError: they are outside of 0 to 1, or do not sum to 1.
     """
-    table = values.astype(np.float64)
-    if len(table) == 1 and labels == 2:
-        table = np.concatenate([1 - table, table])
+    table = values
+    if len(values) == 1 and labels == 2:
+        foreground = values.astype(np.float64)
+        table = np.concatenate([1 - foreground, foreground])
     if not table.size:
         return table
     # A NaN is in no range either.
@@ -124,7 +129,7 @@ def binned(confidence: np.ndarray, right: np.ndarray, bins: int) -> Sums:
 def cells(confidence: np.ndarray, bins: int) -> np.ndarray:
     """Return the bin of each confidence: the last one takes 1 itself."""
     if bins:
-        widths: np.ndarray = np.minimum((confidence * bins).astype(np.int64), bins - 1)
+        widths: np.ndarray = np.minimum((confidence.astype(np.float64) * bins).astype(np.int64), bins - 1)
         return widths
     inside = np.clip(confidence, 1e-9, 1 - 1e-9)
     logit = np.log(inside / (1 - inside))
@@ -135,14 +140,15 @@ def cells(confidence: np.ndarray, bins: int) -> np.ndarray:
 
 def errors(values: np.ndarray, hits: np.ndarray) -> Sums:
     """Sum squared errors and negative logarithms of each label against the rest, (labels,)."""
+    values = values.astype(np.float64)
     apart = np.where(hits, 1 - values, values)
     return {"brier": (apart**2).sum(axis=1), "nll": -np.log(np.maximum(1 - apart, SMALLEST)).sum(axis=1)}
 
 
 def joint_errors(values: np.ndarray, truth: np.ndarray) -> Sums:
     """Sum squared errors over all labels (of one class: of its own probability) and negative logarithms, (1,)."""
-    of_truth = np.take_along_axis(values, truth[None], axis=0)[0]
-    squared = (values**2).sum() - 2 * of_truth.sum() + len(truth)
+    of_truth = np.take_along_axis(values, truth[None], axis=0)[0].astype(np.float64)
+    squared = np.einsum("kp,kp->", values, values, dtype=np.float64) - 2 * of_truth.sum() + len(truth)
     share = 0.5 if len(values) == 2 else 1.0
     nll = -np.log(np.maximum(of_truth, SMALLEST)).sum()
     return {"brier": np.array([share * squared]), "nll": np.array([nll])}
