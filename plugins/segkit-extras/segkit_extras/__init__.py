@@ -12,19 +12,19 @@ def segkit_parts() -> list[PostProcessing | Exporter | ReportSection]:
     """Return the parts."""
     return [
         PostProcessing(
-            name="smooth",
+            name="majority",
             factory="segkit_extras.smooth:build",
             summary="Each pixel becomes the label that most of its neighbourhood has.",
             params="segkit_extras.smooth:Smooth",
         ),
         Exporter(
-            name="weights",
+            name="plain-tensors",
             factory="segkit_extras.weights:build",
             summary="The network's tensors alone, as safetensors.",
-            suffix=".weights.safetensors",
+            suffix=".tensors.safetensors",
         ),
         ReportSection(
-            name="sizes",
+            name="predicted-sizes",
             factory="segkit_extras.sizes:build",
             summary="How much larger or smaller than the reference each class is predicted.",
         ),
