@@ -99,6 +99,8 @@ def dice_of(run: Path) -> dict[str, dict[str, float]]:
 def told(values: list[float]) -> str:
     """A mean with its interval."""
     found = summarize(np.array(values))
+    if found.ci_low is None or found.ci_high is None:
+        return f"{found.mean:.4f}"
     return f"{found.mean:.4f} ({found.ci_low:.4f} to {found.ci_high:.4f})"
 
 
