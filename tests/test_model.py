@@ -28,7 +28,7 @@ from segkit.rundir.write import without_folders
 @pytest.fixture
 def run(toy_registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A finished run of the toy job."""
-    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_: None)
+    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_, **__: None)
     values = {"components.arch": "net", "components.data": "squares", "run.device": "cpu", "evaluate.mirror": True}
     run_job(make_plan([Layer("flag", values)], toy_registry, {}), tmp_path / "run", Progress())
     return tmp_path / "run"

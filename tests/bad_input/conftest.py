@@ -56,7 +56,7 @@ def bare_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., R
     work.mkdir()
     monkeypatch.chdir(work)
     monkeypatch.setenv("SEGKIT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_: None)
+    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_, **__: None)
 
     def call(data: str, root: Path, *args: str) -> Result:
         return CliRunner().invoke(main, ["run", "--arch", "unet", "--data", data, "--data-root", str(root), *args])

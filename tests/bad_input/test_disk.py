@@ -92,7 +92,7 @@ def run_toy(registry: Registry, output: str, **values: object) -> RunResult:
 @pytest.fixture(autouse=True)
 def no_report(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the page out of the runs in this process."""
-    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_: None)
+    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_, **__: None)
 
 
 def test_nothing_is_written_into_the_data_root(toy_registry, tmp_path):

@@ -15,7 +15,7 @@ from segkit.discovery import Registry
 def segkit_run(toy_registry: Registry, monkeypatch: pytest.MonkeyPatch):
     """Call `segkit run ARGS` in this process with the toy plugin alone."""
     monkeypatch.setattr(Registry, "discover", classmethod(lambda cls, **_: toy_registry))
-    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_: None)
+    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_, **__: None)
 
     def call(*args: str) -> Result:
         return CliRunner().invoke(main, ["run", *args])

@@ -118,7 +118,7 @@ def test_a_plugin_that_only_listens_loads_without_a_note():
 
 def test_a_job_tells_its_events(toy_registry, monkeypatch):
     """Every epoch is told with its line of history.jsonl, and the end with summary.json; resuming is told too."""
-    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_: None)
+    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_, **__: None)
     heard = []
 
     def segkit_run_started(run):

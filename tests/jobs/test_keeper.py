@@ -24,7 +24,7 @@ from segkit.rundir.resume import open_run
 @pytest.fixture(autouse=True)
 def quick_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the page out: drawing it takes longer than the toy run."""
-    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_: None)
+    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_, **__: None)
 
 
 class Told(Progress):

@@ -21,7 +21,7 @@ TOY = ("run", "--arch", "net", "--data", "squares", "--device", "cpu", "--set", 
 def segkit(toy_registry: Registry, monkeypatch: pytest.MonkeyPatch):
     """Call `segkit ARGS` in this process with the toy plugin alone."""
     monkeypatch.setattr(Registry, "discover", classmethod(lambda cls, **_: toy_registry))
-    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_: None)
+    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_, **__: None)
 
     def call(*args: str, code: int = 0) -> Result:
         done = CliRunner().invoke(main, list(args))

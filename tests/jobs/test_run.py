@@ -26,7 +26,7 @@ from segkit.planning.plan import make_plan
 def quick_report(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the page out where a test does not look at it: drawing it takes longer than the toy run."""
     if "with_report" not in request.keywords:
-        monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_: None)
+        monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_, **__: None)
 
 
 def run(registry: Registry, **values: object) -> RunResult:

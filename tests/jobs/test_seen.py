@@ -19,7 +19,7 @@ TOY = ("--arch", "net", "--epochs", "1", "--device", "cpu", "--set", "run.thread
 def segkit(toy_registry: Registry, monkeypatch: pytest.MonkeyPatch):
     """Call `segkit ARGS` in this process with the toy plugin alone."""
     monkeypatch.setattr(Registry, "discover", classmethod(lambda cls, **_: toy_registry))
-    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_: None)
+    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_, **__: None)
 
     def call(*args: str) -> Result:
         done = CliRunner().invoke(main, list(args))

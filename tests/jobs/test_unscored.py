@@ -19,7 +19,7 @@ from segkit.planning.plan import make_plan
 @pytest.mark.parametrize("fails", [False, True])
 def test_unscored_cases_are_predicted(toy_registry: Registry, monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
     """Into a folder of their own, said before; one that cannot be read is told, and the run goes on to its end."""
-    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_: None)
+    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_, **__: None)
     layer = Layer("flag", {"components.arch": "net", "components.data": "squares", "run.device": "cpu"})
     plan = make_plan([layer], toy_registry, {})
     known = plan.cases["test"][0]

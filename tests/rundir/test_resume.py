@@ -281,7 +281,7 @@ def test_what_was_allowed_once_is_not_asked_for_again(
     changed: dict,
 ) -> None:
     """Killed before its first step with other settings, a run goes on with them as with its own (issue 17)."""
-    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_: None)
+    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_, **__: None)
     killed_at_once(toy_registry, stopped_run, allow=allow, **changed)
     go_on(toy_registry, stopped_run)
     config = read_file(stopped_run / "config.toml").values
@@ -294,7 +294,7 @@ def test_data_that_move_back_are_asked_for_and_taken(
     """A run that went on with data moved says where it looks for them, and goes on where it is told (issue 17)."""
     from segkit.engine.stop import Stopped
 
-    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_: None)
+    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_, **__: None)
     start(toy_registry, tmp_path / "whole")
     (sample,) = (tmp_path / "cache" / "samples").glob("squares-*/")
     here, there = tmp_path / "here", tmp_path / "there"

@@ -19,7 +19,7 @@ SMALL = ("--epochs", "1", "--size", "32", "--set", "arch.width=4", "--explain", 
 def segkit(tmp_path, monkeypatch):
     """Type a command: `segkit("data", "info", ...)`; its exit code, and the last lines of what it says."""
     monkeypatch.setenv("SEGKIT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_: None)
+    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_, **__: None)
 
     def typed(*words: str) -> tuple[int, str]:
         result = CliRunner().invoke(main, list(words))
