@@ -124,7 +124,7 @@ def independent(subject: ArchitectureSubject) -> None:
         )
 
 
-@check("arch", "layers", needs=["builds"])
+@check("arch", "layers", needs=["sizes"])
 def layers(subject: ArchitectureSubject) -> None:
     """The layers declared for explanations exist and give maps (N, channels, *grid)."""
     import torch
@@ -151,3 +151,12 @@ def layers(subject: ArchitectureSubject) -> None:
             fail(f"layers[{label!r}] = {name!r} is not called in eval mode", "name a module that forward calls")
         if any(len(shape) != subject.dims + 2 or shape[0] != len(images) for shape in shapes):
             fail(f"layers[{label!r}] = {name!r} gives {shapes[0] or 'no tensor'}", "name a module that keeps the grid")
+        # Sides grow with the image's, channels do not: (N, *grid, channels) of a transformer looks right at one size.
+        channels = shapes[0][1]
+        handle = modules[name].register_forward_hook(note)
+        try:
+            subject.logits(subject.network, subject.images(size=tuple(2 * side for side in subject.size)))
+        finally:
+            handle.remove()
+        if shapes[-1][1] != channels:
+            fail(f"layers[{label!r}] = {name!r} gives {shapes[0]}", "name a module that has channels second")

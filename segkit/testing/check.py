@@ -8,21 +8,27 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 MODULES = {
-    "plugin": ("segkit.testing.plugins",),
+    "plugin": ("segkit.testing.plugins", "segkit.testing.events"),
     "arch": (
         "segkit.testing.architectures",
+        "segkit.testing.forward",
         "segkit.testing.training",
         "segkit.testing.copies",
         "segkit.testing.graphs",
     ),
-    "data": ("segkit.testing.datasets", "segkit.testing.files"),
-    "loss": ("segkit.testing.losses", "segkit.testing.overlapping"),
-    "metric": ("segkit.testing.metrics", "segkit.testing.probabilities", "segkit.testing.overlapping"),
-    "explainer": ("segkit.testing.explainers",),
+    "data": ("segkit.testing.datasets", "segkit.testing.reading", "segkit.testing.files"),
+    "loss": ("segkit.testing.losses", "segkit.testing.lossy", "segkit.testing.overlapping"),
+    "metric": (
+        "segkit.testing.metrics",
+        "segkit.testing.scoring",
+        "segkit.testing.probabilities",
+        "segkit.testing.overlapping",
+    ),
+    "explainer": ("segkit.testing.explainers", "segkit.testing.evidence"),
 }
 """Where the checks of each kind are; "plugin" is what every distribution has to pass."""
-COMMON = ("segkit.testing.components",)
-"""Where the checks of every kind of component are."""
+COMMON, LAST = ("segkit.testing.components",), ("segkit.testing.manners",)
+"""Where the checks of every kind of component are: before its own, and after."""
 
 Function = Callable[[Any], None]
 
@@ -88,7 +94,7 @@ def check(kind: str, name: str, *, needs: Sequence[str] = (), full: bool = False
 
 def checks_of(kind: str) -> list[Check]:
     """The checks of one kind, in the order in which they are written, whatever was imported first."""
-    modules = MODULES[kind] if kind == "plugin" else (*COMMON, *MODULES.get(kind, ()))
+    modules = MODULES[kind] if kind == "plugin" else (*COMMON, *MODULES.get(kind, ()), *LAST)
     for module in modules:
         importlib.import_module(module)
     common = {} if kind == "plugin" else _checks.get("component", {})

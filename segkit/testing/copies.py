@@ -15,7 +15,7 @@ BFLOAT16 = 0.1
 """Root mean square difference as a share of the logits' root mean square: 8 bits of mantissa, layer after layer."""
 
 
-@check("arch", "safetensors", needs=["deterministic"])
+@check("arch", "safetensors", needs=["stateless"])
 def safetensors(subject: ArchitectureSubject) -> None:
     """Weights saved as safetensors and loaded into a new network give equal logits."""
     from safetensors.torch import load, save
@@ -49,7 +49,7 @@ def copies(subject: ArchitectureSubject) -> None:
         fail("the copy gives other logits", "let the copy carry all that forward reads")
 
 
-@check("arch", "channels-last", needs=["builds"])
+@check("arch", "channels-last", needs=["stateless"])
 def channels_last(subject: ArchitectureSubject) -> None:
     """In the channels-last memory format logits agree with the default one within 0.001 of the largest."""
     import torch
@@ -64,7 +64,7 @@ def channels_last(subject: ArchitectureSubject) -> None:
         fail(f"they differ by {apart:.2g}", "use reshape and flatten in place of view and strides")
 
 
-@check("arch", "bfloat16", needs=["builds"])
+@check("arch", "bfloat16", needs=["deterministic"])
 def bfloat16(subject: ArchitectureSubject) -> None:
     """Under bfloat16 autocast logits agree with float32 within 10 % (root mean square)."""
     import torch

@@ -140,6 +140,8 @@ def labels(subject: DatasetSubject) -> None:
             )
         found |= values
     if not found & set(range(1, classes + 1)):
+        if IGNORE in found:
+            fail("masks hold 0 and 255 alone", "255 means ignore: write (mask > 127).astype(numpy.uint8) in read()")
         fail("no mask of the first cases marks any class", "draw structures into the sample")
 
 

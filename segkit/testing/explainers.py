@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from segkit.declarations import Task
 from segkit.errors import SegkitError
+from segkit.testing.causes import told
 from segkit.testing.check import NotChecked, check, fail
 from segkit.testing.subjects import ExplainerSubject
 from segkit.testing.tensors import difference, times
@@ -23,25 +25,35 @@ SAME = 1e-4
 """Largest difference, as a share of the largest value, between what should be equal but for rounding."""
 
 
-def make_network(dims: int = 2, bias: float = 0.0) -> nn.Module:
+def make_network(dims: int = 2, bias: float = 0.0, channels: int = 3, classes: int = 2) -> nn.Module:
     """Return a network in eval mode: normalisation, activations in place, and a layer `middle` on half the grid.
 
     Args:
-        bias: added to the logits of class-2; far below 0 nothing is predicted as it.
+        bias: added to the logits of the last class; far below 0 nothing is predicted as it.
     """
     import torch
     from torch import nn
 
-    torch.manual_seed(0)
     convolution, norm = (nn.Conv2d, nn.BatchNorm2d) if dims == 2 else (nn.Conv3d, nn.BatchNorm3d)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return assembled(convolution, norm, bias, channels, classes)
+
+
+def assembled(convolution: Any, norm: Any, bias: float, channels: int, classes: int) -> nn.Module:
+    """The network of `make_network`, its weights drawn with the generator that everybody shares."""
+    import torch
+    from torch import nn
+
     model = nn.Sequential()
-    model.add_module("stem", nn.Sequential(convolution(3, 6, 3, padding=1), norm(6), nn.ReLU(inplace=True)))
+    model.add_module("stem", nn.Sequential(convolution(channels, 6, 3, padding=1), norm(6), nn.ReLU(inplace=True)))
     model.add_module(LAYER, nn.Sequential(convolution(6, 8, 3, stride=2, padding=1), nn.ReLU(inplace=True)))
     model.add_module("up", nn.Upsample(scale_factor=2, mode="nearest"))
-    model.add_module("head", convolution(8, len(CLASSES) + 1, 1))
+    outputs = 1 if classes == 1 else classes + 1
+    model.add_module("head", convolution(8, outputs, 1))
     with torch.no_grad():
         model.get_parameter("head.weight").mul_(4)
-        model.get_parameter("head.bias").copy_(torch.tensor([0.0, 0.0, bias]))
+        model.get_parameter("head.bias").copy_(torch.tensor([0.0] * (outputs - 1) + [bias]))
     return model.eval()
 
 
@@ -53,19 +65,34 @@ def images(dims: int = 2) -> torch.Tensor:
 
 
 def explain(
-    subject: ExplainerSubject, model: nn.Module, x: torch.Tensor, targets: tuple[str, ...] = ("all:class-1",)
+    subject: ExplainerSubject,
+    model: nn.Module,
+    x: torch.Tensor,
+    targets: tuple[str, ...] = ("all:class-1",),
+    *,
+    layer: str = LAYER,
+    classes: int = len(CLASSES),
+    built: Any = None,
 ) -> list[RawMaps]:
-    """Explain through the core; what it refuses is a failure."""
+    """Explain through the core; what it refuses is a failure.
+
+    Args:
+        built: the explainer's function, where it is not to be built anew.
+    """
     from segkit.explain.case import bind, build_explainer, raw_maps
     from segkit.explain.targets import parse_target
 
-    task = Task(3, CLASSES, x.ndim - 2)
+    task = Task(x.shape[1], tuple(f"class-{number}" for number in range(1, classes + 1)), x.ndim - 2)
     bound = bind([parse_target(text, task) for text in targets], task, None)
     explainer = build_explainer(subject.found, subject.params)
+    explainer = explainer if built is None else replace(explainer, function=built)
     try:
-        return raw_maps(model, x, explainer, LAYER if explainer.layered else None, bound)
+        return raw_maps(model, x, explainer, layer if explainer.layered else None, bound)
     except SegkitError as error:
-        fail(error.message, error.hint, "what docs/plugin-api.md says of explainers")
+        # The hint of the core is for those who use the explainer; whoever reads this wrote it.
+        cause = error.__cause__
+        found = f"it raised {told(cause)}" if cause is not None else error.message
+        fail(found, "return finite signed maps (N, *grid) and target.status, whatever it is given")
 
 
 @check("explainer", "shape", needs=["resolves"])

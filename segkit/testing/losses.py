@@ -105,7 +105,7 @@ def finite(subject: LossSubject) -> None:
                     )
 
 
-@check("loss", "ignore", needs=["finite"])
+@check("loss", "ignore", needs=["finite", "repeatable"])
 def ignore(subject: LossSubject) -> None:
     """Pixels with label 255 change neither value nor gradient, and get no gradient."""
     import torch
@@ -146,7 +146,7 @@ def half_precision(subject: LossSubject) -> None:
                 )
 
 
-@check("loss", "permutation", needs=["shape"])
+@check("loss", "permutation", needs=["shape", "repeatable"])
 def permutation(subject: LossSubject) -> None:
     """The order of the samples does not matter, and a sample's value does not depend on the others."""
     import torch

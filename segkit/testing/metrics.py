@@ -24,6 +24,8 @@ Case = tuple[str, "np.ndarray", "np.ndarray", "tuple[float, ...] | None"]
 CLASSES = ("class-1", "class-2")
 COUNTS = ("true_positive", "false_positive", "false_negative", "true_negative")
 SAME = 1e-9
+SINGLE = (frozenset({1}), frozenset({2}))
+"""The labels that the values of an ordinary metric are of."""
 
 
 def boxes(shape: tuple[int, ...], shift: int) -> np.ndarray:
@@ -112,7 +114,31 @@ def text(values: np.ndarray) -> str:
     return ", ".join(f"{value:.6g}" for value in values)
 
 
-@check("metric", "counts", needs=["resolves"])
+def regions_of(subject: MetricSubject) -> tuple[frozenset[int], ...]:
+    """Find out whether a metric measures unions of labels, by the sizes that it gives; empty where it does not.
+
+    A value of one label alone, in another place than its own, is no region but a mistake.
+    """
+    import numpy as np
+
+    _, prediction, mask, spacing = next(ordinary_cases())
+    valid, found = mask != IGNORE, measured(subject, prediction, mask, spacing)
+    sizes = {int(np.isin(mask[valid], labels).sum()): frozenset(labels) for labels in ([1], [2], [1, 2])}
+    sets = [sizes.get(int(size)) for size in np.asarray(found.true_positive) + np.asarray(found.false_negative)]
+    named = tuple(one for one in sets if one is not None)
+    distinct = len(named) == len(sets) == len({*named}) == len(CLASSES)
+    return named if distinct and any(len(one) > 1 for one in named) else ()
+
+
+@check("metric", "shape", needs=["resolves"])
+def shape(subject: MetricSubject) -> None:
+    """It measures photographs and volumes, with a spacing and without, and gives one value per class."""
+    for _, prediction, mask, spacing in ordinary_cases():
+        for steps in (spacing, None):
+            score(subject, prediction, mask, steps)
+
+
+@check("metric", "counts", needs=["shape"])
 def counts(subject: MetricSubject) -> None:
     """Counts are int64 per class, those of the masks' valid pixels, and the grid and spacing are noted."""
     import numpy as np
@@ -121,7 +147,8 @@ def counts(subject: MetricSubject) -> None:
         raise NotChecked("the core counts pixels for it")
     for name, prediction, mask, spacing in [*ordinary_cases(), *empty_cases()]:
         found, valid = measured(subject, prediction, mask, spacing), mask != IGNORE
-        pairs = [(prediction[valid] == label, mask[valid] == label) for label in (1, 2)]
+        sets = subject.regions or SINGLE
+        pairs = [(np.isin(prediction[valid], [*labels]), np.isin(mask[valid], [*labels])) for labels in sets]
         expected = {
             "true_positive": [np.sum(p & r) for p, r in pairs],
             "false_positive": [np.sum(p & ~r) for p, r in pairs],
@@ -140,7 +167,7 @@ def counts(subject: MetricSubject) -> None:
             fail(f"shape {found.shape}, spacing {found.spacing}", "note the case's own", f"{mask.shape}, {spacing}")
 
 
-@check("metric", "range", needs=["resolves"])
+@check("metric", "range", needs=["shape"])
 def in_range(subject: MetricSubject) -> None:
     """Values lie within the declared range where both classes are on both sides."""
     low, high = subject.component.range
@@ -150,7 +177,7 @@ def in_range(subject: MetricSubject) -> None:
             fail(f"on {name} they are {text(values)}", "mend the formula or the declared range", f"{low:g} to {high:g}")
 
 
-@check("metric", "empties", needs=["resolves"])
+@check("metric", "empties", needs=["shape"])
 def empties(subject: MetricSubject) -> None:
     """Missing structures give a value in the range, NaN or an infinity, without an exception or a warning."""
     import numpy as np
@@ -170,20 +197,25 @@ def empties(subject: MetricSubject) -> None:
             fail(f"{name} scored {text(values)}", "take a value of the range, nan or inf", f"{low:g} to {high:g}")
 
 
-@check("metric", "perfect", needs=["resolves"])
+@check("metric", "perfect", needs=["shape"])
 def perfect(subject: MetricSubject) -> None:
-    """A perfect prediction scores no worse than any other, in the direction the declaration says."""
-    higher = subject.component.higher_is_better
+    """A perfect prediction scores no worse than any other: up, down or nearest to a target, as it is declared."""
+
+    higher, target = subject.component.higher_is_better, getattr(subject.component, "target", None)
     best: dict[int, np.ndarray] = {}
     for name, prediction, mask, spacing in ordinary_cases():
         values = score(subject, prediction, mask, spacing)
         top = best.setdefault(mask.ndim, values)
-        worse = (values > top + SAME) if higher else (values < top - SAME)
+        if target is not None:
+            worse, mend = abs(values - target) < abs(top - target) - SAME, f"target={text(top)}?"
+        else:
+            worse = (values > top + SAME) if higher else (values < top - SAME)
+            mend = f"higher_is_better={not higher}? A value that is best at 0 and goes both ways has a target"
         if worse.any():
-            fail(f"{name} scores {text(values)}, the mask itself {text(top)}", f"higher_is_better={not higher}?")
+            fail(f"{name} scores {text(values)}, the mask itself {text(top)}", mend)
 
 
-@check("metric", "symmetry", needs=["resolves"])
+@check("metric", "symmetry", needs=["shape"])
 def symmetry(subject: MetricSubject) -> None:
     """Mirrored or turned cases score the same, and exchanged labels exchange the values."""
     import numpy as np
@@ -203,6 +235,8 @@ def symmetry(subject: MetricSubject) -> None:
             found = score(subject, prediction.transpose(axes), mask.transpose(axes), steps)
             if not equal(values, found):
                 fail(f"{name} with axes {axes} scores {text(found)}", "use each axis's own spacing", text(values))
+        if subject.regions:
+            continue
         swap = np.arange(256, dtype=np.uint8)
         swap[[1, 2]] = 2, 1
         found = score(subject, swap[prediction], swap[mask], spacing)
@@ -210,7 +244,7 @@ def symmetry(subject: MetricSubject) -> None:
             fail(f"{name} with labels exchanged scores {text(found)}", "treat all classes alike", text(values[::-1]))
 
 
-@check("metric", "spacing", needs=["resolves"])
+@check("metric", "spacing", needs=["shape"])
 def spacing(subject: MetricSubject) -> None:
     """Distances in mm grow with the spacing, and without one pixels count as 1."""
     for name, prediction, mask, _ in ordinary_cases():
@@ -226,7 +260,7 @@ def spacing(subject: MetricSubject) -> None:
                 fail(f"{name} scores {text(found)} at spacing 2.5", "multiply steps by the spacing", text(2.5 * values))
 
 
-@check("metric", "poolable", needs=["resolves"])
+@check("metric", "poolable", needs=["shape"])
 def poolable(subject: MetricSubject) -> None:
     """A metric declared poolable derives its value from counts alone: pooled, there is no grid, spacing or distance."""
     import numpy as np
@@ -241,7 +275,7 @@ def poolable(subject: MetricSubject) -> None:
             fail(f"{name} scores {text(np.asarray(counted))} from counts alone", "declare poolable=False", text(values))
 
 
-@check("metric", "inputs-kept", needs=["resolves"])
+@check("metric", "inputs-kept", needs=["shape"])
 def inputs_kept(subject: MetricSubject) -> None:
     """Prediction and mask are as they were: other metrics read them too."""
     import numpy as np

@@ -34,6 +34,11 @@ class CheckSubject:
     label: str
     full_name: str
 
+    @cached_property
+    def turned(self) -> set[str]:
+        """Switches of torch that were turned while it was checked."""
+        return set()
+
 
 class PluginSubject(CheckSubject):
     """One entry point of the distribution."""
@@ -92,6 +97,10 @@ class ArchitectureSubject(ComponentSubject):
         own = {name.removeprefix("arch."): value for name, value in declared.items() if name.startswith("arch.")}
         known = {field: value for field, value in own.items() if field in describe(self.component.params)}
         return {**known, **self.component.small, **self.settings}
+
+    def layer_names(self) -> list[str]:
+        """The modules that the declaration names for explanations."""
+        return list(dict.fromkeys(self.found.layers(self.params).values()))
 
     def task(self, channels: int = 3, classes: int = 2) -> Task:
         """A task with so many channels and classes."""
@@ -165,11 +174,19 @@ class LossSubject(ComponentSubject):
 
     component: Loss
 
+    def task(self, channels: int, dims: int = 2) -> Task:
+        """A task with K logits."""
+        classes = ("a",) if channels == 1 else tuple(f"class-{number}" for number in range(1, channels))
+        return Task(3, classes, dims)
+
     def function(self, channels: int, dims: int = 2) -> Any:
         """The loss for K logits."""
-        classes = ("a",) if channels == 1 else tuple(f"class-{number}" for number in range(1, channels))
-        task = Task(3, classes, dims)
-        function = self.factory(task, self.params)
+        return self.made(channels, dims, self.params)
+
+    def made(self, channels: int, dims: int, params: Any) -> Any:
+        """The loss for K logits with params of its own."""
+        task = self.task(channels, dims)
+        function = self.factory(task, params)
         return self.with_asked(function, task) if self.component.asks else function
 
     def with_asked(self, function: Any, task: Task) -> Any:
@@ -198,6 +215,13 @@ class MetricSubject(ComponentSubject):
     """A metric."""
 
     component: Metric
+
+    @cached_property
+    def regions(self) -> tuple[frozenset[int], ...]:
+        """Which labels each value is of where values are of unions of labels, such as a whole tumour; else empty."""
+        from segkit.testing.metrics import regions_of
+
+        return regions_of(self)
 
 
 class DatasetSubject(ComponentSubject):

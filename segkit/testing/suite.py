@@ -193,7 +193,7 @@ class Suite:
             import torch  # noqa: F401
         try:
             # What a plugin prints is no result of ours: `segkit check --json` writes one list to stdout.
-            with time_limit(self.limit), contextlib.redirect_stdout(sys.stderr), switches_put_back():
+            with time_limit(self.limit), contextlib.redirect_stdout(sys.stderr), switches_put_back(item.subject.turned):
                 item.check.function(item.subject)
         except NotChecked:
             raise

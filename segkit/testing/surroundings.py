@@ -55,16 +55,33 @@ def set_device(name: str) -> None:
 
 
 @contextmanager
-def switches_put_back() -> Iterator[None]:
-    """Give torch's switches their values back: what one check's plugin turned must not fail another check."""
+def switches_put_back(turned: set[str]) -> Iterator[None]:
+    """Give torch's and Pillow's switches their values back: what one check's plugin turned must not fail another check.
+
+    Args:
+        turned: gains the names of those.
+    """
     before = {name: read() for name, (read, _) in switches().items()} if "torch" in sys.modules else {}
+    pictures = pillow() if "PIL.Image" in sys.modules else (False, PIXELS)
     try:
         yield
     finally:
+        if pillow()[0] != pictures[0] or pillow()[1] not in (pictures[1], None):
+            turned.add("PIL's switches")
+            put_pillow(pictures)
         if before:
             for name, (read, put) in switches().items():
                 if read() != before[name]:
+                    turned.add(name)
                     put(before[name])
+
+
+ORIGINAL = dict(os.environ)
+"""The environment when the kit was imported."""
+PIXELS = 89478485
+"""How many pixels an image may have before Pillow warns, as it comes."""
+LIMIT = 1017
+"""A limit of recursion that nobody else would set."""
 
 
 def environment() -> dict[str, object]:
@@ -83,7 +100,52 @@ def environment() -> dict[str, object]:
     }
 
 
-def pillow() -> tuple[object, ...]:
+@contextmanager
+def untouched() -> Iterator[None]:
+    """Give the environment the values that it has in a new process, and put everything back.
+
+    What a plugin sets once it sets again here; what a library does when it is first imported it does not do again.
+    """
+    import numpy as np
+
+    kept, limit, place = dict(os.environ), sys.getrecursionlimit(), Path.cwd()
+    level, path, switches = logging.root.level, list(sys.path), pillow()
+    with warnings.catch_warnings(), np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"):
+        warnings.resetwarnings()
+        put_environment(ORIGINAL)
+        sys.setrecursionlimit(max(LIMIT, limit + 1))
+        put_pillow((False, PIXELS))
+        logging.root.setLevel(logging.WARNING)
+        try:
+            yield
+        finally:
+            put_environment(kept)
+            sys.setrecursionlimit(limit)
+            sys.path[:] = path
+            put_pillow(switches)
+            logging.root.setLevel(level)
+            os.chdir(place)
+
+
+def put_environment(values: dict[str, str]) -> None:
+    """Give the process's environment other values."""
+    for name in set(os.environ) - set(values):
+        del os.environ[name]
+    for name, value in values.items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
+
+
+def put_pillow(values: tuple[Any, Any]) -> None:
+    """Turn Pillow's two switches, where it is there."""
+    for module, name, value in zip(
+        ("PIL.ImageFile", "PIL.Image"), ("LOAD_TRUNCATED_IMAGES", "MAX_IMAGE_PIXELS"), values, strict=True
+    ):
+        if module in sys.modules:
+            setattr(sys.modules[module], name, value)
+
+
+def pillow() -> tuple[Any, Any]:
     """Pillow's two switches that people turn: whether cut files are read, and how large an image may be."""
     file, image = sys.modules.get("PIL.ImageFile"), sys.modules.get("PIL.Image")
     return getattr(file, "LOAD_TRUNCATED_IMAGES", False), getattr(image, "MAX_IMAGE_PIXELS", None) if image else None

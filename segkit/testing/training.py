@@ -60,7 +60,7 @@ def train_outputs(subject: ArchitectureSubject) -> None:
         fail(f"the weights are {weights}", mend, "finite weights, that of the main logits not 0")
 
 
-@check("arch", "batch-of-one", needs=["builds"])
+@check("arch", "batch-of-one", needs=["train-outputs", "gradients"])
 def batch_of_one(subject: ArchitectureSubject) -> None:
     """A batch of one image trains, at the smallest size too: logits and gradients are finite."""
     for size in (subject.size, (subject.minimum,) * subject.dims):
@@ -78,14 +78,14 @@ def batch_of_one(subject: ArchitectureSubject) -> None:
             fail(f"{times(size)} gave logits or gradients that are not finite", "look for a deviation over one value")
 
 
-@check("arch", "gradients", needs=["builds"])
+@check("arch", "gradients", needs=["train-outputs"])
 def gradients(subject: ArchitectureSubject) -> None:
     """In train mode every trainable parameter gets a gradient that is finite and not 0."""
     model = shaken(subject.build())
+    if not any(weight.requires_grad for weight in model.parameters()):
+        fail("there is no trainable parameter", "make weights nn.Parameter, or let requires_grad be")
     backward(model, subject.images())
     trainable = {name: weight.grad for name, weight in model.named_parameters() if weight.requires_grad}
-    if not trainable:
-        fail("there is no trainable parameter", "make weights nn.Parameter, or let requires_grad be")
     missing = [name for name, grad in trainable.items() if grad is None or not grad.any()]
     if missing:
         fail(f"none reaches {listed(missing)}", "use it in forward in train mode, or do not make it")

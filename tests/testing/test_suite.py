@@ -44,7 +44,7 @@ def failed(suite):
 def test_a_plugin_as_it_should_be(suite_of):
     """It passes what every plugin has to pass."""
     assert failed(suite_of("kit_nets", net())) == []
-    assert {check.name for check in checks_of("plugin")} == {"loads", "core-range", "declares-lightly"}
+    assert {check.name for check in checks_of("plugin")} == {"loads", "core-range", "declares-lightly", "events"}
 
 
 def test_a_plugin_that_declares_nothing(suite_of):
@@ -54,8 +54,33 @@ def test_a_plugin_that_declares_nothing(suite_of):
         "loads": "failed",
         "core-range": "skipped",
         "declares-lightly": "skipped",
+        "events": "skipped",
     }
     assert "@segkit.hookimpl" in str(outcomes["loads"].failure)
+
+
+EVENTS = {
+    "takes-arguments-of-its-own": ("def segkit_run_started(run, colour):", "pass", "no such argument"),
+    "wants-a-score": ("def segkit_run_ended(run, status, summary):", "summary['metrics']['a']", "KeyError: 'metrics'"),
+    "changes-the-record": ("def segkit_epoch_ended(run, record):", "record['mine'] = 1", "TypeError"),
+    "counts-on-numbers": ("def segkit_epoch_ended(run, record):", "int(record['val/dice@store'] * 100)", "ValueError"),
+    "makes-its-folder": ("def segkit_run_started(run):", "(run.folder / 'mine').mkdir()", "FileExistsError"),
+}
+
+
+@pytest.mark.parametrize("way", EVENTS)
+def test_hooks_that_fail_on_what_a_run_says(way, suite_of, tmp_path, monkeypatch):
+    """They are called as a run calls them: a run that failed has no summary, one that goes on has its folder."""
+    head, line, word = EVENTS[way]
+    name = f"kit_events_{way.replace('-', '_')}"
+    (tmp_path / f"{name}.py").write_text(f"import segkit\n\n@segkit.hookimpl\n{head}\n    {line}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    outcomes = first_checks(suite_of(name))
+    assert {name: outcome.status for name, outcome in outcomes.items()} == {
+        **dict.fromkeys(("loads", "core-range", "declares-lightly"), "passed"),
+        "events": "failed",
+    }
+    assert word in str(outcomes["events"].failure)
 
 
 def test_a_plugin_that_does_not_load(suite_of):

@@ -22,7 +22,7 @@ class Net(nn.Module):
         if fault == "gradients":
             self.unused = nn.Linear(2, 2)
         if fault == "safetensors":
-            self.offset = torch.randn(1)
+            self.offset = torch.randn(1).item()
         if fault == "copies":
             self.generator = torch.Generator(), threading.Lock()
         if fault == "repeatable":

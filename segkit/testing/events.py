@@ -1,0 +1,57 @@
+"""Plugins that hear what happens in a run: their hooks are called as a run calls them."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from segkit.contracts import RunInfo
+from segkit.hookspecs import EVENT_HOOKS
+from segkit.testing.causes import told
+from segkit.testing.check import NotChecked, check, fail, listed
+from segkit.testing.subjects import PluginSubject
+
+CONFIG = {"train.epochs": 2, "components.arch": "unet", "data.size": [64, 64], "run.seed": 0}
+RECORD = {"epoch": 1, "train/loss": 0.5, "val/dice@store": 0.25, "lr": 0.001, "seconds": 1.5}
+SUMMARY: dict[str, Any] = {"metrics": {"dice": {"mean": 0.5, "n": 3}}, "classes": ["class-1"], "split": "test"}
+MEND = "take the hook's arguments as docs/plugin-api.md has them, and get on without what is not there"
+
+
+@check("plugin", "events", needs=["loads"])
+def events(subject: PluginSubject) -> None:
+    """Event hooks take what a run says: its start, epochs, one that is not a number, and each way to end."""
+    module = subject.plugin.entry_point.load()
+    hooks = [name for name in EVENT_HOOKS if hasattr(getattr(module, name, None), "segkit_impl")]
+    if not hooks:
+        raise NotChecked("it hears no events")
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder, "run")
+        root.mkdir()
+        (root / "config.toml").write_text("[train]\nepochs = 2\n", encoding="utf-8")
+        for resumed, status in ((False, "finished"), (True, "stopped"), (True, "failed")):
+            run = RunInfo(root, MappingProxyType(CONFIG), 1000, "cpu", resumed)
+            call(module, "segkit_run_started", run=run)
+            for epoch in (1, 2):
+                odd = {"val/dice@store": float("nan")} if epoch == 2 else {}
+                call(module, "segkit_epoch_ended", run=run, record=MappingProxyType(RECORD | {"epoch": epoch} | odd))
+            summary = SUMMARY if status == "finished" else {}
+            call(module, "segkit_run_ended", run=run, status=status, summary=MappingProxyType(summary))
+
+
+def call(module: object, name: str, **arguments: Any) -> None:
+    """Call a hook with those of its arguments that it takes, as pluggy does."""
+    import inspect
+
+    hook = getattr(module, name, None)
+    if not hasattr(hook, "segkit_impl"):
+        return
+    taken = inspect.signature(hook).parameters  # type: ignore[arg-type]
+    unknown = [key for key, value in taken.items() if key not in arguments and value.default is value.empty]
+    if unknown:
+        fail(f"{name} has no such argument: {listed(unknown)}", MEND)
+    try:
+        hook(**{key: value for key, value in arguments.items() if key in taken})  # type: ignore[misc]
+    except Exception as error:
+        fail(f"{name} raised {told(error)}", MEND)

@@ -1,0 +1,336 @@
+"""Metrics that are each wrong in one way."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from wrong import Table
+
+import segkit
+
+METRICS = Table()
+COUNTS = ("true_positive", "false_positive", "false_negative", "true_negative")
+INFINITY = float("inf")
+DISTANCE = {"unit": "mm", "range": (0.0, INFINITY), "higher_is_better": False, "poolable": False}
+
+
+def taken(prediction, mask, spacing, task, options=None, **changes):
+    """Count rightly, but for changes."""
+    valid = mask != segkit.IGNORE
+    labels = range(1, len(task.classes) + 1)
+    pairs = [(prediction == label, mask == label) for label in labels]
+    found = {
+        "true_positive": np.array([(p & r & valid).sum() for p, r in pairs], np.int64),
+        "false_positive": np.array([(p & ~r & valid).sum() for p, r in pairs], np.int64),
+        "false_negative": np.array([(~p & r & valid).sum() for p, r in pairs], np.int64),
+        "true_negative": np.array([(~p & ~r & valid).sum() for p, r in pairs], np.int64),
+        "shape": mask.shape,
+        "spacing": spacing,
+    }
+    return segkit.Measurement(**{**found, **changes})
+
+
+def dice(measured):
+    """Derive it rightly."""
+    total = measured.reference + measured.predicted
+    return np.where(total == 0, np.nan, 2 * measured.true_positive / np.maximum(total, 1))
+
+
+def measuring(check, says, *also, **declares):
+    """Register a wrong measure; its score is dice."""
+
+    def register(function):
+        def build(task, params):
+            return dice
+
+        build.__name__ = function.__name__
+        path = f"wrong_metrics:{function.__name__}"
+        METRICS.add(check, says, *also, **{"measure": path, "poolable": True, **declares})(build)
+        return function
+
+    return register
+
+
+def scoring(check, says, *also, **declares):
+    """Register a wrong score; what is measured is right."""
+
+    def register(function):
+        def build(task, params):
+            return function
+
+        build.__name__ = function.__name__
+        METRICS.add(check, says, *also, **{"measure": "wrong_metrics:taken", "poolable": True, **declares})(build)
+        return function
+
+    return register
+
+
+@measuring("counts", "in int64")
+def counts_in_int32(prediction, mask, spacing, task, options):
+    found = taken(prediction, mask, spacing, task)
+    return taken(prediction, mask, spacing, task, **{name: getattr(found, name).astype(np.int32) for name in COUNTS})
+
+
+@measuring("counts", "where mask != 255")
+def counts_ignored(prediction, mask, spacing, task, options):
+    return taken(prediction, np.where(mask == segkit.IGNORE, 0, mask), spacing, task)
+
+
+@measuring("counts", "count pixels of each class")
+def prediction_and_mask_exchanged(prediction, mask, spacing, task, options):
+    found = taken(prediction, mask, spacing, task)
+    return taken(
+        prediction, mask, spacing, task, false_positive=found.false_negative, false_negative=found.false_positive
+    )
+
+
+@measuring("counts", "count pixels of each class", "symmetry")
+def labels_from_zero(prediction, mask, spacing, task, options):
+    valid = mask != segkit.IGNORE
+    pairs = [(prediction == label, mask == label) for label in range(len(task.classes))]
+    return taken(
+        prediction, mask, spacing, task, true_positive=np.array([(p & r & valid).sum() for p, r in pairs], np.int64)
+    )
+
+
+@measuring("counts", "note the case's own")
+def spacing_not_noted(prediction, mask, spacing, task, options):
+    return taken(prediction, mask, None, task)
+
+
+@measuring("shape", "return a segkit.Measurement")
+def a_number_in_place_of_a_measurement(prediction, mask, spacing, task, options):
+    return float((prediction == mask).mean())
+
+
+def pairs_in(kind, prediction, mask, spacing, task):
+    """Count label pairs in one go, in a type."""
+    labels = len(task.classes) + 1
+    valid = mask != segkit.IGNORE
+    pair = mask[valid].astype(kind) * np.array(labels, kind) + prediction[valid].astype(kind)
+    table = np.bincount(pair.astype(np.int64) % labels**2, minlength=labels**2)[: labels**2].reshape(labels, labels)
+    agreed = table.diagonal()
+    missed, spurious = table.sum(1) - agreed, table.sum(0) - agreed
+    rest = table.sum() - agreed - missed - spurious
+    parts = dict(zip(COUNTS, (agreed[1:], spurious[1:], missed[1:], rest[1:]), strict=True))
+    return taken(prediction, mask, spacing, task, **{key: value.astype(np.int64) for key, value in parts.items()})
+
+
+@measuring("classes", "in uint8 and int16 they run over")
+def pairs_in_uint8(prediction, mask, spacing, task, options):
+    return pairs_in(np.uint8, prediction, mask, spacing, task)
+
+
+@measuring("many-classes", "they run over")
+def pairs_in_uint16(prediction, mask, spacing, task, options):
+    return pairs_in(np.uint16, prediction, mask, spacing, task)
+
+
+@measuring("many-classes", "they run over")
+def labels_as_uint8(prediction, mask, spacing, task, options):
+    return taken(prediction.astype(np.uint8), mask.astype(np.uint8), spacing, task)
+
+
+@measuring("inputs-kept", "work on a copy")
+def mask_in_place(prediction, mask, spacing, task, options):
+    prediction[mask == segkit.IGNORE] = 0
+    return taken(prediction, mask, spacing, task)
+
+
+SHARED = {}
+
+
+@measuring("threads", "measure into arrays of the call")
+def global_buffer(prediction, mask, spacing, task, options):
+    SHARED["pair"] = prediction, mask
+    time.sleep(0.002)
+    return taken(SHARED["pair"][0], SHARED["pair"][1], spacing, task, shape=mask.shape)
+
+
+SEEN = {}
+
+
+@measuring("deterministic", "keep nothing of one case")
+def remembers_the_first(prediction, mask, spacing, task, options):
+    found = taken(prediction, mask, spacing, task)
+    SEEN["calls"] = SEEN.get("calls", 0) + 1
+    places = {"calls": [np.array([float(SEEN["calls"])])]}
+    return taken(prediction, mask, spacing, task, distances=places) if found is not None else None
+
+
+def _score_of_calls(measured):
+    calls = measured.distances["calls"][0][0] if measured.distances else 0.0
+    return dice(measured) * (1 - 1e-6 * calls)
+
+
+METRICS["remembers-the-first"] = METRICS["remembers-the-first"].__class__(
+    "deterministic",
+    "keep nothing of one case",
+    lambda task, params: _score_of_calls,
+    ("symmetry", "spacing", "threads"),
+    {"measure": "wrong_metrics:remembers_the_first", "poolable": False},
+)
+
+
+@scoring("deterministic", "draw no random numbers", "symmetry", "spacing", "poolable", "threads")
+def bootstrapped_score(measured):
+    return dice(measured) * (1 - 1e-3 * np.random.random())
+
+
+@scoring("measurement-kept", "work on copies", "deterministic", "threads")
+def adds_in_place(measured):
+    value = dice(measured)
+    found = measured.true_positive
+    found += 1
+    return value
+
+
+@scoring("range", "declared range")
+def percent(measured):
+    return 100 * dice(measured)
+
+
+@scoring("perfect", "higher_is_better=False")
+def one_minus_dice(measured):
+    return 1 - dice(measured)
+
+
+@scoring("empties", "divide only where")
+def divides_by_zero(measured):
+    return 2 * measured.true_positive / (measured.reference + measured.predicted)
+
+
+@scoring("classes", "one value per class", "empties", "range")
+def two_values_whatever(measured):
+    found = dice(measured)
+    return found[:2] if len(found) > 1 else np.array([found[0], found[0]])
+
+
+@scoring("shape", "return one value per class")
+def mean_of_the_classes(measured):
+    return np.nanmean(np.append(dice(measured), 0.0))
+
+
+@scoring("tells-apart", "compare prediction and mask")
+def constant(measured):
+    return np.ones(len(measured.true_positive))
+
+
+@scoring("missed", "give a missed structure the worst value")
+def missed_is_perfect(measured):
+    return np.where(measured.predicted == 0, 1.0, dice(measured))
+
+
+@scoring("symmetry", "treat all classes alike")
+def first_class_alone(measured):
+    found = dice(measured)
+    return np.where(np.arange(len(found)) == 0, found, found * 0.9)
+
+
+@scoring("named-formula", "prediction and mask are exchanged", name="recall")
+def recall_of_the_prediction(measured):
+    return np.where(measured.predicted == 0, np.nan, measured.true_positive / np.maximum(measured.predicted, 1))
+
+
+@scoring("named-formula", "2 * tp", name="dice")
+def dice_that_is_iou(measured):
+    total = measured.reference + measured.predicted - measured.true_positive
+    return np.where(total == 0, np.nan, measured.true_positive / np.maximum(total, 1))
+
+
+@scoring("poolable", "declare poolable=False")
+def shape_needed(measured):
+    return dice(measured) * (1.0 if measured.shape else 0.5)
+
+
+def extents(steps_of):
+    """Measure the diagonal of each class's box, in steps."""
+
+    def measure(prediction, mask, spacing, task, options):
+        steps = np.asarray(steps_of(mask.ndim, spacing))
+        valid = mask != segkit.IGNORE
+
+        def extent(side):
+            found = np.argwhere(side)
+            return float(np.hypot.reduce((np.ptp(found, axis=0)) * steps)) if len(found) else float("nan")
+
+        pairs = [(prediction == label, mask == label) for label in range(1, len(task.classes) + 1)]
+        found = [np.array([extent(p & valid), extent(r & valid)]) for p, r in pairs]
+        return taken(prediction, mask, spacing, task, distances={"extent": found})
+
+    return measure
+
+
+def extent_error(measured):
+    """Derive the difference of the diagonals."""
+    return np.array([abs(p - r) for p, r in measured.distances["extent"]])
+
+
+in_pixels = extents(lambda dims, spacing: (1.0,) * dims)
+turned_round = extents(lambda dims, spacing: (1.0,) * dims if spacing is None else spacing[::-1])
+first_alone = extents(lambda dims, spacing: (1.0,) * dims if spacing is None else (spacing[0],) * dims)
+own_steps = extents(lambda dims, spacing: (1.0,) * dims if spacing is None else spacing)
+no_steps = extents(lambda dims, spacing: spacing)
+MM = "wrong_metrics:own_steps"
+
+
+@METRICS.add("spacing", "multiply steps by the spacing", measure="wrong_metrics:in_pixels", **DISTANCE)
+def spacing_ignored(task, params):
+    return extent_error
+
+
+@METRICS.add("symmetry", "use each axis's own spacing", measure="wrong_metrics:turned_round", **DISTANCE)
+def spacing_turned_round(task, params):
+    return extent_error
+
+
+@METRICS.add("symmetry", "use each axis's own spacing", measure="wrong_metrics:first_alone", **DISTANCE)
+def spacing_of_one_axis(task, params):
+    return extent_error
+
+
+@METRICS.add("shape", "in wrong_metrics.py line", measure="wrong_metrics:no_steps", **DISTANCE)
+def no_spacing_is_an_error(task, params):
+    return extent_error
+
+
+@METRICS.add("absent", "give nan", measure=MM, **DISTANCE)
+def absent_is_infinite(task, params):
+    return lambda measured: np.nan_to_num(extent_error(measured), nan=INFINITY)
+
+
+@METRICS.add("missed", "give a missed structure", measure=MM, **DISTANCE)
+def missed_distance_is_zero(task, params):
+    return lambda measured: np.nan_to_num(extent_error(measured), nan=0.0)
+
+
+@METRICS.add("globals", "numpy.seterr", measure="wrong_metrics:taken", poolable=True)
+def silences_numpy(task, params):
+    def score(measured):
+        np.seterr(**{key: "print" if value == "ignore" else "ignore" for key, value in np.geterr().items()})
+        return dice(measured)
+
+    return score
+
+
+@METRICS.add("silent", "print", measure="wrong_metrics:taken", poolable=True)
+def prints(task, params):
+    def score(measured):
+        print(measured.true_positive)
+        return dice(measured)
+
+    return score
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """Params of a metric with a tolerance."""
+
+    tolerance: float = segkit.param(1.0, "Distance that is let through in mm.", min=0, measured=True)
+
+
+@METRICS.add("params-effect", "tolerance", measure="wrong_metrics:taken", params=Tolerance, poolable=True)
+def param_forgotten(task, params):
+    return dice
