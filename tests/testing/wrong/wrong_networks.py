@@ -425,7 +425,7 @@ class default_misnamed(Net):
 @net("channels-last", "in wrong_networks.py line", "torch-export")
 class view_of_the_image(Net):
     def maps(self, x):
-        return torch.relu(self.body(x.view(len(x), x.shape[1], -1).view(x.shape)))
+        return torch.relu(self.body(x.view(len(x), -1).view(x.shape)))
 
 
 @net("bfloat16", "float32")
