@@ -202,10 +202,14 @@ def perfect(subject: MetricSubject) -> None:
     """A perfect prediction scores no worse than any other: up, down or nearest to a target, as it is declared."""
 
     higher, target = subject.component.higher_is_better, getattr(subject.component, "target", None)
+    low, high = subject.component.range
     best: dict[int, np.ndarray] = {}
     for name, prediction, mask, spacing in ordinary_cases():
         values = score(subject, prediction, mask, spacing)
         top = best.setdefault(mask.ndim, values)
+        if target is None and low < 0 < high and bool((abs(top) < SAME).all()):
+            # A signed error, 0 where nothing is wrong: neither up nor down is better.
+            target = 0.0
         if target is not None:
             worse, mend = abs(values - target) < abs(top - target) - SAME, f"target={text(top)}?"
         else:

@@ -178,9 +178,13 @@ def measurement_kept(subject: MetricSubject) -> None:
 
 @check("metric", "tells-apart", needs=["range"])
 def tells_apart(subject: MetricSubject) -> None:
-    """A right prediction, a shifted one and noise do not all score the same."""
+    """A right prediction, a shifted one, noise and none at all do not all score the same."""
+    import numpy as np
+
     for dims in (2, 3):
-        found = [(name, score(subject, p, m, s)) for name, p, m, s in ordinary_cases() if m.ndim == dims]
+        cases = [case for case in ordinary_cases() if case[2].ndim == dims]
+        cases.append(("nothing", np.zeros_like(cases[0][1]), *cases[0][2:]))
+        found = [(name, score(subject, p, m, s)) for name, p, m, s in cases]
         if all(equal(found[0][1], one) for _, one in found):
             fail(
                 f"in {dims}D {', '.join(name for name, _ in found)} all score {text(found[0][1])}",
@@ -193,8 +197,8 @@ def missed(subject: MetricSubject) -> None:
     """A structure that is missed altogether scores no better than one of which half is found."""
     import numpy as np
 
-    if getattr(subject.component, "target", None) is not None:
-        raise NotChecked("it has a target value: neither up nor down is better")
+    if getattr(subject.component, "target", None) is not None or subject.component.range[0] < 0:
+        raise NotChecked("its values have a sign: neither up nor down is better")
     mask = boxes((14, 19), 0)
     half = mask.copy()
     half[5:8, :], half[10:, :] = 0, 0
