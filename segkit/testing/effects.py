@@ -33,6 +33,9 @@ def recorded(params: Any, reads: set[str]) -> Any:
     twin: Any = object.__new__(type(kind.__name__, (kind,), {"__getattribute__": get}))
     for field in dataclasses.fields(params):
         object.__setattr__(twin, field.name, getattr(params, field.name))
+    if hasattr(twin, "__post_init__"):
+        # What is read there decides what others are: presets, and what must not be together.
+        twin.__post_init__()
     return twin
 
 

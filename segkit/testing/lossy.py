@@ -27,9 +27,11 @@ def shapes(channels: int, samples: int = 2, size: tuple[int, int] = (16, 24)) ->
     import torch
 
     generator = torch.Generator().manual_seed(channels)
+    labels = range(1, max(2, channels))
+    # Each box is several pixels wide: distances to the edge of a line say nothing.
+    size = size[0], max(size[1], 6 * len(labels))
     logits = torch.randn(samples, channels, *size, generator=generator) * 2
     mask = torch.zeros(samples, *size, dtype=torch.int64)
-    labels = range(1, max(2, channels))
     for number, label in enumerate(labels):
         step = size[1] // len(labels)
         mask[:, 3 : 10 + number % 3, number * step : number * step + max(1, step - 2)] = label

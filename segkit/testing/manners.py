@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from segkit.errors import SegkitError
 from segkit.params import ParamInfo, describe
 from segkit.testing.check import NotChecked, check, fail, listed
 from segkit.testing.effects import fingerprint, mentioned, others, recorded
@@ -83,35 +82,64 @@ def params_effect(subject: ComponentSubject) -> None:
     if not infos:
         raise NotChecked("it has no params")
     try:
-        early, reads, base = looked_at(subject, subject.params)
-        unread = [name for name, info in infos.items() if name not in reads and not info.start]
-        for changed in branches(subject.params, infos) if unread else ():
-            reads |= looked_at(subject, changed)[1]
+        seen = looked_at(subject, subject.params)
     except Exception as error:
         raise NotChecked(f"it does not work: {type(error).__name__}") from None
-    for name, info in infos.items():
-        value = getattr(subject.params, name)
-        if info.start:
+    suspects = suspected(subject, subject.params, seen, list(infos))
+    for changed in branches(subject.params, infos) if suspects else ():
+        with contextlib.suppress(Exception):
+            suspects = suspected(subject, changed, looked_at(subject, changed), list(suspects))
+    for name, found in suspects.items():
+        fail(found, f"use {name}, or take it out of the params")
+
+
+def suspected(subject: ComponentSubject, params: Any, seen: Seen, names: Sequence[str]) -> dict[str, str]:
+    """What is found of those params of which nothing shows that they change anything, by name."""
+    suspects: dict[str, str] = {}
+    for name in names:
+        info, value = describe(subject.component.params)[name], getattr(params, name)
+        if info.start or name in seen.first:
             continue
-        if name not in reads and not (isinstance(subject, DatasetSubject) and mentioned(subject.factory, name)):
-            fail(f"nothing reads {name}", "use it, or take it out of the params")
-        # What is read when it is used, or in a branch alone, has an effect there.
-        if isinstance(subject, DatasetSubject) or (name not in early and not info.measured):
+        if name not in seen.reads:
+            if not (isinstance(subject, DatasetSubject) and mentioned(subject.factory, name)):
+                suspects[name] = f"nothing reads {name}"
+            continue
+        # What is read when it is used has an effect there.
+        if isinstance(subject, DatasetSubject) or (name not in seen.early and not info.measured):
             continue
         tried = [one for one in others(info, value) if one is not None]
-        if tried and all(alike(subject, name, one, base) for one in tried):
+        if tried and all(alike(subject, params, {name: one}, seen.outcome) for one in tried):
             shown = " or ".join(map(str, tried[:3]))
-            fail(f"{name}={shown} gives what {name}={value} gives", "use it, or take it out of the params")
+            suspects[name] = f"{name}={shown} gives what {name}={value} gives"
+    return suspects
 
 
-def looked_at(subject: ComponentSubject, params: Any) -> tuple[set[str], set[str], tuple[Any, Any]]:
-    """Build and use; which params the factory reads, which are read at all, and what can be compared of both."""
+@dataclass
+class Seen:
+    """What came of building and using a component.
+
+    Attributes:
+        first: params that are read when the params themselves are made.
+        early: those that are read when it is built.
+        reads: those that are read at all.
+        outcome: what can be compared of what was built and of what came out of it.
+    """
+
+    first: set[str]
+    early: set[str]
+    reads: set[str]
+    outcome: tuple[Any, Any]
+
+
+def looked_at(subject: ComponentSubject, params: Any) -> Seen:
+    """Build and use a component with params that note who reads them."""
     reads: set[str] = set()
     twin, kind = recorded(params, reads), subject.component.params
+    first = set(reads)
     built = build(subject, twin)
     early, made = set(reads), fingerprint(built, kind)
     outcome = fingerprint(use(subject, built, twin), kind)
-    return early, reads, (made, outcome)
+    return Seen(first, early, reads, (made, outcome))
 
 
 def branches(params: Any, infos: Mapping[str, ParamInfo]) -> Iterator[Any]:
@@ -124,14 +152,14 @@ def branches(params: Any, infos: Mapping[str, ParamInfo]) -> Iterator[Any]:
                     yield replace(params, **{name: other})
 
 
-def alike(subject: ComponentSubject, name: str, value: Any, base: tuple[Any, Any]) -> bool:
-    """Whether another value of a param builds the same and gives the same; not where it cannot be built at all."""
+def alike(subject: ComponentSubject, params: Any, values: Mapping[str, Any], base: tuple[Any, Any]) -> bool:
+    """Whether other values of params build the same and give the same; not where it cannot be built at all."""
     kind = subject.component.params
     try:
-        changed = replace(subject.params, **{name: value})
+        changed = replace(params, **values)
         built = build(subject, changed)
         if fingerprint(built, kind) != base[0]:
             return False
         return bool(fingerprint(use(subject, built, changed), kind) == base[1])
-    except (Exception, SegkitError):
+    except Exception:
         return False

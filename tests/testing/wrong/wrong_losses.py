@@ -268,7 +268,7 @@ def param_forgotten(task, params):
     return lambda logits, mask: right(logits, mask)
 
 
-@LOSSES.add("params-effect", "use it, or take it out", params=Gamma)
+@LOSSES.add("params-effect", "or take it out of the params", params=Gamma)
 def param_overwritten(task, params):
     gamma = params.gamma
     gamma = 2.0

@@ -472,7 +472,7 @@ class Depth:
     depth: int = segkit.param(2, "How many levels it has.", min=1, max=6)
 
 
-@NETWORKS.add("params-effect", "use it, or take it out", params=Depth, **PAIR)
+@NETWORKS.add("params-effect", "or take it out of the params", params=Depth, **PAIR)
 def param_without_effect(task, params):
     width = 4 * min(params.depth, 1)
     return Net(task.in_channels, task.out_channels, width)
