@@ -98,7 +98,9 @@ def suspected(subject: ComponentSubject, params: Any, seen: Seen, names: Sequenc
     suspects: dict[str, str] = {}
     for name in names:
         info, value = describe(subject.component.params)[name], getattr(params, name)
-        if info.start or name in seen.first:
+        # Sure predictions are all that the kit shows to what is fed probabilities: a width may well not matter there.
+        fed = info.measured and getattr(subject.component, "needs", "labels") == "probabilities"
+        if info.start or fed or name in seen.first:
             continue
         if name not in seen.reads:
             if not (isinstance(subject, DatasetSubject) and mentioned(subject.factory, name)):
