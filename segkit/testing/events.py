@@ -13,9 +13,9 @@ from segkit.testing.causes import told
 from segkit.testing.check import NotChecked, check, fail, listed
 from segkit.testing.subjects import PluginSubject
 
-CONFIG = {"train.epochs": 2, "components.arch": "unet", "data.size": [64, 64], "run.seed": 0}
-RECORD = {"epoch": 1, "train/loss": 0.5, "val/dice@store": 0.25, "lr": 0.001, "seconds": 1.5}
-SUMMARY: dict[str, Any] = {"metrics": {"dice": {"mean": 0.5, "n": 3}}, "classes": ["class-1"], "split": "test"}
+CONFIG = {"train.epochs": 2, "data.size": [64, 64], "run.seed": 0}
+RECORD = {"epoch": 1, "train/loss": 0.5, "val/score@store": 0.25, "lr": 0.001, "seconds": 1.5}
+SUMMARY: dict[str, Any] = {"metrics": {"score": {"mean": 0.5, "n": 3}}, "classes": ["class-1"], "split": "test"}
 MEND = "take the hook's arguments as docs/plugin-api.md has them, and get on without what is not there"
 
 
@@ -34,7 +34,7 @@ def events(subject: PluginSubject) -> None:
             run = RunInfo(root, MappingProxyType(CONFIG), 1000, "cpu", resumed)
             call(module, "segkit_run_started", run=run)
             for epoch in (1, 2):
-                odd = {"val/dice@store": float("nan")} if epoch == 2 else {}
+                odd = {"val/score@store": float("nan")} if epoch == 2 else {}
                 call(module, "segkit_epoch_ended", run=run, record=MappingProxyType(RECORD | {"epoch": epoch} | odd))
             summary = SUMMARY if status == "finished" else {}
             call(module, "segkit_run_ended", run=run, status=status, summary=MappingProxyType(summary))

@@ -257,7 +257,7 @@ def device(subject: ArchitectureSubject) -> None:
         fail(f"logits of a network on another device are on {found.device}", "take .cpu() and device='cpu' out")
 
 
-@check("arch", "precision", needs=["builds"])
+@check("arch", "float32", needs=["builds"])
 def precision(subject: ArchitectureSubject) -> None:
     """Logits of float32 images are float32 and finite at images of any brightness, blank ones included."""
     import torch

@@ -27,24 +27,15 @@ from segkit.testing.subjects import MetricSubject
 if TYPE_CHECKING:
     import numpy as np
 
-FORMULAS = {
-    "dice": "2 * tp / (2 * tp + fp + fn)",
-    "iou": "tp / (tp + fp + fn)",
-    "precision": "tp / (tp + fp)",
-    "recall": "tp / (tp + fn)",
-    "specificity": "tn / (tn + fp)",
-    "accuracy": "(tp + tn) / (tp + tn + fp + fn)",
-}
+FORMULAS = (
+    ("dice dsc f1", "2 * tp / (2 * tp + fp + fn)"),
+    ("iou jaccard", "tp / (tp + fp + fn)"),
+    ("precision ppv", "tp / (tp + fp)"),
+    ("recall sensitivity tpr", "tp / (tp + fn)"),
+    ("specificity tnr", "tn / (tn + fp)"),
+    ("accuracy acc", "(tp + tn) / (tp + tn + fp + fn)"),
+)
 """What everybody means by these names."""
-ALSO = {
-    "dsc": "dice",
-    "f1": "dice",
-    "jaccard": "iou",
-    "ppv": "precision",
-    "sensitivity": "recall",
-    "tpr": "recall",
-    "tnr": "specificity",
-}
 THREADS = 4
 
 
@@ -226,8 +217,8 @@ def absent(subject: MetricSubject) -> None:
 @check("metric", "named-formula", needs=["counts"])
 def named_formula(subject: MetricSubject) -> None:
     """What bears a name that everybody uses is what everybody means: recall is TP / (TP + FN)."""
-    name = ALSO.get(subject.name, subject.name)
-    if name not in FORMULAS:
+    known = [number for number, (names, _) in enumerate(FORMULAS) if subject.name in names.split()]
+    if not known:
         raise NotChecked("its name is none of the common ones")
     if subject.regions:
         raise NotChecked("it measures regions")
@@ -244,24 +235,24 @@ def named_formula(subject: MetricSubject) -> None:
                 "fn": int(np.sum(~predicted & real)),
                 "tn": int(np.sum(~predicted & ~real & valid)),
             }
-            expected = by_formula(name, counted)
+            expected = by_formula(known[0], counted)
             if abs(found[position] - expected) > 0.01:
                 fail(
                     f"{case} scores {found[position]:.4g}",
                     "mend the formula, look whether prediction and mask are exchanged, or take another name",
-                    f"{expected:.4g}, which is {FORMULAS[name]}",
+                    f"{expected:.4g}, which is {FORMULAS[known[0]][1]}",
                 )
 
 
-def by_formula(name: str, counted: dict[str, int]) -> float:
+def by_formula(number: int, counted: dict[str, int]) -> float:
     """The value of one of FORMULAS."""
     tp, fp, fn, tn = (counted[key] for key in ("tp", "fp", "fn", "tn"))
-    above, below = {
-        "dice": (2 * tp, 2 * tp + fp + fn),
-        "iou": (tp, tp + fp + fn),
-        "precision": (tp, tp + fp),
-        "recall": (tp, tp + fn),
-        "specificity": (tn, tn + fp),
-        "accuracy": (tp + tn, tp + tn + fp + fn),
-    }[name]
+    above, below = (
+        (2 * tp, 2 * tp + fp + fn),
+        (tp, tp + fp + fn),
+        (tp, tp + fp),
+        (tp, tp + fn),
+        (tn, tn + fp),
+        (tp + tn, tp + tn + fp + fn),
+    )[number]
     return above / below

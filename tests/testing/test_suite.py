@@ -63,7 +63,7 @@ EVENTS = {
     "takes-arguments-of-its-own": ("def segkit_run_started(run, colour):", "pass", "no such argument"),
     "wants-a-score": ("def segkit_run_ended(run, status, summary):", "summary['metrics']['a']", "KeyError: 'metrics'"),
     "changes-the-record": ("def segkit_epoch_ended(run, record):", "record['mine'] = 1", "TypeError"),
-    "counts-on-numbers": ("def segkit_epoch_ended(run, record):", "int(record['val/dice@store'] * 100)", "ValueError"),
+    "counts-on-numbers": ("def segkit_epoch_ended(run, record):", "int(record['val/score@store'] * 100)", "ValueError"),
     "makes-its-folder": ("def segkit_run_started(run):", "(run.folder / 'mine').mkdir()", "FileExistsError"),
 }
 

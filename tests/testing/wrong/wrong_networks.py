@@ -262,19 +262,19 @@ class back_to_the_cpu(Net):
         return torch.relu(self.body(x.to("cpu")))
 
 
-@net("precision", "dtype=x.dtype", "bfloat16")
+@net("float32", "dtype=x.dtype", "bfloat16")
 class double_logits(Net):
     def out(self, maps, x):
         return self.head(maps).double()
 
 
-@net("precision", "under roots and denominators")
+@net("float32", "under roots and denominators")
 class divides_by_deviation(Net):
     def maps(self, x):
         return torch.relu(self.body((x - x.mean((1, 2, 3), True)) / x.std((1, 2, 3), keepdim=True)))
 
 
-@net("precision", "use x in forward", "eval-gradients", "gradients", "aligned")
+@net("float32", "use x in forward", "eval-gradients", "gradients", "aligned")
 class image_not_used(Net):
     def maps(self, x):
         return torch.relu(self.body(torch.ones_like(x)))
