@@ -10,6 +10,7 @@ import click
 from segkit.cli import output
 from segkit.cli.completion import ComponentName
 from segkit.cli.options import flag_layers
+from segkit.cli.paths import PATH
 
 if TYPE_CHECKING:
     from segkit.jobs.calibrate.compose import Calibrated
@@ -18,17 +19,19 @@ SUFFIX = "-calibrated.safetensors"
 
 
 @click.command()
-@click.argument("run", metavar="RUN")
+@click.argument("run", type=PATH, metavar="RUN")
 @click.option(
     "--method",
     type=click.Choice(["temperature", "vector", "none"]),
     help="One temperature (labels stay), or a factor and a shift per class; none with --risk alone.",
 )
 @click.option("--risk", metavar="fnr=LEVEL", help="Choose the threshold that keeps the mean missed foreground below.")
-@click.option("--data-root", metavar="DIR", help="Folder of the model's dataset.")
+@click.option("--data-root", type=PATH, metavar="DIR", help="Folder of the model's dataset.")
 @click.option("--metric", type=ComponentName("metric"), multiple=True, help="Of probabilities; else all installed.")
 @click.option("--set", "assignments", metavar="SECTION.FIELD=VALUE", multiple=True, help="Set a field or param.")
-@click.option("-o", "--output", "file", metavar="FILE", help="The new checkpoint; else beside the run's own.")
+@click.option(
+    "-o", "--output", "file", type=PATH, metavar="FILE", help="The new checkpoint; else beside the run's own."
+)
 @click.option("--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")
 @click.option("--workers", type=click.IntRange(0, 256), metavar="N", help="Threads that read cases.")
 @click.option("--force", is_flag=True, help="Replace a file that is there already.")

@@ -12,6 +12,7 @@ import click
 from segkit.cli import output as out
 from segkit.cli.completion import ComponentName
 from segkit.cli.options import FLAG_FIELDS, flag_layers
+from segkit.cli.paths import PATH
 from segkit.cli.run import run as run_command
 from segkit.errors import SegkitError, UsageError
 
@@ -36,7 +37,7 @@ def shared_options() -> list[click.Parameter]:
 
 
 @click.command()
-@click.argument("runs", metavar="[RUN...]", nargs=-1)
+@click.argument("runs", type=PATH, metavar="[RUN...]", nargs=-1)
 @click.option("--arch", type=ComponentName("arch"), multiple=True, help="Architecture, repeatable.")
 @click.option(
     "--loss",
@@ -50,7 +51,7 @@ def shared_options() -> list[click.Parameter]:
 )
 @click.option("--seeds", type=click.IntRange(1, 1000), default=1, help="Train every model with so many seeds.")
 @click.option("--folds", type=click.IntRange(2, 1000), help="Cross-validate, if the dataset deals out folds.")
-@click.option("--config", metavar="FILE", help="Config file of all models, or DATASET:NAME.")
+@click.option("--config", type=PATH, metavar="FILE", help="Config file of all models, or DATASET:NAME.")
 @click.option(
     "--set",
     "assignments",
@@ -58,8 +59,10 @@ def shared_options() -> list[click.Parameter]:
     multiple=True,
     help="Set any config field or param, of all models or of those that NAME is a part of.",
 )
-@click.option("--from", "source", metavar="RUN|FILE", help="Start every model from these weights.")
-@click.option("--output", metavar="DIR", help="The comparison's directory; comparisons/NAME where not given.")
+@click.option("--from", "source", type=PATH, metavar="RUN|FILE", help="Start every model from these weights.")
+@click.option(
+    "--output", type=PATH, metavar="DIR", help="The comparison's directory; comparisons/NAME where not given."
+)
 @click.option("--name", metavar="TEXT", help="Name of the comparison.")
 @click.option("--anonymous", is_flag=True, help="Show numbers in the place of case ids and groups.")
 @out.json_option

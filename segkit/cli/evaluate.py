@@ -10,22 +10,27 @@ import click
 from segkit.cli import output
 from segkit.cli.completion import ComponentName
 from segkit.cli.options import flag_layers
+from segkit.cli.paths import PATH
 
 
 @click.command()
-@click.argument("run", metavar="RUN")
+@click.argument("run", type=PATH, metavar="RUN")
 @click.option(
     "--split",
     type=click.Choice(["auto", "train", "val", "test", "all"]),
     help="Which cases; where not said: all of other data, else test, or val without one.",
 )
 @click.option("--data", type=ComponentName("data"), help="Another dataset with the same classes.")
-@click.option("--data-root", metavar="DIR", help="Folder of the data.")
+@click.option("--data-root", type=PATH, metavar="DIR", help="Folder of the data.")
 @click.option("--metric", type=ComponentName("metric"), multiple=True, help="Metric, repeatable; else the run's own.")
 @click.option("--tta/--no-tta", default=None, help="Average over mirrored copies or not; else as the run did.")
 @click.option("--set", "assignments", metavar="SECTION.FIELD=VALUE", multiple=True, help="Set a field or param.")
-@click.option("--groups", metavar="CSV", help="Table of the cases: a column case, one per grouping (sex, scanner).")
-@click.option("--output", "folder", metavar="DIR", help="The new folder; else in the run, or beside the checkpoint.")
+@click.option(
+    "--groups", type=PATH, metavar="CSV", help="Table of the cases: a column case, one per grouping (sex, scanner)."
+)
+@click.option(
+    "--output", "folder", type=PATH, metavar="DIR", help="The new folder; else in the run, or beside the checkpoint."
+)
 @click.option("--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")
 @click.option("--workers", type=click.IntRange(0, 256), metavar="N", help="Threads that read cases.")
 @output.json_option

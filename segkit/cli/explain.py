@@ -11,6 +11,7 @@ import click
 from segkit.cli import output
 from segkit.cli.completion import ComponentName
 from segkit.cli.options import flag_layers
+from segkit.cli.paths import PATH
 from segkit.errors import UsageError
 from segkit.rundir.names import EXPLANATIONS
 
@@ -21,8 +22,8 @@ COLUMNS = ("image", "map", "target", "layer", "status", "AUROC", "random decoder
 
 
 @click.command()
-@click.argument("model", metavar="RUN")
-@click.argument("images", nargs=-1, metavar="[IMAGE]...")
+@click.argument("model", type=PATH, metavar="RUN")
+@click.argument("images", nargs=-1, type=PATH, metavar="[IMAGE]...")
 @click.option(
     "--explainer", type=ComponentName("explainer"), multiple=True, help="Explainer, repeatable; those of the run else."
 )
@@ -33,11 +34,18 @@ COLUMNS = ("image", "map", "target", "layer", "status", "AUROC", "random decoder
 @click.option("--layer", metavar="NAME", help="Dotted name, last, middle or auto.")
 @click.option("--evidence/--no-evidence", default=None, help="Measure whether to believe the maps.")
 @click.option("--baseline", metavar="NAME", help="What deleted pixels become: mean, blur or zero.")
-@click.option("--mask", metavar="FILE", help="Reference mask of the one IMAGE.")
-@click.option("--data-root", metavar="DIR", help="Folder of the data, where it is not the one in the run's config.")
+@click.option("--mask", type=PATH, metavar="FILE", help="Reference mask of the one IMAGE.")
+@click.option(
+    "--data-root", type=PATH, metavar="DIR", help="Folder of the data, where it is not the one in the run's config."
+)
 @click.option("--set", "assignments", metavar="KIND.PARAM=VALUE", multiple=True, help="Set any field or param.")
 @click.option(
-    "-o", "--output", "folder", metavar="DIR", help="Folder of the results; RUN/explanations, or explanations."
+    "-o",
+    "--output",
+    "folder",
+    type=PATH,
+    metavar="DIR",
+    help="Folder of the results; RUN/explanations, or explanations.",
 )
 @click.option("--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")
 @output.json_option

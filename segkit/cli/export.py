@@ -9,6 +9,7 @@ import click
 
 from segkit.cli import output
 from segkit.cli.options import flag_layers
+from segkit.cli.paths import PATH
 from segkit.errors import SegkitError, UsageError
 from segkit.rundir.names import CONFIG
 
@@ -23,12 +24,16 @@ SUFFIXES = {"onnx": ".onnx", "torch-export": ".pt2"}
 
 
 @click.command()
-@click.argument("run", metavar="RUN")
+@click.argument("run", type=PATH, metavar="RUN")
 @click.option("--to", "kind", metavar="FORMAT", required=True, help="onnx, torch-export, or a plugin's exporter.")
 @click.option("--set", "assignments", metavar="PARAM=VALUE", multiple=True, help="Set a param of a plugin's exporter.")
-@click.option("-o", "--output", "file", metavar="FILE", help="The graph's file; else model.onnx or .pt2 in the run.")
-@click.option("--images", metavar="FILE", multiple=True, help="Image to check on, repeatable; else cases are read.")
-@click.option("--data-root", metavar="DIR", help="Folder of the dataset whose cases are checked on.")
+@click.option(
+    "-o", "--output", "file", type=PATH, metavar="FILE", help="The graph's file; else model.onnx or .pt2 in the run."
+)
+@click.option(
+    "--images", type=PATH, metavar="FILE", multiple=True, help="Image to check on, repeatable; else cases are read."
+)
+@click.option("--data-root", type=PATH, metavar="DIR", help="Folder of the dataset whose cases are checked on.")
 @click.option("--force", is_flag=True, help="Replace a file that is there already.")
 @output.json_option
 def export(

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from segkit.cli import output
+from segkit.cli import output, streams
 from segkit.engine.stop import Stopped, sigterm_as_ctrl_c
 from segkit.errors import SegkitError, did_you_mean
 
@@ -67,10 +67,12 @@ class Group(click.Group):
         args = list(sys.argv[1:] if args is None else args)
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        streams.prepare()
         try:
             apart = output.results_apart("--json" in args)
             with output.warnings_as_lines(raw="--traceback" in args), sigterm_as_ctrl_c(), apart:
                 code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+            sys.stdout.flush()
         except click.ClickException as error:
             output.show_usage(error)
             sys.exit(error.exit_code)

@@ -11,6 +11,7 @@ import click
 
 from segkit.cli import output
 from segkit.cli.completion import ComponentName
+from segkit.cli.paths import PATH
 from segkit.cli.registry import load_registry
 from segkit.errors import UsageError
 
@@ -26,7 +27,7 @@ SHOWN_APART = ("name", "summary", "params", "defaults")
 @click.option(
     "--data", type=ComponentName("data"), help="Of an architecture: also count what it costs on this dataset."
 )
-@click.option("--data-root", metavar="DIR", help="Folder of the data.")
+@click.option("--data-root", type=PATH, metavar="DIR", help="Folder of the data.")
 @click.option("--set", "assignments", metavar="KIND.PARAM=VALUE", multiple=True, help="Count with other settings.")
 @output.json_option
 def info(name: str, data: str | None, data_root: str | None, assignments: tuple[str, ...], as_json: bool) -> None:

@@ -9,6 +9,7 @@ import click
 
 from segkit.cli.completion import KindName
 from segkit.cli.output import say
+from segkit.cli.paths import PATH
 from segkit.cli.registry import load_registry
 from segkit.errors import UsageError
 
@@ -31,7 +32,7 @@ def examples(registry: Registry) -> dict[str, str]:
 @click.command("new", short_help="Write a new plugin package, ready to install.")
 @click.argument("kind", type=KindName(), metavar="KIND")
 @click.argument("name")
-@click.option("--output", metavar="DIR", default=".", help="Folder to write the package's folder into.")
+@click.option("--output", type=PATH, metavar="DIR", default=".", help="Folder to write the package's folder into.")
 @click.option("--license", "license", metavar="NAME", help="Apache-2.0; without it the choice is left to you.")
 def new(kind: str, name: str, output: str, license: str | None) -> None:
     """Write a complete small package with one component: KIND is arch, data, loss, metric or explainer.

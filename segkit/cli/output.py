@@ -89,12 +89,12 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, groupe
 def say(*lines: object, err: bool = False) -> None:
     """Print lines of text, an empty one where there is none; what of a name could steer a terminal is escaped."""
     for line in lines or ("",):
-        click.echo(printable(str(line)), err=err)
+        click.echo(printable(str(line)), file=sys.stderr if err else sys.stdout)
 
 
 def print_line(*cells: str) -> None:
     """Print one tab-separated line; tabs and line breaks inside a cell become spaces."""
-    click.echo("\t".join(map(one_line, cells)))
+    click.echo("\t".join(map(one_line, cells)), file=sys.stdout)
 
 
 def print_json(value: Any, *, sort_keys: bool = False) -> None:
@@ -104,7 +104,7 @@ def print_json(value: Any, *, sort_keys: bool = False) -> None:
     from segkit.files import without_non_finite
 
     text = json.dumps(without_non_finite(value), indent=2, allow_nan=False, sort_keys=sort_keys)
-    click.echo(text, file=_results[-1] if _results else None)
+    click.echo(text, file=_results[-1] if _results else sys.stdout)
 
 
 @contextmanager
@@ -188,4 +188,4 @@ def _colour_forced() -> bool:
 def _remark(prefix: str, colour: str, text: str) -> None:
     if _colour_forced() or (sys.stderr.isatty() and not os.environ.get("NO_COLOR")):
         prefix = click.style(prefix, fg=colour, bold=True)
-    click.echo(f"{prefix}: {one_line(text)}", err=True, color=True)
+    click.echo(f"{prefix}: {one_line(text)}", file=sys.stderr, color=True)

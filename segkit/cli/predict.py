@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from segkit.cli import output
+from segkit.cli.paths import PATH
 from segkit.errors import UsageError
 from segkit.rundir.names import CONFIG, MODEL
 
@@ -25,8 +26,8 @@ SHOWN = 20
 
 
 @click.command()
-@click.argument("given", nargs=-1, required=True, metavar="MODEL... INPUT...")
-@click.option("-o", "--output", "folder", metavar="DIR", required=True, help="Folder of the results.")
+@click.argument("given", nargs=-1, required=True, type=PATH, metavar="MODEL... INPUT...")
+@click.option("-o", "--output", "folder", type=PATH, metavar="DIR", required=True, help="Folder of the results.")
 @click.option("--overlays", is_flag=True, help="Also write each image with its classes coloured, to look at.")
 @click.option("--probabilities", is_flag=True, help="Also write probabilities, one .npy per image.")
 @click.option(

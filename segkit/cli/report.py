@@ -9,6 +9,7 @@ import click
 
 from segkit.cli import output
 from segkit.cli.output import json_option
+from segkit.cli.paths import PATH
 from segkit.errors import SegkitError
 
 if TYPE_CHECKING:
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
-@click.option("--data-root", metavar="DIR", help="Folder of the data, where it is not the one in the run's config.")
+@click.argument("runs", type=PATH, metavar="RUN...", nargs=-1, required=True)
+@click.option(
+    "--data-root", type=PATH, metavar="DIR", help="Folder of the data, where it is not the one in the run's config."
+)
 @click.option("--anonymous", is_flag=True, help="Show numbers in the place of case ids and groups.")
 @json_option
 def report(runs: tuple[str, ...], data_root: str | None, anonymous: bool, as_json: bool) -> None:

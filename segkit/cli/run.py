@@ -12,6 +12,7 @@ from segkit.cli import output
 from segkit.cli.completion import ComponentName
 from segkit.cli.options import FLAG_FIELDS, flag_layers
 from segkit.cli.output import leads, say
+from segkit.cli.paths import PATH
 from segkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--arch", type=ComponentName("arch"), help="Architecture.")
 @click.option("--data", type=ComponentName("data"), help="Dataset.")
-@click.option("--data-root", metavar="DIR", help="Folder of the data.")
+@click.option("--data-root", type=PATH, metavar="DIR", help="Folder of the data.")
 @click.option(
     "--loss",
     type=ComponentName("loss", terms=True),
@@ -44,9 +45,11 @@ if TYPE_CHECKING:
 @click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")
 @click.option("--seed", metavar="N", help="Seed of weights, order and augmentation.")
 @click.option("--workers", metavar="N", help="Threads that prepare data.")
-@click.option("--output", metavar="DIR", help="The run's directory; must not hold anything yet.")
+@click.option("--output", type=PATH, metavar="DIR", help="The run's directory; must not hold anything yet.")
 @click.option("--name", metavar="TEXT", help="Name of the run.")
-@click.option("--config", metavar="FILE", help="Config file, or DATASET:NAME for one shipped with a dataset.")
+@click.option(
+    "--config", type=PATH, metavar="FILE", help="Config file, or DATASET:NAME for one shipped with a dataset."
+)
 @click.option("--set", "assignments", metavar="KIND.PARAM=VALUE", multiple=True, help="Set any config field or param.")
 @click.option(
     "--deterministic", is_flag=True, default=None, help="On CUDA: bit-reproducible operators only, or a refusal."
@@ -54,12 +57,16 @@ if TYPE_CHECKING:
 @click.option("--compile", flag_value="inductor", help="Training steps through torch.compile: slow to start.")
 @click.option("--profile", is_flag=True, default=None, help="Write where the time goes: profile.json, trace.json.")
 @click.option(
-    "--from", "source", metavar="RUN|FILE", help="Start from the weights of a run, a safetensors or .pth file."
+    "--from",
+    "source",
+    type=PATH,
+    metavar="RUN|FILE",
+    help="Start from the weights of a run, a safetensors or .pth file.",
 )
 @click.option(
     "--from-classes", metavar="OLD=NEW", multiple=True, help="With --from: a class that has another name there."
 )
-@click.option("--resume", metavar="RUN", help="Go on with a run that was stopped, in its directory.")
+@click.option("--resume", type=PATH, metavar="RUN", help="Go on with a run that was stopped, in its directory.")
 @click.option("--allow", metavar="NAME,...", multiple=True, help="With --resume: what may differ, by its name.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def run(as_json: bool, **options: Any) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from segkit.cli import output
+from segkit.cli.paths import PATH
 
 if TYPE_CHECKING:
     from segkit.rundir.listing import ListedRun, Score
@@ -17,7 +18,7 @@ DEFAULT = "runs"
 
 
 @click.command()
-@click.argument("folders", nargs=-1, metavar="[FOLDER]...")
+@click.argument("folders", nargs=-1, type=PATH, metavar="[FOLDER]...")
 @output.json_option
 def runs(folders: tuple[str, ...], as_json: bool) -> None:
     """List the runs in FOLDER and below (./runs where none is given), the newest first.

@@ -20,7 +20,7 @@ from segkit.engine.postprocess import check_postprocess
 from segkit.engine.summary import check_aggregations
 from segkit.errors import UsageError, did_you_mean
 from segkit.explain.choice import check_explain
-from segkit.files import real
+from segkit.files import expanded, real
 from segkit.planning.components import (
     chosen_components,
     find_explainers,
@@ -198,7 +198,8 @@ def make_plan(
     if trained_with is not None and tell is not None:
         for difference in differences(trained_with, config):
             tell(f"note: {difference}")
-    output, sections = config.run.output, registry.components("section")
+    named, sections = config.run.output, registry.components("section")
+    output = None if named is None else str(expanded(named, "run.output"))
     if explainers:
         check_explain(config.explain, task.classes, [case.id for case in cases[scored.name]])
     loss = " + ".join(str(replace(term, name=found.full_name)) for term, found in losses)

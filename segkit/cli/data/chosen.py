@@ -11,6 +11,7 @@ import click
 from segkit.cli import output
 from segkit.cli.completion import ComponentName
 from segkit.cli.options import flag_layers
+from segkit.cli.paths import PATH
 from segkit.cli.registry import load_registry
 from segkit.errors import SegkitError
 
@@ -27,7 +28,7 @@ def dataset_options(command: Command) -> Command:
     """Add what says which dataset is meant: NAME, --data-root and --set."""
     options = (
         click.argument("name", type=ComponentName("data")),
-        click.option("--data-root", metavar="DIR", help="Folder of the data."),
+        click.option("--data-root", type=PATH, metavar="DIR", help="Folder of the data."),
         click.option(
             "--set", "assignments", metavar="data.PARAM=VALUE", multiple=True, help="Set a param of the dataset."
         ),

@@ -10,6 +10,7 @@ import click
 from segkit.cli import output
 from segkit.cli.data.chosen import choose, dataset_options, reading_threads
 from segkit.cli.data.looked import LookedThrough, looking_through
+from segkit.cli.paths import PATH
 from segkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ CASES = 60
 
 @click.command(short_help="One page of what was understood, suspicious cases first.")
 @dataset_options
-@click.option("-o", "--output", "page", metavar="FILE.html", help="The page; else NAME-data.html here.")
+@click.option("-o", "--output", "page", type=PATH, metavar="FILE.html", help="The page; else NAME-data.html here.")
 @click.option(
     "--cases", type=click.IntRange(1, 5000), default=CASES, show_default=True, metavar="N", help="Most shown."
 )

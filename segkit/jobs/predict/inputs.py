@@ -103,9 +103,9 @@ def expand(
     if path.exists():
         matched = [path]
     elif any(letter in text for letter in WILD):
-        # Path.glob takes no absolute pattern.
-        named = map(Path, glob.glob(text, recursive=True))  # noqa: PTH207
-        matched = sorted(path for path in named if path.is_file() or is_image(path))
+        # Path.glob takes no absolute pattern. Brackets that match nothing are signs of a name: scan[1]/*.png.
+        named = glob.glob(text, recursive=True) or glob.glob(text.replace("[", "[[]"), recursive=True)  # noqa: PTH207
+        matched = sorted(path for path in map(Path, named) if path.is_file() or is_image(path))
         if not matched:
             raise SegkitError(f"no file is called like {text!r}", "check the pattern")
     else:

@@ -230,3 +230,16 @@ def test_a_format_that_cannot_tell_is_named(folder):
     opener.own = Folders
     with pytest.raises(SegkitError, match=r"faulty cannot be told to be an image \(KeyError: 'no header'\); report"):
         find_inputs(["a"], opener, 1)
+
+
+@pytest.mark.parametrize("pattern", ["scan[1]/*.png", "scan[1]/a?.png", "scan[1]", "scan[1]/a1.png"])
+def test_brackets_of_a_name(folder, pattern):
+    """Brackets that are signs of a folder's name find it, beside a pattern as without one."""
+    make("scan[1]/a1.png", "scan1.txt")
+    assert list(found(pattern)[0]) == ["a1"]
+
+
+def test_brackets_of_a_pattern(folder):
+    """Where brackets match something they are a pattern."""
+    make("scan1/a.png", "scan[1]/b.png")
+    assert list(found("scan[1]/*.png")[0]) == ["a"]
