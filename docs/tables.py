@@ -20,6 +20,7 @@ from typing import Any
 
 from segkit.declarations import Component, Loss, Metric, Task, resolve
 from segkit.engine.measure import count
+from segkit.engine.summary import SPATIAL
 from segkit.params import ParamInfo, describe, show
 
 DOCS = Path(__file__).parent
@@ -137,8 +138,13 @@ def facts(component: Component, text: Mapping[str, Any]) -> list[tuple[str, str]
     if isinstance(component, Metric):
         low, high = (number(value) for value in component.range)
         rows = [
-            ("unit", f"{component.unit}, or pixels for images without a spacing" if component.unit else "none"),
-            ("range", f"{low} to {high}, {'higher' if component.higher_is_better else 'lower'} is better"),
+            (
+                "unit",
+                f"{component.unit}, or pixels for images without a spacing"
+                if component.unit in SPATIAL
+                else component.unit or "none",
+            ),
+            ("range", f"{low} to {high}, {component.direction.described()}"),
             ("pooled over cases", "yes" if component.poolable else "no"),
         ]
     if isinstance(component, Loss):

@@ -6,8 +6,10 @@ import importlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, ClassVar, Literal
 
+from segkit.direction import Direction
 from segkit.errors import SegkitError
 from segkit.params import NoParams, check_params_type
 
@@ -283,8 +285,11 @@ class Metric(Component):
             Probabilities are float32 (K, *block), the foreground's for one class, else one per label; `block` says
             which part of the case's own grid; what it returns, int64 or float64 arrays by name, is added up into
             `Measurement.sums`.
-        unit: "" for a ratio, "mm" for a distance.
+        unit: "" for a ratio; of "mm", "mm2", "mm3" and "ml" the core knows that they are pixels where no case has a
+            spacing, any other is shown as it is.
         range: smallest and largest value.
+        target: the value that is best where neither larger nor smaller ones are, such as 0 of a signed bias; what is
+            ranked is then each value's distance from it, and higher_is_better says nothing.
         poolable: counts may be summed over cases before the score is derived.
         overlapping: it may be taken of overlapping classes: the core measures them one by one, each as the one class
             of a task, and gives all of them to the score together.
@@ -297,6 +302,7 @@ class Metric(Component):
     unit: str = ""
     range: tuple[float, float] = (0.0, 1.0)
     higher_is_better: bool = True
+    target: float | None = None
     poolable: bool = False
     overlapping: bool = False
 
@@ -307,6 +313,15 @@ class Metric(Component):
             raise ValueError(f"metric {self.name}: needs must be 'labels' or 'probabilities', not {self.needs!r}")
         if not (len(self.range) == 2 and self.range[0] < self.range[1]):
             raise ValueError(f"metric {self.name}: range must be (smallest, largest), not {self.range!r}")
+        if not isinstance(self.unit, str) or (self.unit and not self.unit.isprintable()):
+            raise ValueError(f"metric {self.name}: unit must be a word such as 'mm', not {self.unit!r}")
+        if self.target is not None and not (isfinite(self.target) and self.range[0] <= self.target <= self.range[1]):
+            raise ValueError(f"metric {self.name}: target must be a number in its range, not {self.target!r}")
+
+    @property
+    def direction(self) -> Direction:
+        """Which values are better."""
+        return Direction(self.higher_is_better, self.target)
 
 
 @dataclass(frozen=True, kw_only=True)

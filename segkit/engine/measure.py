@@ -94,8 +94,9 @@ class CaseScores:
 
     def rank_value(self, metric: ChosenMetric) -> float:
         """What the case is ranked by: its mean over classes, the worst there is where one failed; NaN without any."""
-        higher = metric.declaration.higher_is_better
-        return case_value(self.values[metric.name], self.missed, higher_is_better=higher)
+        direction = metric.declaration.direction
+        values = direction.comparable(self.values[metric.name])
+        return case_value(values, self.missed, higher_is_better=direction.higher)
 
     def status(self, label: int) -> str:
         """Return "empty", "missed", "spurious", "ok" or "unannotated" for the class at an index."""

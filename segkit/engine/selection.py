@@ -18,11 +18,14 @@ class Figure:
         mean: over cases and classes, of the finite values; NaN where there is none.
         n: how many those are.
         failed: how many values are failures, as `segkit.statistics.failures` has them; they are in no mean.
+        distance: of a metric with a target, the mean of the finite values' distances from it, which the best epoch is
+            chosen by; None where there is no target.
     """
 
     mean: float
     n: int = 1
     failed: int = 0
+    distance: float | None = None
 
     def rank(self, higher_is_better: bool) -> tuple[int, float] | None:
         """What epochs are compared by, larger is better: fewer failures, then the mean; None where nothing is known.
@@ -31,6 +34,8 @@ class Figure:
         """
         if math.isnan(self.mean):
             return (-self.failed, -math.inf) if self.failed else None
+        if self.distance is not None:
+            return -self.failed, -self.distance
         return -self.failed, self.mean if higher_is_better else -self.mean
 
 

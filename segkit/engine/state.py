@@ -225,9 +225,8 @@ def shape_text(shape: tuple[int, ...] | None) -> str:
 def read_best(told: Mapping[str, Any], weights: dict[str, torch.Tensor]) -> Best:
     """Return the best epoch that a state tells of; one of before failures were counted has a value and no counts."""
     mean = told.get("mean", told.get("value"))
-    return Best(
-        told["epoch"], Figure(math.nan if mean is None else mean, told.get("n", 1), told.get("failed", 0)), weights
-    )
+    counted = told.get("n", 1), told.get("failed", 0), told.get("distance")
+    return Best(told["epoch"], Figure(math.nan if mean is None else mean, *counted), weights)
 
 
 def read_state(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

@@ -18,6 +18,8 @@ from segkit.files import write_table
 from segkit.statistics import summarize
 
 ALL_CLASSES = "all classes"
+SPATIAL = ("mm", "mm2", "mm3", "ml")
+"""Units that stand for pixels where nobody knows how large these are."""
 CASE_MEAN, POOLED = "case_mean", "pooled"
 HOW = {CASE_MEAN: "mean over cases", POOLED: "pooled over cases"}
 
@@ -144,11 +146,11 @@ def score_row(
 
 
 def unit(metric: ChosenMetric, scores: Sequence[CaseScores]) -> str:
-    """Return the metric's unit; mm are pixels where no case has a spacing."""
+    """Return the metric's unit; one of space is pixels where no case has a spacing."""
     declared = metric.declaration.unit
     spacings = [row.counts[metric.name].spacing for row in scores if metric.name in row.counts]
     without = bool(spacings) and all(spacing is None for spacing in spacings)
-    return "pixels" if declared == "mm" and without else declared
+    return "pixels" if declared in SPATIAL and without else declared
 
 
 def number(value: float | None) -> float | None:

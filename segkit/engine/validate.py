@@ -133,9 +133,13 @@ def figure_of(rows: Sequence[CaseScores], metric: ChosenMetric) -> Figure:
     """Return the mean over cases and classes of a metric's finite values, and how many failed."""
     values = np.stack([row.values[metric.name] for row in rows])
     missed = np.stack([row.missed for row in rows])
-    failed = failures(values, missed, higher_is_better=metric.declaration.higher_is_better)
+    direction = metric.declaration.direction
+    failed = failures(direction.comparable(values), missed, higher_is_better=direction.higher)
     finite = values[np.isfinite(values)]
-    return Figure(float(finite.mean()) if finite.size else float("nan"), int(finite.size), int(failed.sum()))
+    if not finite.size:
+        return Figure(float("nan"), 0, int(failed.sum()))
+    distance = None if direction.target is None else float(direction.comparable(finite).mean())
+    return Figure(float(finite.mean()), int(finite.size), int(failed.sum()), distance)
 
 
 @contextmanager

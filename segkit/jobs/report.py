@@ -39,8 +39,10 @@ def pictures(job: Job, scores: Sequence[CaseScores]) -> Iterator[CasePicture]:
     by_case = {row.case: row.rank_value(main) for row in scores}
     cases = {case.id: case for case in plan.cases[plan.split]}
     predictions = job.folder / PREDICTIONS
-    for label, case_id in choose_cases(by_case, higher_is_better=main.declaration.higher_is_better):
-        yield read_scored_case(plan.reader, cases[case_id], predictions).picture(label, by_case[case_id], main.name)
+    direction = main.declaration.direction
+    shown = direction.named(main.name)
+    for label, case_id in choose_cases(by_case, higher_is_better=direction.higher):
+        yield read_scored_case(plan.reader, cases[case_id], predictions).picture(label, by_case[case_id], shown)
 
 
 @dataclass(frozen=True)
@@ -135,12 +137,12 @@ def case_values(record: RunRecord, metric: str) -> dict[str, float]:
     rows: dict[str, list[CaseRow]] = {}
     for row in record.cases:
         rows.setdefault(row.case, []).append(row)
-    higher = record.higher_is_better(metric)
+    direction = record.direction(metric)
     return {
         case: case_value(
-            np.array([row.values[metric] for row in classes]),
+            direction.comparable(np.array([row.values[metric] for row in classes])),
             np.array([row.status == MISSED for row in classes]),
-            higher_is_better=higher,
+            higher_is_better=direction.higher,
         )
         for case, classes in rows.items()
     }
@@ -159,7 +161,9 @@ def pictures_again(
     values = case_values(record, main) if record.cases else {}
     try:
         data = open_scored_data(folder, registry, data_root, tell)
-        chosen = choose_cases(values, higher_is_better=record.higher_is_better(main))
-        return [data.read(case).picture(label, values[case], main) for label, case in chosen], ""
+        direction = record.direction(main)
+        chosen = choose_cases(values, higher_is_better=direction.higher)
+        shown = direction.named(main)
+        return [data.read(case).picture(label, values[case], shown) for label, case in chosen], ""
     except SegkitError as problem:
         return [], problem.message

@@ -267,6 +267,6 @@ def selection(plan: Plan, metrics: Sequence[ChosenMetric]) -> tuple[str, bool] |
     wanted = plan.config.train.selection
     for metric in metrics:
         if wanted in (None, metric.name):
-            return f"{metric.name}@store", metric.declaration.higher_is_better
+            return f"{metric.name}@store", metric.declaration.direction.higher
     known = ", ".join(metric.name for metric in metrics)
     raise UsageError(f"train.selection={wanted} is not among the run's metrics", f"they are: {known}")

@@ -63,7 +63,7 @@ def rank_values(record: RunRecord, class_name: str, metric: str) -> np.ndarray:
     found = [row for row in record.cases if row.class_name == class_name]
     values = np.array([row.values[metric] for row in found])
     missed = np.array([row.status == "missed" for row in found])
-    told = with_failures(values, missed, higher_is_better=record.higher_is_better(metric))
+    told = with_failures(values, missed, higher_is_better=record.direction(metric).higher)
     return np.sort(told[~np.isnan(told)])
 
 

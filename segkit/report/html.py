@@ -177,11 +177,12 @@ def class_scores(scores: Sequence[ScoreRow], overall: Sequence[ScoreRow]) -> dic
 
 def worst_first(record: RunRecord) -> list[CaseRow]:
     """Rows of the case table by the main metric, undefined scores last."""
-    sign = 1.0 if record.higher_is_better(record.main_metric) else -1.0
+    direction = record.direction(record.main_metric)
+    sign = 1.0 if direction.higher else -1.0
 
     def key(row: CaseRow) -> tuple[bool, float, str]:
         value = row.values.get(record.main_metric, math.nan)
-        return math.isnan(value), 0.0 if math.isnan(value) else sign * value, row.case
+        return math.isnan(value), 0.0 if math.isnan(value) else sign * direction.comparable(value), row.case
 
     return sorted(record.cases, key=key)
 

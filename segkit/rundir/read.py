@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from segkit.config import ORIGINS, flatten, toml_value
+from segkit.direction import Direction
 from segkit.errors import SegkitError
 from segkit.files import from_cell, read_json, read_lines, read_rows, read_toml
 from segkit.rundir import shapes
@@ -107,9 +108,10 @@ class RunRecord:
         """Plain name of the first metric."""
         return str(self.summary["main_metric"])
 
-    def higher_is_better(self, metric: str) -> bool:
-        """Whether larger values of the metric are better."""
-        return bool(self.summary.get("higher_is_better", {}).get(metric, True))
+    def direction(self, metric: str) -> Direction:
+        """Which values of the metric are better."""
+        higher = bool(self.summary.get("higher_is_better", {}).get(metric, True))
+        return Direction(higher, self.summary.get("targets", {}).get(metric))
 
 
 def read_record(run_folder: Path, *, anonymous: bool = False) -> RunRecord:

@@ -30,6 +30,7 @@ SUMMARY = {
     "scores": [SCORE_ROW],
     "main_metric": NAME,
     "higher_is_better?": {str: bool},
+    "targets?": {str: float},
     "components?": [WHAT_IT_IS],
     "dataset?": {"name?": NAME, "summary?": TEXT, "homepage?": NAME},
     "split?": NAME,

@@ -126,6 +126,8 @@ def summary_record(
     """
     dataset = plan.data.component
     assert isinstance(dataset, Dataset)
+    declared = {metric.name: metric.declaration.target for metric in metrics}
+    targets = {name: target for name, target in declared.items() if target is not None}
     return {
         "format": SUMMARY_FORMAT,
         "segkit": __version__,
@@ -145,6 +147,7 @@ def summary_record(
         "working_size": list(plan.size),
         "main_metric": metrics[0].name,
         "higher_is_better": {metric.name: metric.declaration.higher_is_better for metric in metrics},
+        **({"targets": targets} if targets else {}),
         "components": component_versions(plan),
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
         "peak_memory": dict(peak_memory or {}),

@@ -201,7 +201,7 @@ def empties(subject: MetricSubject) -> None:
 def perfect(subject: MetricSubject) -> None:
     """A perfect prediction scores no worse than any other: up, down or nearest to a target, as it is declared."""
 
-    higher, target = subject.component.higher_is_better, getattr(subject.component, "target", None)
+    higher, target = subject.component.higher_is_better, subject.component.target
     low, high = subject.component.range
     best: dict[int, np.ndarray] = {}
     for name, prediction, mask, spacing in ordinary_cases():

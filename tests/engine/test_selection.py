@@ -1,11 +1,16 @@
 """The best epoch by metrics that can fail, against the words of the rule."""
 
 import math
+from dataclasses import asdict
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from segkit.direction import Direction
 from segkit.engine.selection import Best, Figure, Validation
+from segkit.engine.state import read_best
+from segkit.engine.validate import figure_of
 from segkit.statistics.failures import case_value, failures, with_failures
 
 
@@ -58,3 +63,21 @@ def test_failures_are_the_infinitely_bad_and_the_undefined_of_a_miss(higher: boo
     assert case_value(values, missed, higher_is_better=higher) == bad
     assert math.isnan(case_value(values[2:3], missed[2:3], higher_is_better=higher))
     assert case_value(np.array([2.0, math.nan, 4.0]), np.zeros(3, bool), higher_is_better=higher) == 3.0
+
+
+def test_the_best_epoch_of_a_metric_with_a_target_is_the_nearest() -> None:
+    """The mean is shown with its sign; what is chosen by is how far the cases are off, and missed cases count first."""
+    metric = SimpleNamespace(name="bias", declaration=SimpleNamespace(direction=Direction(target=0.0)))
+
+    def figure(*values: float) -> Figure:
+        none = np.zeros(1, bool)
+        rows = [SimpleNamespace(values={"bias": np.array([value])}, missed=none) for value in values]
+        return figure_of(rows, metric)
+
+    wild, steady, failed = figure(-0.5, 0.5), figure(-0.1, -0.1), figure(0.0, -math.inf)
+    assert (wild.mean, wild.distance) == (0.0, 0.5)
+    assert (steady.mean, failed.failed) == (pytest.approx(-0.1), 1)
+    best = Best(1, wild)
+    assert best.beaten_by(steady, False)
+    assert not best.beaten_by(failed, False)
+    assert read_best({"epoch": 2, **asdict(steady)}, {}).figure == steady

@@ -14,6 +14,7 @@ import pytest
 
 from segkit.data.case import Case, Sample
 from segkit.declarations import Task
+from segkit.direction import Direction
 from segkit.discovery import Registry
 from segkit.errors import SegkitError
 from segkit.jobs import report
@@ -116,14 +117,14 @@ def test_a_case_is_ranked_by_its_mean_unless_it_missed_something(higher: bool, w
         row("a", 2, case="miss", m=0.5), row("b", 2, "missed", case="miss", m=math.nan),
         row("a", 0, "empty", case="none", m=math.nan),
     ]  # fmt: skip
-    values = case_values(SimpleNamespace(cases=rows, higher_is_better=lambda _: higher), "m")
+    values = case_values(SimpleNamespace(cases=rows, direction=lambda _: Direction(higher)), "m")
     assert math.isnan(values.pop("none"))
     assert values == {"mean": 0.625, "part": 0.5, "miss": worst}
 
 
 def test_pictures_of_a_run_need_predictions_that_were_kept(predicted) -> None:
     """The worst case first, by the main metric's direction; none where nothing was kept."""
-    metric = SimpleNamespace(name="far", declaration=SimpleNamespace(higher_is_better=False))
+    metric = SimpleNamespace(name="far", declaration=SimpleNamespace(direction=Direction(False)))
     cases = [Case(name) for name in ("c1", "c2", "c3")]
     config = SimpleNamespace(evaluate=SimpleNamespace(save_predictions=True))
     plan = SimpleNamespace(config=config, reader=Reader(), cases={"test": cases}, split="test")

@@ -157,7 +157,7 @@ def volume_metrics() -> list[Metric]:
             params="segkit_metrics.params:VolumeErrorParams",
             reference=TAHA,
             range=(-1.0, math.inf),
-            higher_is_better=False,
+            target=0.0,
             poolable=True,
         ),
     ]

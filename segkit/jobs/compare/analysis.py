@@ -9,6 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
+from segkit.direction import Direction
 from segkit.errors import SegkitError
 from segkit.jobs.compare.models import ComparedModel, Scores
 from segkit.statistics import PairedComparison, RankStability, Summary, compare_paired, holm, rank_stability, summarize
@@ -43,7 +44,8 @@ class ModelScore:
 
 @dataclass(frozen=True)
 class PairScore:
-    """Two models on one metric and class: first minus second, the first being the one of better rank.
+    """Two models on one metric and class: first minus second, the first being the one of better rank; where there is
+    a target, the difference of their distances from it.
 
     Attributes:
         p_holm: corrected for all pairs of this metric and class.
@@ -81,7 +83,7 @@ class Analysis:
 
     models: tuple[ComparedModel, ...]
     data: Scores
-    higher_is_better: dict[str, bool]
+    directions: dict[str, Direction]
     scores: tuple[ModelScore, ...]
     pairs: tuple[PairScore, ...]
     order: tuple[int, ...]
@@ -113,7 +115,7 @@ class Analysis:
 def analyse(models: Sequence[ComparedModel], data: Scores) -> Analysis:
     """Compare models; the first metric of `data` is the main one."""
     record = models[0].runs[0].record
-    better = {metric: record.higher_is_better(metric) for metric in data.metrics}
+    directions = {metric: record.direction(metric) for metric in data.metrics}
     main = data.metrics[0]
     tables = [data.table(model, main) for model in range(len(models))]
     for model, table in zip(models, tables, strict=True):
@@ -122,13 +124,15 @@ def analyse(models: Sequence[ComparedModel], data: Scores) -> Analysis:
                 f"{model.label} has no {main} on any case: nothing can be ranked",
                 "score the runs again with another main metric",
             )
-    stability = rank_stability(tables, data.groups, higher_is_better=better[main])
+    stability = rank_stability(
+        [directions[main].comparable(table) for table in tables], data.groups, higher_is_better=directions[main].higher
+    )
     order = tuple(int(place) for place in np.argsort(stability.ranks, kind="stable"))
     case_scores = np.stack([class_mean_of_case(table) for table in tables])
     return Analysis(
         models=tuple(models),
         data=data,
-        higher_is_better=better,
+        directions=directions,
         scores=tuple(
             model_score(data, model, metric, name)
             for metric in data.metrics
@@ -139,7 +143,7 @@ def analyse(models: Sequence[ComparedModel], data: Scores) -> Analysis:
             pair
             for metric in data.metrics
             for name in class_names(data)
-            for pair in pair_scores(data, metric, name, order, higher_is_better=better[metric])
+            for pair in pair_scores(data, metric, name, order, directions[metric])
         ),
         order=order,
         stability=stability,
@@ -191,17 +195,19 @@ def class_mean(table: np.ndarray) -> float | None:
 
 
 def pair_scores(
-    data: Scores, metric: str, class_name: str, order: Sequence[int], *, higher_is_better: bool
+    data: Scores, metric: str, class_name: str, order: Sequence[int], direction: Direction
 ) -> list[PairScore]:
     """Compare every two models on one metric and class, p-values corrected for all of these pairs."""
-    tables = [of_class(data, data.table(model, metric), class_name) for model in range(len(order))]
+    tables = [
+        of_class(data, direction.comparable(data.table(model, metric)), class_name) for model in range(len(order))
+    ]
     pairs = list(combinations(order, 2))
     compared = [compare_paired(tables[first], tables[second], data.groups) for first, second in pairs]
     adjusted = holm([paired.p_value for paired in compared])
     found = []
     for (first, second), paired, p_holm in zip(pairs, compared, adjusted, strict=True):
-        verdict, reason = judge(paired, p_holm, higher_is_better=higher_is_better)
-        false_claim = false_claim_probability(paired.units, higher_is_better=higher_is_better)
+        verdict, reason = judge(paired, p_holm, higher_is_better=direction.higher)
+        false_claim = false_claim_probability(paired.units, higher_is_better=direction.higher)
         found.append(PairScore(first, second, metric, class_name, paired, p_holm, verdict, reason, false_claim))
     return found
 

@@ -146,7 +146,7 @@ def gather(models: Sequence[ComparedModel], metrics: Sequence[str]) -> Scores:
     cases = sorted({case for case, _ in first})
     classes = list(dict.fromkeys(name for _, name in first))
     groups = {case: row.group or None for (case, _), row in first.items()}
-    better = models[0].runs[0].record.higher_is_better
+    better = models[0].runs[0].record.direction
     counted = [{status: counts(repeats, cases, classes, status) for status in STATUSES} for repeats in tables]
     return Scores(
         cases=tuple(cases),
@@ -154,7 +154,7 @@ def gather(models: Sequence[ComparedModel], metrics: Sequence[str]) -> Scores:
         classes=tuple(classes),
         metrics=tuple(metrics),
         repeats=tuple(
-            {metric: stacked(repeats, cases, classes, metric, better(metric)) for metric in metrics}
+            {metric: stacked(repeats, cases, classes, metric, better(metric).higher) for metric in metrics}
             for repeats in tables
         ),
         missed=tuple(found["missed"] for found in counted),

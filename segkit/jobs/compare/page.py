@@ -112,7 +112,7 @@ def render_comparison(
         "rule": words.RULE,
         "cautions": words.cautions(analysis),
         "main_metric": analysis.main_metric,
-        "higher_is_better": analysis.higher_is_better[analysis.main_metric],
+        "direction": analysis.directions[analysis.main_metric],
         "metrics": analysis.data.metrics,
         "classes": analysis.data.classes,
         "overall": analysis.overall,

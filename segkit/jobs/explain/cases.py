@@ -86,8 +86,9 @@ def explain_run(job: Job, predictor: Predictor | VolumePredictor, scores: Sequen
         return
     main = job.parts.metrics[0]
     values = {row.case: row.rank_value(main) for row in scores}
-    chosen = choose(plan.config.explain.cases, values, higher_is_better=main.declaration.higher_is_better)
-    explain_cases(job, predictor, chosen, values, main.name)
+    direction = main.declaration.direction
+    chosen = choose(plan.config.explain.cases, values, higher_is_better=direction.higher)
+    explain_cases(job, predictor, chosen, values, direction.named(main.name))
 
 
 def explain_cases(
@@ -190,8 +191,8 @@ def explain_scored(
     values = case_values(record, record.main_metric)
     if not values:
         raise SegkitError(f"{run} has no scored cases", "give the directory of a finished run")
-    higher = record.higher_is_better(record.main_metric)
-    chosen = choose(order.config.explain.cases, values, higher_is_better=higher)
+    direction = record.direction(record.main_metric)
+    chosen = choose(order.config.explain.cases, values, higher_is_better=direction.higher)
     reader, dataset = reopen_data(run / CONFIG, registry, data_root, progress.message)
     cases = {case.id: case for case in scored_cases(reader, str(record.summary.get("split")))}
 

@@ -67,6 +67,27 @@ def test_five_percent_of_the_masks_eroded(tmp_path, runs, make_masks):
     assert sorted(item["case"] for item in found["disagreements"]) == sorted(changed)
 
 
+def test_of_a_metric_with_a_target_the_nearer_model_wins(tmp_path, runs, make_masks):
+    """A bias of 30 % this way and that, 0 on the mean, loses against 10 % too small on every case."""
+    masks = {case: pair for case, pair in make_masks(60).items() if pair[1].any()}
+    folders = [runs("steady", masks, config={"run.name": "steady"}), runs("wild", masks, config={"run.name": "wild"})]
+    for folder, biases in zip(folders, ((-0.1, -0.1), (-0.3, 0.3)), strict=True):
+        summary = json.loads((folder / "summary.json").read_text())
+        (folder / "summary.json").write_text(json.dumps(summary | {"targets": {"overlap": 0.0}}))
+        rows = list(csv.reader((folder / "cases.csv").open(newline="")))
+        for number, row in enumerate(rows[1:]):
+            row[-1] = repr(biases[number % 2] * (1 + number % 7 / 10))
+        with (folder / "cases.csv").open("w", newline="") as stream:
+            csv.writer(stream).writerows(rows)
+    found = compared(tmp_path, folders)
+    assert found["targets"] == {"overlap": 0.0}
+    assert [model["label"] for model in sorted(found["models"], key=lambda model: model["rank"])] == ["steady", "wild"]
+    (pair,) = found["differences"]
+    assert (pair["first"], pair["verdict"]) == ("steady", "first")
+    assert -0.3 < pair["difference"] < -0.2
+    assert next(row["mean"] for row in found["scores"]) < -0.1
+
+
 def test_too_few_differences_are_no_proof(tmp_path, runs, make_masks):
     """Three of 60 cases worse could be chance in one of four tries: said, shown, and not called sure."""
     masks = make_masks(60)
