@@ -65,7 +65,7 @@ def packages_of(plugin: Plugin) -> set[str]:
 
 def paths_of(component: object) -> list[str]:
     """The strings of a declaration that name code."""
-    return [path for name in ("factory", "measure", "settings") if (path := getattr(component, name, ""))]
+    return [path for name in ("factory", "measure", "settings", "pretrained") if (path := getattr(component, name, ""))]
 
 
 def components_in(plugin: Plugin, module: str) -> tuple[str, ...]:

@@ -166,6 +166,8 @@ class Architecture(Component):
             `train.freeze` and `train.rates` call by name.
         export: format ("torch-export", "onnx") -> "dynamic", or "static: " and why the graph takes the traced size
             only, or "none: " and why there is no such graph; a format that is not named is dynamic.
+        pretrained: "package.module:name" of pretrained(params) -> segkit.data.pretrained.PretrainedWeights | None: the
+            published weights that its param `pretrained` (true, false or a file) starts with; None: there are none.
     """
 
     kind: ClassVar[str] = "arch"
@@ -178,6 +180,7 @@ class Architecture(Component):
     export: Mapping[str, str] = field(default_factory=dict)
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sized: bool = False
+    pretrained: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -187,6 +190,8 @@ class Architecture(Component):
             raise ValueError(f"arch {self.name}: defaults must be keyed by spatial dims, not {list(self.defaults)}")
         if self.settings:
             check_path(self, "settings", self.settings)
+        if self.pretrained:
+            check_path(self, "pretrained", self.pretrained)
         if isinstance(self.layers, str):
             check_path(self, "layers", self.layers)
         for format, level in self.export.items():
@@ -197,11 +202,13 @@ class Architecture(Component):
                 )
 
     def check_params(self, params: Any) -> None:
-        """Also: `small` names params that are there."""
+        """Also: `small` names params that are there, and what is declared pretrained can be chosen."""
         super().check_params(params)
         unknown = set(self.small) - set(params.__dataclass_fields__)
         if unknown:
             raise ValueError(f"arch {self.name}: small names no param: {', '.join(sorted(unknown))}")
+        if self.pretrained and "pretrained" not in params.__dataclass_fields__:
+            raise ValueError(f"arch {self.name}: it declares pretrained weights, and has no param pretrained")
 
 
 @dataclass(frozen=True, kw_only=True)

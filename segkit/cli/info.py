@@ -13,13 +13,14 @@ from segkit.cli import output
 from segkit.cli.completion import ComponentName
 from segkit.cli.paths import PATH
 from segkit.cli.registry import load_registry
+from segkit.cli.weights import availability, availability_text
 from segkit.errors import UsageError
 
 if TYPE_CHECKING:
     from segkit.discovery import Found
     from segkit.params import ParamInfo
 
-SHOWN_APART = ("name", "summary", "params", "defaults")
+SHOWN_APART = ("name", "summary", "params", "defaults", "pretrained")
 
 
 @click.command("info")
@@ -49,7 +50,7 @@ def info(name: str, data: str | None, data_root: str | None, assignments: tuple[
     elif assignments or data_root:
         raise UsageError("--set and --data-root go with --data", "name a dataset, as in --data NAME")
     if as_json:
-        listed = [as_object(item) for item in found]
+        listed = [as_object(item) | weights_of(item) for item in found]
         output.print_json([one | ({"cost": cost} if cost else {}) for one, cost in zip(listed, costs, strict=True)])
         return
     for number, (item, cost) in enumerate(zip(found, costs, strict=True)):
@@ -76,6 +77,7 @@ def describe(item: Found) -> None:
     """Print one component: what it is, facts by kind, params, and the settings it asks for."""
     component = item.component
     facts = [("full name", item.full_name), ("version", item.plugin.version), *named_facts(item)]
+    facts += [(name, availability_text(found, component.name)) for name, found in weights_of(item).items()]
     rows = [row_of_param(dotted, param) for dotted, param in dotted_params(item).items()]
     wishes = [
         (f"default in {dims}D", dotted, show(value))
@@ -99,10 +101,20 @@ def describe(item: Found) -> None:
         output.print_table(("preset", "setting", "value"), wishes)
 
 
+def weights_of(item: Found) -> dict[str, Any]:
+    """Of an architecture that declares published weights: whether those that it starts with are at hand."""
+    if not getattr(item.component, "pretrained", ""):
+        return {}
+    found = availability(item)
+    return {"weights": found} if found else {}
+
+
 def named_facts(item: Found) -> list[tuple[str, str]]:
     """The declaration's other fields by name, without the empty ones."""
     component = item.component
-    names = [field.name for field in dataclasses.fields(component) if field.name not in SHOWN_APART]
+    # Of networks few are told the size: that one is not, nobody asks.
+    unsaid = () if getattr(component, "sized", False) else ("sized",)
+    names = [field.name for field in dataclasses.fields(component) if field.name not in (*SHOWN_APART, *unsaid)]
     values = {name: getattr(component, name) for name in names}
     facts = [(name.replace("_", " "), show(value)) for name, value in values.items() if value not in ("", (), {})]
     # What it is comes before where its code is.

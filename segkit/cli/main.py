@@ -35,6 +35,7 @@ SPINS = "10000"
         "run": "segkit.cli.run:run",
         "runs": "segkit.cli.runs:runs",
         "train": "segkit.cli.train:train_command",
+        "weights": "segkit.cli.weights:weights",
     },
     open_to_plugins=True,
     context_settings={"help_option_names": ["-h", "--help"]},

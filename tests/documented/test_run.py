@@ -26,8 +26,8 @@ NOT_HERE = {
     r"torchrun": "several processes: tests/test_several_processes.py",
     r"\$arch|\{0\.\.2\}": "lines for a shell, of a SLURM array; finished runs: tests/cli/test_compare.py",
     r"--from |--resume runs/unet-isic --epochs 40": "runs that are there: tests/jobs/test_start.py, test_longer.py",
-    r"arch\.pretrained=true": "it downloads weights",
     r"^segkit calibrate|--groups ": "more validation cases, a table: tests/cli/test_calibrate.py, test_evaluate.py",
+    r"arch\.pretrained=true|^segkit weights download": "it downloads weights; from a server: tests/cli/test_weights.py",
 }
 """Commands, as regular expressions, that are not carried out here, and why."""
 TUTORIAL = "docs/tutorial.md"

@@ -21,12 +21,12 @@ class PSPNetParams:
     head_width: int = param(512, "Channels before the classes; half of it in the auxiliary head.", min=2)
     dropout: float = param(0.1, "Dropout probability of whole channels before the classes.", min=0, max=0.95)
     aux_weight: float = param(0.4, "Loss weight of the auxiliary head on the map before the last; 0: none.", min=0)
-    pretrained: bool = param(
-        False, "Start with the backbone's weights from timm, downloaded where they are not in the cache.", start=True
+    pretrained: bool | Path = param(
+        False,
+        "Start with the backbone's weights: true for timm's, downloaded where they are not in the cache, or a file.",
+        start=True,
     )
-    weights: Path | None = param(
-        None, "Start with the backbone's weights of this safetensors file instead.", start=True
-    )
+    weights: Path | None = param(None, "Older word for pretrained=FILE.", start=True)
     freeze_backbone: bool = param(False, "Train the heads only; the backbone stays in eval mode.", start=True)
 
 
@@ -47,5 +47,6 @@ def segkit_architectures() -> list[Architecture]:
             export={"onnx": "static: torch writes adaptive average pooling into ONNX with the traced grid's cells"},
             defaults={2: {"arch.backbone": "resnet18"}},
             settings="segkit_pspnet.settings:normalization",
+            pretrained="segkit_pspnet.published:published",
         )
     ]

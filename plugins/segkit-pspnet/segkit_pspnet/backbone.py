@@ -15,7 +15,9 @@ from timm.models import get_pretrained_cfg
 from torch import nn
 
 from segkit import SegkitError, UsageError
+from segkit.data.pretrained import first_weights, how_to_bring
 from segkit_pspnet import PSPNetParams
+from segkit_pspnet.published import published
 
 DILATING = (
     "mobilenetv3_large_100",
@@ -40,9 +42,11 @@ def build_backbone(params: PSPNetParams, in_channels: int) -> nn.Module:
         SegkitError: the weights are not to be had or do not fit.
     """
     check_dilates(params.backbone, params.output_stride)
-    if params.weights is not None:
-        check_weights(params.weights, params.backbone)
-        return create(params.backbone, params.output_stride, in_channels, pretrained=True, file=params.weights)
+    weights = published(params) if params.pretrained is True else None
+    file = params.weights or first_weights(params.pretrained, weights)
+    if file is not None:
+        check_weights(file, params.backbone, "arch.weights" if params.weights else "arch.pretrained")
+        return create(params.backbone, params.output_stride, in_channels, pretrained=True, file=file)
     if not params.pretrained:
         return create(params.backbone, params.output_stride, in_channels)
     config = get_pretrained_cfg(params.backbone)
@@ -53,11 +57,10 @@ def build_backbone(params: PSPNetParams, in_channels: int) -> nn.Module:
     try:
         return create(params.backbone, params.output_stride, in_channels, pretrained=True)
     except Exception as error:  # what a download can raise depends on timm's and the hub's version
-        hub = f"https://huggingface.co/{config.hf_hub_id}" if config.hf_hub_id else config.url
         raise SegkitError(
             f"the weights {config.hf_hub_id or config.url} of {params.backbone} are not in the cache and could not be "
             f"downloaded ({reason(error)})",
-            f"download model.safetensors from {hub} where there is a connection, and say --set arch.weights=FILE",
+            how_to_bring(weights) if weights else "bring them as safetensors, and say --set arch.pretrained=FILE",
         ) from error
 
 
@@ -119,9 +122,9 @@ def full_model(name: str) -> nn.Module:
     return model
 
 
-def check_weights(path: Path, name: str) -> None:
+def check_weights(path: Path, name: str, param: str = "arch.pretrained") -> None:
     """Raise SegkitError unless a safetensors file has the tensors of a timm model; the classifier's may be missing."""
-    found = read_shapes(path)
+    found = read_shapes(path, param)
     config = get_pretrained_cfg(name)
     classifier = (config.classifier if config else None) or ()
     left_out = tuple(f"{part}." for part in ([classifier] if isinstance(classifier, str) else classifier))
@@ -133,7 +136,7 @@ def check_weights(path: Path, name: str) -> None:
             f"{key} is {found.get(key, 'missing')}, expected {expected.get(key, 'none')}" for key in first
         )
         raise SegkitError(
-            f"arch.weights={path.name} does not fit {name}: {len(different)} tensors differ: {shown}",
+            f"{param}={path.name} does not fit {name}: {len(different)} tensors differ: {shown}",
             f"give the model.safetensors of timm's {name}, or name the backbone that the file is of",
         )
 
@@ -143,21 +146,21 @@ def differing(expected: Mapping[str, Any], found: Mapping[str, Any]) -> list[str
     return [key for key in dict.fromkeys([*expected, *found]) if expected.get(key) != found.get(key)]
 
 
-def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+def read_shapes(path: Path, param: str) -> dict[str, tuple[int, ...]]:
     """Return the shape of every tensor of a safetensors file; raises SegkitError where it is none."""
     if path.suffix != ".safetensors":
         raise SegkitError(
-            f"arch.weights={path.name} is not named .safetensors; segkit unpickles nothing",
+            f"{param}={path.name} is not named .safetensors; segkit unpickles nothing",
             "convert it with safetensors.torch.save_file",
         )
     try:
         with safe_open(path, framework="pt") as stream:
             return {key: tuple(stream.get_slice(key).get_shape()) for key in stream.keys()}  # noqa: SIM118
     except FileNotFoundError:
-        raise SegkitError(f"arch.weights={path.name}: no such file", "check the path") from None
+        raise SegkitError(f"{param}={path.name}: no such file", "check the path") from None
     except (SafetensorError, OSError) as error:
         raise SegkitError(
-            f"arch.weights={path.name} is not a whole safetensors file ({reason(error)})", "copy it again"
+            f"{param}={path.name} is not a whole safetensors file ({reason(error)})", "copy it again"
         ) from None
 
 

@@ -145,7 +145,7 @@ def build(task: Task, params: PSPNetParams) -> PSPNet:
         raise UsageError("arch.bins is empty", "give the cells per side of each level, as in arch.bins=1,2,3,6")
     if params.freeze_backbone and not params.pretrained and params.weights is None:
         raise UsageError(
-            "arch.freeze_backbone would keep random weights", "set arch.pretrained=true or arch.weights=FILE as well"
+            "arch.freeze_backbone would keep random weights", "set arch.pretrained=true or arch.pretrained=FILE as well"
         )
     return PSPNet(
         build_backbone(params, task.in_channels),

@@ -1,6 +1,7 @@
 """First weights: timm's, a file's, frozen ones, and the normalisation that comes with them."""
 
 import copy
+import os
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,16 @@ import torch
 from safetensors.torch import save_file
 
 from segkit import SegkitError, Task, UsageError
+from segkit.data.pretrained import place_of
 from segkit_pspnet import PSPNetParams
 from segkit_pspnet.backbone import full_model
+from segkit_pspnet.published import published
 from segkit_pspnet.settings import normalization
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGKIT_CACHE", str(tmp_path / "cache"))
 
 
 def test_a_frozen_backbone_stays_as_it_is(tmp_path: Path, small, image):
@@ -29,7 +37,9 @@ def test_a_frozen_backbone_stays_as_it_is(tmp_path: Path, small, image):
 
 def test_freezing_random_weights_is_refused(small):
     """Without weights to keep, freezing is a mistake."""
-    with pytest.raises(UsageError, match=r"would keep random weights; set arch.pretrained=true or arch.weights=FILE"):
+    with pytest.raises(
+        UsageError, match=r"would keep random weights; set arch.pretrained=true or arch.pretrained=FILE"
+    ):
         small(freeze_backbone=True)
 
 
@@ -90,7 +100,7 @@ def test_pretrained_weights_come_through_timms_loading(monkeypatch: pytest.Monke
     assert all(torch.equal(value, saved[name]) for name, value in state.items())
 
 
-def test_offline_says_which_weights_and_how_to_pass_a_file(monkeypatch: pytest.MonkeyPatch, small):
+def test_offline_says_which_weights_and_where_to_put_them(monkeypatch: pytest.MonkeyPatch, small):
     """Where the hub cannot be reached, the sentence names the weights, where they are and the param."""
 
     def unreachable(*_, **__):
@@ -103,8 +113,32 @@ def test_offline_says_which_weights_and_how_to_pass_a_file(monkeypatch: pytest.M
     assert raised.value.message == (
         f"the weights {hub} of test_resnet are not in the cache and could not be downloaded (ConnectionError: no route)"
     )
-    assert f"https://huggingface.co/{hub} " in raised.value.hint
-    assert raised.value.hint.endswith("--set arch.weights=FILE")
+    assert f"https://huggingface.co/{hub}/resolve/main/model.safetensors" in raised.value.hint
+    assert str(Path(os.environ["SEGKIT_CACHE"], "weights", hub)) in raised.value.hint
+    assert raised.value.hint.endswith("--set arch.pretrained=FILE")
+
+
+def test_a_file_is_given_in_one_word_and_a_brought_one_is_found(monkeypatch: pytest.MonkeyPatch, small):
+    """`pretrained=FILE` is what `weights=FILE` was; put into the cache, timm's file is what `pretrained=true` takes."""
+    torch.manual_seed(4)
+    saved = timm.create_model("test_resnet").state_dict()
+    weights = published(PSPNetParams(backbone="test_resnet"))
+    place = place_of(weights)
+    place.parent.mkdir(parents=True)
+    save_file(saved, place)
+    for chosen in (True, place):
+        state = small(pretrained=chosen).backbone.state_dict()
+        assert all(torch.equal(value, saved[name]) for name, value in state.items())
+    assert weights.licence == "apache-2.0"
+    place.write_bytes(place.read_bytes()[:-4])
+    with pytest.raises(SegkitError, match=r"arch.pretrained=model.safetensors is not a whole safetensors file"):
+        small(pretrained=True)
+
+
+@pytest.mark.parametrize("backbone", ["resnet05", "resnet18.best"])
+def test_an_unknown_backbone_has_no_weights(backbone):
+    """It is for its own error."""
+    assert published(PSPNetParams(backbone=backbone)) is None
 
 
 def test_a_backbone_without_published_weights_is_named(small):
@@ -116,7 +150,9 @@ def test_a_backbone_without_published_weights_is_named(small):
 
 
 @pytest.mark.parametrize(("channels", "mean"), [(3, [0.485, 0.456, 0.406]), (1, [0.449])])
-@pytest.mark.parametrize("start", [{"pretrained": True}, {"weights": Path("resnet18.safetensors")}])
+@pytest.mark.parametrize(
+    "start", [{"pretrained": True}, {"weights": Path("r.safetensors")}, {"pretrained": Path("r.safetensors")}]
+)
 def test_normalisation_is_that_of_the_weights(channels, mean, start):
     """ImageNet's published figures for colours, their mean for grey images."""
     found = normalization(Task(channels, ("a",)), PSPNetParams(backbone="resnet18", **start))

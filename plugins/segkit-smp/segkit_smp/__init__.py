@@ -16,10 +16,13 @@ class SmpParams:
 
     encoder: str = param("resnet34", "The library's name of an encoder, or tu-NAME for one of timm.")
     depth: int = param(5, "Stages of the encoder, each of which halves the grid.", min=3, max=5)
-    pretrained: bool = param(
-        False, "Start with the library's ImageNet weights, downloaded where they are not in the cache.", start=True
+    pretrained: bool | Path = param(
+        False,
+        "Start with the encoder's weights: true for the library's, downloaded where they are not in the cache, or a "
+        "file.",
+        start=True,
     )
-    weights: Path | None = param(None, "Start with the encoder's weights of this safetensors file instead.", start=True)
+    weights: Path | None = param(None, "Older word for pretrained=FILE.", start=True)
 
 
 @dataclass(frozen=True)
@@ -34,10 +37,12 @@ class DptParams:
     """What can be varied of a DPT, whose encoder is a vision transformer."""
 
     encoder: str = param("tu-vit_base_patch16_224", "tu-NAME of a vision transformer of timm.")
-    pretrained: bool = param(
-        False, "Start with timm's weights, downloaded where they are not in the cache.", start=True
+    pretrained: bool | Path = param(
+        False,
+        "Start with the encoder's weights: true for timm's, downloaded where they are not in the cache, or a file.",
+        start=True,
     )
-    weights: Path | None = param(None, "Start with the encoder's weights of this safetensors file instead.", start=True)
+    weights: Path | None = param(None, "Older word for pretrained=FILE.", start=True)
 
 
 ARCHITECTURES = {
@@ -83,6 +88,7 @@ def declare(name: str) -> Architecture:
             "head": ("network.segmentation_head",),
         },
         settings="segkit_smp.settings:normalization",
+        pretrained="segkit_smp.published:published",
         export=EXPORT.get(name, {}),
         small={"encoder": "tu-test_vit" if transformer else "tu-test_resnet"},
     )

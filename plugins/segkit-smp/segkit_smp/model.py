@@ -12,8 +12,10 @@ from torch import nn
 from torch.nn import functional
 
 from segkit import SegkitError, Task, UsageError
+from segkit.data.pretrained import first_weights
 from segkit.padding import crop, pad_to_multiple
 from segkit_smp import ARCHITECTURES
+from segkit_smp.published import published
 from segkit_smp.weights import load_encoder, offline
 
 DECODER_CHANNELS = (256, 128, 64, 32, 16)
@@ -87,9 +89,10 @@ def build(task: Task, params: Any, *, name: str) -> Bridged:
     if name in PER_STAGE:
         options["decoder_channels"] = DECODER_CHANNELS[: params.depth]
     timms = params.encoder.startswith("tu-")
+    file = params.weights or first_weights(params.pretrained, published(params) if params.pretrained is True else None)
     # The library fits the first layer to other channels after the weights are loaded; timm makes it for them at once.
-    in_channels = task.in_channels if timms or params.weights is None else 3
-    wanted = ("imagenet" if not timms else True) if params.pretrained and params.weights is None else None
+    in_channels = task.in_channels if timms or file is None else 3
+    wanted = ("imagenet" if not timms else True) if params.pretrained and file is None else None
     make = functools.partial(
         smp.create_model,
         name,
@@ -99,9 +102,10 @@ def build(task: Task, params: Any, *, name: str) -> Bridged:
         classes=task.out_channels,
         **options,
     )
-    network = attempt(make, params.encoder, name) if wanted is None else offline(make, params.encoder)
-    if params.weights is not None:
-        load_encoder(network.encoder, params.weights, params.encoder)
+    network = attempt(make, params.encoder, name) if wanted is None else offline(make, params)
+    if file is not None:
+        param = "arch.weights" if params.weights else "arch.pretrained"
+        load_encoder(network.encoder, file, params.encoder, param)
         if not timms:
             network.encoder.set_in_channels(task.in_channels, pretrained=True)
     use_running_statistics_of_one(network)

@@ -8,7 +8,9 @@ from torch import nn
 from torch.nn import functional
 
 from segkit import SegkitError, Task, UsageError, components
+from segkit.data.pretrained import place_of
 from segkit_smp import DptParams, ShallowParams, SmpParams, model
+from segkit_smp.published import published
 from segkit_smp.settings import normalization
 
 NAMES = sorted(smp.MODEL_ARCHITECTURES_MAPPING)
@@ -131,6 +133,56 @@ def test_normalisation_is_that_of_timms_weights(tmp_path):
     assert found["data.mean"] == pytest.approx([0.485, 0.456, 0.406])
     assert normalization(Task(3, ("a",)), SmpParams()) == {}
     assert normalization(Task(1, ("a",)), SmpParams(encoder="tu-resnet18", pretrained=True)) == {}
+    own = tmp_path / "file.safetensors"
+    assert normalization(Task(3, ("a",)), SmpParams(encoder="tu-resnet18", pretrained=own)) == found
+    assert normalization(Task(3, ("a",)), SmpParams(pretrained=own)) == {}
+
+
+@pytest.mark.parametrize("encoder", ["mobilenet_v2", "tu-test_resnet"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_one_word_takes_a_file_and_what_was_brought(tmp_path, monkeypatch, encoder, channels):
+    """`pretrained=FILE`, and `pretrained=true` with the publisher's file in the cache, without a connection."""
+    import timm
+
+    monkeypatch.setenv("SEGKIT_CACHE", str(tmp_path))
+    torch.manual_seed(3)
+    timms = encoder.startswith("tu-")
+    whole = timm.create_model("test_resnet") if timms else smp.encoders.get_encoder(encoder, weights=None)
+    place = place_of(published(SmpParams(encoder=encoder)))
+    place.parent.mkdir(parents=True)
+    save_file(whole.state_dict(), place)
+    (place.parent / "config.json").write_text('{"mean": [0.1, 0.2, 0.3], "std": [1, 2, 3], "input_space": "RGB"}')
+    own = whole.state_dict()
+    for chosen in (True, place):
+        state = small(encoder=encoder, channels=channels, pretrained=chosen).network.encoder.state_dict()
+        same = [torch.equal(value, own[key.removeprefix("model." if timms else "")]) for key, value in state.items()
+                if value.shape == own[key.removeprefix("model." if timms else "")].shape]  # fmt: skip
+        assert all(same)
+        assert len(state) - len(same) == (channels != 3)
+    if not timms:
+        expected = {"data.normalization": "fixed", "data.mean": [0.1, 0.2, 0.3], "data.std": [1, 2, 3]}
+        assert normalization(Task(3, ("a",)), SmpParams(encoder=encoder, pretrained=True)) == expected
+
+
+def test_timms_file_sees_a_grey_image_as_three_copies(tmp_path):
+    """The first layer is fitted as timm fits it."""
+    import timm
+
+    torch.manual_seed(3)
+    save_file(timm.create_model("test_resnet").state_dict(), tmp_path / "model.safetensors")
+    grey, colour = (
+        small(encoder="tu-test_resnet", channels=channels, pretrained=tmp_path / "model.safetensors").network.encoder
+        for channels in (1, 3)
+    )
+    x = image(1, 1, 32, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(grey(x)[-1], colour(x.expand(-1, 3, -1, -1))[-1], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("encoder", ["resnet19", "tu-resnet19", "tu-resnet18.best"])
+def test_an_unknown_encoder_has_no_weights(encoder):
+    """It is for its own error."""
+    assert published(SmpParams(encoder=encoder)) is None
 
 
 def test_one_value_per_channel_takes_the_running_statistics():
