@@ -99,9 +99,9 @@ def test_what_mattered_at_the_start_is_not_done_again() -> None:
         weights: Path | None = param(None, "First weights.", start=True)
 
     architecture = Architecture(name="net", factory="gone:net", summary="A net.", params=Params)
-    found = SimpleNamespace(component=architecture, load=lambda: lambda task, params: params)
+    found = SimpleNamespace(component=architecture, load=lambda: None, network=lambda task, params, size: params)
     settings = {"width": 6, "weights": "gone.safetensors"}
-    assert build_network(Path("m"), found, Task(1, ("a",)), settings, "1.0", {}) == Params(width=6)
+    assert build_network(Path("m"), found, Task(1, ("a",)), settings, "1.0", {}, (8, 8)) == Params(width=6)
 
 
 def test_header_holds_no_folder() -> None:

@@ -61,7 +61,11 @@ def test_a_plugin_that_declares_nothing(suite_of):
 
 EVENTS = {
     "takes-arguments-of-its-own": ("def segkit_run_started(run, colour):", "pass", "no such argument"),
-    "wants-a-score": ("def segkit_run_ended(run, status, summary):", "summary['metrics']['a']", "KeyError: 'metrics'"),
+    "wants-a-score": (
+        "def segkit_run_ended(run, status, summary):",
+        "summary['metrics']['score']",
+        "KeyError: 'metrics'",
+    ),
     "changes-the-record": ("def segkit_epoch_ended(run, record):", "record['mine'] = 1", "TypeError"),
     "counts-on-numbers": ("def segkit_epoch_ended(run, record):", "int(record['val/score@store'] * 100)", "ValueError"),
     "makes-its-folder": ("def segkit_run_started(run):", "(run.folder / 'mine').mkdir()", "FileExistsError"),
@@ -184,7 +188,7 @@ def test_the_pytest_function_has_one_test_per_check(installed, tmp_path):
     )
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "loads or params or layers"]
     done = subprocess.run(command, capture_output=True, text=True, env=installed, cwd=tmp_path, check=False)
-    assert "1 failed, 2 passed" in done.stdout, done.stdout + done.stderr
+    assert "1 failed, 3 passed" in done.stdout, done.stdout + done.stderr
     assert "test_plugin[net-2d-layers]" in done.stdout
     assert "expected: The layers declared for explanations exist" in done.stdout
     assert "to mend:  take a name from model.named_modules()" in done.stdout

@@ -11,7 +11,7 @@ from segkit.declarations import resolve
 from segkit_losses import segkit_losses
 
 CLASSES = ("whole", "core", "stripe")
-ALL = {loss.name: loss for loss in segkit_losses()}
+ALL = {loss.name: loss for loss in segkit_losses() if loss.overlapping}
 SHAPES = [(9, 11), (4, 6, 5)]
 
 

@@ -53,7 +53,7 @@ def test_a_run_s_explanations_are_of_what_it_scores(applied: list[int], toy_regi
     plan = make_plan([Layer("flag", {**flags, "evaluate.minimum_size": 100})], toy_registry, {})
     job = SimpleNamespace(plan=plan, progress=Progress(), folder=tmp_path)
     case = plan.cases["test"][0].id
-    cases.explain_cases(job, SimpleNamespace(size=(9, 9)), [("best", case)], {case: 0.5}, "overlap")
+    cases.explain_cases(job, SimpleNamespace(size=(9, 9), volumes=False), [("best", case)], {case: 0.5}, "overlap")
     assert applied == [0]
 
 
@@ -73,7 +73,7 @@ def test_what_is_explained_of_a_run_is_written_with_its_classes(
     job = SimpleNamespace(plan=plan, progress=Progress(), folder=tmp_path)
     chosen = [("worst", plan.cases["test"][1].id), ("best", plan.cases["test"][0].id)]
     values = {case: number / 2 for number, (_, case) in enumerate(chosen)}
-    cases.explain_cases(job, SimpleNamespace(size=(9, 9)), chosen, values, "overlap")
+    cases.explain_cases(job, SimpleNamespace(size=(9, 9), volumes=False), chosen, values, "overlap")
     assert len(written) == (2 if found else 0)
     for ((place, subject, _, maps_of), named), (label, case) in zip(written, chosen, strict=False):
         assert (place, maps_of) == (tmp_path / "explanations", maps)
