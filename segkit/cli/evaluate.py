@@ -48,7 +48,8 @@ def evaluate(
     """Score a trained model again: on another split, in another way, or on another dataset with the same classes.
 
     RUN is a run directory or a model.safetensors. The scores, each on the case's own grid, go to a new folder; the
-    run's own are left as they are. The note beside them says what the scored cases were to the model.
+    run's own are left as they are. The note beside them says what the scored cases were to the model; that
+    they are not like those of training is said before any score.
 
     \b
     segkit evaluate runs/unet-isic --split val
@@ -59,7 +60,7 @@ def evaluate(
     from segkit.config import read_assignments
     from segkit.data.remarks import remarks_of
     from segkit.errors import SegkitError
-    from segkit.jobs.evaluate import Request, plan_scoring, score_model, scores_folder, with_content
+    from segkit.jobs.evaluate import Request, look_at, plan_scoring, score_model, scores_folder
     from segkit.jobs.groups import lines
     from segkit.model import load_model
     from segkit.report.tables import print_scores
@@ -82,9 +83,9 @@ def evaluate(
     for remark in remarks_of(plan.reader):
         progress.message(f"note: {remark}")
     try:
-        plan, seen = with_content(plan, request, workers, progress)
-        progress.message(f"scores: {plan.split} split ({plan.split_note})")
-        scored = score_model(plan, request, target, workers, progress, seen)
+        looked = look_at(plan, request, workers, progress)
+        progress.message(f"scores: {plan.split} split ({looked.plan.split_note})")
+        scored = score_model(looked, request, target, workers, progress)
     finally:
         progress.close()
     if scored.summary["generated_sample"]:

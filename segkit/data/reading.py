@@ -10,6 +10,7 @@ from segkit.data.case import Case, Sample
 from segkit.data.check import check_sample
 from segkit.data.content import content_digest
 from segkit.data.dataset import DatasetReader
+from segkit.data.likeness import numbers_of
 from segkit.data.resample import resize_image
 from segkit.errors import SegkitError
 
@@ -30,10 +31,14 @@ def read_at(reader: DatasetReader, case: Case, size: tuple[int, ...], dataset_na
 
 def read_with_content(
     reader: DatasetReader, case: Case, size: tuple[int, ...], dataset_name: str
-) -> tuple[Sample, str]:
-    """Return what `read_at` does, and the digest of the image on its own grid, which may have to be read for it."""
+) -> tuple[Sample, str, list[float | None]]:
+    """Return what `read_at` does, and the digest and the numbers of the image on its own grid.
+
+    It may have to be read for them; the numbers are those of `segkit.data.likeness`.
+    """
     sample, whole = read_both(reader, case, size, dataset_name)
-    return sample, content_digest(reader.read(case).image if whole is None else whole)
+    image = reader.read(case).image if whole is None else whole
+    return sample, content_digest(image), numbers_of(sample, reader.task, case, image)
 
 
 def read_both(

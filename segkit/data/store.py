@@ -60,6 +60,7 @@ class Store:
         fingerprint: SHA-256 over the ids and the contents of the source files.
         sources: per case, SHA-256 of each of its files.
         contents: per case, digest of its decoded image (`segkit.data.content`).
+        numbers: per case, what it is like (`segkit.data.likeness`).
         rounding_error: largest difference, in the image's unit, between a resampled float image and what is stored.
         was_built: whether this opening built it.
         planes: how many overlapping classes a mask has a plane of; None where it is a label map.
@@ -78,6 +79,7 @@ class Store:
         )
         self.sources: list[list[str]] = [entry["sources"] for entry in entries]
         self.contents: list[str] = [entry["content"] for entry in entries]
+        self.numbers: list[list[float | None]] = [entry["numbers"] for entry in entries]
         self.key: str = index["key"]
         self.fingerprint = digest([[entry["id"], entry["sources"]] for entry in entries])
         self.rounding_error: float = index["rounding_error"]

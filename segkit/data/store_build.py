@@ -26,7 +26,7 @@ from segkit.data.sources import content_hash, state_of
 from segkit.declarations import Task
 from segkit.errors import SegkitError
 
-FORMAT = 2
+FORMAT = 3
 IMAGES, MASKS, INDEX = "images.bin", "masks.bin", "index.json"
 LARGEST = 32767
 """Floats are stored as -LARGEST to LARGEST."""
@@ -43,6 +43,7 @@ class Prepared:
         slopes, intercepts: float64 (C,): value = slope * stored + intercept.
         sources: SHA-256 of each of the case's files.
         content: digest of the decoded image on its own grid.
+        numbers: what the case is like (`segkit.data.likeness`).
     """
 
     image: np.ndarray
@@ -54,6 +55,7 @@ class Prepared:
     shape: tuple[int, ...]
     sources: list[str]
     content: str
+    numbers: list[float | None]
 
 
 def digest(value: Any) -> str:
@@ -141,6 +143,7 @@ def build_store(
                     "sources": ready.sources,
                     **annotation(case),
                     "content": ready.content,
+                    "numbers": ready.numbers,
                 }
             )
             if progress is not None:
@@ -188,7 +191,7 @@ def prepare_case(
     reader: DatasetReader, case: Case, dataset_name: str, size: tuple[int, ...], hash_file: Callable[[Path], str]
 ) -> Prepared:
     """Read, check and resample one case."""
-    sample, sources, content = read_sample(reader, case, dataset_name, size, hash_file)
+    sample, sources, content, numbers = read_sample(reader, case, dataset_name, size, hash_file)
     if sample.mask is None:
         raise SegkitError(f"dataset {dataset_name}, case {case.id} has no mask", "training needs one for every image")
     stored, slopes, intercepts, error = quantize(sample.image)
@@ -202,17 +205,18 @@ def prepare_case(
         sample.shape,
         sources,
         content,
+        numbers,
     )
 
 
 def read_sample(
     reader: DatasetReader, case: Case, dataset_name: str, size: tuple[int, ...], hash_file: Callable[[Path], str]
-) -> tuple[Sample, list[str], str]:
-    """Return one case at `size`, its files' SHA-256 and its image's digest; what the reader raises names the case."""
+) -> tuple[Sample, list[str], str, list[float | None]]:
+    """Return one case at `size`, its files' SHA-256, its image's digest and numbers; what is raised names the case."""
     with named_case(dataset_name, case):
-        sample, content = read_with_content(reader, case, size, dataset_name)
+        sample, content, numbers = read_with_content(reader, case, size, dataset_name)
         sources = [hash_file(path) for path in case.files]
-    return sample, sources, content
+    return sample, sources, content, numbers
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from segkit.data.class_masks import is_class
 from segkit.data.content import content_digest
 from segkit.data.dataset import DatasetReader
 from segkit.data.intensities import PER_CASE, Moments, case_moments
+from segkit.data.likeness import numbers_of
 from segkit.data.prefetch import prefetch
 from segkit.data.sources import content_hash
 from segkit.data.store_build import (
@@ -62,6 +63,7 @@ class PreparedVolume:
         moments: by kind, of the volume on its own grid.
         sources: SHA-256 of each of the case's files.
         content: digest of the decoded volume on its own grid.
+        numbers: what the case is like (`segkit.data.likeness`).
     """
 
     image: np.ndarray
@@ -76,6 +78,7 @@ class PreparedVolume:
     moments: dict[str, Moments]
     sources: list[str]
     content: str
+    numbers: list[float | None]
 
 
 def build_volume_store(
@@ -157,6 +160,7 @@ def describe(case: Case, ready: PreparedVolume) -> dict[str, Any]:
         "moments": {kind: [list(row) for row in moments] for kind, moments in ready.moments.items()},
         "sources": ready.sources,
         "content": ready.content,
+        "numbers": ready.numbers,
     }
 
 
@@ -197,10 +201,10 @@ def prepare_volume(
         for label, flat, count in foreground_places(first_of_classes(sample.mask, task), case.id)
     ]
     held = [label for label in range(1, len(task.classes) + 1) if is_class(sample.mask, label, task).any()]
-    content = content_digest(sample.image)
+    content, numbers = content_digest(sample.image), numbers_of(sample, task, case)
     kept = replace(sample, image=sample.image[:, :0], mask=None, grid=sample.shape)
     return PreparedVolume(
-        stored, mask, slopes, intercepts, error, kept, places, samples, held, moments, sources, content
+        stored, mask, slopes, intercepts, error, kept, places, samples, held, moments, sources, content, numbers
     )
 
 

@@ -61,6 +61,7 @@ class VolumeStore:
         fingerprint: SHA-256 over the ids and the contents of the source files.
         sources: per case, SHA-256 of each of its files.
         contents: per case, digest of its decoded volume (`segkit.data.content`).
+        numbers: per case, what it is like (`segkit.data.likeness`).
         rounding_error: largest difference, in the image's unit, between a resampled image and what is stored.
         was_built: whether this opening built it.
         planes: how many overlapping classes a mask has a plane of; None where it is a label map.
@@ -80,6 +81,7 @@ class VolumeStore:
         self.cases = tuple(_stored(entry) for entry in self._entries)
         self.sources: list[list[str]] = [entry["sources"] for entry in self._entries]
         self.contents: list[str] = [entry["content"] for entry in self._entries]
+        self.numbers: list[list[float | None]] = [entry["numbers"] for entry in self._entries]
         self.key: str = index["key"]
         self.fingerprint = digest([[entry["id"], entry["sources"]] for entry in self._entries])
         voxels = np.array([np.prod(case.size) for case in self.cases], np.int64)

@@ -76,6 +76,11 @@ CALIBRATION = {
     ),
     "expected?": Either(None, {"score": NAME, "slope": float, "intercept": float, "cases": COUNT, "ranking": RANKING}),
 }
+LIKENESS = {
+    "columns": Limited([NAME], 1, 100_000),
+    "rows": Limited([Limited([NUMBER], 1, 100_000)], 0, 500),
+    "patients": COUNT,
+}
 HEADER = {
     "calibration?": Either(None, CALIBRATION),
     "components": [{**COMPONENT, "params": dict}],
@@ -86,6 +91,7 @@ HEADER = {
     "training?": dict,
     "weights?": Either(None, NAME),
     "trained_on?": [NAME],
+    "likeness?": Either(None, LIKENESS),
     "started_from?": Either(None, {"source": NAME, "digest": NAME}),
     "scores?": {"split?": NAME, "rows?": [SCORE_ROW]},
     "data?": {str: NAME},

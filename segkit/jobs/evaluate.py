@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from segkit.config import Layer
-from segkit.data.content import known_cases
+from segkit.data.case import Case
+from segkit.data.content import content_digest
+from segkit.data.likeness import numbers_of
+from segkit.data.prefetch import prefetch
 from segkit.discovery import Registry
 from segkit.engine.device import default_workers
 from segkit.engine.postprocess import postprocessing
@@ -17,9 +21,9 @@ from segkit.engine.progress import Progress
 from segkit.engine.scoring import score_cases
 from segkit.engine.summary import write_cases
 from segkit.files import whole_folder, write_json, write_text
+from segkit.jobs.another_place import shift_lines, shift_record
 from segkit.jobs.groups import group_record, read_groups
 from segkit.jobs.leaks import leaks_record, seen_sentence
-from segkit.jobs.stores import counting
 from segkit.model import Model
 from segkit.planning import scoring
 from segkit.planning.build import build_metrics, build_steps
@@ -71,44 +75,63 @@ def plan_scoring(request: Request, registry: Registry, tell: Callable[[str], Non
     return scoring.plan_scoring(trained, request.data, request.said, registry, tell=tell)
 
 
-def with_content(
-    plan: Plan, request: Request, workers: int | None, progress: Progress
-) -> tuple[Plan, list[str] | None]:
-    """Look which of the scored cases the model was trained on, by what they show, and say so.
+@dataclass(frozen=True)
+class LookedAt:
+    """What the scored cases are to the model, by what they show.
 
-    Returns:
-        The plan with what its cases are to the model by their content, and the ids of those that it was trained on; as
-        it was, and None, for a checkpoint too old to say.
+    Attributes:
+        plan: with that in its words.
+        seen: ids of those that it was trained on; None for a checkpoint too old to say.
+        shift: how they differ from those of training (`segkit.jobs.another_place`); None where that is not known.
     """
-    known = frozenset(request.model.header.get("trained_on", ()))
+
+    plan: Plan
+    seen: list[str] | None = None
+    shift: dict[str, Any] | None = None
+
+
+def look_at(plan: Plan, request: Request, workers: int | None, progress: Progress) -> LookedAt:
+    """Read the scored cases before any is scored: was the model trained on them, are they like those; and say so."""
+    header = request.model.header
+    known = frozenset(header.get("trained_on", ()))
     if not known:
-        return plan, None
-    cases = plan.cases[plan.split]
-    progress.start("looking for known images", len(cases), "cases")
-    threads = max(1, default_workers() if workers is None else workers)
-    found = known_cases(plan.reader, cases, known, workers=threads, progress=counting(progress))
+        return LookedAt(plan)
+    cases, task = plan.cases[plan.split], plan.reader.task
+
+    def look(case: Case) -> tuple[str, list[float | None]]:
+        sample = plan.reader.read(case)
+        return content_digest(sample.image), numbers_of(sample, task, case)
+
+    progress.start("comparing with training", len(cases), "cases")
+    found, numbers = [], []
+    with closing(prefetch(look, cases, max(1, default_workers() if workers is None else workers))) as looks:
+        for case, (content, row) in zip(cases, looks, strict=True):
+            if content in known:
+                found.append(case.id)
+            numbers.append(row)
+            progress.advance()
     progress.finish()
     if found:
         progress.message(seen_sentence("the model", found, len(cases)))
-    return replace(plan, scored=by_content(plan.scored, len(found), len(cases))), found
+    shift = shift_record(header, task, cases, numbers)
+    for line in shift_lines(shift):
+        progress.message(line)
+    return LookedAt(replace(plan, scored=by_content(plan.scored, len(found), len(cases))), found, shift)
 
 
 def score_model(
-    plan: Plan,
+    looked: LookedAt,
     request: Request,
     folder: Path,
     workers: int | None,
     progress: Progress,
-    seen: Sequence[str] | None = None,
 ) -> Scored:
     """Score and write summary.json, cases.csv and predictions into a new folder, whole or not at all.
-
-    Args:
-        seen: cases that the model was trained on, as `with_content` finds them.
 
     Raises:
         SegkitError: a case cannot be read or has no mask, or the disk refuses.
     """
+    plan = looked.plan
     settings = plan.config.evaluate
     predictor = request.model.adjusted(mirror=settings.mirror, overlap=settings.overlap).predictor
     metrics = build_metrics(plan)
@@ -145,7 +168,8 @@ def score_model(
             "notice": NOTICE if generated else "",
             "model_dataset": component(request.model.header, "data")["name"],
             "mirror": predictor.mirror,
-            "leaks": leaks_record((), plan.split, seen),
+            "leaks": leaks_record((), plan.split, looked.seen),
+            "shift": looked.shift,
         }
         if request.groups is not None:
             summary["groups"] = group_record(request.groups, scores, metrics[0])

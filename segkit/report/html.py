@@ -116,6 +116,8 @@ def page_environment() -> Environment:
         "number": text.number,
         "count": text.count,
         "plural": text.plural,
+        "probability": text.probability,
+        "short": lambda value: f"{value:g}",
         "duration": text.duration,
         "memory": text.memory,
         "jpeg_url": lambda image: data_url("image/jpeg", jpeg_bytes(image)),

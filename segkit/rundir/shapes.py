@@ -21,6 +21,19 @@ STARTED = {
     "left_over_names": [NAME],
 }
 START_FILE = Either(None, {**STARTED, "trained_on": [NAME]})
+SHIFT = {
+    **dict.fromkeys(("patients", "trained"), COUNT),
+    "level": Limited(float, 0, 1),
+    "enough": bool,
+    "far_out": [
+        {
+            "what": NAME,
+            "distance": NUMBER,
+            "p": Limited(float, 0, 1),
+            **dict.fromkeys(("trained", "scored"), Limited([float], 3, 3)),
+        }
+    ],
+}
 SUMMARY = {
     "name": NAME,
     "task": {
@@ -50,6 +63,7 @@ SUMMARY = {
     "seconds?": {str: SECONDS},
     "postprocess?": dict,
     "leaks?": Either(None, dict),
+    "shift?": Either(None, SHIFT),
     "parameter_groups?": [
         {
             "parameters": COUNT,

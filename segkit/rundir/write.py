@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from segkit.config import ChosenParams, Config
+from segkit.data.likeness import by_patient, likeness_record
 from segkit.data.store import Store
 from segkit.data.volume_store import VolumeStore
 from segkit.declarations import Dataset
@@ -76,11 +77,17 @@ def model_header(
         "selected_on": selected_on,
         # Sorted: which case is which is nobody's business.
         "trained_on": sorted({*stores["train"].contents, *trained_before}),
+        "likeness": trained_likeness(plan, stores["train"]),
         "started_from": started_from(plan.config),
         "scores": {"split": plan.split, "rows": list(scores)},
         "data": {split: store.fingerprint for split, store in stores.items()},
         "generated_sample": plan.root.generated,
     }
+
+
+def trained_likeness(plan: Plan, store: Store | VolumeStore) -> dict[str, Any]:
+    """What training cases are like, by which `segkit evaluate` knows others; no pixel, no id, in no order."""
+    return likeness_record(plan.reader.task, by_patient(store.numbers, [case.group for case in store.cases]))
 
 
 def started_from(config: Config) -> dict[str, str] | None:

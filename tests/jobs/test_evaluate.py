@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from segkit.engine.progress import Progress
-from segkit.jobs.evaluate import score_model
+from segkit.jobs.evaluate import LookedAt, score_model
 from segkit.settings import Evaluate
 
 
@@ -25,5 +25,5 @@ def test_overlap_and_mirroring_are_the_plan_s() -> None:
     """Whether they are the run's, the checkpoint's or a flag's, what the config of the scores says is what is done."""
     plan = SimpleNamespace(config=SimpleNamespace(evaluate=Evaluate(overlap=0.25, mirror=True)))
     with pytest.raises(AskedError) as asked:
-        score_model(plan, SimpleNamespace(model=Model()), Path("out"), None, Progress())
+        score_model(LookedAt(plan), SimpleNamespace(model=Model()), Path("out"), None, Progress())
     assert asked.value.args == ({"mirror": True, "overlap": 0.25},)
