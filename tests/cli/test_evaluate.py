@@ -217,3 +217,49 @@ def test_groups_of_cases_are_told_with_their_sizes(toy_run) -> None:
     assert result.exit_code == 1
     assert "no row of case 'test-2'" in result.stderr
     assert not Path("none").exists()
+
+
+def darker(folder: str, cases: int) -> None:
+    """Write a dataset of the toy's kind whose images are a tenth as bright."""
+    from segkit_toy import DataParams, Squares
+
+    Squares.make_sample(Path(folder), DataParams(cases=cases, test=False))
+    for file in Path(folder).glob("*/*.npy"):
+        image, *rest = np.load(file)
+        np.save(file, np.stack([(image * 0.1).astype(image.dtype), *rest]))
+
+
+def test_another_place_is_named_before_any_score(toy_run) -> None:
+    """Darker images are said to be so in a line before the scores, as facts in summary.json, and on the page."""
+    darker("dark", 12)
+    result = evaluate("run", "--data-root", "dark", "--output", "elsewhere")
+    assert result.exit_code == 0, result.output
+    lines = result.stderr.splitlines()
+    said = next(place for place, line in enumerate(lines) if line.startswith("ANOTHER PLACE: "))
+    assert "intensity" in lines[said]
+    assert said < next(place for place, line in enumerate(lines) if line.startswith("scores: "))
+    shift = summary("elsewhere")["shift"]
+    assert shift["enough"]
+    assert all(item["p"] <= shift["level"] for item in shift["far_out"])
+    page = CliRunner().invoke(main, ["report", "elsewhere"])
+    assert page.exit_code == 0, page.output
+    assert "Another place:" in Path("elsewhere/report.html").read_text()
+
+
+def test_its_own_test_split_is_no_other_place(toy_run) -> None:
+    """What was drawn as the training cases were is scored without a word, and the fact says so."""
+    result = evaluate("run", "--output", "own")
+    assert "ANOTHER PLACE" not in result.stderr
+    assert summary("own")["shift"]["far_out"] == []
+
+
+def test_a_checkpoint_too_old_to_say_is_scored(toy_run) -> None:
+    """One without the record, or with one of other columns, says that it is not known."""
+    from segkit.engine.checkpoint import KEY, read_model
+    from segkit.engine.sealed import write_sealed
+
+    weights, header = read_model(Path("run/model.safetensors"))
+    for number, known in enumerate((None, {"columns": ["x"], "rows": [[1.0]], "patients": 1})):
+        write_sealed(Path("run/model.safetensors"), KEY, {**header, "likeness": known}, weights)
+        assert evaluate("run", "--output", f"old-{number}").exit_code == 0
+        assert summary(f"old-{number}")["shift"] is None
