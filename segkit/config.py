@@ -22,6 +22,22 @@ PARAM_SECTIONS = ("arch", "data", "loss", "metric", "explainer", *SETTINGS_OF_PA
 """Sections that hold the params of components; `data` holds the core's own fields beside them."""
 NAMED_SECTIONS = ("loss", "metric", "explainer", *SETTINGS_OF_PARTS)
 """Param sections with several components: [loss.dice]."""
+OTHER_NAMES = {
+    **dict.fromkeys(("lr", "rate", "base_lr", "max_lr"), "learning_rate"),
+    **dict.fromkeys(("wd", "decay"), "weight_decay"),
+    **dict.fromkeys(("bs", "batch", "batchsize"), "batch_size"),
+    **dict.fromkeys(("num_epochs", "max_epochs", "n_epochs"), "epochs"),
+    **dict.fromkeys(("num_workers", "n_workers"), "workers"),
+    **dict.fromkeys(("img_size", "image_size", "input_size", "patch_size", "crop_size"), "size"),
+    **dict.fromkeys(("optim", "opt"), "optimizer"),
+    **dict.fromkeys(("scheduler", "lr_schedule", "lr_scheduler"), "schedule"),
+    **dict.fromkeys(("amp", "precision"), "autocast"),
+    **dict.fromkeys(("clip", "grad_clip", "clip_grad"), "gradient_clip"),
+    **dict.fromkeys(("ema", "ema_decay"), "average"),
+    **dict.fromkeys(("tta",), "mirror"),
+    **dict.fromkeys(("hflip", "flips", "horizontal_flip"), "flip"),
+}
+"""What other tools call the core's fields; a wrong name that is one of these is told the right one."""
 RATES = "train.rates."
 """What begins the rate of one part, whose name the architecture gives."""
 ORIGINS = "origins"
@@ -341,10 +357,17 @@ def targets(dotted: str, chosen: list[ChosenParams], source: str) -> list[str]:
     known = core + [name for component in components for name in params.describe(component.type)]
     owner = " and ".join(component.name for component in components)
     place = f"{section} ({owner})" if owner else section
+    meant = f" (did you mean {other!r}?)" if (other := called_otherwise(rest)) else None
     raise UsageError(
-        f"{source}: {place} has no {rest!r}{did_you_mean(rest.rpartition('.')[2], known)}",
+        f"{source}: {place} has no {rest!r}{meant or did_you_mean(rest.rpartition('.')[2], known)}",
         f"it takes: {', '.join(dict.fromkeys(known)) or 'nothing'}",
     )
+
+
+def called_otherwise(name: str) -> str:
+    """Return the core's field that other tools, or another section, call so; empty where there is none."""
+    name = OTHER_NAMES.get(name, name)
+    return next((f"{section}.{name}" for section in SECTIONS if is_core(section, name)), "")
 
 
 def is_core(section: str, name: str) -> bool:

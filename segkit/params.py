@@ -236,6 +236,8 @@ def _convert_tuple(value: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
         text = value.strip().strip("()[]")
         if args and args[0] in (int, float):
             # Sizes as people write them, 256x256; in a list of names an x is a letter.
+            if re.search(r"x\s*(x|,|$)|(^|,)\s*x|(^|,)\s*,", text):
+                raise ValueError("expected a number on both sides of each x and comma")
             text = text.replace("x", ",")
         value = [part.strip() for part in text.split(",") if part.strip()]
     if not isinstance(value, (list, tuple)):

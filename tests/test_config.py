@@ -1,6 +1,7 @@
 """The layered config: precedence, checks, TOML in and out."""
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,10 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segkit.config import (
+    OTHER_NAMES,
     ChosenParams,
     Kind,
     Layer,
     Origin,
+    called_otherwise,
+    is_core,
     read_assignments,
     read_file,
     resolve,
@@ -22,6 +26,7 @@ from segkit.config import (
 )
 from segkit.errors import SegkitError, UsageError
 from segkit.params import param
+from segkit.settings import SECTIONS
 
 
 @dataclass(frozen=True)
@@ -199,3 +204,26 @@ def test_every_kind_of_source_is_written_down_as_itself(tmp_path: Path) -> None:
     edited = text.replace("epochs = 7", "epochs = 8", 1)
     path.write_text(edited, encoding="utf-8")
     assert "train.epochs" not in read_file(path).unsaid, "changed by hand since: said by that hand"
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [("train.lr", "train.learning_rate"), ("data.patch_size", "data.size"), ("train.workers", "run.workers")],
+)
+def test_names_of_other_tools(said, meant):
+    """A field by the name that other tools have for it, or in another section, is told the right one."""
+    with pytest.raises(UsageError, match=re.escape(f"(did you mean {meant!r}?)")):
+        resolve([Layer("--set", {said: "1"})], [])
+
+
+def test_every_other_name_leads_to_a_field():
+    """Each of those names means a field that there is, and none of them is one."""
+    assert all(called_otherwise(name) for name in OTHER_NAMES)
+    assert not any(is_core(section, name) for name in OTHER_NAMES for section in SECTIONS)
+
+
+@pytest.mark.parametrize("size", ["100x", "x100", "100xx100", "100,,100", "x", ",100"])
+def test_half_a_size(size):
+    """A size with nothing on one side of its sign is an error, not another size."""
+    with pytest.raises(UsageError, match="data"):
+        resolve([Layer("--size", {"data.size": size})], [])

@@ -19,7 +19,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 CORE = PROJECT / "segkit"
 FLOORS = (
     ("version", "errors", "contracts", "padding", "direction"),
-    ("params", "files"),
+    ("params", "files", "terminal"),
     ("declarations",),
     ("parts",),
     ("hookspecs",),

@@ -13,6 +13,14 @@ from segkit.parts import EVERY_KIND
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+KINDS_BY_WORD = {
+    **{kind: kind for kind in EVERY_KIND},
+    **{f"{kind}{'es' if kind.endswith('s') else 's'}": kind for kind in EVERY_KIND},
+    **dict.fromkeys(("architecture", "architectures", "network", "networks"), "arch"),
+    **dict.fromkeys(("dataset", "datasets"), "data"),
+    **dict.fromkeys(("normalisation", "normalisations"), "normalization"),
+}
+"""What people call the kinds of component: plurals, and the words of the field."""
 LAST_TERM = re.compile(r"(?:.*[\s+*])?")
 
 
@@ -24,10 +32,9 @@ class KindName(click.Choice):  # type: ignore[type-arg]  # click 8.1 cannot be s
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the kind; raises click's usage error where it is none."""
+        value = KINDS_BY_WORD.get(value.lower(), value)
         if value not in EVERY_KIND:
-            # "architecture" is spelt more like "schedule" than like "arch".
-            meant = next((f" (did you mean {kind!r}?)" for kind in EVERY_KIND if value.startswith(kind)), None)
-            meant = did_you_mean(value, EVERY_KIND) if meant is None else meant
+            meant = did_you_mean(value, EVERY_KIND)
             self.fail(f"{value!r} is none of {', '.join(EVERY_KIND)}{meant}", param, ctx)
         return value
 

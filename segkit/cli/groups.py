@@ -30,18 +30,35 @@ class Group(click.Group):
     Args:
         modules: subcommand -> "package.module:name", imported when asked for, so that the others start without it.
         open_to_plugins: a name that is none of these may be a plugin's subcommand.
+        sections: title -> the subcommands under it in the help, in the order in which one needs them.
     """
 
     def __init__(
-        self, *args: Any, modules: Mapping[str, str] | None = None, open_to_plugins: bool = False, **options: Any
+        self,
+        *args: Any,
+        modules: Mapping[str, str] | None = None,
+        open_to_plugins: bool = False,
+        sections: Mapping[str, Sequence[str]] | None = None,
+        **options: Any,
     ) -> None:
         super().__init__(*args, **options)
         self.modules = modules or {}
         self.open_to_plugins = open_to_plugins
+        self.sections = sections or {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the subcommands, imported or not."""
         return sorted({*self.commands, *self.modules})
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the subcommands by what one does with them, each with its whole first sentence."""
+        placed = {name for names in self.sections.values() for name in names}
+        others = [name for name in self.list_commands(ctx) if name not in placed]
+        for title, names in {**self.sections, "Commands": others}.items():
+            found = [(name, command) for name in names if (command := self.get_command(ctx, name)) is not None]
+            if found:
+                with formatter.section(title):
+                    formatter.write_dl([(name, command.get_short_help_str(limit=1000)) for name, command in found])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a subcommand, imported now where it was not; None where there is none of that name."""

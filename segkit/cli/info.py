@@ -116,7 +116,9 @@ def named_facts(item: Found) -> list[tuple[str, str]]:
     unsaid = () if getattr(component, "sized", False) else ("sized",)
     names = [field.name for field in dataclasses.fields(component) if field.name not in (*SHOWN_APART, *unsaid)]
     values = {name: getattr(component, name) for name in names}
-    facts = [(name.replace("_", " "), show(value)) for name, value in values.items() if value not in ("", (), {})]
+    facts = [
+        (name.replace("_", " "), show(value)) for name, value in values.items() if value not in ("", (), {}, False)
+    ]
     # What it is comes before where its code is.
     return sorted(facts, key=lambda fact: fact[0] in ("factory", "measure"))
 

@@ -38,6 +38,12 @@ SPINS = "10000"
         "weights": "segkit.cli.weights:weights",
     },
     open_to_plugins=True,
+    sections={
+        "Start": ("run", "train", "predict", "compare"),
+        "Look": ("report", "runs", "evaluate", "explain", "calibrate", "export"),
+        "Data and weights": ("data", "weights"),
+        "Plugins and installation": ("list", "info", "new", "check", "plugins", "doctor"),
+    },
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Commands of plugins are shown by segkit plugins. "
     'Complete names in the shell: eval "$(_SEGKIT_COMPLETE=bash_source segkit)", or zsh_source, fish_source.',

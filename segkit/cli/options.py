@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import click
+
 if TYPE_CHECKING:
     from segkit.config import Layer
 
@@ -39,7 +41,38 @@ FLAG_FIELDS = {
     "baseline": "explain.baseline",
 }
 """Option -> config field; types and limits are the field's, checked in one place."""
+RECIPE = ("loss", "metric", "explain", "size")
+"""Options whose value is a recipe's, as the core has none."""
+IN_BRACKETS = (
+    "In brackets: what holds where nobody says otherwise. The dataset's recipe and the architecture's presets go "
+    "before it (segkit info NAME), then --config, SEGKIT_*, and these options; segkit run --dry-run shows what comes "
+    "of it, and from where."
+)
 OPTION_NAMES = {"learning_rate": "--lr"}
+
+
+class SettingsCommand(click.Command):
+    """A command whose help shows what each option's setting is where nobody says it."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, and what the brackets mean."""
+        records = [(param, param.get_help_record(ctx)) for param in self.get_params(ctx)]
+        with formatter.section("Options"):
+            formatter.write_dl([(r[0], r[1] + default_of(param.name or "")) for param, r in records if r is not None])
+        formatter.write_paragraph()
+        formatter.write_text(IN_BRACKETS)
+
+
+def default_of(option: str) -> str:
+    """Return what holds where an option is not given, in brackets; empty where that is nothing."""
+    from segkit import params
+    from segkit.settings import SECTIONS
+
+    if option in RECIPE:
+        return "  [the recipe's]"
+    section, _, name = FLAG_FIELDS.get(option, "").partition(".")
+    default = params.describe(SECTIONS[section])[name].default if name else None
+    return "" if default in (None, (), "none") or default is False else f"  [{params.show(default)}]"
 
 
 def flag_layers(options: Mapping[str, Any]) -> list[Layer]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import sys
 import traceback
 import warnings
@@ -27,6 +28,8 @@ FOR_PROGRAMMERS = (
     *(DeprecationWarning, PendingDeprecationWarning, FutureWarning, ImportWarning, ResourceWarning, BytesWarning),
     RuntimeWarning,  # numpy's, of the module that computed: a result that is no number is told where it matters
 )
+NARROWEST = 40
+"""Shorter lines fit every window."""
 _results: list[TextIO] = []
 """Where JSON goes while everything else that is printed goes to stderr."""
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -60,36 +63,42 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, grouped: bool = False) -> None:
+def print_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    grouped: bool = False,
+    spare: Sequence[str] = (),
+    right: Sequence[str] = (),
+) -> None:
     """Print rows of text: a table with a head on a terminal, tab-separated lines without one in a pipe.
 
     Args:
-        grouped: on a terminal, a value of the first column stands once above its rows' like.
+        grouped, spare, right: how `segkit.terminal` lays out a table.
     """
     if not for_people():
         for row in rows:
             print_line(*row)
         return
-    from rich.table import Table
-    from rich.text import Text
+    from segkit import terminal
 
-    table = Table(box=None, pad_edge=False, show_header=any(columns), header_style="bold")
-    for position, column in enumerate(columns):
-        table.add_column(Text(one_line(column)), style="cyan" if position == int(grouped) else "", overflow="fold")
-    for number, row in enumerate(rows):
-        cells = list(row)
-        if grouped and number and row[0] == rows[number - 1][0]:
-            cells[0] = ""
-        elif grouped and number:
-            table.add_row()
-        table.add_row(*(Text(one_line(cell)) for cell in cells))
-    console().print(table)
+    terminal.print_table(console(), columns, rows, grouped=grouped, spare=spare, right=right)
 
 
 def say(*lines: object, err: bool = False) -> None:
     """Print lines of text, an empty one where there is none; what of a name could steer a terminal is escaped."""
+    stream = sys.stderr if err else sys.stdout
     for line in lines or ("",):
-        click.echo(printable(str(line)), file=sys.stderr if err else sys.stdout)
+        click.echo(in_window(printable(str(line)), stream), file=stream)
+
+
+def in_window(line: str, stream: TextIO) -> str:
+    """Return a line broken between words where the stream is a terminal that it is too wide for."""
+    if len(line) < NARROWEST or not stream.isatty():
+        return line
+    from segkit.terminal import wrapped
+
+    return wrapped(line, shutil.get_terminal_size().columns)
 
 
 def print_line(*cells: str) -> None:
@@ -186,6 +195,7 @@ def _colour_forced() -> bool:
 
 
 def _remark(prefix: str, colour: str, text: str) -> None:
+    line = in_window(f"{prefix}: {one_line(text)}", sys.stderr)
     if _colour_forced() or (sys.stderr.isatty() and not os.environ.get("NO_COLOR")):
-        prefix = click.style(prefix, fg=colour, bold=True)
-    click.echo(f"{prefix}: {one_line(text)}", file=sys.stderr, color=True)
+        line = click.style(prefix, fg=colour, bold=True) + line.removeprefix(prefix)
+    click.echo(line, file=sys.stderr, color=True)

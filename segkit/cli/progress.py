@@ -76,6 +76,7 @@ class PlainProgress(Progress):
         self._first_epoch: float | None = None
         # A resumed run has not taken the time of the epochs before.
         self._epochs_seen = 0
+        self._epochs = self._begun = self._steps_done = 0
 
     def message(self, text: str) -> None:
         """Print a line."""
@@ -91,8 +92,9 @@ class PlainProgress(Progress):
         """Remember when the first one began; an epoch prints a line of its own."""
         super().start_epoch(epoch, epochs, steps)
         self._in_epoch = True
+        self._epochs, self._steps_done = epochs, 0
         if self._first_epoch is None:
-            self._first_epoch = self._stage_start
+            self._first_epoch, self._begun = self._stage_start, epoch
 
     def finish(self) -> None:
         """Print a stage that took longer than a second."""
@@ -141,8 +143,19 @@ class LiveProgress(PlainProgress):
     def advance(self, count: int = 1, details: Mapping[str, float] | None = None) -> None:
         """Move the bar."""
         if self._task is not None:
-            shown = "  ".join(f"{name} {value:.4f}" for name, value in (details or {}).items())
+            told = [f"{name} {value:.4f}" for name, value in (details or {}).items()]
+            left = self.all_left(count)
+            shown = "  ".join([*told, f"all {self._epochs} epochs: {duration(left)} left"] if left else told)
             self._bars.update(self._task, advance=count, details=printable(shown))
+
+    def all_left(self, count: int) -> float | None:
+        """Seconds left of all epochs, by the steps since the first of them began; None outside of them."""
+        if not self._in_epoch or self._first_epoch is None or not self._total:
+            return None
+        self._steps_done += count
+        done = self._epochs_seen + min(self._steps_done / self._total, 1.0)
+        to_do = self._epochs - self._begun + 1
+        return (time.monotonic() - self._first_epoch) * max(to_do / done - 1, 0.0) if done else None
 
     def finish(self) -> None:
         """Take the bar away."""

@@ -10,18 +10,21 @@ import click
 
 from segkit.cli import output
 from segkit.cli.completion import ComponentName
-from segkit.cli.options import FLAG_FIELDS, flag_layers
+from segkit.cli.options import FLAG_FIELDS, SettingsCommand, flag_layers
 from segkit.cli.output import leads, say
 from segkit.cli.paths import PATH
 from segkit.errors import UsageError
 
 if TYPE_CHECKING:
     from segkit.config import Layer
+    from segkit.discovery import Registry
+    from segkit.engine.progress import Progress
     from segkit.jobs.run import RunResult
+    from segkit.planning.plan import Plan
     from segkit.rundir.resume import Resume
 
 
-@click.command()
+@click.command(cls=SettingsCommand)
 @click.option("--arch", type=ComponentName("arch"), help="Architecture.")
 @click.option("--data", type=ComponentName("data"), help="Dataset.")
 @click.option("--data-root", type=PATH, metavar="DIR", help="Folder of the data.")
@@ -68,12 +71,15 @@ if TYPE_CHECKING:
 )
 @click.option("--resume", type=PATH, metavar="RUN", help="Go on with a run that was stopped, in its directory.")
 @click.option("--allow", metavar="NAME,...", multiple=True, help="With --resume: what may differ, by its name.")
+@click.option("--dry-run", is_flag=True, help="Show every setting and where it comes from; train nothing.")
+@click.option("--open", "show_page", is_flag=True, help="Show the report in the browser at the end.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
-def run(as_json: bool, **options: Any) -> None:
+def run(as_json: bool, show_page: bool, **options: Any) -> None:
     """Train, score and report: data in, trained and scored model out.
 
     \b
     segkit run --arch unet --data isic
+    segkit run --arch unet --data isic --size 128 --dry-run
     segkit run --config runs/unet-isic/config.toml --seed 1
     segkit run --data isic --from runs/unet-isic --data-root elsewhere
     segkit run --resume runs/unet-isic
@@ -89,9 +95,14 @@ def run(as_json: bool, **options: Any) -> None:
         if leads():
             show_finished(Path(resume), as_json=as_json)
         return
+    if options["dry_run"]:
+        show_settings(options, as_json=as_json)
+        return
     result = carry_out("run", **options)
     if leads():
         show_result(result, as_json=as_json)
+        if show_page:
+            open_page(Path(result.report))
 
 
 def is_finished(folder: Path) -> bool:
@@ -134,18 +145,11 @@ def carry_out(command: str, **options: Any) -> RunResult:
     from segkit.cli.registry import load_registry
     from segkit.engine.launch import Launch
     from segkit.engine.progress import Progress
-    from segkit.planning.plan import make_plan, read_config
     from segkit.rundir.claim import check_output
-    from segkit.rundir.source import open_source
 
-    stopped, config = read_resume(options), options["config"]
-    launch = Launch.from_environment()
+    stopped, launch = read_resume(options), Launch.from_environment()
     registry, progress = load_registry(), make_progress() if launch.leads else Progress()
-    layers = [stopped.config] if stopped else [read_config(config, registry)] if config is not None else []
-    if stopped:
-        refuse_source(stopped.folder, options["source"])
-    source = open_source(options["source"]) if options["source"] is not None else None
-    plan = make_plan([*layers, *said_layers(options)], registry, tell=progress.message, source=source)
+    plan = plan_of(options, stopped, registry, progress)
     if stopped:
         check_own_output(plan.output, stopped.folder)
     elif launch.leads and not launch.restarts:  # started again by torchrun, the command finds its own run there
@@ -166,6 +170,42 @@ def carry_out(command: str, **options: Any) -> RunResult:
         sys.exit(stop.exit_code)
     finally:
         progress.close()
+
+
+def plan_of(options: dict[str, Any], stopped: Resume | None, registry: Registry, progress: Progress) -> Plan:
+    """Resolve what the command line says to what will be done; raises UsageError where that cannot be meant."""
+    from segkit.planning.plan import make_plan, read_config
+    from segkit.rundir.source import open_source
+
+    config = options["config"]
+    layers = [stopped.config] if stopped else [read_config(config, registry)] if config is not None else []
+    if stopped:
+        refuse_source(stopped.folder, options["source"])
+    source = open_source(options["source"]) if options["source"] is not None else None
+    return make_plan([*layers, *said_layers(options)], registry, tell=progress.message, source=source)
+
+
+def show_settings(options: dict[str, Any], *, as_json: bool) -> None:
+    """Print every setting that a run of these options would have, with where each comes from."""
+    from segkit import params
+    from segkit.cli.progress import make_progress
+    from segkit.cli.registry import load_registry
+
+    config = plan_of(options, read_resume(options), load_registry(), make_progress()).config
+    values = config.flat()
+    if as_json:
+        output.print_json(
+            {name: {"value": value, "from": config.origin(name).source} for name, value in values.items()}
+        )
+        return
+    rows = [(name, params.show(value), config.origin(name).source) for name, value in values.items()]
+    output.print_table(("setting", "value", "from"), rows)
+
+
+def open_page(page: Path) -> None:
+    """Show a page in the browser; without one say so, for the work is done."""
+    if click.launch(str(page)) != 0:
+        output.warn(f"no browser could be started; open {page} in one")
 
 
 def read_resume(options: dict[str, Any]) -> Resume | None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import click
-
 from segkit.cli import output
+from segkit.cli.options import SettingsCommand
 from segkit.cli.run import carry_out, is_finished
 from segkit.cli.run import run as run_command
 from segkit.errors import UsageError
@@ -39,4 +38,9 @@ def train(as_json: bool, **options: Any) -> None:
 
 
 # Every option of `segkit run` is one of training, so that neither list can fall behind the other.
-train_command = click.Command("train", callback=train, params=list(run_command.params), help=HELP)
+train_command = SettingsCommand(
+    "train",
+    callback=train,
+    params=[param for param in run_command.params if param.name not in ("dry_run", "show_page")],
+    help=HELP,
+)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 COLUMNS = ("metric", "class", "mean", "ci_low", "ci_high", "median", "n", "missed", "spurious", "empty", "note")
 """Header of the tab-separated lines."""
+HEADS = ("metric", "class", "mean", "95 % interval", "median", "n", "missed", "spurious", "empty")
+"""Header on a terminal."""
 
 
 @dataclass(frozen=True)
@@ -91,20 +93,16 @@ def _field(value: object) -> str:
 
 
 def _print_table(rows: list[ScoreRow], console: Console) -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+    from segkit import terminal
 
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=Text(_caption(rows)), caption_justify="left")
-    for title in ("metric", "class"):
-        table.add_column(title, overflow="fold")
-    for title in ("mean", "95 % interval", "median", "n", "missed", "spurious", "empty"):
-        table.add_column(title, justify="right", no_wrap=True)
+    shown = []
     for row in rows:
         cells = [row.metric, row.class_name, text.number(row.mean, row.unit), text.interval(row.ci_low, row.ci_high)]
         cells += [text.number(row.median, row.unit), *map(str, (row.n, row.missed, row.spurious, row.empty))]
-        table.add_row(*(Text(one_line(cell)) for cell in cells))
-    console.print(table)
+        shown.append(cells)
+    terminal.print_table(console, HEADS, shown, spare=("median", "empty", "spurious"), right=HEADS[2:])
+    for line in _caption(rows).splitlines():
+        console.print(terminal.wrapped(line, console.width), soft_wrap=True, markup=False, highlight=False)
 
 
 def _caption(rows: list[ScoreRow]) -> str:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+import segkit
+from segkit.cli.completion import KINDS_BY_WORD
+from segkit.parts import EVERY_KIND
+
 LINES = """\
 arch\tnet\tA net.\tsegkit-net\t1.0
 data\tvolumes\tSome volumes.\tsegkit-net\t1.0
@@ -66,3 +72,28 @@ def test_nothing_installed(invoke, plugins):
 def test_no_plugins_before_or_behind(invoke):
     """--no-plugins is taken in either place."""
     assert invoke("--no-plugins", "list").stdout == invoke("list", "--no-plugins").stdout == ""
+
+
+@pytest.mark.parametrize("word", ["loss", "losses", "LOSSES", "Loss"])
+def test_plurals(invoke, word):
+    """What people call a kind is understood."""
+    assert invoke("list", word).stdout == "".join(line for line in LINES.splitlines(True) if line.startswith("loss"))
+
+
+def test_every_kind_has_a_plural():
+    """Each kind is understood in the plural, and no word means two."""
+    assert {"architectures", "datasets", "losses", "metrics", "explainers", "optimizers"} <= set(KINDS_BY_WORD)
+    assert set(KINDS_BY_WORD.values()) == set(EVERY_KIND)
+
+
+def test_many_components_are_shown_by_name(invoke, plugins, monkeypatch):
+    """What would run off a terminal is names alone, and how to have the rest; a pipe gets every line."""
+    plugins["many"] = [
+        segkit.Metric(name=f"m{number}", measure="m:g", factory="m:f", summary="S.") for number in range(60)
+    ]
+    assert len(invoke("list").stdout.splitlines()) == 66
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    text = invoke("list").stdout
+    assert len(text.splitlines()) < 20
+    assert "with a summary of each: segkit list arch" in text

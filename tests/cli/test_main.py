@@ -136,7 +136,7 @@ def test_broken_pipe_is_quiet():
         (["lst"], "No such command 'lst' (did you mean 'list'?)."),
         (["list", "--jsn"], "'--jsn'"),
         (["list", "lss"], "'lss' is none of arch, data, loss, metric, explainer, "),
-        (["list", "architecture"], "(did you mean 'arch'?)"),
+        (["list", "explainr"], "(did you mean 'explainer'?)"),
         (["info"], "Missing argument 'NAME'"),
         (["--nope"], "'--nope'"),
     ],
@@ -194,3 +194,18 @@ def test_torch_is_not_imported_before_threads_are_told():
     program = "import sys, segkit.cli; print('torch' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"
+
+
+def test_help_is_grouped_and_nothing_is_cut_off():
+    """Every command stands once, under what one does with it, with its whole sentence."""
+    text = invoke("--help").stdout
+    assert [line for line in text.splitlines() if line.endswith(":") and line[0].isupper()][:5] == [
+        "Options:",
+        "Start:",
+        "Look:",
+        "Data and weights:",
+        "Plugins and installation:",
+    ]
+    assert "..." not in text.partition("\n")[2].replace("NAME,...", "")
+    placed = [name for names in main.sections.values() for name in names]
+    assert sorted(placed) == sorted(set(placed) & set(main.list_commands(None)))

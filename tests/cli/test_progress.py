@@ -89,3 +89,23 @@ def test_time_left_after_a_resume_counts_its_own_epochs(monkeypatch: pytest.Monk
     progress.start("epoch 10/12", 5, "steps")
     progress.epoch({**RECORD, "epoch": 10}, 12)
     assert lines[0].endswith("1m 00s left")
+
+
+def test_time_left_of_all_epochs(monkeypatch):
+    """From the first steps on the bar says how long all epochs will take, as long as those so far."""
+    now = [100.0]
+    monkeypatch.setattr("segkit.cli.progress.time.monotonic", lambda: now[0])
+    progress = LiveProgress()
+    try:
+        progress.start_epoch(1, 4, 10)
+        now[0] = 105.0
+        assert progress.all_left(5) == pytest.approx(35.0)
+        record = {"epoch": 1, "loss": 0.5, "terms": {}, "images_per_second": 1.0}
+        now[0] = 110.0
+        progress.finish()
+        progress.epoch(record, 4)
+        progress.start_epoch(2, 4, 10)
+        now[0] = 115.0
+        assert progress.all_left(5) == pytest.approx(25.0)
+    finally:
+        progress.close()

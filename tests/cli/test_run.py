@@ -101,3 +101,39 @@ def test_bad_input_is_one_line_and_an_exit_code(segkit_run, args: tuple[str, ...
     assert said in errors[0]
     assert "Traceback" not in result.output
     assert not Path("runs").exists()
+
+
+def test_dry_run_shows_where_settings_come_from(toy_run: Path) -> None:
+    """Every setting with its source, and nothing is written; the same as JSON."""
+    args = ["run", "--arch", "net", "--data", "squares", "--epochs", "3", "--dry-run"]
+    shown = CliRunner().invoke(main, args)
+    assert shown.exit_code == 0, shown.output
+    rows = {line.split("\t")[0]: line.split("\t")[1:] for line in shown.stdout.splitlines()}
+    assert rows["train.epochs"] == ["3", "--epochs"]
+    assert rows["components.loss"][1] == "recipe of squares"
+    assert rows["train.accumulate"] == ["1", "core default"]
+    told = json.loads(CliRunner().invoke(main, [*args, "--json"]).stdout)
+    assert told["train.epochs"] == {"value": 3, "from": "--epochs"}
+    assert told.keys() == rows.keys()
+    assert not Path("runs").exists()
+
+
+def test_help_shows_what_holds_where_nobody_says_otherwise() -> None:
+    """Defaults of the core in brackets, and that a recipe goes before them."""
+    text = " ".join(CliRunner().invoke(main, ["run", "--help"]).stdout.split())
+    assert "Passes over the training split. [20]" in text
+    assert "Seed of weights, order and augmentation. [0]" in text
+    assert "Working size. [the recipe's]" in text
+    assert "The dataset's recipe and the architecture's presets go before it" in text
+
+
+@pytest.mark.parametrize(("code", "told"), [(0, ""), (1, "warning: no browser could be started")])
+def test_open_shows_the_page(monkeypatch: pytest.MonkeyPatch, capsys, code: int, told: str) -> None:
+    """The page is opened; where no browser starts, that is a warning, for the work is done."""
+    from segkit.cli.run import open_page
+
+    seen: list[str] = []
+    monkeypatch.setattr("click.launch", lambda page: seen.append(page) or code)
+    open_page(Path("run/report.html"))
+    assert seen == ["run/report.html"]
+    assert capsys.readouterr().err.startswith(told)

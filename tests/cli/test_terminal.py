@@ -34,8 +34,9 @@ WRITING = ("click.echo", "click.secho", "click.utils.echo", "sys.stdout.write", 
 SPEAKING = {
     "cli/output.py": {"echo", "print", "console"},
     "cli/progress.py": {"print"},
-    "cli/check.py": {"print"},
+    "cli/check.py": {"print", "echo"},
     "cli/info.py": {"print"},
+    "terminal.py": {"print"},
     "report/tables.py": {"print", "write"},
 }
 """The modules that write to a terminal, and the calls that do it; each of them makes its text safe."""
