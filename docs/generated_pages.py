@@ -16,8 +16,10 @@ from mkdocs.structure.files import File, Files
 
 import segkit
 from segkit.cli import main as command
+from segkit.cli.shown_settings import rows
 from segkit.discovery import Found, Registry
 from segkit.params import describe, show
+from segkit.settings import SECTIONS
 
 KINDS = {
     "arch": "Architectures",
@@ -37,6 +39,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the generated pages."""
     registry = Registry.discover()
     pages = {"gallery/index.md": gallery(registry), "reference/command.md": commands(), "reference/python.md": names()}
+    pages["reference/settings.md"] = settings()
     pages |= {f"gallery/{kind}.md": components(registry, kind) for kind in KINDS}
     for path, text in pages.items():
         files.append(File.generated(config, path, content=text))
@@ -134,6 +137,21 @@ def commands() -> str:
     for path, subcommand in walk("segkit", command):
         context = click.Context(subcommand, info_name=path, max_content_width=100, **command.context_settings)
         lines += [f"## {path}", "", "```text", subcommand.get_help(context), "```", ""]
+    return "\n".join(lines)
+
+
+def settings() -> str:
+    """Return the page of the core's settings: `segkit info settings`, section by section."""
+    lines = ["# Settings", "", "Every setting of the core, as `segkit info settings` prints it. It is set with"]
+    lines += ["`--set train.epochs=40`, in a config file as `[train]` `epochs = 40`, or as `SEGKIT_TRAIN_EPOCHS=40`."]
+    lines += ["What a run has, and where each value comes from: `segkit run ... --dry-run`.", ""]
+    for section, kind in SECTIONS.items():
+        lines += [f"## {section}", "", (kind.__doc__ or "").strip().splitlines()[0], ""]
+        lines += ["| setting | type | default | limits | what it is |", "| --- | --- | --- | --- | --- |"]
+        for row in rows(section):
+            name, *cells = (cell.replace("|", "or") for cell in row)
+            lines.append(f"| `{name}` | {' | '.join(cells)} |")
+        lines.append("")
     return "\n".join(lines)
 
 

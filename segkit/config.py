@@ -31,7 +31,7 @@ OTHER_NAMES = {
     **dict.fromkeys(("img_size", "image_size", "input_size", "patch_size", "crop_size"), "size"),
     **dict.fromkeys(("optim", "opt"), "optimizer"),
     **dict.fromkeys(("scheduler", "lr_schedule", "lr_scheduler"), "schedule"),
-    **dict.fromkeys(("amp", "precision"), "autocast"),
+    **dict.fromkeys(("amp", "mixed_precision"), "autocast"),
     **dict.fromkeys(("clip", "grad_clip", "clip_grad"), "gradient_clip"),
     **dict.fromkeys(("ema", "ema_decay"), "average"),
     **dict.fromkeys(("tta",), "mirror"),

@@ -24,22 +24,41 @@ SHOWN_APART = ("name", "summary", "params", "defaults", "pretrained")
 
 
 @click.command("info")
-@click.argument("name", type=ComponentName())
+@click.argument("name", type=ComponentName(words=("settings",)))
+@click.argument("section", required=False)
 @click.option(
     "--data", type=ComponentName("data"), help="Of an architecture: also count what it costs on this dataset."
 )
 @click.option("--data-root", type=PATH, metavar="DIR", help="Folder of the data.")
 @click.option("--set", "assignments", metavar="KIND.PARAM=VALUE", multiple=True, help="Count with other settings.")
 @output.json_option
-def info(name: str, data: str | None, data_root: str | None, assignments: tuple[str, ...], as_json: bool) -> None:
-    """Describe the component NAME and its params.
+def info(
+    name: str,
+    section: str | None,
+    data: str | None,
+    data_root: str | None,
+    assignments: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Describe the component NAME and its params, or the core's own settings.
 
     NAME is as `segkit list` shows it, or in full: DISTRIBUTION:NAME. All kinds that know the name are described.
 
     \b
     segkit info unet
     segkit info unet --data isic --set arch.width=64
+    segkit info settings
+    segkit info settings train
     """
+    if name == "settings":
+        from segkit.cli import shown_settings
+
+        shown_settings.show(section, as_json=as_json)
+        return
+    if section is not None:
+        raise UsageError(
+            f"{section!r} was given after {name!r}", "only settings have sections: segkit info settings train"
+        )
     registry = load_registry()
     found = registry.find_any(name)
     costs: list[dict[str, Any]] = [{} for _ in found]
@@ -79,14 +98,16 @@ def describe(item: Found) -> None:
     facts = [("full name", item.full_name), ("version", item.plugin.version), *named_facts(item)]
     facts += [(name, availability_text(found, component.name)) for name, found in weights_of(item).items()]
     rows = [row_of_param(dotted, param) for dotted, param in dotted_params(item).items()]
+    wished = getattr(component, "defaults", {})
     wishes = [
         (f"default in {dims}D", dotted, show(value))
-        for dims, settings in getattr(component, "defaults", {}).items()
+        for dims, settings in wished.items()
         for dotted, value in settings.items()
     ]
+    recipe = recipe_rows(item)
     if not output.for_people():
         output.print_line(component.kind, component.name, component.summary)
-        for line in (*facts, *(("param", *row) for row in rows), *wishes):
+        for line in (*facts, *(("param", *row) for row in rows), *wishes, *(("recipe", *row) for row in recipe)):
             output.print_line(*line)
         return
     output.console().print(f"{component.kind} {component.name}", style="bold cyan")
@@ -94,11 +115,19 @@ def describe(item: Found) -> None:
     output.print_table(("", ""), facts)
     if rows:
         output.say()
-        output.print_table(("param", "type", "default", "limits", "help"), rows)
+        taken = [
+            (dotted, taken_by_runs(dotted, own, wished), f"{text} [{', '.join(filter(None, (kind, limits)))}]")
+            for dotted, kind, own, limits, text in rows
+        ]
+        output.print_table(("param", "a run takes", "help"), taken)
         output.say("", f"set with: --set {rows[0][0]}={rows[0][2]}")
-    if wishes:
+    others = [wish for wish in wishes if wish[1] not in {row[0] for row in rows}]
+    if others:
         output.say()
-        output.print_table(("preset", "setting", "value"), wishes)
+        output.print_table(("preset", "setting", "value"), others)
+    if recipe:
+        output.say()
+        output.print_table(("recipe: a run on it takes", "value", "in mode"), recipe)
 
 
 def weights_of(item: Found) -> dict[str, Any]:
@@ -107,6 +136,33 @@ def weights_of(item: Found) -> dict[str, Any]:
         return {}
     found = availability(item)
     return {"weights": found} if found else {}
+
+
+def taken_by_runs(dotted: str, own: str, wished: Mapping[int, Mapping[str, Any]]) -> str:
+    """Say what a run takes where nobody sets a param: the architecture's presets, then the component's own."""
+    presets = [f"{show(settings[dotted])} in {dims}D" for dims, settings in wished.items() if dotted in settings]
+    return f"{', '.join(presets)}; by itself {own}" if presets else own
+
+
+def recipe_rows(item: Found) -> list[tuple[str, str, str]]:
+    """What a dataset's recipe says: setting, value, and the mode that it is for; empty of other kinds of component."""
+    from segkit.declarations import resolve
+    from segkit.errors import SegkitError
+
+    if item.component.kind != "data":
+        return []
+    try:
+        recipe = getattr(resolve(item.component.factory, f"dataset {item.full_name}"), "recipe", None)
+    except SegkitError as error:
+        output.warn(f"its recipe cannot be shown: {error}")
+        return []
+    if not isinstance(recipe, Mapping):
+        return [("of the data", "depends on what is found there: segkit run --dry-run", "")]
+    rows: list[tuple[str, str, str]] = []
+    for name, value in recipe.items():
+        parts = value.items() if isinstance(value, Mapping) else [(name, value)]
+        rows += [(dotted, show(part), name if isinstance(value, Mapping) else "") for dotted, part in parts]
+    return rows
 
 
 def named_facts(item: Found) -> list[tuple[str, str]]:

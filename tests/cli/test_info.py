@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from segkit.cli.main import main
 from segkit.discovery import Registry
+from segkit.settings import SECTIONS
 
 NET = """\
 arch\tnet\tA net.
@@ -120,3 +121,43 @@ def test_cost_that_cannot_be_counted(toy_info, args, message):
     result = toy_info(*args)
     assert result.exit_code == 2
     assert result.stderr.splitlines()[-1].startswith(message)
+
+
+def test_settings_are_shown(invoke):
+    """Every setting of the core with type, default, limits and sentence; of one section; as JSON."""
+    lines = [line.split("\t") for line in invoke("info", "settings").stdout.splitlines()]
+    fields = [f"{section}.{field}" for section, kind in SECTIONS.items() for field in kind.__dataclass_fields__]
+    assert [line[0] for line in lines] == fields
+    assert all(len(line) == 5 and line[1] and line[4].endswith(".") for line in lines)
+    train = invoke("info", "settings", "train").stdout.splitlines()
+    assert "train.epochs\tint\t20\t1 to 100000\tPasses over the training split." in train
+    assert all(line.startswith("train.") for line in train)
+    told = json.loads(invoke("info", "settings", "--json").stdout)
+    assert [one["setting"] for one in told] == fields
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["settings", "trian"], "settings have no section 'trian' (did you mean 'train'?)"),
+        (["net", "train"], "only settings have sections"),
+    ],
+)
+def test_sections_that_are_none(invoke, args, message):
+    """What cannot be meant is told."""
+    result = invoke("info", *args)
+    assert (result.exit_code, message in result.stderr) == (2, True)
+
+
+def test_a_run_takes_the_preset(invoke, monkeypatch):
+    """What a run takes stands before what the component has by itself."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "140")
+    assert "16 in 3D; by itself 64" in invoke("info", "net").stdout
+
+
+def test_recipes_are_shown(toy_run):
+    """What a dataset's recipe says, as a run takes it; modes apart."""
+    shown = CliRunner().invoke(main, ["info", "squares"]).stdout.splitlines()
+    recipe = {line.split("\t")[1]: line.split("\t")[2] for line in shown if line.startswith("recipe\t")}
+    assert recipe["components.loss"]
