@@ -297,6 +297,9 @@ class Metric(Component):
         range: smallest and largest value.
         target: the value that is best where neither larger nor smaller ones are, such as 0 of a signed bias; what is
             ranked is then each value's distance from it, and higher_is_better says nothing.
+        over: "case", or "cases" for a measure of all cases together, such as limits of agreement: factory(task, params)
+            then returns fn(measurements) -> (classes,), given those of all cases without their distances. It is in no
+            case table, and neither the main metric nor what selects.
         poolable: counts may be summed over cases before the score is derived.
         overlapping: it may be taken of overlapping classes: the core measures them one by one, each as the one class
             of a task, and gives all of them to the score together.
@@ -310,6 +313,7 @@ class Metric(Component):
     range: tuple[float, float] = (0.0, 1.0)
     higher_is_better: bool = True
     target: float | None = None
+    over: Literal["case", "cases"] = "case"
     poolable: bool = False
     overlapping: bool = False
 
@@ -318,6 +322,10 @@ class Metric(Component):
         check_path(self, "measure", self.measure)
         if self.needs not in ("labels", "probabilities"):
             raise ValueError(f"metric {self.name}: needs must be 'labels' or 'probabilities', not {self.needs!r}")
+        if self.over not in ("case", "cases"):
+            raise ValueError(f"metric {self.name}: over must be 'case' or 'cases', not {self.over!r}")
+        if self.over == "cases" and (self.poolable or self.needs == "probabilities"):
+            raise ValueError(f"metric {self.name}: over='cases' is given every case: neither pooled nor probabilities")
         if not (len(self.range) == 2 and self.range[0] < self.range[1]):
             raise ValueError(f"metric {self.name}: range must be (smallest, largest), not {self.range!r}")
         if not isinstance(self.unit, str) or (self.unit and not self.unit.isprintable()):

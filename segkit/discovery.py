@@ -35,10 +35,15 @@ HEAVY_MODULES = ("torch", "torchvision", "timm", "matplotlib", "scipy", "nibabel
 
 @dataclass(frozen=True, repr=False)
 class Found:
-    """A component and the plugin that declares it."""
+    """A component and the plugin that declares it.
+
+    Attributes:
+        variant_of: the name under which it is declared, where it is used once more under a name of its own.
+    """
 
     plugin: Plugin
     component: Component
+    variant_of: str = ""
 
     def __repr__(self) -> str:
         """Kind, full name and version; a declaration with its plugin and all that it declares would fill the screen."""
@@ -46,7 +51,9 @@ class Found:
 
     @property
     def full_name(self) -> str:
-        """Unambiguous name, such as "segkit-unet:unet"."""
+        """Unambiguous name, such as "segkit-unet:unet", or "nsd-2mm=segkit-metrics:nsd" of a variant."""
+        if self.variant_of:
+            return f"{self.component.name}={self.plugin.name}:{self.variant_of}"
         return f"{self.plugin.name}:{self.component.name}"
 
     def load(self, attribute: str = "factory") -> Any:
@@ -303,6 +310,17 @@ class Registry:
 def is_command(name: Any, path: Any) -> bool:
     """Whether a subcommand's name and where its code is can be meant."""
     return all((isinstance(name, str), isinstance(path, str))) and bool(NAME.match(name) and PATH.match(path))
+
+
+def plain_name(full_name: str) -> str:
+    """Return the name of a component without its distribution, of a variant its own."""
+    own, equals, _ = full_name.rpartition("=")
+    return own if equals else full_name.rpartition(":")[2]
+
+
+def distribution_of(full_name: str) -> str:
+    """Return the distribution in a component's full name; "" where there is none."""
+    return full_name.rpartition("=")[2].rpartition(":")[0]
 
 
 def matches(item: Found, name: str) -> bool:

@@ -29,19 +29,24 @@ class ChosenMetric:
 
     Attributes:
         measure: the declaration's measure function, imported; what it is given and gives, `needs` says.
-        score: measurement -> float64 (classes,).
+        score: measurement, or of a metric over cases the measurements of all of them -> float64 (classes,).
         options: the params that change what is measured.
     """
 
     declaration: Metric
     params: Any
     measure: Callable[..., Any]
-    score: Callable[[Measurement], np.ndarray]
+    score: Callable[[Any], np.ndarray]
 
     @property
     def name(self) -> str:
         """Plain component name, a column of cases.csv."""
         return self.declaration.name
+
+    @property
+    def over_cases(self) -> bool:
+        """Whether it is taken of all cases together, and no single one has a value."""
+        return self.declaration.over == "cases"
 
     @property
     def options(self) -> dict[str, Any]:
@@ -72,8 +77,8 @@ class CaseScores:
     Attributes:
         reference, predicted: int64 (classes,), pixels or voxels.
         annotated: bool (classes,), which classes the mask was drawn for: nothing is known of the others; None: all.
-        values: metric name -> float64 (classes,).
-        counts: metric name -> what was measured, without distances, to be summed over cases.
+        values: metric name -> float64 (classes,), of those that are taken of one case.
+        counts: metric name -> what was measured, without distances, for what is taken of all cases.
         reference_digest: SHA-256 of the reference mask with its grid; "" where nobody asked for it.
     """
 
@@ -151,6 +156,9 @@ def score_case(
             else:
                 measured[key] = measure_classes(metric.measure, prediction, mask, spacing, task, metric.options)
             kept[key] = counts_alone(measured[key], annotated)
+        counts[metric.name] = kept[key]
+        if metric.over_cases:
+            continue
         scores = np.asarray(metric.score(measured[key]), dtype=np.float64)
         if scores.shape != (len(task.classes),):
             raise SegkitError(
@@ -158,7 +166,6 @@ def score_case(
                 "report it to its author",
             )
         values[metric.name] = scores if annotated is None else np.where(annotated, scores, np.nan)
-        counts[metric.name] = kept[key]
     first = next(iter(kept.values()))
     return CaseScores(case.id, case.group, first.reference, first.predicted, values, counts, annotated=annotated)
 

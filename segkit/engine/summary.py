@@ -12,6 +12,7 @@ import numpy as np
 
 from segkit.declarations import Metric, Task
 from segkit.engine.measure import UNANNOTATED, CaseScores, ChosenMetric
+from segkit.engine.over_cases import of_all_cases
 from segkit.engine.pooled import Pooled, pool
 from segkit.errors import UsageError
 from segkit.files import write_table
@@ -21,11 +22,14 @@ ALL_CLASSES = "all classes"
 SPATIAL = ("mm", "mm2", "mm3", "ml")
 """Units that stand for pixels where nobody knows how large these are."""
 CASE_MEAN, POOLED = "case_mean", "pooled"
-HOW = {CASE_MEAN: "mean over cases", POOLED: "pooled over cases"}
+OVER_CASES = "over_cases"
+"""How a metric is aggregated that is taken of all cases together: there is no other way."""
+HOW = {CASE_MEAN: "mean over cases", POOLED: "pooled over cases", OVER_CASES: "over all cases"}
 
 
 def write_cases(path: Path, scores: Sequence[CaseScores], task: Task, metrics: Sequence[ChosenMetric]) -> None:
     """Write one row per case and class; floats in full, so that nothing is lost."""
+    metrics = [metric for metric in metrics if not metric.over_cases]
     columns = ["case", "group", "class", "reference", "predicted", "status", *(metric.name for metric in metrics)]
     rows = []
     for row in scores:
@@ -37,10 +41,15 @@ def write_cases(path: Path, scores: Sequence[CaseScores], task: Task, metrics: S
 
 
 def check_aggregations(aggregations: Sequence[str], metrics: Sequence[Metric]) -> None:
-    """Raise UsageError where none is named, or where counts are to be pooled for a metric that needs more than them."""
+    """Raise UsageError where none is named, where a metric cannot be taken so, or where the main one has no cases."""
+    if metrics and metrics[0].over == "cases":
+        raise UsageError(
+            f"metric {metrics[0].name} is taken of all cases together: no single case could be the worst by it",
+            "name a metric that each case has a value of first",
+        )
     if not aggregations:
         raise UsageError("evaluate.aggregation names none", f"say {CASE_MEAN} or {POOLED}")
-    distances = [metric.name for metric in metrics if not metric.poolable]
+    distances = [metric.name for metric in metrics if not metric.poolable and metric.over == "case"]
     if POOLED in aggregations and distances:
         raise UsageError(
             f"evaluate.aggregation={POOLED}: {' and '.join(distances)} cannot be taken of counts summed over cases",
@@ -62,8 +71,10 @@ def score_rows(
     """
     rows = []
     for metric in metrics:
-        for aggregation in dict.fromkeys(aggregations):
-            pooled = pool(metric, scores) if aggregation == POOLED else None
+        for aggregation in [OVER_CASES] if metric.over_cases else dict.fromkeys(aggregations):
+            pooled = None
+            if aggregation != CASE_MEAN:
+                pooled = of_all_cases(metric, scores) if aggregation == OVER_CASES else pool(metric, scores)
             for name, classes in class_slices(task).items():
                 figures = pooled_figures(pooled, classes, scores) if pooled else mean_figures(metric, classes, scores)
                 rows.append(score_row(metric, aggregation, name, classes, figures, scores))

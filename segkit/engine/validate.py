@@ -126,7 +126,8 @@ def scored(
 def validation(rows: Sequence[tuple[int, CaseScores]], metrics: Sequence[ChosenMetric], total: int) -> Validation:
     """Return what the cases say together, taken in the store's order: a sum's last bits depend on it."""
     ordered = [row for _, row in sorted(rows, key=lambda item: item[0])]
-    return Validation({f"{metric.name}@store": figure_of(ordered, metric) for metric in metrics}, len(rows), total)
+    figures = {f"{metric.name}@store": figure_of(ordered, metric) for metric in metrics if not metric.over_cases}
+    return Validation(figures, len(rows), total)
 
 
 def figure_of(rows: Sequence[CaseScores], metric: ChosenMetric) -> Figure:

@@ -265,8 +265,9 @@ def selection(plan: Plan, metrics: Sequence[ChosenMetric]) -> tuple[str, bool] |
     if not plan.selects:
         return None
     wanted = plan.config.train.selection
-    for metric in metrics:
+    of_cases = [metric for metric in metrics if not metric.over_cases]
+    for metric in of_cases:
         if wanted in (None, metric.name):
             return f"{metric.name}@store", metric.declaration.direction.higher
-    known = ", ".join(metric.name for metric in metrics)
-    raise UsageError(f"train.selection={wanted} is not among the run's metrics", f"they are: {known}")
+    known = ", ".join(metric.name for metric in of_cases)
+    raise UsageError(f"train.selection={wanted} is not among the run's metrics of single cases", f"they are: {known}")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from segkit.declarations import Metric
-from segkit.discovery import Found, Registry
+from segkit.declarations import NAME, Metric
+from segkit.discovery import Found, Registry, matches
 from segkit.errors import UsageError
 from segkit.installed import canonical
 from segkit.planning.replaced import Choice
@@ -50,11 +51,30 @@ def find_metrics(registry: Registry, names: Any, within: Collection[str] = ()) -
     if not listed:
         installed = ", ".join(item.component.name for item in registry.components("metric")) or "none"
         raise UsageError("no metric was named", f"say --metric NAME; installed: {installed}")
-    found = tuple(registry.find("metric", str(name), within) for name in listed)
+    found = tuple(find_metric(registry, str(name), within) for name in listed)
     for name, count in Counter(item.component.name for item in found).items():
         if count > 1:
             raise UsageError(f"metric {name!r} is named twice", "name each metric once")
     return found
+
+
+def find_metric(registry: Registry, text: str, within: Collection[str] = ()) -> Found:
+    """Resolve "nsd", or "nsd-2mm=nsd": the metric once more, under a name of its own by which its params are set.
+
+    Raises:
+        UsageError: nobody provides the metric, or the name of its own cannot be one, or is another metric's.
+    """
+    own, equals, name = text.rpartition("=")
+    found = registry.find("metric", name.strip(), within)
+    own = own.strip()
+    if not equals or own == found.component.name:
+        return found
+    if not NAME.match(own):
+        raise UsageError(f"metric {text!r}: {own!r} is no name", "use a-z, 0-9 and single hyphens: nsd-2mm=nsd")
+    if any(matches(item, own) for item in registry.components("metric")):
+        raise UsageError(f"metric {text!r}: {own} is a metric of its own", "give the variant another name")
+    variant = replace(found.component, name=own, aliases=())
+    return replace(found, component=variant, variant_of=found.component.name)
 
 
 def metric_of(found: Found) -> Metric:

@@ -9,7 +9,7 @@ from typing import Any
 
 from segkit.config import CORE_DEFAULT, NAMED_SECTIONS, ChosenParams, Kind, Layer, Origin, is_core, read_file
 from segkit.declarations import Task
-from segkit.discovery import Found
+from segkit.discovery import Found, plain_name
 from segkit.errors import SegkitError
 from segkit.params import describe
 from segkit.settings import Train
@@ -94,7 +94,7 @@ def from_header(model: TrainedModel) -> Layer:
     values |= {f"train.{name}": value for name, value in training.items() if name in known}
     unsaid: dict[str, Origin] = {}
     for item in header["components"]:
-        short = item["name"].rpartition(":")[2]
+        short = plain_name(item["name"])
         prefix = f"{item['kind']}.{short}." if item["kind"] in NAMED_SECTIONS else f"{item['kind']}."
         values |= {prefix + name: value for name, value in item["params"].items()}
         said = item.get("said", item["params"])

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from segkit.discovery import distribution_of
 from segkit.report import text
 from segkit.report.overlays import (
     OUTLINE,
@@ -193,8 +194,7 @@ def requirements(record: RunRecord) -> list[str]:
     """The distributions and versions that the run was made with, as pip takes them."""
     pinned = {"segkit-core": record.summary.get("segkit", "")}
     for component in record.summary.get("components", []):
-        distribution, colon, _ = component["name"].partition(":")
-        if colon:
+        if distribution := distribution_of(component["name"]):
             pinned[distribution] = component.get("version", "")
     return [f"{name}=={version}" for name, version in pinned.items() if version]
 

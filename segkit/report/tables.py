@@ -53,7 +53,7 @@ def table_rows(summary: Mapping[str, Any]) -> list[ScoreRow]:
     main = summary["scores"][0].get("aggregation") if summary["scores"] else None
     return [
         ScoreRow(
-            metric=row["metric"] if row.get("aggregation") == main else f"{row['metric']} {row['aggregation']}",
+            metric=shown_metric(row, main),
             name=row["name"],
             class_name=row["class"],
             unit=row.get("unit", ""),
@@ -72,6 +72,13 @@ def table_rows(summary: Mapping[str, Any]) -> list[ScoreRow]:
         )
         for row in summary["scores"]
     ]
+
+
+def shown_metric(row: Mapping[str, Any], main: str | None) -> str:
+    """Name a row's metric, and how it was aggregated where others of the table were aggregated otherwise."""
+    # A metric over all cases together can be taken in no other way.
+    alike = row.get("aggregation") in (main, "over_cases")
+    return str(row["metric"]) if alike else f"{row['metric']} {row['aggregation']}"
 
 
 def print_scores(summary: Mapping[str, Any], console: Console) -> None:

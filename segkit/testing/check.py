@@ -21,6 +21,7 @@ MODULES = {
     "metric": (
         "segkit.testing.metrics",
         "segkit.testing.scoring",
+        "segkit.testing.over_cases",
         "segkit.testing.probabilities",
         "segkit.testing.overlapping",
     ),

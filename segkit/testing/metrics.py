@@ -95,11 +95,12 @@ def score(subject: MetricSubject, prediction: np.ndarray, mask: np.ndarray, spac
     """The metric's values on one case, one per class."""
     import numpy as np
 
-    values = subject.factory(task_of(mask), subject.params)(measured(subject, prediction, mask, spacing))
-    found = np.asarray(values, dtype=np.float64)
-    if found.shape != (len(CLASSES),):
-        fail(f"it returned shape {found.shape}", "return one value per class", f"({len(CLASSES)},) values")
-    return found
+    found = measured(subject, prediction, mask, spacing)
+    values = subject.factory(task_of(mask), subject.params)(found)
+    scores = np.asarray(values, dtype=np.float64)
+    if scores.shape != (len(CLASSES),):
+        fail(f"it returned shape {scores.shape}", "return one value per class", f"({len(CLASSES)},) values")
+    return scores
 
 
 def equal(first: np.ndarray, second: np.ndarray) -> bool:
@@ -170,6 +171,8 @@ def counts(subject: MetricSubject) -> None:
 @check("metric", "range", needs=["shape"])
 def in_range(subject: MetricSubject) -> None:
     """Values lie within the declared range where both classes are on both sides."""
+    if subject.component.over == "cases":
+        raise NotChecked("one case has no value: see the check 'cases'")
     low, high = subject.component.range
     for name, prediction, mask, spacing in ordinary_cases():
         values = score(subject, prediction, mask, spacing)
@@ -250,15 +253,23 @@ def symmetry(subject: MetricSubject) -> None:
 
 @check("metric", "spacing", needs=["shape"])
 def spacing(subject: MetricSubject) -> None:
-    """Distances in mm grow with the spacing, and without one pixels count as 1."""
+    """Distances in mm, areas and volumes grow with the spacing, and without one pixels count as 1."""
+    unit = subject.component.unit
     for name, prediction, mask, _ in ordinary_cases():
         values = score(subject, prediction, mask, None)
         found = score(subject, prediction, mask, (1.0,) * mask.ndim)
+        if unit in ("mm2", "mm3", "ml"):
+            power = 2 if unit == "mm2" else 3
+            wanted = 2.5**power * found
+            found = score(subject, prediction, mask, (2.5,) * mask.ndim)
+            if power == mask.ndim and not equal(wanted, found):
+                fail(f"{name} scores {text(found)} at spacing 2.5", "multiply pixels by their size", text(wanted))
+            continue
         if not equal(values, found):
             fail(
                 f"{name} scores {text(found)} at spacing 1, without {text(values)}", "count without a spacing in pixels"
             )
-        if subject.component.unit == "mm":
+        if unit == "mm":
             found = score(subject, prediction, mask, (2.5,) * mask.ndim)
             if not equal(2.5 * values, found):
                 fail(f"{name} scores {text(found)} at spacing 2.5", "multiply steps by the spacing", text(2.5 * values))

@@ -217,6 +217,19 @@ class MetricSubject(ComponentSubject):
     component: Metric
 
     @cached_property
+    def factory(self) -> Any:
+        """The metric's factory, imported; one over cases is given each case twice where a check has one."""
+        build = self.found.load()
+        if self.component.over == "case":
+            return build
+
+        def build_of_one(task: Task, params: Any) -> Callable[[Any], Any]:
+            score = build(task, params)
+            return lambda measured: score([measured, measured])
+
+        return build_of_one
+
+    @cached_property
     def regions(self) -> tuple[frozenset[int], ...]:
         """Which labels each value is of where values are of unions of labels, such as a whole tumour; else empty."""
         from segkit.testing.metrics import regions_of

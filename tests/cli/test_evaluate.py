@@ -263,3 +263,15 @@ def test_a_checkpoint_too_old_to_say_is_scored(toy_run) -> None:
         write_sealed(Path("run/model.safetensors"), KEY, {**header, "likeness": known}, weights)
         assert evaluate("run", "--output", f"old-{number}").exit_code == 0
         assert summary(f"old-{number}")["shift"] is None
+
+
+def test_a_metric_is_scored_twice_with_params_of_its_own(toy_run) -> None:
+    """Columns and rows go by the variant's name, and the checkpoint's settings of the plain one stay its own."""
+    result = evaluate(
+        "run", "--metric", "overlap", "--metric", "ten=overlap", "--set", "metric.ten.offset=10", "--json"
+    )
+    assert result.exit_code == 0, result.output
+    plain, variant = (row for row in json.loads(result.stdout)["scores"])
+    assert (plain["metric"], variant["metric"]) == ("overlap", "ten")
+    assert variant["mean"] == pytest.approx(plain["mean"] + 10)
+    assert Path("run/scores/squares-test/cases.csv").read_text().splitlines()[0].endswith(",overlap,ten")

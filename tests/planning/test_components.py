@@ -2,7 +2,7 @@
 
 import pytest
 
-from segkit.discovery import Registry
+from segkit.discovery import Registry, distribution_of, plain_name
 from segkit.errors import UsageError
 from segkit.planning.components import chosen_components, find_explainers, find_losses, find_metrics, required
 
@@ -83,3 +83,28 @@ def test_a_recipe_means_what_its_dataset_requires(toy_registry: Registry) -> Non
     assert [found.full_name for _, found in plan.losses] == ["segkit-toy:bernoulli"]
     with pytest.raises(UsageError, match="provided by several plugins"):
         make_plan([Layer("flag", toy | {"components.loss": "bernoulli"})], toy_registry, {})
+
+
+def test_a_metric_once_more_under_a_name_of_its_own(toy_registry: Registry) -> None:
+    """Its params are set by that name, its full name leads back to it, and it is the same metric to its plugin."""
+    plain, variant = find_metrics(toy_registry, "overlap,overlap-ten=segkit-toy:overlap")
+    assert (variant.component.name, variant.full_name) == ("overlap-ten", "overlap-ten=segkit-toy:overlap")
+    assert plain_name(variant.full_name) == "overlap-ten"
+    assert distribution_of(variant.full_name) == "segkit-toy"
+    assert variant.component.factory == plain.component.factory
+    assert find_metrics(toy_registry, [variant.full_name])[0].full_name == variant.full_name
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ("miss=overlap", "miss is a metric of its own"),
+        ("ten=overlap,ten=miss", "'ten' is named twice"),
+        ("at@2=overlap", "'at@2' is no name"),
+        ("ten=nothing", "no metric named 'nothing'"),
+    ],
+)
+def test_a_variant_that_cannot_be_meant(toy_registry: Registry, names: str, message: str) -> None:
+    """Each in a sentence."""
+    with pytest.raises(UsageError, match=message):
+        find_metrics(toy_registry, names)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from segkit.discovery import distribution_of
 from segkit.jobs.compare.models import ComparedModel
 from segkit.jobs.compare.runs import REPEATS, FinishedRun
 
@@ -96,6 +97,6 @@ def facts_of(run: FinishedRun) -> Mapping[str, str]:
     environment: Mapping[str, Any] = run.record.environment
     facts = {name: str(environment[name]) for name in ENVIRONMENT_FACTS if environment.get(name) not in (None, "")}
     for item in run.record.summary.get("components", ()):
-        distribution = str(item["name"]).partition(":")[0]
+        distribution = distribution_of(str(item["name"])) or str(item["name"])
         facts[distribution] = str(item.get("version", ""))
     return facts
