@@ -11,13 +11,16 @@ import click
 
 from segkit.cli import output
 from segkit.cli.paths import PATH
-from segkit.errors import UsageError
+from segkit.errors import UsageError, did_you_mean
 from segkit.rundir.names import CONFIG, MODEL
 
 if TYPE_CHECKING:
+    from segkit.data.origin import Maker
+    from segkit.engine.label_forms import Form
     from segkit.jobs.predict import Outcome
     from segkit.model import Model
 
+FORMS: tuple[Literal["auto", "labels", "bits", "files"], ...] = ("auto", "labels", "bits", "files")
 RUN_FILES = (MODEL, CONFIG)
 LEAST = 3
 """Images that are named as the least to be trusted."""
@@ -33,10 +36,11 @@ SHOWN = 20
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["auto", "labels", "bits", "files"]),
     default="auto",
     show_default=True,
-    help="Of overlapping classes: a label map where it says all, a bit mask, a file per class.",
+    metavar="NAME",
+    help="Of overlapping classes: labels, a label map where it says all; bits, a bit mask; files, one per class. "
+    "Or a format that an installed plugin writes, such as dicom-seg.",
 )
 @click.option("--tta/--no-tta", default=None, help="Average over copies mirrored as in training; else as scored.")
 @click.option("--force", is_flag=True, help="Replace results that are there already.")
@@ -48,7 +52,7 @@ def predict(
     folder: str,
     overlays: bool,
     probabilities: bool,
-    form: Literal["auto", "labels", "bits", "files"],
+    form: str,
     tta: bool | None,
     force: bool,
     device: str,
@@ -78,7 +82,16 @@ def predict(
     first = loaded[0]
     found = find_inputs(inputs, first.opener, first.image_channels, first.image_dims)
     items = found.items
-    options = Options(overlays, probabilities, force, default_workers() if workers is None else workers, form)
+    label_form, file_format = chosen_format(form, first)
+    options = Options(
+        overlays,
+        probabilities,
+        force,
+        default_workers() if workers is None else workers,
+        label_form,
+        file_format,
+        maker_of(loaded, models),
+    )
     progress = make_progress()
     if found.left_out:
         progress.message(f"left out: {counted(found.left_out)}")
@@ -95,6 +108,37 @@ def predict(
     if outcome.failed:
         output.complain(f"{len(outcome.failed)} of {len(items)} files could not be predicted, as told above")
         sys.exit(1)
+
+
+def chosen_format(name: str, model: Model) -> tuple[Form, str]:
+    """Tell the form of overlapping classes from a file format of a plugin's; raises UsageError where it is neither."""
+    for form in FORMS:
+        if name == form:
+            return form, ""
+    known = sorted({*model.opener.formats()})
+    if name not in known:
+        raise UsageError(
+            f"--format {name} is no format{did_you_mean(name, [*FORMS, *known])}",
+            f"there are {', '.join([*FORMS, *known])}",
+        )
+    return "auto", name
+
+
+def maker_of(models: list[Model], paths: list[str]) -> Maker:
+    """Return what label maps say of the models that made them."""
+    from segkit.data.origin import Maker
+    from segkit.data.sources import content_hash
+    from segkit.rundir.checkpoint import checkpoint_of
+
+    components = [item for model in models for item in model.header["components"]]
+    networks = list(dict.fromkeys((item["name"], item["version"]) for item in components if item["kind"] == "arch"))
+    data = next((item.get("params") for item in components if item["kind"] == "data"), None)
+    return Maker(
+        " + ".join(str(name) for name, _ in networks),
+        " + ".join(str(version) for _, version in networks),
+        " ".join(content_hash(checkpoint_of(Path(path))) for path in paths),
+        data or {},
+    )
 
 
 def split_arguments(given: tuple[str, ...]) -> tuple[list[str], list[str]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from segkit.data.case import Case, Problem, Sample
+from segkit.data.origin import Origin
 from segkit.declarations import Task
 
 if TYPE_CHECKING:
@@ -91,9 +92,13 @@ class LabelFiles(Protocol):
     Attributes:
         suffixes: of the files that `open_file` reads, small letters, such as (".nii", ".nii.gz"); the first that fits a
             whole name's end counts.
+        formats: where label maps can be written in several formats, the end of the file's name by the format's, the
+            usual one first: {"nifti": ".nii.gz", "dicom-seg": ".dcm"}. `write_labels_as` is then used in the place of
+            `write_labels`, and `segkit predict --format` takes the names.
     """
 
     suffixes: tuple[str, ...]
+    formats: Mapping[str, str]
 
     @classmethod
     def open_file(cls, path: Path) -> Sample:
@@ -133,6 +138,15 @@ class LabelFiles(Protocol):
 
         Returns:
             The file that was written, whole or not at all.
+        """
+
+    @classmethod
+    def write_labels_as(cls, form: str, stem: Path, labels: np.ndarray, origin: Origin) -> Path:
+        """Write a label map (*S) on the oriented grid in one of `formats`.
+
+        Args:
+            stem: as of `write_labels`.
+            origin: the image that it belongs to, all of its files, and what made it.
         """
 
     @classmethod

@@ -76,6 +76,11 @@ class Opener:
         for reader in (self.own, *(self.others if spatial_dims != 2 else ())):
             yield from () if reader is None else reader.suffixes
 
+    def formats(self) -> Iterator[str]:
+        """Yield the names of the formats that label maps can be written in, where a reader knows several."""
+        for reader in (self.own, *self.others):
+            yield from getattr(reader, "formats", ())
+
     def is_image(self, path: Path, spatial_dims: int | None = None) -> bool:
         """Whether an installed format says of a folder that it is one image, or so of a file whatever its ending.
 

@@ -11,6 +11,7 @@ from segkit.data.arrays import read_arrays
 from segkit.data.case import Case, Sample
 from segkit.data.dataset import DatasetReader
 from segkit.data.label_png import read_labels, write_labels
+from segkit.data.origin import Maker, Origin
 from segkit.declarations import Task
 from segkit.engine.label_forms import ENDING, Form, decode_files, encode, possible_endings
 from segkit.errors import SegkitError
@@ -38,7 +39,7 @@ def write_prediction(
     Returns:
         The files that were written, the label map or the first class's first.
     """
-    write = write or (lambda name, values: write_label_map(reader, folder, name, values, case, sample))
+    write = write or (lambda name, values: write_label_map(reader, folder, name, values, case, sample, task.classes))
     if not task.overlapping:
         return [write(case.id, labels)]
     files = encode(labels, task, form)
@@ -48,13 +49,29 @@ def write_prediction(
 
 
 def write_label_map(
-    reader: DatasetReader, folder: Path, name: str, labels: np.ndarray, case: Case, sample: Sample
+    reader: DatasetReader,
+    folder: Path,
+    name: str,
+    labels: np.ndarray,
+    case: Case,
+    sample: Sample,
+    classes: tuple[str, ...] = (),
+    file_format: str = "",
+    maker: Maker | None = None,
 ) -> Path:
     """Write one label map (*S).
 
     A reader's `write_labels` writes it on the grid of the case's first file, with its affine and header. Without one a
     photograph's is a palette PNG and a volume's an .npz of `labels`, `spacing` and `affine` (NaN where not known).
+
+    Args:
+        file_format: of the reader's `formats`; "" for the usual one.
     """
+    formats = getattr(reader, "formats", None)
+    if formats and case.files:
+        origin = Origin(case.files, sample.affine, classes, maker)
+        made: Path = reader.write_labels_as(file_format or next(iter(formats)), folder / name, labels, origin)  # type: ignore[attr-defined]
+        return made
     write = getattr(reader, "write_labels", None)
     if write is not None and case.files:
         path: Path = write(folder / name, labels, case.files[0])

@@ -55,7 +55,7 @@ def missing_file(subject: DatasetSubject) -> None:
 
 @check("data", "broken-file", needs=["sample"])
 def broken_file(subject: DatasetSubject) -> None:
-    """A file that ends in the middle is named by a SegkitError, and by verify()."""
+    """A file that ends in the middle is named by a SegkitError, or remarks() where it is left out, and by verify()."""
     for file, reading in spoiled(subject, cut):
         reading(file, "cut off in the middle")
 
@@ -106,9 +106,12 @@ def look(subject: DatasetSubject, case: Case, root: Path, path: Path, how: str) 
         fail(f"{path.name} was {how}: {type(error).__name__}: {error}", MEND_ERROR)
     else:
         # Formats are that have no file for an image without structures: it cannot be told from one that was lost.
-        if how == MISSING and named(" ".join(remarks_of(reader)), case, path):
+        told = named(" ".join(remarks_of(reader)), case, path)
+        if how == MISSING and told:
             return
-        fail(f"{path.name} was {how}, and nothing was raised", MEND_ERROR)
+        # Where one series of many cannot be used the others go on, if the run begins with what is left out (issue 23).
+        if not (told and same_case is None):
+            fail(f"{path.name} was {how}, and nothing was raised", MEND_ERROR)
     problems = list(reader.verify())
     if not any(named(f"{problem.file} {problem.reason}", case, path) for problem in problems):
         fail(f"{path.name} was {how}; verify() tells {[problem.file for problem in problems]}", MEND_VERIFY)

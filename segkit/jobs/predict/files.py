@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from segkit.data.case import Sample
+from segkit.data.origin import Maker
 from segkit.data.prefetch import prefetch
 from segkit.engine.ensemble import Ensemble
 from segkit.engine.expected import ExpectedDice
@@ -44,6 +45,8 @@ class Options:
         force: replace what was predicted before.
         workers: threads that read, and as many that write.
         form: how overlapping classes are written.
+        file_format: what label maps are written as, where the input's format knows several; "" for the usual one.
+        maker: what label maps that can say it say of what made them.
     """
 
     overlays: bool = False
@@ -51,6 +54,8 @@ class Options:
     force: bool = False
     workers: int = 1
     form: Form = "auto"
+    file_format: str = ""
+    maker: Maker | None = None
 
 
 @dataclass(frozen=True)
@@ -202,7 +207,8 @@ def run(
         item, sample = part.read.item, part.read.sample
         try:
             task = first.image_task
-            masks = write_mask(folder, item, part.read.writer, part.labels, sample, task, options.form)
+            how = options.form, options.file_format, options.maker
+            masks = write_mask(folder, item, part.read.writer, part.labels, sample, task, *how)
             if options.overlays:
                 write_overlay(folder / OVERLAYS / f"{item.name}.jpg", first, item, part.labels, sample)
             sizes = class_sizes(part.labels, task, sample.spacing)
@@ -299,7 +305,7 @@ def check_same_task(models: Sequence[Model]) -> None:
 def possible_names(model: Model, item: Input, options: Options) -> list[str]:
     """Return the names of all files that may be written for an input."""
     try:
-        names = mask_names(item, model.opener.format_of(item.path), model.task)
+        names = mask_names(item, model.opener.format_of(item.path), model.task, options.file_format)
     except SegkitError:
         return []
     names += [f"{OVERLAYS}/{item.name}.jpg"] if options.overlays else []

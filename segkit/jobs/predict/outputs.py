@@ -17,9 +17,10 @@ from PIL import Image
 from segkit.data.case import Case, Sample
 from segkit.data.class_masks import is_class
 from segkit.data.label_png import colours_of
+from segkit.data.origin import Maker
 from segkit.declarations import Task
 from segkit.engine.label_forms import ENDING, Form, possible_endings
-from segkit.engine.predictions import write_prediction
+from segkit.engine.predictions import write_label_map, write_prediction
 from segkit.errors import SegkitError
 from segkit.files import new_part, own_folder, real, sync_folder, write_table, write_whole
 from segkit.jobs.predict.inputs import Input
@@ -61,8 +62,10 @@ def class_sizes(labels: np.ndarray, task: Task, spacing: Sequence[float] | None)
     return sizes
 
 
-def mask_names(item: Input, writer: Any, task: Task) -> list[str]:
+def mask_names(item: Input, writer: Any, task: Task, file_format: str = "") -> list[str]:
     """Return the names that a prediction may be written under, the usual one first."""
+    if file_format:
+        return [item.name + getattr(writer, "formats", {}).get(file_format, "")]
     endings = possible_endings(task) if task.overlapping else [""]
     names = [item.name + ending + suffix for ending in endings for suffix in suffixes_of(item, writer)]
     return [*names, *([f"{item.name}{ENDING}"] if task.overlapping else [])]
@@ -70,6 +73,8 @@ def mask_names(item: Input, writer: Any, task: Task) -> list[str]:
 
 def suffixes_of(item: Input, writer: Any) -> Sequence[str]:
     """Return what the file of a label map may end in."""
+    if getattr(writer, "formats", None):
+        return [next(iter(writer.formats.values()))]
     if hasattr(writer, "write_labels"):
         return [*writer.suffixes]
     return [item.path.suffix.lower() if item.path.suffix.lower() in TIFF else ".png", ".npz"]
@@ -103,19 +108,40 @@ def check_free(
 
 
 def write_mask(
-    folder: Path, item: Input, writer: Any, labels: np.ndarray, sample: Sample, task: Task, form: Form = "auto"
+    folder: Path,
+    item: Input,
+    writer: Any,
+    labels: np.ndarray,
+    sample: Sample,
+    task: Task,
+    form: Form = "auto",
+    file_format: str = "",
+    maker: Maker | None = None,
 ) -> list[Path]:
     """Write a prediction in the input's own size, orientation and format; JPEG, which changes values, becomes PNG.
 
     Args:
         form: of overlapping classes, as `segkit.engine.label_forms` has them.
+        file_format: of those that the input's own format can be written in; "" for the usual one.
 
     Returns:
         The files, the label map or the first class's first.
+
+    Raises:
+        SegkitError: the input's format cannot be written so.
     """
+    case = Case(item.name, files=item.files)
+    if file_format and file_format not in getattr(writer, "formats", ()):
+        raise SegkitError(
+            f"{item.label}: predictions of its kind are not written as {file_format}", "leave out --format"
+        )
+    if file_format and task.overlapping:
+        raise SegkitError(f"{item.label}: overlapping classes are not written as {file_format}", "leave out --format")
+    if file_format:
+        return [write_label_map(writer, folder, item.name, labels, case, sample, task.classes, file_format, maker)]
     tiff = writer is None and item.path.suffix.lower() in TIFF
     write = partial(write_tiff, folder, item.path.suffix.lower()) if tiff else None
-    return write_prediction(writer, folder, Case(item.name, files=(item.path,)), labels, sample, task, form, write)
+    return write_prediction(writer, folder, case, labels, sample, task, form, write)
 
 
 def write_tiff(folder: Path, suffix: str, name: str, labels: np.ndarray) -> Path:

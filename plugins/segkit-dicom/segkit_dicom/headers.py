@@ -1,0 +1,168 @@
+"""What a DICOM file is, read from its header alone."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import struct
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pydicom
+from pydicom.config import IGNORE, settings
+from pydicom.dataset import FileDataset
+from pydicom.errors import InvalidDicomError
+
+from segkit import UnusableFileError
+
+# pydicom warns of odd values and quotes them: a patient's name would be on the terminal.
+settings.reading_validation_mode = IGNORE
+logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+for library in ("pydicom", "highdicom"):
+    warnings.filterwarnings("ignore", module=library)
+
+ENDINGS = (".dcm", ".ima", ".dicom", ".dic")
+SEG, LABELMAP, RTSTRUCT = (
+    "1.2.840.10008.5.1.4.1.1.66.4",
+    "1.2.840.10008.5.1.4.1.1.66.7",
+    "1.2.840.10008.5.1.4.1.1.481.3",
+)
+DIRECTORY = "1.2.840.10008.1.3.10"
+MASKS = (SEG, LABELMAP, RTSTRUCT)
+AGAIN = "copy or export it again"
+BROKEN = (InvalidDicomError, EOFError, OSError, ValueError, KeyError, AttributeError, TypeError, NotImplementedError)
+BROKEN_HEADER = (*BROKEN, struct.error, IndexError, RecursionError, OverflowError, MemoryError)
+"""What pydicom raises on files that are cut off or damaged."""
+LISTED = (
+    *("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "PatientID", "SeriesDescription"),
+    *("Modality", "Rows", "Columns", "NumberOfFrames", "ImagePositionPatient", "ImageOrientationPatient"),
+    *("ReferencedSeriesSequence", "ReferencedFrameOfReferenceSequence", "FrameOfReferenceUID", "SegmentSequence"),
+    *("StructureSetROISequence", "SegmentationType", "PerFrameFunctionalGroupsSequence", "SamplesPerPixel"),
+    *("PixelSpacing", "RescaleSlope", "RescaleIntercept", "SharedFunctionalGroupsSequence", "SpacingBetweenSlices"),
+    *("SliceThickness",),
+)
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file says of itself that it is DICOM, or is called so."""
+    if path.name.lower().endswith(ENDINGS):
+        return path.is_file()
+    try:
+        with path.open("rb") as stream:
+            return stream.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
+def read_header(path: Path, tags: Iterable[str] | None = None) -> FileDataset:
+    """Read a header without its pixels.
+
+    Args:
+        tags: which elements; None: all.
+
+    Raises:
+        UnusableFileError: it is no DICOM file, damaged or cut off.
+    """
+    return _read(path, stop_before_pixels=True, specific_tags=None if tags is None else list(tags))
+
+
+def read_file(path: Path) -> FileDataset:
+    """Read a file whole; raises as `read_header` does."""
+    return _read(path)
+
+
+def _read(path: Path, **how: Any) -> FileDataset:
+    try:
+        with path.open("rb") as stream:
+            found = pydicom.dcmread(stream, force=path.name.lower().endswith(ENDINGS), **how)
+            if how:
+                _check_end(stream, found, path)
+        if (
+            "SOPClassUID" not in found
+            and "Rows" not in found
+            and found.file_meta.get("MediaStorageSOPClassUID") is None
+        ):
+            raise UnusableFileError(path.name, "is no DICOM file, or one without a header", AGAIN)
+        return found
+    except BROKEN_HEADER as error:
+        if isinstance(error, UnusableFileError):
+            raise
+        if isinstance(error, OSError) and error.strerror:
+            raise UnusableFileError(path.name, f"cannot be read: {error.strerror}", "check its permissions") from None
+        if isinstance(error, InvalidDicomError):
+            raise UnusableFileError(path.name, "is no DICOM file", AGAIN) from None
+        # The library's own words may quote what the header holds.
+        raise UnusableFileError(path.name, f"is damaged or cut off ({type(error).__name__})", AGAIN) from None
+
+
+def _check_end(stream: BinaryIO, found: FileDataset, path: Path) -> None:
+    """Raise UnusableFileError where a file ends before its header or its pixels do, as far as lengths say it."""
+    syntax = found.file_meta.get("TransferSyntaxUID")
+    if syntax is None or syntax.is_compressed or syntax.is_deflated:
+        return
+    order = "<" if syntax.is_little_endian else ">"
+    start = stream.tell()
+    element = stream.read(12)
+    size = path.stat().st_size
+    if len(element) < 12:
+        kind = str(getattr(found.get("SOPClassUID"), "name", ""))
+        if element or start > size or "Rows" in found or "Image Storage" in kind:  # an image's pixels come last
+            raise UnusableFileError(path.name, "is cut off in its header", AGAIN)
+        return
+    group, number = struct.unpack(f"{order}HH", element[:4])
+    if (group, number) != (0x7FE0, 0x0010):
+        return
+    at, where = (4, 8) if syntax.is_implicit_VR else (8, 12)
+    [length] = struct.unpack(f"{order}I", element[at:where])
+    if length != 0xFFFFFFFF and start + where + length > size:
+        there = size - start - where
+        raise UnusableFileError(path.name, f"is cut off: {there:,} of {length:,} bytes of its pixels", AGAIN)
+
+
+def series_uid(path: Path) -> str:
+    """Return the series of a file that cannot be read to its end, "" where it ends before saying it."""
+    try:
+        found = pydicom.dcmread(path, force=True, specific_tags=["SeriesInstanceUID"], stop_before_pixels=True)
+        return text(found, "SeriesInstanceUID")
+    except BROKEN_HEADER:
+        pass
+    try:
+        with path.open("rb") as stream:
+            found = pydicom.filereader.read_partial(stream, lambda tag, vr, length: tag > 0x0020000E, force=True)
+        return text(found, "SeriesInstanceUID")
+    except BROKEN_HEADER:
+        return ""
+
+
+@functools.lru_cache(maxsize=65536)
+def _kind(path: Path, size: int, changed: int) -> str:
+    header = read_header(path, ["SOPClassUID", "Rows"])
+    told = str(header.get("SOPClassUID") or header.file_meta.get("MediaStorageSOPClassUID") or "")
+    return told if "Rows" in header or told in MASKS else "none"
+
+
+def kind_of(path: Path) -> str:
+    """Return the SOP class UID of a file that holds pixels or is a mask, else "none"; raises UnusableFileError."""
+    found = path.stat()
+    return _kind(path, found.st_size, found.st_mtime_ns)
+
+
+def holds_image(path: Path) -> bool:
+    """Whether a file is an image: neither a mask nor a report, and not a file that is no DICOM.
+
+    A DICOM file that cannot be read counts as one: it is refused in words where it is opened.
+    """
+    if not path.is_file() or not is_dicom(path):
+        return False
+    try:
+        return kind_of(path) not in (*MASKS, DIRECTORY, "none")
+    except (UnusableFileError, OSError):
+        return True
+
+
+def text(header: Any, name: str) -> str:
+    """Return an element as text, "" where there is none."""
+    value = header.get(name)
+    return "" if value is None else str(value).strip()

@@ -1,0 +1,78 @@
+"""A prediction as a DICOM SEG object: in the series' own orientation, with codes of its classes and who made it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from segkit import SegkitError, UnusableFileError
+from segkit.data.origin import Origin
+from segkit_dicom.classes import FILE, parse_code, read_class_file
+from segkit_dicom.headers import read_file
+from segkit_dicom.planes import has_place
+from segkit_dicom.seg_out import Maker, Segment, write_seg
+from segkit_dicom.series import stack_of
+
+logger = logging.getLogger("segkit")
+ABOVE = 4
+"""Folders above a series in which classes.toml is looked for."""
+_told: set[str] = set()
+
+
+def write_seg_of(path: Path, labels: np.ndarray, origin: Origin, *, labelmap: bool) -> Path:
+    """Write labels (D, H, W) in RAS as a SEG object of the series that they belong to.
+
+    Raises:
+        UnusableFileError: the series has no place in a patient.
+    """
+    datasets = {file: read_file(file) for file in origin.files}
+    first = datasets[origin.files[0]]
+    if not has_place(first):
+        raise UnusableFileError(
+            origin.files[0].name, "has no place in a patient: no SEG can refer to it", "leave out --format"
+        )
+    found = stack_of(datasets)
+    voxels = found.grid.to_file(labels).transpose(2, 1, 0)
+    codes = codes_of(origin)
+    segments = [Segment(name, codes.get(name)) for name in origin.classes]
+    _tell_generic([segment.name for segment in segments if segment.code is None])
+    made = origin.maker
+    maker = Maker() if made is None else Maker(f"segkit {made.name}", made.version, made.checkpoint)
+    sources = [datasets[file] for file in found.files]
+    for dataset in sources:
+        dataset.pop("PixelData", None)
+    if len(sources) == 1 and len(found.planes) > 1:
+        order = np.argsort([plane.frame for plane in found.planes])
+        voxels = voxels[order]
+    return write_seg(path, sources, voxels, segments, maker, labelmap=labelmap)
+
+
+def codes_of(origin: Origin) -> Mapping[str, tuple[str, str, str]]:
+    """Return the codes of classes: those that the dataset was trained with, else those of a classes.toml."""
+    given: Sequence[str] = (origin.maker.data.get("codes") or ()) if origin.maker is not None else ()
+    if len(given) == len(origin.classes):
+        return {name: parse_code(code, "data.codes") for name, code in zip(origin.classes, given, strict=True)}
+    for folder in list(origin.files[0].absolute().parents)[:ABOVE]:
+        if (folder / FILE).is_file():
+            try:
+                return read_class_file(folder / FILE).codes
+            except SegkitError as error:
+                _tell(f"{FILE} is not used for codes: {error.message}")
+    return {}
+
+
+def _tell_generic(names: Sequence[str]) -> None:
+    if names:
+        _tell(
+            f"no code is known of {', '.join(names)}: its segments are coded as tissue; give codes in {FILE}, "
+            'such as [codes] liver = "SCT:10200004:Liver"'
+        )
+
+
+def _tell(sentence: str) -> None:
+    if sentence not in _told:
+        _told.add(sentence)
+        logger.warning("%s", sentence)

@@ -1,0 +1,176 @@
+"""Read folders of DICOM as a dataset: series with SEG, RTSTRUCT or NIfTI masks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segkit import Case, Problem, Sample, SegkitError, Task, UnusableFileError
+from segkit_dicom import DicomParams
+from segkit_dicom.cases import Found, Refused, find_cases
+from segkit_dicom.contours import read_contours
+from segkit_dicom.formats import DicomFiles
+from segkit_dicom.headers import RTSTRUCT, read_file, text
+from segkit_dicom.identity import digest, salt
+from segkit_dicom.listing import look_through
+from segkit_dicom.segments import read_segments
+from segkit_dicom.series import read_volume
+from segkit_dicom.stacks import Stack
+from segkit_folder.recipe import recipe_of
+from segkit_folder.splits import deal_out
+from segkit_nifti.grid import check_same_grid
+from segkit_nifti.reader import VolumeReader
+from segkit_nifti.volumes import check_labels, read_label
+
+SPLIT_FOLDERS = ("train", "val", "test")
+
+
+class DicomReader(DicomFiles, VolumeReader):
+    """A tree of DICOM files: each series that a mask refers to, or lies beside, is a case.
+
+    Attributes:
+        found: by case id what a case is read from.
+        left_out: files that are no case's, with the reason.
+        describing: files that say how the others are to be read.
+        refused: series that cannot be used, each with what is wrong.
+
+    Raises:
+        SegkitError: the root is no folder, or holds no series with a mask.
+    """
+
+    recipe: Mapping[str, Any] = {name: value for name, value in recipe_of(volumes=True).items() if name != "images"}
+    reader_version = 1
+
+    def __init__(self, root: Path, params: DicomParams) -> None:
+        super().__init__(Path(root))
+        if not self.root.is_dir():
+            raise SegkitError(f"data root {root} is not a folder", "check the path given to --data-root")
+        tree = look_through(self.root)
+        cases = find_cases(tree, self.root, params.classes)
+        self.left_out: dict[Path, str] = cases.left_out
+        self.refused: list[Refused] = cases.refused
+        self.without_mask = cases.without_mask
+        self.describing: list[Path] = cases.describing
+        if not cases.found:
+            first = f", first: {self.refused[0].error}" if self.refused else ""
+            raise SegkitError(
+                f"data root {root} holds no series with a mask ({len(tree.series)} series, {len(tree.masks)} SEG or "
+                f"RTSTRUCT, {len(tree.nifti)} NIfTI files{first})",
+                "lay SEG or RTSTRUCT objects that refer to a series, or a NIfTI mask called like its folder, beside it",
+            )
+        self.task = Task(1, cases.classes, 3)
+        self.codes = cases.codes
+        self.dealt_splits: tuple[str, ...] = ()
+        self.secret = salt()
+        self.found = {digest(found.key, self.secret): found for found in cases.found}
+        self.listed = self._split(cases.found, params, self.secret)
+        self._note(cases.found)
+
+    def read(self, case: Case) -> Sample:
+        """Read one series as a volume in RAS with its mask.
+
+        Returns:
+            image (1, D, H, W) int16 or float32 and mask (D, H, W); spacing in mm and affine in that order.
+
+        Raises:
+            UnusableFileError: names the file, the series, and what is wrong.
+        """
+        found = self.found[case.id]
+        image, stack, header = read_volume(found.images)
+        mask = self._mask(found, stack, text(header, "FrameOfReferenceUID"))
+        return Sample(image=image, mask=mask, spacing=stack.grid.spacing, affine=stack.grid.affine)
+
+    def read_geometry(self, case: Case) -> tuple[tuple[int, ...], tuple[float, ...]]:
+        """Return shape (D, H, W) and spacing in mm of a case, as its headers say."""
+        grid = self.found[case.id].stack.grid
+        return grid.shape, grid.spacing
+
+    def remarks(self) -> Sequence[str]:
+        """Return what is wrong with each series that is not used, and how many there are."""
+        shown = [f"not used: {self._sentence(refused)}" for refused in self.refused[:10]]
+        if self.without_mask:
+            ids = ", ".join(digest(key, self.secret) for key in self.without_mask[:10])
+            more = ", ..." if len(self.without_mask) > 10 else ""
+            shown.append(f"not used: {len(self.without_mask)} series without a mask (case {ids}{more})")
+        return [*shown, *([f"not used: {len(self.refused) - 10} more"] if len(self.refused) > 10 else [])]
+
+    def verify(self, progress: Callable[[int, int], None] | None = None) -> Sequence[Problem]:
+        """Read every case and return what is wrong, series that are not used included."""
+        unused = [
+            Problem(one.error.file, f"{one.error.reason}{self._case_of(one)}", one.error.hint) for one in self.refused
+        ]
+        return [*unused, *super().verify(progress)]
+
+    def _sentence(self, refused: Refused) -> str:
+        return f"{refused.error.message}{self._case_of(refused)}"
+
+    def _case_of(self, refused: Refused) -> str:
+        return f" (case {digest(refused.key, self.secret)})" if refused.key else ""
+
+    @classmethod
+    def make_sample(cls, root: Path, params: DicomParams) -> None:
+        """Write a small generated dataset: CT of spheres with SEG objects."""
+        from segkit_dicom.sample import write_sample
+
+        write_sample(root, params.split_seed)
+
+    def _mask(self, found: Found, stack: Stack, frame: str) -> np.ndarray:
+        if found.nifti is not None:
+            name = self._name(found.nifti)
+            values, grid = read_label(found.nifti, name)
+            check_same_grid(stack.grid, found.images[0].name, grid, name)
+            check_labels(values, len(self.task.classes), name, self.label_hint)
+            return values
+        mask = np.zeros(stack.grid.own, np.uint8)
+        for path, labels in found.masks.items():
+            dataset = read_file(path)
+            read = read_contours if text(dataset, "SOPClassUID") == RTSTRUCT else read_segments
+            part = read(dataset, path, stack, labels)
+            twice = np.count_nonzero((mask > 0) & (part > 0))
+            if twice:
+                raise UnusableFileError(path.name, f"overlaps another mask of its series in {twice} voxels", "keep one")
+            mask |= part
+        return stack.grid.to_volume(mask)
+
+    def _split(self, found: Sequence[Found], params: DicomParams, secret: bytes) -> dict[str, list[Case]]:
+        """Deal the cases out by what their headers say: the salt changes names, never splits or the order."""
+        plain = {one.key: one for one in found}
+        cases = [Case(one.key, group=one.patient or None, files=one.files) for one in found]
+        folders = {one.key: one.split_folder(self.root) for one in found}
+        if all(folders.values()):
+            listed = {split: [case for case in cases if folders[case.id] == split] for split in SPLIT_FOLDERS}
+            self.notes.append(("splits", "from the folders' names"))
+        else:
+            listed, told = deal_out(cases, params)  # type: ignore[arg-type]
+            self.dealt_splits = SPLIT_FOLDERS
+            self.notes.append(("splits", told))
+        groups = {case.id: case.group and digest(f"patient {case.group}", secret) for case in cases}
+        return {
+            split: [
+                replace(
+                    case, id=digest(case.id, secret), group=groups[case.id], meta={"images": len(plain[case.id].images)}
+                )
+                for case in sorted(members, key=lambda case: case.id)
+            ]
+            for split, members in listed.items()
+        }
+
+    def _note(self, found: Sequence[Found]) -> None:
+        objects = sum(len(one.masks) for one in found)
+        beside = sum(one.nifti is not None for one in found)
+        told = [
+            *([f"{objects} SEG or RTSTRUCT objects"] if objects else []),
+            *([f"{beside} NIfTI masks"] if beside else []),
+        ]
+        self.notes.insert(0, ("images", f"{len(found)} series with {' and '.join(told)}"))
+        self.notes.insert(
+            1, ("classes", ", ".join(f"{label} {name}" for label, name in enumerate(self.task.classes, 1)))
+        )
+        patients = len({one.patient for one in found})
+        self.notes.append(("patients", f"{patients}; case ids are salted digests (segkit dicom-ids)"))
+        if self.refused:
+            self.notes.append(("not used", f"{len(self.refused)} series or files that cannot be: segkit data verify"))

@@ -1,0 +1,86 @@
+"""The whole job on a few small series: what is understood, a run, a prediction as DICOM SEG."""
+
+import json
+
+import numpy as np
+import pydicom
+import pytest
+from click.testing import CliRunner
+from series_files import slices, write
+
+from segkit.cli import main
+from segkit_dicom.seg_out import Segment, write_seg
+
+SMALL = ["--epochs", "1", "--set", "arch.depth=2", "--set", "arch.width=4", "--size", "16", "--device", "cpu"]
+PLANTED = ["QUIXOTIC", "DULCINEA", "CHART-", "19610203", "20240517", "ACC4711", "HIPPOCRAT", "GREGORIUS"]
+
+
+def patients(root, count=6):
+    """Write a series and its SEG for each of some patients; returns the UIDs that were planted."""
+    uids = []
+    for number in range(count):
+        random = np.random.default_rng(number)
+        mask = np.zeros((6, 16, 16), np.uint8)
+        mask[1:5, 4:10, 5:11] = 1
+        mask[2:4, 6:8, 7:9] = 2
+        image = (mask * 200 + random.normal(0, 20, mask.shape)).astype(np.int16)
+        datasets = slices(image, patient=f"CHART-{number}")
+        write(root / f"case{number}" / "ct", datasets)
+        uids += [uid for one in datasets for uid in (one.SOPInstanceUID, one.SeriesInstanceUID, one.StudyInstanceUID)]
+        write_seg(root / f"case{number}" / "mask.dcm", datasets, mask, [Segment("organ"), Segment("lesion")])
+    return sorted(set(uids))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Six patients, and the UIDs of their files."""
+    root = tmp_path_factory.mktemp("hospital")
+    return root, patients(root)
+
+
+@pytest.fixture
+def segkit(monkeypatch, tmp_path):
+    """The command, its caches where the tests are."""
+    monkeypatch.setenv("SEGKIT_CACHE", str(tmp_path / "cache"))
+
+    def call(*arguments):
+        result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    return call
+
+
+def test_run_and_prediction_name_nobody(data, segkit, tmp_path):
+    """A run and a prediction in NIfTI leave no name, id, date or UID of the input in any file or on the terminal."""
+    root, uids = data
+    told = segkit("data", "info", "dicom", "--data-root", root)
+    told += segkit(
+        "run", "--arch", "unet", "--data", "dicom", "--data-root", root, "--output", tmp_path / "run", *SMALL
+    )
+    told += segkit("predict", tmp_path / "run", root, "-o", tmp_path / "out", "--overlays")
+    assert "organ" in told
+    planted = [text.encode() for text in [*PLANTED, *uids]]
+    files = [path for folder in ("run", "out", "cache") for path in (tmp_path / folder).rglob("*") if path.is_file()]
+    assert len(files) > 10
+    hits = [(path.name, text) for path in files for text in planted if text in path.read_bytes()]
+    hits += [("name", path.name) for path in files for text in planted if text in str(path.name).encode()]
+    hits += [("terminal", text) for text in planted if text in told.encode()]
+    assert not hits
+
+
+def test_prediction_is_a_seg_of_its_series(data, segkit, tmp_path):
+    """Predicted as DICOM SEG, a label map refers to the files that it was made of and says what made it."""
+    root, _ = data
+    segkit("run", "--arch", "unet", "--data", "dicom", "--data-root", root, "--output", tmp_path / "run", *SMALL)
+    segkit("predict", tmp_path / "run", root / "case0", "-o", tmp_path / "out", "--format", "dicom-seg")
+    [file] = json.loads((tmp_path / "out" / "prediction.json").read_text())["files"]
+    found = pydicom.dcmread(tmp_path / "out" / file["mask"])
+    source = pydicom.dcmread(next((root / "case0" / "ct").iterdir()))
+    assert found.Modality == "SEG"
+    assert found.FrameOfReferenceUID == source.FrameOfReferenceUID
+    assert found.ReferencedSeriesSequence[0].SeriesInstanceUID == source.SeriesInstanceUID
+    assert [item.SegmentLabel for item in found.SegmentSequence] == ["lesion", "organ"]
+    algorithm = found.SegmentSequence[0].SegmentationAlgorithmIdentificationSequence[0]
+    assert algorithm.AlgorithmName == "segkit segkit-unet:unet"
+    assert "sha256" in algorithm.AlgorithmParameters
