@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import segkit.interrupted  # noqa: F401  # isort: skip  # before anything that takes time
+
 from typing import TYPE_CHECKING, Any
 
 from segkit.declarations import Architecture, Dataset, Explainer, Loss, Metric, Task

@@ -18,7 +18,7 @@ from segkit.hookspecs import DECLARATION_OF_HOOK
 PROJECT = Path(__file__).resolve().parents[1]
 CORE = PROJECT / "segkit"
 FLOORS = (
-    ("version", "errors", "contracts", "padding", "direction"),
+    ("version", "errors", "contracts", "padding", "direction", "interrupted"),
     ("params", "files", "terminal"),
     ("declarations",),
     ("parts",),

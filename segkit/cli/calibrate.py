@@ -63,6 +63,7 @@ def calibrate(
     from segkit.config import read_assignments
     from segkit.engine.device import default_workers
     from segkit.errors import SegkitError
+    from segkit.files import real
     from segkit.jobs.calibrate.compose import Wish, plan_calibration, write_calibrated
     from segkit.jobs.calibrate.compose import calibrate as job
     from segkit.jobs.calibrate.fit import read_risk
@@ -76,7 +77,7 @@ def calibrate(
     registry, progress = load_registry(), make_progress()
     checkpoint = checkpoint_of(Path(run))
     target = Path(file) if file else checkpoint.with_name(checkpoint.stem.removesuffix("-calibrated") + SUFFIX)
-    if target.exists() and not force and (file is None or target.resolve() != checkpoint.resolve()):
+    if target.exists() and not force and (file is None or real(target) != real(checkpoint)):
         raise SegkitError(f"{target} exists already", "say --force to replace it, or name another file with -o")
     config = checkpoint.with_name(CONFIG)
     said = [*flag_layers(options), read_assignments(assignments)]

@@ -20,6 +20,7 @@ ANYWHERE = ("--traceback", "--no-plugins", "--no-color")
 BY_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM)
 """What a disk refuses, wherever no one has said what was being written: no fault of the program."""
 FREE_SPACE = "free some space, check its permissions, or name another --output"
+MORE_MEMORY = "free some, work on smaller images or with --workers 0, or use a machine with more"
 INTERRUPTED = 130
 BY_CTRL_C = "stopped by Ctrl-C"
 
@@ -108,6 +109,8 @@ class Group(click.Group):
                 sys.exit(cause.exit_code)
             if isinstance(cause, OSError) and cause.errno in BY_DISK:
                 output.complain(f"{cause.filename or 'a file'}: {cause.strerror}; {FREE_SPACE}")
+            elif is_memory(cause):
+                output.complain(f"memory does not suffice ({type(cause).__name__}); {MORE_MEMORY}")
             elif not explain_damage(cause) and not explain_culprit(cause):
                 reason = f"{type(cause).__name__}: {cause}".rstrip(": ")
                 output.complain(f"{reason}; run with --traceback to see where, and report it", prefix="internal error")
@@ -128,6 +131,20 @@ class Group(click.Group):
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             ctx.fail(f"No such command {args[0]!r}{did_you_mean(args[0], self.list_commands(ctx))}.")
         return super().resolve_command(ctx, args)
+
+
+def is_memory(error: BaseException) -> bool:
+    """Whether an error is that of memory that is not there, which commands name their case or step for where they can.
+
+    Of PyTorch's errors nothing is imported to be told apart: where it raised one, it is there.
+    """
+    if isinstance(error, MemoryError):
+        return True
+    if not isinstance(error, RuntimeError) or "torch" not in sys.modules:
+        return False
+    from segkit.engine.memory import out_of_memory
+
+    return out_of_memory(error)
 
 
 def explain_culprit(error: BaseException) -> bool:

@@ -41,6 +41,8 @@ BACK = {
     Image.Transpose.ROTATE_270: Image.Transpose.ROTATE_90,
 }
 """What undoes a turn."""
+LONGEST_SIDE = 65_535
+"""Pixels along a side, as far as JPEG counts: of a PNG of 80,000,000 x 1 the scores alone took 11 GiB (issue 19)."""
 PNG = b"\x89PNG\r\n\x1a\n"
 ALPHA_MODES = ("LA", "PA", "RGBA", "La", "RGBa")
 BROKEN_FILE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
@@ -120,7 +122,13 @@ def opened_whole(stream: BinaryIO, formats: tuple[str, ...]) -> Image.Image:
 
 
 def check_size(opened: Image.Image, file: str) -> None:
-    """Raise UnusableFileError where a file has more pixels than Pillow takes for honest."""
+    """Raise UnusableFileError where a file has more pixels than Pillow takes for honest, or a side as no camera has."""
+    if max(opened.size) > LONGEST_SIDE:
+        raise UnusableFileError(
+            file,
+            f"is {size_text(opened.size)} pixels, at most {LONGEST_SIDE:,} along a side are read",
+            "check the file, or cut it into parts",
+        )
     limit = Image.MAX_IMAGE_PIXELS
     if limit is not None and opened.width * opened.height > limit:
         raise too_many_pixels(file, size_text(opened.size))

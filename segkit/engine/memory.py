@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -32,6 +33,21 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in SIGNS)
 
 
+MORE_MEMORY = "check its size, free some memory, or use a machine with more"
+"""The way out of one case that is too large."""
+
+
+@contextlib.contextmanager
+def enough_memory(what: str, way_out: str = MORE_MEMORY) -> Iterator[None]:
+    """Turn running out of memory, in whatever form it comes, into a SegkitError."""
+    try:
+        yield
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        raise SegkitError(f"{what} does not fit into memory", way_out) from error
+
+
 WORTH_ASKING = 1 << 30
 """Less than this many bytes are taken without asking the system first."""
 LIMIT, USED = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
@@ -53,6 +69,20 @@ def check_memory(needed: int, shape: Sequence[int]) -> None:
             f"an image of {' x '.join(map(str, shape))} does not fit into memory: about {bytes_text(needed)} would be "
             f"needed, {bytes_text(free)} are free",
             "check its size and spacing, or use a machine with more memory",
+        )
+
+
+MOST_OF_PLANE = 2**24
+"""Voxels of an axial plane, 4096 x 4096: with probabilities 8000 x 8000 took 4.5 GiB (issue 19)."""
+
+
+def check_planes(shape: Sequence[int]) -> None:
+    """Raise SegkitError where a volume (D, H, W) has planes that are too large to be finished at a time."""
+    if math.prod(shape[1:]) > MOST_OF_PLANE:
+        raise SegkitError(
+            f"a volume of {' x '.join(map(str, shape))} has planes of {math.prod(shape[1:]):,} voxels, at most "
+            f"{MOST_OF_PLANE:,} are predicted at a time",
+            "cut it into parts, or write it more coarsely",
         )
 
 

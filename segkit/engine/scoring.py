@@ -22,6 +22,7 @@ from segkit.engine.distributed import ALONE, Ranks
 from segkit.engine.feeding import Feeds
 from segkit.engine.infer import Predictor
 from segkit.engine.measure import CaseScores, ChosenMetric, reference_digest, score_case
+from segkit.engine.memory import enough_memory
 from segkit.engine.predictions import write_prediction
 from segkit.engine.progress import Progress
 from segkit.engine.volumes import VolumePredictor
@@ -115,11 +116,12 @@ def predict_case(
     """Predict one case; raises SegkitError where it has no mask to be scored against, or its logits are no numbers."""
     if sample.mask is None:
         raise SegkitError(f"case {case.id} has no mask", "score a split whose cases all have one")
-    try:
-        feeds = Feeds(metrics, sample.mask, sample.spacing, task)
-        labels = predictor.labels(sample.image, sample.shape, sample.spacing, feeds.watch)
-    except SegkitError as error:
-        raise error.of(f"case {case.id}") from None
+    with enough_memory(f"case {case.id}"):
+        try:
+            feeds = Feeds(metrics, sample.mask, sample.spacing, task)
+            labels = predictor.labels(sample.image, sample.shape, sample.spacing, feeds.watch)
+        except SegkitError as error:
+            raise error.of(f"case {case.id}") from None
     kept = replace(sample, image=sample.image[:0].copy(), grid=sample.shape)
     return Predicted(case, kept, sample.mask, labels, feeds.sums)
 
@@ -137,9 +139,14 @@ def read_ahead(
     workers: int,
 ) -> Generator[Sample, None, None]:
     """Read cases in order, as the predictor takes them: photographs at its size, volumes as they are."""
-    if predictor.volumes:
-        return prefetch(lambda case: read_whole(reader, case, dataset_name), cases, workers)
-    return prefetch(lambda case: read_at(reader, case, predictor.size, dataset_name), cases, workers)
+
+    def read(case: Case) -> Sample:
+        with enough_memory(f"case {case.id}"):
+            if predictor.volumes:
+                return read_whole(reader, case, dataset_name)
+            return read_at(reader, case, predictor.size, dataset_name)
+
+    return prefetch(read, cases, workers)
 
 
 def read_whole(reader: DatasetReader, case: Case, dataset_name: str) -> Sample:

@@ -18,7 +18,7 @@ from segkit.engine.calibration import Calibration, calibrated, labelled
 from segkit.engine.decoding import probabilities
 from segkit.engine.feeding import Watch
 from segkit.engine.infer import Predictor
-from segkit.engine.memory import check_memory
+from segkit.engine.memory import check_memory, check_planes
 from segkit.engine.preprocessing import Preprocessing
 from segkit.engine.restore import resize_planes, restore
 from segkit.engine.windows import AxisWindows, Place, blend_windows
@@ -185,6 +185,7 @@ class VolumePredictor:
         Yields:
             Which planes of the axis, and scores (K, n, *the other two axes) float32.
         """
+        check_planes(own)
         check_memory(self.bytes_needed(own, spacing, axis), own)
         slabs = self._patches(image, own, spacing, axis) if self.preprocessing.mode == "patches" else None
         yield from self._slices(image, own) if slabs is None else slabs

@@ -11,7 +11,7 @@ import torch
 
 from segkit.discovery import Registry
 from segkit.errors import SegkitError, UsageError, did_you_mean
-from segkit.files import new_part
+from segkit.files import new_part, real
 from segkit.jobs.export import check_free
 from segkit.model import load_model
 from segkit.params import build
@@ -42,7 +42,7 @@ def export_by_plugin(
     path = path or checkpoint.with_suffix(suffix)
     if not path.name.endswith(suffix):
         raise UsageError(f"-o {path} does not end in {suffix}", f"that is what --to {name} is called")
-    if path.resolve() == checkpoint.resolve():
+    if real(path) == real(checkpoint):
         raise UsageError(f"{path} is the model itself", "name another file with -o")
     check_free(path, force=force)
     if not path.parent.is_dir():

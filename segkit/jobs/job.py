@@ -14,28 +14,15 @@ from segkit.data.leaks import Leak
 from segkit.engine.clock import OFF, Clock
 from segkit.engine.distributed import ALONE, Ranks
 from segkit.engine.groups import Learning
-from segkit.engine.memory import out_of_memory
 from segkit.engine.progress import Progress
 from segkit.engine.schedule import EVERYTHING
 from segkit.engine.stop import StopRequest
-from segkit.errors import SegkitError
 from segkit.jobs.events import Events
 from segkit.jobs.start import Started
 from segkit.planning.build import BuiltComponents
 from segkit.planning.plan import Plan
 from segkit.rundir.claim import Claim
 from segkit.rundir.resume import Resume
-
-
-@contextmanager
-def enough_memory(what: str, way_out: str) -> Iterator[None]:
-    """Turn running out of memory, in whatever form it comes, into a SegkitError."""
-    try:
-        yield
-    except Exception as error:
-        if not out_of_memory(error):
-            raise
-        raise SegkitError(f"{what} does not fit into memory", way_out) from error
 
 
 @dataclass

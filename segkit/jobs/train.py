@@ -23,6 +23,7 @@ from segkit.engine.checkpoint import save_model
 from segkit.engine.distributed import Ranks
 from segkit.engine.infer import Predictor
 from segkit.engine.measure import ChosenMetric
+from segkit.engine.memory import enough_memory
 from segkit.engine.preprocessing import Preprocessing
 from segkit.engine.selection import Validation
 from segkit.engine.trainer import Trainer
@@ -30,7 +31,7 @@ from segkit.engine.validate import validate_images, validate_volumes
 from segkit.engine.volumes import VolumePredictor, make_predictor
 from segkit.errors import UsageError
 from segkit.jobs.folder import begin_training
-from segkit.jobs.job import Job, enough_memory
+from segkit.jobs.job import Job
 from segkit.jobs.keeper import Keeper
 from segkit.jobs.start import read_start
 from segkit.jobs.stores import Stores

@@ -6,6 +6,7 @@ from contextlib import closing
 
 from segkit.data.case import Case
 from segkit.engine.infer import Predictor
+from segkit.engine.memory import enough_memory
 from segkit.engine.postprocess import postprocessing
 from segkit.engine.predictions import write_prediction
 from segkit.engine.scoring import few, read_ahead
@@ -34,7 +35,8 @@ def predict_unscored(job: Job, predictor: Predictor | VolumePredictor) -> None:
     try:
         with closing(read_ahead(plan.reader, cases, predictor, plan.data.full_name, at_once)) as samples:
             for case, sample in zip(cases, samples, strict=True):
-                labels = predictor.labels(sample.image, sample.shape, sample.spacing)
+                with enough_memory(f"case {case.id}"):
+                    labels = predictor.labels(sample.image, sample.shape, sample.spacing)
                 labels = labels if postprocess is None else postprocess(labels)
                 write_prediction(plan.reader, folder, case, labels, sample, plan.reader.task)
                 job.progress.advance()

@@ -8,7 +8,7 @@ from typing import Any
 
 from segkit.engine.shapes import HEADER
 from segkit.errors import SegkitError
-from segkit.files import check_shape, parse_json, read_tensor_file
+from segkit.files import check_shape, parse_json, read_tensor_file, real
 from segkit.planning.source import Source
 from segkit.rundir.checkpoint import checkpoint_of
 from segkit.rundir.names import MODEL
@@ -26,7 +26,7 @@ def open_source(text: str) -> Source:
         SegkitError: there is no such file, or it is not whole.
     """
     path = checkpoint_of(Path(text))
-    name = path.resolve().parent.name if path.name == MODEL and path.parent != path else path.name
+    name = real(path).parent.name if path.name == MODEL and path.parent != path else path.name
     if is_pickled(path):
         return Source(path, path.name, file_digest(path), pickled=True)
     try:

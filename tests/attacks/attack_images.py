@@ -6,6 +6,7 @@ import io
 import random
 import struct
 import zlib
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ SIZES = (
     *((1, 80_000_000), (80_000_000, 1), (2**31, 2**31), (0, 5), (3000, 3000), (40_000, 40_000), (2**32 - 1, 1)),
     *((13_000, 13_000), (300, 200), (65_536, 65_536), (2**31 - 1, 1), (100_000, 3)),
 )
+RIGHT = ((9000, 9000), (8000, 8000), (1, 80_000_000), (80_000_000, 1), (65_535, 1000))
+"""Sizes of large images with all their pixels."""
 ZEROS = zlib.compress(bytes(100_000_000), 9)
 
 
@@ -66,11 +69,21 @@ def declared_png(width: int, height: int, depth: int = 8, colour: int = 2, data:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
+@lru_cache
+def large(mode: str, size: tuple[int, int]) -> bytes:
+    """A right PNG of zeros."""
+    stream = io.BytesIO()
+    Image.new(mode, size).save(stream, "PNG", compress_level=1)
+    return stream.getvalue()
+
+
 def bomb(dice: random.Random) -> bytes:
     """A small file that says it is large, or unpacks to much."""
     width, height = dice.choice(SIZES)
     depth, colour = dice.choice(((8, 2), (1, 0), (16, 6), (8, 3), (16, 0)))
-    kind = dice.randrange(4)
+    kind = dice.randrange(5)
+    if kind == 4:
+        return large(dice.choice(("1", "L", "RGB")), dice.choice(RIGHT))
     if kind == 0:
         return declared_png(width, height, depth, colour, ZEROS)
     if kind == 1:

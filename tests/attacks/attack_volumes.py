@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import math
 import random
 import struct
+from functools import lru_cache
 from pathlib import Path
 
 from siege import Attack
@@ -37,8 +39,20 @@ OTHERS = (
     *(b"ObjectType = Image\nElementDataFile = ../outside/canary\n", b"\x89HDF\r\n\x1a\n", b"PK\3\4" + bytes(60)),
 )
 SIDES = ((512, 512, 900), (2000, 2000, 50), (1, 1, 30000), (30000, 1, 1), (2000, 2000, 1), (400, 400, 400))
+RIGHT = ((8000, 8000, 1), (1, 8000, 8000), (8000, 1, 8000), (4000, 4000, 3), (400, 400, 400), (32000, 1000, 1))
 ZEROS = gzip.compress(bytes(60_000_000), 9)
 TEXT = b"\x1b]0;title\x07\x1b[2J<script>alert(1)</script>"
+
+
+@lru_cache
+def zeros(count: int) -> bytes:
+    """So many zeros, packed."""
+    return gzip.compress(bytes(count), 1)
+
+
+def large(header: bytes, count: int) -> bytes:
+    """A volume with all its voxels."""
+    return gzip.compress(header) + zeros(count)
 
 
 class Volumes:
@@ -100,6 +114,10 @@ class Volumes:
 
     @staticmethod
     def bomb(data: bytearray, dice: random.Random) -> bytes:
-        """A small file that says that it holds much, or unpacks to much."""
+        """A small file that says that it holds much, unpacks to much, or holds all of a large volume."""
+        if dice.random() < 0.3:
+            sides = dice.choice(RIGHT)
+            struct.pack_into("<4h", data, 40, 3, *sides)
+            return large(bytes(data[:352]), math.prod(sides) * 2)
         struct.pack_into("<4h", data, 40, 3, *dice.choice(SIDES))
         return gzip.compress(bytes(data), 1) + ZEROS * dice.randint(1, 4)

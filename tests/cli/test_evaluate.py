@@ -20,6 +20,28 @@ def summary(folder: str) -> dict:
     return json.loads(Path(folder, "summary.json").read_text())
 
 
+PREDICTED = "segkit.engine.infer.Predictor.labels"
+NO_MEMORY = RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory: you tried")
+
+
+@pytest.mark.parametrize("command", ["evaluate", "explain"])
+@pytest.mark.parametrize("where", ["read", "predict"])
+def test_memory_that_is_not_enough_for_a_case_names_it(toy_run, monkeypatch, command: str, where: str) -> None:
+    """Of whatever kind the error is: PyTorch's CPU allocator raises a plain RuntimeError."""
+
+    def no_memory(*_: object) -> None:
+        raise NO_MEMORY
+
+    place = {"read": ("segkit.data.reading.check_sample", no_memory), "predict": (PREDICTED, no_memory)}[where]
+    monkeypatch.setattr(*place)
+    options = ["--explainer", "glow", "--layer", "0"] if command == "explain" else []
+    result = CliRunner().invoke(main, [command, "run", *options, "--device", "cpu"])
+    assert result.exit_code == 1
+    assert "does not fit into memory; check its size, free some memory, or use a machine with more" in result.stderr
+    assert result.stderr.count("test-0") == 1
+    assert "internal error" not in result.stderr
+
+
 @pytest.mark.parametrize("alone", [False, True])
 def test_the_run_s_own_scores_come_out_again(toy_run, alone: bool) -> None:
     """On the scored split, from the run and from its checkpoint alone: the same cases.csv and score rows."""

@@ -10,6 +10,7 @@ import sys
 
 import click
 import pytest
+import torch  # noqa: F401  # whoever raises an error of PyTorch's has imported it
 from click.testing import CliRunner
 
 from segkit import SegkitError, UsageError, __version__
@@ -57,6 +58,18 @@ def raising(error):
             ZeroDivisionError("by zero"),
             1,
             "internal error: ZeroDivisionError: by zero; run with --traceback to see where, and report it\n",
+        ),
+        (
+            MemoryError(),
+            1,
+            "error: memory does not suffice (MemoryError); free some, work on smaller images or with --workers 0, or "
+            "use a machine with more\n",
+        ),
+        (
+            RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory: you tried"),
+            1,
+            "error: memory does not suffice (RuntimeError); free some, work on smaller images or with --workers 0, or "
+            "use a machine with more\n",
         ),
         # click ends the line that it thinks somebody was typing.
         (

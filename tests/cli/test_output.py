@@ -98,16 +98,22 @@ def test_remarks_are_one_line_on_stderr(capsys):
     assert capsys.readouterr() == ("", "warning: first second\nerror: third\n")
 
 
-def test_ctrl_c_before_the_command_begins_has_its_sentence() -> None:
-    """While the command's modules are imported there is no traceback either."""
+@pytest.mark.parametrize("module", ["segkit.declarations", "segkit.cli.main", "click", "segkit.cli.list_"])
+@pytest.mark.parametrize("started", [["segkit"], ["-m", "segkit"]])
+def test_ctrl_c_before_the_command_begins_has_its_sentence(module: str, started: list[str]) -> None:
+    """While segkit's own first modules or the command's are imported there is no traceback either."""
     code = (
-        "import builtins, sys\n"
+        "import builtins, importlib, sys\n"
         "real = builtins.__import__\n"
         "def interrupted(name, *rest, **named):\n"
-        "    if name == 'segkit.cli.main': raise KeyboardInterrupt\n"
+        f"    if name == {module!r}: raise KeyboardInterrupt\n"
         "    return real(name, *rest, **named)\n"
         "builtins.__import__ = interrupted\n"
-        "import segkit.cli\n"
+        f"sys.argv, sys.orig_argv = [{started[0]!r}, 'list'], ['python', *{started}, 'list']\n"
+        "loading = importlib.import_module\n"
+        "importlib.import_module = lambda name: interrupted(name) and loading(name)\n"
+        "from segkit.cli import main\n"
+        "main()\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (130, "interrupted: stopped by Ctrl-C\n")
+    assert (done.returncode, done.stderr.lstrip("\n")) == (130, "interrupted: stopped by Ctrl-C\n")

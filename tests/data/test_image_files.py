@@ -47,3 +47,14 @@ def test_a_png_with_zeros_at_its_end(tmp_path):
     path.write_bytes(path.read_bytes()[:-30] + bytes(30))
     with pytest.raises(UnusableFileError, match=r"image\.png is damaged or cut short"):
         pixels(path)
+
+
+@pytest.mark.parametrize("size", [(80_000_000, 1), (1, 80_000_000), (65_536, 2)])
+def test_a_side_as_no_camera_has_is_refused_before_it_is_decoded(tmp_path, size):
+    """Few enough pixels, and one row or column of them: the scores alone would take gigabytes (issue 19)."""
+    path = tmp_path / "thin.png"
+    Image.new("1", size).save(path)
+    with pytest.raises(UnusableFileError, match="at most 65,535 along a side"):
+        pixels(path)
+    Image.new("1", (65_535, 2)).save(path)
+    assert pixels(path).shape == (2, 65_535)

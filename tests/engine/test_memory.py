@@ -6,6 +6,9 @@ import sys
 
 import pytest
 
+from segkit.engine.memory import check_planes
+from segkit.errors import SegkitError
+
 CODE = """
 import json, numpy as np, torch
 from segkit.engine.memory import CLEAR, peak_memory, resident_peak, start_peak
@@ -36,3 +39,13 @@ def test_the_peak_holds_what_was_given_back():
     assert told["peak"]["device"] is None
     assert told["peak"]["process"] >= told["before"] + 150_000_000
     assert told["after"] is None or told["after"] < told["peak"]["process"] - 100_000_000
+
+
+@pytest.mark.parametrize(("shape", "fits"), [((3, 4096, 4096), True), ((1, 8000, 8000), False), ((9, 9, 1), True)])
+def test_planes_that_are_too_large_are_refused(shape, fits):
+    """Whatever the machine has: several maps of a plane are held at a time."""
+    if fits:
+        check_planes(shape)
+        return
+    with pytest.raises(SegkitError, match="has planes of 64,000,000 voxels, at most 16,777,216"):
+        check_planes(shape)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from segkit import Case, SegkitError
 from segkit.files import is_file, is_folder
@@ -53,7 +53,8 @@ def list_given(root: Path, description: Description, without: Collection[str], f
         folders = [FOLDERS["train"][0]] * len(images) + [FOLDERS["train"][1]]
         found = [find_given(root, written, folder) for written, folder in zip([*images, label], folders, strict=True)]
         missing = [written for written, path in zip([*images, label], found, strict=True) if path is None]
-        add(faults, problems.NOT_LISTED, *missing)
+        for written in missing:
+            add(faults, problems.NOT_LISTED if below(root, written) is not None else problems.OUTSIDE, written)
         if len(images) not in (1, len(description.channels)):
             add(faults, problems.NO_CHANNEL, id)
         files = tuple(path for path in found if path is not None)
@@ -62,10 +63,25 @@ def list_given(root: Path, description: Description, without: Collection[str], f
 
 
 def find_given(root: Path, written: str, folder: str) -> Path | None:
-    """Find a file that dataset.json names, from the root or absolute; one of another machine by its name alone."""
+    """Find a file below the root that dataset.json names; one of another machine by its name alone.
+
+    A name that leads out of the root is not followed, be the file there or not (issue 19): whoever wrote the dataset
+    would choose what of the reader's disk is read. Links in the root are somebody's own doing, and are followed.
+    """
+    name = PurePosixPath(written.replace("\\", "/")).name
+    places = [path for path in (below(root, written), below(root, f"{folder}/{name}")) if path is not None]
+    return next((path for path in places if stem_of(path.name) is not None and is_file(path)), None)
+
+
+def below(root: Path, written: str) -> Path | None:
+    """Return the path that a written name means from the root, or absolute below it; None where it leads out of it."""
     name = written.replace("\\", "/")
-    places = [root / name, root / folder / PurePosixPath(name).name]
-    return next((path for path in places if stem_of(path.name) is not None and path.is_file()), None)
+    if "\0" in name or PureWindowsPath(name).drive:
+        return None
+    # Without following links, whose targets' ".." would be others.
+    top = os.path.normpath(root.absolute())
+    path = Path(os.path.normpath(root.absolute() / name))
+    return path if path.is_relative_to(top) and path != Path(top) else None
 
 
 def list_split(

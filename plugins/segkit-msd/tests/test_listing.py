@@ -75,6 +75,27 @@ def test_cases_that_dataset_json_names_and_nobody_has(add, root, reader):
     assert "1 image lacks a channel: a" in refused(reader)
 
 
+@pytest.mark.parametrize("written", ["{outside}/a.nii.gz", "../outside/a.nii.gz", "imagesTr/../../outside/a.nii.gz"])
+def test_names_that_lead_out_of_the_root_are_not_followed(add, root, reader, written):
+    """A file elsewhere is refused in a sentence though it is there; a link in the root, somebody's own, is followed."""
+    (image,), label = add(id="a")
+    add(id="b")
+    outside = root.parent / "outside"
+    outside.mkdir()
+    image.rename(outside / "a.nii.gz")
+    rewrite(
+        root,
+        dataset={
+            "one": {"images": [written.format(outside=outside)], "label": f"labelsTr/{label.name}"},
+            "two": {"images": ["imagesTr/b.nii.gz"], "label": "labelsTr/b.nii.gz"},
+        },
+    )
+    assert "1 file that dataset.json names is not below the data root: " in refused(reader)
+    assert "names is not below the data root" in reader().verify()[0].reason
+    (root / "imagesTr" / "a.nii.gz").symlink_to(outside / "a.nii.gz")
+    assert reader(folds=2).verify() == []
+
+
 def test_digits_at_the_end_may_be_the_id(add, reader):
     """amos_0001 is an id where its label says so."""
     add("train", "amos_0001")

@@ -42,6 +42,11 @@ NOT_LISTED = Fault(
     "files that dataset.json names are not there",
     "bring them back, or take them out of dataset.json",
 )
+OUTSIDE = Fault(
+    "file that dataset.json names is not below the data root",
+    "files that dataset.json names are not below the data root",
+    "put the files, or links to them, into imagesTr and labelsTr, and name them from the root",
+)
 LEAK = Fault(
     "case is in two splits",
     "cases are in two splits",

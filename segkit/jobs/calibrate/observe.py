@@ -16,6 +16,7 @@ from segkit.engine.calibration import foreground_odds
 from segkit.engine.expected import ExpectedDice, dice_of
 from segkit.engine.feeding import Block
 from segkit.engine.infer import Predictor
+from segkit.engine.memory import enough_memory
 from segkit.engine.progress import Progress
 from segkit.engine.scoring import read_ahead
 from segkit.engine.volumes import VolumePredictor
@@ -69,10 +70,11 @@ def observe(
             if sample.mask is None:
                 raise SegkitError(f"case {case.id} has no mask", "calibrate on a split whose cases all have one")
             watch = Watcher(case.id, sample.mask, len(plan.task.classes), predictor)
-            try:
-                labels = predictor.labels(sample.image, sample.shape, sample.spacing, watch.take)
-            except SegkitError as error:
-                raise error.of(f"case {case.id}") from None
+            with enough_memory(f"case {case.id}"):
+                try:
+                    labels = predictor.labels(sample.image, sample.shape, sample.spacing, watch.take)
+                except SegkitError as error:
+                    raise error.of(f"case {case.id}") from None
             dice = dice_of(labels, sample.mask, len(plan.task.classes))
             scores, truth = watch.drawn()
             found.append(Observed(case.id, case.group, scores, truth, watch.foreground, watch.expected.value(), dice))
