@@ -15,9 +15,9 @@ from segkit.engine.selection import Best
 from segkit.engine.state import StateWriter, is_trained, load_state
 from segkit.engine.trainer import Trainer
 from segkit.errors import SegkitError
-from segkit.files import write_text
+from segkit.files import write_json, write_text
 from segkit.jobs.job import Job
-from segkit.rundir.names import CASES, HISTORY, MODEL, REPORT, STATE_FOLDER, SUMMARY
+from segkit.rundir.names import CASES, HISTORY, LONGER, MODEL, REPORT, STATE_FOLDER, SUMMARY
 from segkit.rundir.read import read_history
 from segkit.rundir.resume import Resume
 from segkit.rundir.write import history_line
@@ -52,6 +52,20 @@ class Keeper:
         finally:
             self.writer.close()
 
+    def hand_over(self, trainer: Trainer) -> None:
+        """Of a run that goes on longer: keep the state that it goes on from, and write down that it does.
+
+        Before its config asks for more epochs: killed in between, it would be a finished run of epochs that it never
+        had (issue 21).
+        """
+        longer = self.job.resume is not None and self.job.resume.longer
+        if not (longer and trainer.step and self.job.ranks.leads):
+            return
+        self.writer.save(trainer, self.job.spent())
+        self.wait()
+        self.others = False
+        write_json(self.folder / LONGER, {"epochs": trainer.settings.epochs})
+
     def begin(self, trainer: Trainer) -> None:
         """Write down where a resumed run goes on, before its first step.
 
@@ -67,7 +81,7 @@ class Keeper:
         if trainer.step:
             self.write_history(trainer)
         if self.job.resume is not None and self.job.resume.longer:
-            # Of the shorter training, and not until there is a state: a run without either is finished no more.
+            # Of the shorter training. Its model stays until there is another one.
             for name in (SUMMARY, CASES, REPORT):
                 (self.job.folder / name).unlink(missing_ok=True)
 
@@ -102,7 +116,7 @@ class Keeper:
         if resume is None:
             return
         header = load_state(self.folder, trainer, partial(check_state, resume, self.writer.identity))
-        if header is None and resume.longer:
+        if header is None and resume.longer and (self.job.folder / MODEL).is_file():
             self.others = True
             go_on_from_model(self.job, trainer)
             return

@@ -36,7 +36,7 @@ from segkit.jobs.keeper import Keeper
 from segkit.jobs.start import read_start
 from segkit.jobs.stores import Stores
 from segkit.planning.plan import Plan
-from segkit.rundir.names import MODEL
+from segkit.rundir.names import LONGER, MODEL, STATE_FOLDER
 from segkit.rundir.resume import SETTINGS
 from segkit.rundir.write import model_header
 from segkit.settings import Augment, Train
@@ -72,8 +72,9 @@ def train_model(job: Job, stores: Stores) -> Trained:
     with job.clock("preparing"):
         preprocessing = make_preprocessing(plan, stores["train"], job.parts.measure)
         trainer = make_trainer(job, stores, preprocessing, keeper)
-    begin_training(job)
     with keeper, job.stop.finishing_steps(), enough_memory(f"training on {job.device}", lighter(job)):
+        keeper.hand_over(trainer)
+        begin_training(job)
         keeper.begin(trainer)
         trainer.train()
     best, weights = trainer.finish()
@@ -259,6 +260,7 @@ def keep_model(job: Job, trained: Trained, stores: Stores, scores: Sequence[Mapp
         trained_before=(read_start(job.folder) or {}).get("trained_on", ()),
     )
     save_model(job.folder / MODEL, trained.predictor.model, header)
+    (job.folder / STATE_FOLDER / LONGER).unlink(missing_ok=True)
 
 
 def selection(plan: Plan, metrics: Sequence[ChosenMetric]) -> tuple[str, bool] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from segkit.rundir.allowances import (
 from segkit.rundir.claim import RUNS
 from segkit.rundir.names import CONFIG, ENVIRONMENT, MODEL, STATE, STATE_FOLDER
 from segkit.rundir.read import read_environment
-from segkit.rundir.stage import Stage, standing_of
+from segkit.rundir.stage import Stage, longer_epochs, standing_of
 
 EPOCHS = "train.epochs"
 SETTINGS = "settings"
@@ -98,8 +98,12 @@ def open_run(folder: Path, allowed: frozenset[str] = frozenset(), *, longer: boo
     path = folder / ENVIRONMENT
     # One that is there and says nothing is compared like any other: what it does not say differs.
     environment = read_environment(path) if path.exists() else None
+    config, wanted = read_file(folder / CONFIG), longer_epochs(folder)
+    if wanted is not None and wanted != config.values.get(EPOCHS):
+        # Killed between the two: config.toml is the one that was not written yet.
+        config, longer = replace(config, values={**config.values, EPOCHS: wanted}), True
     allowed |= {"epochs"} if longer else frozenset()
-    return Resume(folder, read_file(folder / CONFIG), environment, allowed, longer)
+    return Resume(folder, config, environment, allowed, longer)
 
 
 def is_longer(folder: Path, epochs: object) -> bool:

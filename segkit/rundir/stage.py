@@ -5,7 +5,8 @@
 A step forward is a file: the resume state (its folder appears with it, and history.jsonl only once it is there, so that
 either without it is a state that was lost), the model, summary.json. That a run is finished is recorded in
 summary.json, because the folder of the resume state may be impossible to remove (NFS), and whatever is removed later
-does not undo it (issue 17).
+does not undo it (issue 17). One that goes on for more epochs is unfinished again, whatever it still has of the shorter
+training: last/longer.json says so (issue 21).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from segkit.errors import SegkitError
 from segkit.files import parse_json, read_json, read_text, read_toml
-from segkit.rundir.names import CASES, CONFIG, HISTORY, MODEL, REPORT, STATE, STATE_FOLDER, SUMMARY
+from segkit.rundir.names import CASES, CONFIG, HISTORY, LONGER, MODEL, REPORT, STATE, STATE_FOLDER, SUMMARY
 
 FINISHED_FIELD = "finished"
 """In summary.json: everything was written, and there is nothing to go on with."""
@@ -52,6 +53,8 @@ def standing_of(folder: Path) -> Standing:
     """Say where a run stands; reads small files alone, and raises nothing for damaged ones."""
     has = {name: (folder / name).is_file() for name in (CONFIG, HISTORY, MODEL, CASES, SUMMARY, REPORT)}
     has_state = (folder / STATE_FOLDER / STATE).is_file()
+    if has_state and has[CONFIG] and longer_epochs(folder):
+        return Standing(Stage.UNFINISHED, progress(folder), resumable=True)
     if has[SUMMARY] and (recorded(folder) is True or not has_state):
         return scored_standing(folder, has)
     if has_state:
@@ -130,8 +133,19 @@ def last_epoch(folder: Path) -> str:
         return "?"
 
 
+def longer_epochs(folder: Path) -> int | None:
+    """For how many epochs in all a run goes on that had fewer; None where it does not, or that cannot be read."""
+    try:
+        found: object = read_json(folder / STATE_FOLDER / LONGER, dict, absent="{}").get("epochs")
+    except SegkitError:
+        return None
+    return found if type(found) is int and found > 0 else None
+
+
 def wanted_epochs(folder: Path) -> str:
-    """How many epochs config.toml asks for; "?" where it cannot be read."""
+    """How many epochs the run is to have; "?" where that cannot be read."""
+    if longer := longer_epochs(folder):
+        return str(longer)
     try:
         return str(read_toml(folder / CONFIG)["train"]["epochs"])
     except (SegkitError, KeyError, TypeError):

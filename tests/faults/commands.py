@@ -63,6 +63,7 @@ EXPLAIN = ("explain", "run", "--explainer", "glow", "--layer", "0", "--no-eviden
 EXPLAIN = (*EXPLAIN, "--device", "cpu")
 SHOW = ("data", "show", "squares", "--data-root", "data", "-o", "seen.html")
 RESUME = ("run", "--resume", "trained")
+LONGER = ("run", "--resume", "run", "--epochs", "4")
 GRID = ("compare", "--arch", "net", "--arch", "supervised", *TRAIN[2:], "--output", "grid")
 GRID_WANTED = ("grid/runs/*/model.safetensors", "grid/runs/*/cases.csv", "grid/*.csv", "grid/comparison.json")
 EXPORT = ("export", "run", "--to", "torch-export", "--images", "images/photograph-0.png")
@@ -82,6 +83,7 @@ COMMANDS = {
     "explain": Command(EXPLAIN, lambda place: EXPLAIN, ("heat/*/*.npz", "heat/*/*.png")),
     "data show": Command(SHOW, lambda place: SHOW, ("seen.html", "seen.png")),
     "resume": Command(RESUME, lambda place: RESUME, tuple(name.replace("out/", "trained/") for name in RUN_WANTED)),
+    "longer": Command(LONGER, lambda place: LONGER, tuple(name.replace("out/", "run/") for name in RUN_WANTED)),
     "grid": Command(GRID, lambda place: GRID, GRID_WANTED, base=False),
     "export": Command(EXPORT, lambda place: EXPORT, ("run/model.pt2", "run/model.pt2.json")),
     "data download": Command(DOWNLOAD, lambda place: DOWNLOAD, ("fetched/*/*.jpg", "fetched/*/*.png"), base=False),

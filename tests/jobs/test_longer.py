@@ -89,3 +89,64 @@ def test_a_stopped_run_goes_on_longer(segkit, monkeypatch: pytest.MonkeyPatch) -
     done = segkit("run", "--resume", "a", "--epochs", "5")
     assert epochs() == [1, 2, 3, 4, 5]
     assert "schedule: cosine over 5 epochs in all, not 3" in done.stderr
+
+
+class KilledError(BaseException):
+    """Stands for a signal that leaves everything as it is."""
+
+
+@pytest.mark.parametrize(("kept", "again"), [(True, ()), (False, ("--epochs", "4"))])
+@pytest.mark.parametrize("place", ["hand_over", "environment", "config", "begin", "steps", "model"])
+def test_killed_on_the_way_to_longer(
+    segkit, monkeypatch: pytest.MonkeyPatch, kept: bool, again: tuple[str, ...], place: str
+) -> None:
+    """Killed between any two of its files it is finished as it was, or goes on to the end, whatever one types."""
+    from segkit.jobs import folder, keeper, train
+
+    constant = ("--set", "train.schedule=constant")
+    segkit(*TOY, *constant, "--epochs", "2", "--set", f"run.keep_state={kept}")
+
+    def die(*_: object, **__: object) -> None:
+        raise KilledError
+
+    holder, name = {
+        "hand_over": (keeper, "write_json"),
+        "environment": (folder, "write_json"),
+        "config": (folder, "write_text"),
+        "begin": (keeper.Keeper, "write_history"),
+        "steps": (train.Trainer, "train"),
+        "model": (train, "save_model"),
+    }[place]
+    with monkeypatch.context() as patched:
+        patched.setattr(holder, name, die)
+        with pytest.raises(KilledError):
+            CliRunner().invoke(main, ["run", "--resume", "a", "--epochs", "4"])
+    (told,) = json.loads(segkit("runs", "a", "--json").stdout)
+    begun = place != "hand_over"
+    assert told["state"] == ("unfinished" if begun else "finished")
+    assert told["details"] == (f"{4 if place == 'model' else 2} of 4 epochs" if begun else "")
+    before = Path("a/config.toml").read_bytes()
+    segkit("run", "--resume", "a", *again)
+    if begun or again:
+        assert epochs() == [1, 2, 3, 4]
+        assert tomllib.loads(Path("a/config.toml").read_text())["train"]["epochs"] == 4
+    else:
+        assert Path("a/config.toml").read_bytes() == before
+    (told,) = json.loads(segkit("runs", "a", "--json").stdout)
+    assert told["state"] == "finished"
+    assert not Path("a/last/longer.json").exists()
+
+
+def test_a_run_stopped_before_its_first_state_goes_on_longer(segkit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is neither state nor model: it begins with step 1."""
+    from segkit.jobs import train
+
+    def die(*_: object, **__: object) -> None:
+        raise KilledError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(train.Trainer, "train", die)
+        with pytest.raises(KilledError):
+            CliRunner().invoke(main, [*TOY, "--epochs", "2"])
+    segkit("run", "--resume", "a", "--epochs", "3")
+    assert epochs() == [1, 2, 3]
