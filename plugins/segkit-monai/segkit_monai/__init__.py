@@ -41,6 +41,11 @@ def segkit_architectures() -> list[Architecture]:
             "upcat_1",
             "down_4",
             small={"width": 4},
+            parts={
+                "encoder": ("network.conv_0", "network.down_1", "network.down_2", "network.down_3", "network.down_4"),
+                "decoder": ("network.upcat_4", "network.upcat_3", "network.upcat_2", "network.upcat_1"),
+                "head": ("network.final_conv",),
+            },
         ),
         network(
             "basicunetplusplus",
@@ -50,6 +55,21 @@ def segkit_architectures() -> list[Architecture]:
             "upcat_0_4",
             "conv_4_0",
             small={"width": 4},
+            parts={
+                "encoder": (
+                    "network.conv_0_0",
+                    "network.conv_1_0",
+                    "network.conv_2_0",
+                    "network.conv_3_0",
+                    "network.conv_4_0",
+                ),
+                "head": (
+                    "network.final_conv_0_1",
+                    "network.final_conv_0_2",
+                    "network.final_conv_0_3",
+                    "network.final_conv_0_4",
+                ),
+            },
         ),
         network(
             "unet",
@@ -78,6 +98,11 @@ def segkit_architectures() -> list[Architecture]:
             "bottleneck",
             layers="segkit_monai.layers:dynunet",
             small={"width": 4},
+            parts={
+                "encoder": ("network.input_block", "network.downsamples", "network.bottleneck"),
+                "decoder": ("network.upsamples",),
+                "head": ("network.output_block",),
+            },
         ),
         network(
             "segresnet",
@@ -86,6 +111,11 @@ def segkit_architectures() -> list[Architecture]:
             "https://arxiv.org/abs/1810.11654",
             "up_layers.2",
             "down_layers.3",
+            parts={
+                "encoder": ("network.convInit", "network.down_layers"),
+                "decoder": ("network.up_samples", "network.up_layers"),
+                "head": ("network.conv_final",),
+            },
         ),
         network(
             "segresnetds",
@@ -95,6 +125,7 @@ def segkit_architectures() -> list[Architecture]:
             "up_layers.2.blocks",
             "encoder.layers.3.blocks",
             small={"width": 8},
+            parts={"encoder": ("network.encoder",)},
         ),
         network(
             "mednext",
@@ -104,6 +135,11 @@ def segkit_architectures() -> list[Architecture]:
             "dec_stages.3",
             "bottleneck",
             small={"width": 4, "kernel": 3},
+            parts={
+                "encoder": ("network.stem", "network.enc_stages", "network.down_blocks", "network.bottleneck"),
+                "decoder": ("network.up_blocks", "network.dec_stages"),
+                "head": ("network.out_0",),
+            },
         ),
         network(
             "swinunetr",
@@ -114,6 +150,24 @@ def segkit_architectures() -> list[Architecture]:
             "encoder10",
             small={"width": 12},
             export={"torch-export": WINDOWS, "onnx": WINDOWS},
+            parts={
+                "encoder": (
+                    "network.swinViT",
+                    "network.encoder1",
+                    "network.encoder2",
+                    "network.encoder3",
+                    "network.encoder4",
+                    "network.encoder10",
+                ),
+                "decoder": (
+                    "network.decoder5",
+                    "network.decoder4",
+                    "network.decoder3",
+                    "network.decoder2",
+                    "network.decoder1",
+                ),
+                "head": ("network.out",),
+            },
         ),
     ]
 
