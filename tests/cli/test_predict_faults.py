@@ -226,3 +226,13 @@ def test_narrow_pictures_are_decoded_as_others(shape: tuple[int, int]) -> None:
     full = torch.nn.functional.interpolate(scores[None], size=shape, mode="bilinear", align_corners=False)[0]
     # Rounding may turn a tie of two classes.
     assert np.mean(plane_labels(scores, shape) != full.argmax(0).numpy()) < 1e-4
+
+
+def test_a_file_and_a_link_to_it_are_one_image_under_the_file_s_name(images) -> None:
+    """Whichever comes first; an attack by names found the file's own name gone."""
+    first = min(Path("images").iterdir())
+    Path("images/0-link.png").symlink_to(first.name)
+    result = predict("run", "images", "-o", "out", "--workers", "0")
+    assert result.exit_code == 0, result.output
+    assert Path("out", first.with_suffix(".png").name).is_file()
+    assert not Path("out/0-link.png").exists()

@@ -79,7 +79,9 @@ def find_inputs(texts: Sequence[str], opener: Opener, channels: int, spatial_dim
         found, others = expand(text, known, written, lambda path: opener.is_image(path, spatial_dims))
         left_out += others
         for path in found:
-            paths.setdefault(real(path), path)
+            place = real(path)
+            if place not in paths or paths[place].is_symlink():  # a file's own name, not that of a link beside it
+                paths[place] = path
     if not paths:
         raise SegkitError("all that was named is what segkit wrote earlier", "name the images")
     images = opener.gather(list(paths.values()), channels)

@@ -116,3 +116,16 @@ def test_page_works_on_a_phone(tmp_path, runs, make_masks, monkeypatch, in_brows
     assert seen["focused"]
     assert seen["filtered"] == 10
     assert seen["outline"] == [True, False]
+
+
+@pytest.mark.full
+def test_names_of_runs_that_were_written_to_run(tmp_path, runs, make_masks, monkeypatch, dumped_page):
+    """In a real browser no name of a run or of a case sets the page's title, and the policy stands."""
+    owned = "document.title='taken-over'"
+    names = [f"<script>{owned}</script>", f'</script><img src=x onerror="{owned}">', f'<svg onload="{owned}">']
+    options = {"with_pictures": True, "monkeypatch": monkeypatch}
+    compare_runs(tmp_path / "out", runs, make_masks, cases=12, names=names, **options)
+    found = dumped_page(next((tmp_path / "out").glob("*.html")))
+    assert found.split("<title>")[1].split("</title>")[0] != "taken-over"
+    assert "Content-Security-Policy" in found
+    assert found.count("<script") == 1
