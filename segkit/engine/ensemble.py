@@ -63,7 +63,7 @@ class Ensemble:
 
     def decode_into(self, labels: np.ndarray, planes: slice, probabilities: torch.Tensor) -> None:
         """Decode what `probabilities` yields into a label map of the whole."""
-        # A threshold that keeps a bound is one of a model alone.
+        # A threshold that keeps a bound is one of a model alone: `segkit predict` refuses it among several.
         limit = threshold_of(self.predictors[0].calibration) if len(self.predictors) == 1 else None
         if limit is None:
             found = decode(probabilities, above=0.5, overlapping=self.task.overlapping)

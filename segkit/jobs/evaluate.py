@@ -170,6 +170,7 @@ def score_model(
             "mirror": predictor.mirror,
             "leaks": leaks_record((), plan.split, looked.seen),
             "shift": looked.shift,
+            "calibration": request.model.header.get("calibration"),
         }
         if request.groups is not None:
             summary["groups"] = group_record(request.groups, scores, metrics[0])

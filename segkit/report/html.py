@@ -118,6 +118,7 @@ def page_environment() -> Environment:
         "count": text.count,
         "plural": text.plural,
         "probability": text.probability,
+        "signed": text.signed,
         "short": lambda value: f"{value:g}",
         "duration": text.duration,
         "memory": text.memory,
@@ -132,6 +133,7 @@ def page_environment() -> Environment:
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     environment.globals |= {
         "interval": text.interval,
+        "signed_interval": text.signed_interval,
         "disclaimer": DISCLAIMER,
         "style": (TEMPLATES / "report.css").read_text(encoding="utf-8"),
         "script": script,

@@ -13,6 +13,7 @@ from segkit.report.figures import Figures, figures_of
 from segkit.report.html import PlotFiles, Section, render
 from segkit.report.overlays import case_png, make_overlay
 from segkit.report.pictures import CasePicture
+from segkit.report.reliability import reliability_plots
 from segkit.report.style import DARK, LIGHT, Plot
 from segkit.rundir.names import REPORT
 from segkit.rundir.read import read_record
@@ -41,7 +42,7 @@ def write_report(
     overlays = [make_overlay(picture) for picture in pictures]
     with figures_of(run_folder) as figures:
         curves = [draw_plot(plot, figures) for plot in curve_plots(record)]
-        distributions = [draw_plot(plot, figures) for plot in distribution_plots(record)]
+        distributions = [draw_plot(plot, figures) for plot in (*distribution_plots(record), *reliability_plots(record))]
         for number, (picture, overlay) in enumerate(zip(pictures, overlays, strict=True), start=1):
             stem = f"case-{number:02d}-{picture.label.lower()}"
             figures.write(stem, case_png(record, picture, overlay, LIGHT))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from segkit.engine.shapes import COUNT, NAME, NUMBER, SCORE_ROW, TASK, TEXT
+from segkit.engine.shapes import CALIBRATION, COUNT, NAME, NUMBER, SCORE_ROW, TASK, TEXT
 from segkit.files import Either, Limited
 
 SECONDS = Limited(float, 0, 1e12)
@@ -21,6 +21,23 @@ STARTED = {
     "left_over_names": [NAME],
 }
 START_FILE = Either(None, {**STARTED, "trained_on": [NAME]})
+GROUP = {"group": NAME, "n": COUNT, "small": bool, "infinite": COUNT, "note": TEXT}
+GAP = {"first": NAME, "second": NAME, "p_holm": Limited(float, 0, 1)}
+GROUPS = {
+    "file": NAME,
+    "metric": NAME,
+    "columns": {
+        str: {
+            "groups": [{**GROUP, **dict.fromkeys(("mean", "ci_low", "ci_high"), NUMBER)}],
+            "gaps": [{**GAP, **dict.fromkeys(("difference", "low", "high"), NUMBER)}],
+        }
+    },
+}
+SHARES = Limited([Limited(float, 0, 1)], 1, 15)
+RELIABILITY = {
+    "metric": Limited(str, 1, 200),
+    "rows": Limited([{"of": NAME, "pixels": Limited([COUNT], 1, 15), "confidence": SHARES, "right": SHARES}], 1),
+}
 SHIFT = {
     **dict.fromkeys(("patients", "trained"), COUNT),
     "level": Limited(float, 0, 1),
@@ -64,6 +81,9 @@ SUMMARY = {
     "postprocess?": dict,
     "leaks?": Either(None, dict),
     "shift?": Either(None, SHIFT),
+    "calibration?": Either(None, CALIBRATION),
+    "groups?": Either(None, GROUPS),
+    "reliability?": Either(None, [RELIABILITY]),
     "parameter_groups?": [
         {
             "parameters": COUNT,

@@ -17,6 +17,7 @@ from segkit.declarations import Dataset
 from segkit.engine.measure import CaseScores, ChosenMetric
 from segkit.engine.postprocess import postprocess_record
 from segkit.engine.preprocessing import Preprocessing
+from segkit.engine.reliability import reliability_record
 from segkit.engine.summary import score_rows
 from segkit.files import json_text
 from segkit.params import plain
@@ -160,6 +161,7 @@ def summary_record(
         "peak_memory": dict(peak_memory or {}),
         "references": references_digest(scores),
         "postprocess": postprocess_record(plan.config.evaluate),
+        "reliability": reliability_record(scores, metrics, plan.task.classes),
         "scores": score_rows(scores, plan.scored_task, metrics, plan.config.evaluate.aggregation),
     }
 

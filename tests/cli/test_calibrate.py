@@ -201,3 +201,32 @@ def test_a_model_that_was_not_calibrated_expects_nothing(run):
     assert result.exit_code == 0, result.output
     assert "expected" not in Path("out/sizes.csv").read_text()
     assert "expected_dice" not in Path("out/prediction.json").read_text()
+
+
+def test_a_model_with_a_bound_predicts_alone(run, enough):
+    """Several models together keep no bound: refused before anything is written, never decoded at another threshold."""
+    assert calibrate("--risk", "fnr=0.6").exit_code == 0
+    Image.fromarray(np.zeros((40, 44, 3), np.uint8)).save("photo.png")
+    models = ["run/model.safetensors", "run/model-calibrated.safetensors"]
+    for first, second in (models, models[::-1]):
+        args = ["predict", first, second, "photo.png", "-o", "out", "--device", "cpu"]
+        result = CliRunner().invoke(main, args)
+        assert result.exit_code == 1, result.output
+        assert "several models together keep none" in result.stderr
+        assert not Path("out").exists()
+
+
+def test_the_report_tells_the_bound_and_what_it_assumes(run, enough):
+    """Scores of a calibrated model carry its record as facts, and their page says level, n and assumption."""
+    assert calibrate("--risk", "fnr=0.6").exit_code == 0
+    model = "run/model-calibrated.safetensors"
+    result = CliRunner().invoke(main, ["evaluate", model, "--device", "cpu", "--output", "scores"])
+    assert result.exit_code == 0, result.output
+    assert json.loads(Path("scores/summary.json").read_text())["calibration"]["risk"]["level"] == 0.6
+    page = CliRunner().invoke(main, ["report", "scores"])
+    assert page.exit_code == 0, page.output
+    text = Path("scores/report.html").read_text()
+    assert "A bound on what is missed:" in text
+    assert "3 held-out cases" in text
+    assert "exchangeable" in text
+    assert "Spearman" in text

@@ -234,6 +234,9 @@ def test_groups_of_cases_are_told_with_their_sizes(toy_run) -> None:
     assert [(row["group"], row["n"], row["small"]) for row in found["groups"]] == [("a", 1, True), ("b", 2, True)]
     assert found["gaps"] == []
     assert "scanner b: overlap" in result.stdout
+    page = CliRunner().invoke(main, ["report", "run/scores/squares-test"])
+    assert page.exit_code == 0, page.output
+    assert "a (too few to compare)" in Path("run/scores/squares-test/report.html").read_text()
     Path("groups.csv").write_text("case,scanner\ntest-0,a\ntest-1,b\n")
     result = evaluate("run", "--groups", "groups.csv", "--output", "none")
     assert result.exit_code == 1

@@ -12,6 +12,7 @@ import numpy as np
 from segkit.data.case import Sample
 from segkit.data.origin import Maker
 from segkit.data.prefetch import prefetch
+from segkit.engine.calibration import threshold_of
 from segkit.engine.ensemble import Ensemble
 from segkit.engine.expected import ExpectedDice
 from segkit.engine.label_forms import Form
@@ -126,6 +127,7 @@ def predict_files(
         SegkitError: the models do not fit together, an output is there already, or the disk refuses.
     """
     check_same_task(models)
+    check_no_bound(models)
     make_folder(folder)
     with alone_in(folder, "predicting into"):
         return predict_alone(models, items, folder, options, progress)
@@ -300,6 +302,18 @@ def check_same_task(models: Sequence[Model]) -> None:
                     f"model 1 and model {number} cannot predict together: their {what} are {one} and {other}",
                     "average models of one task",
                 )
+
+
+def check_no_bound(models: Sequence[Model]) -> None:
+    """Raise SegkitError where one of several models has a threshold that keeps a bound: together they keep none."""
+    for number, model in enumerate(models, start=1):
+        limit = threshold_of(model.predictor.calibration)
+        if len(models) > 1 and limit is not None:
+            raise SegkitError(
+                f"model {number} marks foreground from a probability of {limit:g} on, which keeps its bound on what is "
+                "missed; several models together keep none",
+                "predict with it alone, or average models without --risk",
+            )
 
 
 def possible_names(model: Model, item: Input, options: Options) -> list[str]:
