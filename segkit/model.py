@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
+import PIL.ImageOps
 import torch
 from torch import nn
 
@@ -38,9 +40,13 @@ from segkit.explain.targets import parse_target
 from segkit.params import build, describe
 from segkit.settings import AXES, Augment, Evaluate
 
+MODES = {1: "L", 3: "RGB"}
+"""Pillow's modes by the channels of a photograph."""
+DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
+"""Those whose values 8 bits do not hold: converting would cut them."""
 logger = logging.getLogger("segkit")
-Image = np.ndarray | str | Path | Sequence[str | Path]
-"""A file, the files of a volume's channels, or an array (C, *S)."""
+Image = np.ndarray | PIL.Image.Image | str | Path | Sequence[str | Path]
+"""A file, the files of a volume's channels, a Pillow image, or an array (C, *S)."""
 
 DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,100}[A-Za-z0-9])?")
 """A distribution's name, after PEP 508."""
@@ -85,7 +91,8 @@ class Model:
 
         Args:
             image: a file, which is read as `segkit predict` reads it, photographs upright; a list of files that hold a
-                channel of a volume each, in their order; or an array (C, *S), uint8,
+                channel of a volume each, in their order; a Pillow image, turned upright and given the channels that the
+                model takes; or an array (C, *S), uint8,
                 int16 or float32, with the channels the model was trained on, channels first. Where it was trained on
                 photographs, floats are taken to lie in 0 to 1.
             spacing: mm per voxel along each axis of S, for models that work at a spacing of their own; a file has its
@@ -106,6 +113,8 @@ class Model:
 
     def sample(self, image: Image, spacing: Sequence[float] | None = None) -> Sample:
         """Read or check an image, as `predict` describes it."""
+        if isinstance(image, PIL.Image.Image):
+            image = pixels_of(image, self.image_channels)
         if not isinstance(image, np.ndarray):
             paths = [Path(image)] if isinstance(image, (str, Path)) else [Path(path) for path in image]
             if not paths:
@@ -204,6 +213,18 @@ class Model:
         settings = predictor.preprocessing
         settings = replace(settings, mirror=mirror, overlap=settings.overlap if overlap is None else overlap)
         return replace(self, predictor=replace(predictor, preprocessing=settings))
+
+
+def pixels_of(image: PIL.Image.Image, channels: int) -> np.ndarray:
+    """Return the pixels (C, H, W) uint8 of a Pillow image, upright; raises UsageError where it has no such."""
+    if channels not in MODES:
+        raise UsageError(f"a Pillow image was given, the model takes {channels} channels", "give an array (C, H, W)")
+    if image.mode in DEEP:
+        raise UsageError(
+            f"the Pillow image has {image.mode} pixels, more than 8 bits", "give an array (C, H, W), float32"
+        )
+    upright = PIL.ImageOps.exif_transpose(image).convert(MODES[channels])
+    return np.atleast_3d(np.asarray(upright)).transpose(2, 0, 1)
 
 
 def load_model(path: Path, device: str, registry: Registry) -> Model:

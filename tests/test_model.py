@@ -1,5 +1,6 @@
 """A checkpoint alone rebuilds and applies the model; what cannot be rebuilt is a sentence."""
 
+import io
 import itertools
 import json
 from dataclasses import dataclass, make_dataclass
@@ -227,3 +228,20 @@ def test_mirroring_that_cannot_be_meant_is_refused_before_training(toy_registry:
     base = {"components.arch": "net", "components.data": "squares", "run.device": "cpu"}
     with pytest.raises(UsageError, match=said):
         make_plan([Layer("flag", base | values)], toy_registry, {})
+
+
+def test_pillow_images(toy_run):
+    """A Pillow image is turned upright and given the model's channels; one of more than 8 bits is refused in words."""
+    model = load_model(toy_run / "model.safetensors", "cpu", Registry.discover())
+    channels = model.image_channels
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 24, 3), dtype=np.uint8)
+    picture = Image.fromarray(pixels).convert({1: "L", 3: "RGB"}[channels])
+    array = np.atleast_3d(np.asarray(picture)).transpose(2, 0, 1)
+    assert np.array_equal(model.predict(picture), model.predict(array))
+    exif = picture.getexif()
+    exif[0x0112] = 6
+    turned = io.BytesIO()
+    picture.save(turned, "PNG", exif=exif)
+    assert model.predict(Image.open(turned)).shape == (24, 20)
+    with pytest.raises(UsageError, match="more than 8 bits"):
+        model.predict(Image.fromarray(np.zeros((20, 24), np.int32)))

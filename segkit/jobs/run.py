@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -50,10 +50,13 @@ from segkit.jobs.unscored import predict_unscored, unscored_cases
 from segkit.planning.build import assemble, build_steps
 from segkit.planning.plan import Plan
 from segkit.report import write_report
-from segkit.rundir.names import CASES, PREDICTIONS, REPORT, STATE_FOLDER, SUMMARY, UNSCORED
+from segkit.rundir.names import CASES, MODEL, PREDICTIONS, REPORT, STATE_FOLDER, SUMMARY, UNSCORED
 from segkit.rundir.resume import Resume, open_run, restarted
 from segkit.rundir.stage import FINISHED_FIELD, Stage, standing_of
 from segkit.rundir.write import summary_record
+
+if TYPE_CHECKING:
+    from segkit.model import Model
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,13 @@ class RunResult:
     def report(self) -> Path:
         """The page to open."""
         return self.folder / REPORT
+
+    def model(self, device: str = "auto") -> Model:
+        """Return the trained model, as `segkit.load` rebuilds it; raises SegkitError as that does."""
+        from segkit.discovery import Registry
+        from segkit.model import load_model
+
+        return load_model(self.folder / MODEL, device, Registry.discover())
 
     def _repr_html_(self) -> str:
         """What a notebook shows: scores, and where the report is."""

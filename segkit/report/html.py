@@ -6,11 +6,12 @@ import base64
 import hashlib
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from segkit.data.dataset import SPLITS
 from segkit.discovery import distribution_of
 from segkit.report import text
 from segkit.report.overlays import (
@@ -59,6 +60,10 @@ class PlotFiles:
     dark: bytes
 
 
+STAGES = ("data", "train", "evaluate", "explain", "report")
+"""The parts of a run in their order."""
+
+
 def render(
     record: RunRecord,
     curves: Sequence[PlotFiles],
@@ -81,7 +86,9 @@ def render(
         "headline": next((row for row in overall if row.metric == record.main_metric), None),
         "scores": overall,
         "class_scores": class_scores(scores, overall),
-        "score_notes": list(dict.fromkeys(row.note for row in scores if row.note)),
+        "cautions": cautions(record, scores, overall),
+        "splits": in_order(record.summary.get("cases"), SPLITS),
+        "times": in_order(record.summary.get("seconds"), STAGES),
         "interval_methods": list(dict.fromkeys(row.ci_method for row in scores if row.ci_method)),
         "curves": curves,
         "distributions": distributions,
@@ -96,6 +103,22 @@ def render(
         "repeatability": repeatability(record),
     }
     return page_environment().get_template("report.html.j2").render(context)
+
+
+def cautions(record: RunRecord, scores: Sequence[ScoreRow], overall: Sequence[ScoreRow]) -> list[str]:
+    """What a reader has to know before any number, each once, in sentences without a full stop."""
+    told = [row.note for row in scores if row.note]
+    missed = max((row.missed for row in overall), default=0)
+    if missed:
+        was = "was" if missed == 1 else "were"
+        told.insert(0, f"{text.plural(missed, 'structure')} of the reference {was} missed altogether")
+    return list(dict.fromkeys(told))
+
+
+def in_order(values: Mapping[str, Any] | None, order: Sequence[str]) -> list[tuple[str, Any]]:
+    """Return counts or times as they follow each other in a run, those of no known place last."""
+    found = values or {}
+    return [(name, found[name]) for name in (*order, *sorted(set(found) - set(order))) if name in found]
 
 
 def agreement_legend(overlays: Sequence[Overlay]) -> list[tuple[str, tuple[int, int, int]]]:

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from segkit.direction import Direction
 from segkit.errors import SegkitError
 from segkit.files import from_cell, read_json, read_lines, read_rows, read_toml
 from segkit.rundir import shapes
-from segkit.rundir.names import CASES, CONFIG, ENVIRONMENT, HISTORY, PROFILE, SUMMARY
+from segkit.rundir.names import CASES, CONFIG, ENVIRONMENT, HISTORY, MODEL, PROFILE, SUMMARY
 from segkit.rundir.privacy import last_part, pseudonyms, without_paths
 from segkit.rundir.profile import Profile, read_profile
 
@@ -70,6 +71,7 @@ class RunRecord:
         settings: the resolved config.
         case_names: case id -> what is shown for it.
         profile: where the time went; None where that was not measured.
+        trained: day on which the model was written, 2026-11-27, by UTC; empty where there is none.
     """
 
     summary: Mapping[str, Any]
@@ -79,6 +81,7 @@ class RunRecord:
     settings: Sequence[Setting]
     case_names: Mapping[str, str]
     profile: Profile | None = None
+    trained: str = ""
 
     @property
     def name(self) -> str:
@@ -142,7 +145,16 @@ def read_record(run_folder: Path, *, anonymous: bool = False) -> RunRecord:
         settings=settings,
         case_names=case_names,
         profile=read_profile(run_folder / PROFILE),
+        trained=day_of(run_folder / MODEL),
     )
+
+
+def day_of(path: Path) -> str:
+    """Return the day on which a file was last written, by UTC; empty where there is none."""
+    try:
+        return f"{datetime.fromtimestamp(path.stat().st_mtime, UTC):%Y-%m-%d}"
+    except (OSError, ValueError, OverflowError):
+        return ""
 
 
 def without_ids(setting: Setting, names: Mapping[str, str]) -> Setting:

@@ -1,4 +1,5 @@
 import json
+import os
 import re
 from html.parser import HTMLParser
 
@@ -182,3 +183,21 @@ def test_anonymous_report_has_no_case_id(tmp_path, run_writer, picture_maker):
     content = write_report(folder, chosen, anonymous=True).read_text(encoding="utf-8")
     assert "ISIC_" not in content
     assert "case 005, the best case" in content
+
+
+def test_what_one_has_to_know_first(run_folder):
+    """Missed structures and notes stand above every number; splits and times are in their order, with totals; a day."""
+    summary = json.loads((run_folder / "summary.json").read_text())
+    summary["scores"][0] |= {"n_missed": 2, "note": "selected on this split"}
+    summary["cases"] = {"test": 3, "train": 96, "val": 24}
+    (run_folder / "summary.json").write_text(json.dumps(summary))
+    (run_folder / "model.safetensors").touch()
+    os.utime(run_folder / "model.safetensors", (1_790_000_000, 1_790_000_000))
+    page = write_report(run_folder, ()).read_text()
+    first = page.index("<h1>")
+    assert page.index("2 structures of the reference were missed altogether") < first
+    assert page.index("selected on this split") < first
+    assert "train 96, val 24, test 3, together 123" in page
+    times = page[page.index("<dt>Time</dt>") :].partition("</div>")[0]
+    assert times.index("data") < times.index("train") < times.index("evaluate") < times.index("together")
+    assert "trained 2026-09-21" in page

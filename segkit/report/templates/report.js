@@ -1,5 +1,13 @@
 "use strict";
 (() => {
+  // Paper shows what a click would open.
+  let opened = [];
+  addEventListener("beforeprint", () => {
+    opened = Array.from(document.querySelectorAll("details:not([open])"));
+    opened.forEach((details) => { details.open = true; });
+  });
+  addEventListener("afterprint", () => opened.forEach((details) => { details.open = false; }));
+
   const table = document.getElementById("case-table");
   if (!table) return;
   const body = table.tBodies[0];
