@@ -15,7 +15,7 @@ from segkit_dicom.headers import RTSTRUCT, text
 from segkit_dicom.listing import NO_SERIES, Tree, nifti_beside, referred_series
 from segkit_dicom.planes import has_place
 from segkit_dicom.segments import Region, chosen, segments_of
-from segkit_dicom.series import Listed, called, key_of, stack_of, with_broken
+from segkit_dicom.series import Listed, called, in_words, key_of, stack_of, with_broken
 from segkit_dicom.series import of_series as of
 from segkit_dicom.stacks import Stack
 from segkit_nifti.volumes import labels_in, read_label
@@ -108,7 +108,8 @@ def find_cases(tree: Tree, root: Path, wanted: Sequence[str]) -> Cases:
         try:
             for path in of_series.get(uid, ()):
                 raise of(tree.broken[path], called(files[0].header))
-            one = _case(files, referring.get(uid, []), tree, root)
+            with in_words(files[0].path):
+                one = _case(files, referring.get(uid, []), tree, root)
         except UnusableFileError as error:
             refused.append(Refused(error, key_of(files[0].header)))
             left_out |= dict.fromkeys((file.path for file in files), REFUSED)

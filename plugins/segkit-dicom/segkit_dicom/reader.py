@@ -18,7 +18,7 @@ from segkit_dicom.headers import RTSTRUCT, read_file, text
 from segkit_dicom.identity import digest, salt
 from segkit_dicom.listing import look_through
 from segkit_dicom.segments import read_segments
-from segkit_dicom.series import read_volume
+from segkit_dicom.series import in_words, read_volume
 from segkit_dicom.stacks import Stack
 from segkit_folder.recipe import recipe_of
 from segkit_folder.splits import deal_out
@@ -80,8 +80,10 @@ class DicomReader(DicomFiles, VolumeReader):
             UnusableFileError: names the file, the series, and what is wrong.
         """
         found = self.found[case.id]
-        image, stack, header = read_volume(found.images)
-        mask = self._mask(found, stack, text(header, "FrameOfReferenceUID"))
+        with in_words(found.images[0]):
+            image, stack, _ = read_volume(found.images)
+        with in_words(found.files[-1]):
+            mask = self._mask(found, stack)
         return Sample(image=image, mask=mask, spacing=stack.grid.spacing, affine=stack.grid.affine)
 
     def read_geometry(self, case: Case) -> tuple[tuple[int, ...], tuple[float, ...]]:
@@ -118,7 +120,7 @@ class DicomReader(DicomFiles, VolumeReader):
 
         write_sample(root, params.split_seed)
 
-    def _mask(self, found: Found, stack: Stack, frame: str) -> np.ndarray:
+    def _mask(self, found: Found, stack: Stack) -> np.ndarray:
         if found.nifti is not None:
             name = self._name(found.nifti)
             values, grid = read_label(found.nifti, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from segkit import Sample, UnusableFileError
-from segkit_dicom.headers import LISTED, read_file, read_header, series_uid, text
+from segkit_dicom.headers import BROKEN_HEADER, LISTED, read_file, read_header, series_uid, text
 from segkit_dicom.pixels import modality_values, rescaled, stored, upright
 from segkit_dicom.planes import EXPORT, has_place, planes_of
 from segkit_dicom.stacks import Stack, stack
@@ -209,10 +210,23 @@ def read_photograph(path: Path) -> np.ndarray:
     return rescaled(image, slope, intercept)[None]
 
 
+@contextmanager
+def in_words(path: Path) -> Iterator[None]:
+    """Turn what a library raises of a damaged header, such as text where a number belongs, into UnusableFileError."""
+    try:
+        yield
+    except BROKEN_HEADER as error:
+        if isinstance(error, (UnusableFileError, MemoryError)):
+            raise
+        # Not the library's words: they may quote what the header holds.
+        raise UnusableFileError(path.name, f"has a damaged header ({type(error).__name__})", EXPORT) from None
+
+
 def read_sample(paths: Sequence[Path]) -> Sample:
     """Read an image of one file or a series; raises UnusableFileError."""
-    header = read_header(paths[0], LISTED)
-    if len(paths) == 1 and not has_place(header):
-        return Sample(image=read_photograph(paths[0]))
-    image, found, _ = read_volume(paths)
+    with in_words(paths[0]):
+        header = read_header(paths[0], LISTED)
+        if len(paths) == 1 and not has_place(header):
+            return Sample(image=read_photograph(paths[0]))
+        image, found, _ = read_volume(paths)
     return Sample(image=image, spacing=found.grid.spacing, affine=found.grid.affine)
