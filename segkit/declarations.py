@@ -194,6 +194,10 @@ class Architecture(Component):
             check_path(self, "pretrained", self.pretrained)
         if isinstance(self.layers, str):
             check_path(self, "layers", self.layers)
+        for part, modules in self.parts.items():
+            # A name alone would be taken apart into its letters.
+            if not isinstance(modules, tuple) or not modules:
+                raise TypeError(f"arch {self.name}: parts[{part!r}] must be a tuple of module names, not {modules!r}")
         for format, level in self.export.items():
             if format not in EXPORT_FORMATS or not EXPORT_LEVEL.match(level):
                 raise ValueError(

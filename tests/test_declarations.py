@@ -173,3 +173,10 @@ def test_resolve_survives_a_module_that_exits(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(SegkitError, match="SystemExit: no licence"):
         resolve("leaving_module:build", "plugin p, loss l")
+
+
+@pytest.mark.parametrize("modules", ["down", (), ["down"]])
+def test_parts_are_tuples_of_modules(modules):
+    """A name alone, and none, are the author's slip."""
+    with pytest.raises(TypeError, match=r"parts\['encoder'\] must be a tuple of module names"):
+        Architecture(name="one", factory="m:f", summary="One.", parts={"encoder": modules})
