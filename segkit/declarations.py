@@ -132,6 +132,12 @@ class Component:
             raise TypeError(f"{self.kind} {self.name}: {error}") from None
 
 
+def check_words(component: Component, attribute: str, words: Any) -> None:
+    """Raise TypeError unless an attribute is a tuple of words."""
+    if not isinstance(words, tuple) or not all(isinstance(word, str) and word.strip() for word in words):
+        raise TypeError(f"{component.kind} {component.name}: {attribute} must be a tuple of words, not {words!r}")
+
+
 def check_summary(component: Component) -> None:
     """Raise ValueError unless the summary is one line that says something."""
     summary = component.summary
@@ -164,6 +170,7 @@ class Architecture(Component):
         small: own params of the smallest sensible variant, over the defaults: what `segkit check` builds.
         parts: name -> dotted names of its modules, such as {"encoder": ("down", "middle"), "head": ("classify",)}: what
             `train.freeze` and `train.rates` call by name.
+        offers: what explainers may need of it, such as "attention" or "dropout": words between their authors.
         export: format ("torch-export", "onnx") -> "dynamic", or "static: " and why the graph takes the traced size
             only, or "none: " and why there is no such graph; a format that is not named is dynamic.
         pretrained: "package.module:name" of pretrained(params) -> segkit.data.pretrained.PretrainedWeights | None: the
@@ -180,6 +187,7 @@ class Architecture(Component):
     export: Mapping[str, str] = field(default_factory=dict)
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sized: bool = False
+    offers: tuple[str, ...] = ()
     pretrained: str = ""
 
     def __post_init__(self) -> None:
@@ -192,6 +200,7 @@ class Architecture(Component):
             check_path(self, "settings", self.settings)
         if self.pretrained:
             check_path(self, "pretrained", self.pretrained)
+        check_words(self, "offers", self.offers)
         if isinstance(self.layers, str):
             check_path(self, "layers", self.layers)
         for part, modules in self.parts.items():
@@ -351,6 +360,7 @@ class Explainer(Component):
         layered: it explains a layer that people choose; otherwise it is given None.
         several: the function takes a list of targets and returns one result each, from one forward pass.
         overlapping: it explains models of overlapping classes too.
+        needs: what a network has to offer, such as ("dropout",), or the pair is refused before torch is imported.
     """
 
     kind: ClassVar[str] = "explainer"
@@ -358,6 +368,11 @@ class Explainer(Component):
     layered: bool = True
     several: bool = False
     overlapping: bool = False
+    needs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_words(self, "needs", self.needs)
 
 
 KINDS: dict[str, type[Component]] = {cls.kind: cls for cls in (Architecture, Dataset, Loss, Metric, Explainer)}

@@ -308,3 +308,13 @@ def test_entry_points_in_another_group_are_told(tmp_path, monkeypatch):
     (found,) = [plugin for plugin in installed_plugins() if plugin.name == "segkit-wrong"]
     assert found.reason == "its entry points are in group 'segkit.plugins', segkit reads 'segkit'"
     assert "[project.entry-points.segkit]" in found.hint
+
+
+@pytest.mark.parametrize(("slow", "told"), [(-1.0, True), (60.0, False)])
+def test_a_plugin_that_is_slow_to_import_is_told_so(monkeypatch, slow, told):
+    """By the processor's time beyond a limit; that it loads all the same is no error."""
+    monkeypatch.setattr("segkit.discovery.SLOW", slow)
+    plugin = plugin_of("late", loss("late"))
+    registry_of(plugin)
+    assert plugin.status == "ok"
+    assert any("ms to import: import what is heavy where it is used" in note for note in plugin.notes) == told

@@ -245,3 +245,12 @@ def test_pillow_images(toy_run):
     assert model.predict(Image.open(turned)).shape == (24, 20)
     with pytest.raises(UsageError, match="more than 8 bits"):
         model.predict(Image.fromarray(np.zeros((20, 24), np.int32)))
+
+
+@pytest.mark.parametrize(("now", "told"), [("1.0", False), ("1.1", True)])
+def test_another_version_than_the_model_was_trained_with_is_told(toy_run, toy_registry, caplog, now, told) -> None:
+    """What it was and what is installed; the model is used all the same."""
+    toy_registry.plugins[0].version = now
+    load_model(Path("run/model.safetensors"), "cpu", toy_registry)
+    sentence = "model.safetensors was trained with segkit-toy:net 1.0, 1.1 is installed"
+    assert (sentence in caplog.messages) == told

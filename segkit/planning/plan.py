@@ -32,6 +32,7 @@ from segkit.planning.components import (
 )
 from segkit.planning.dataset import about_data, choose_dataset
 from segkit.planning.modes import choose_mode, network_task, with_modes_of, working_size
+from segkit.planning.offers import check_offers
 from segkit.planning.overlapping import check_background, check_overlapping
 from segkit.planning.parts import check_parts, find_parts, with_full_names
 from segkit.planning.replaced import Choice, while_it_holds
@@ -184,6 +185,7 @@ def make_plan(
     check_parts(parts, task, [found for _, found in losses])
     check_background(task, config.evaluate)
     check_overlapping(task, [found for _, found in choice.found], registry)
+    check_offers(arch, explainers, registry)
     cases = list_cases(reader, data.component.name)
     scored = choose_split(config.evaluate.split, cases, getattr(reader, "dealt_splits", ()))
     if config.train.patience is not None and (not cases["val"] or scored.name == "val"):

@@ -137,3 +137,14 @@ def test_bad_input_is_one_line(toy_run, args: tuple[str, ...], code: int, said: 
     assert said in result.stderr
     assert "Traceback" not in result.output
     assert not list(Path("run").glob("*.pt2"))
+
+
+@pytest.mark.parametrize("kind", ["torch-export", "onnx"])
+def test_a_network_that_has_no_graph_says_why(toy_run, toy_registry: Registry, monkeypatch, kind: str) -> None:
+    """Its author's reason, before anything is traced or written."""
+    arch = toy_registry.find("arch", "net").component
+    monkeypatch.setitem(arch.__dict__, "export", {kind: "none: its kernels follow the image"})
+    result = export("run", "--to", kind)
+    assert result.exit_code == 1
+    assert f"the network has no graph for --to {kind}: its kernels follow the image" in result.stderr
+    assert not list(Path("run").glob("*.json.*")) + list(Path("run").glob("*.pt2")) + list(Path("run").glob("*.onnx"))

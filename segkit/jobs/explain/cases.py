@@ -32,12 +32,14 @@ from segkit.jobs.report import case_values
 from segkit.model import Model
 from segkit.planning.build import build_steps
 from segkit.planning.components import find_explainers
+from segkit.planning.offers import check_offers
 from segkit.planning.overlapping import check_overlapping
 from segkit.planning.plan import Plan
 from segkit.planning.reopened import reopen_data
 from segkit.planning.replaced import Choice, of_sections
 from segkit.planning.said import Said, check_asked
 from segkit.planning.splits import scored_cases
+from segkit.planning.trained import component
 from segkit.rundir.names import CONFIG, EXPLANATIONS
 from segkit.rundir.read import read_record
 from segkit.rundir.write import NOTICE
@@ -170,6 +172,7 @@ def make_order(
     config = resolve(said.layers(choice), choice.params)
     check_explain(replace(config.explain, cases=()), model.task.classes, [])
     check_overlapping(model.task, found, registry)
+    check_offers(registry.find("arch", component(model.header, "arch")["name"]), found, registry)
     return Order(model, config, tuple(built(item, config) for item in found))
 
 
