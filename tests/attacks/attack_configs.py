@@ -89,6 +89,8 @@ class Configs:
     def spoil(path: Path, dice: random.Random) -> None:
         """Change, add or double lines; or bytes; or the file as such."""
         kind = dice.random()
+        if not path.is_file():
+            return  # spoiled before: reading a pipe would wait for ever
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
             if kind < 0.5:
