@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import PIL.Image
-import PIL.ImageOps
 import torch
 from torch import nn
 
@@ -19,6 +18,7 @@ from segkit.data.case import Sample
 from segkit.data.check import problem_of
 from segkit.data.normalize import PLUGIN, Measure, Normalization
 from segkit.data.opening import Opener
+from segkit.data.photographs import pixels_of
 from segkit.declarations import Task
 from segkit.discovery import Found, Registry
 from segkit.engine.bounded import TooLargeError, build_bounded
@@ -40,10 +40,6 @@ from segkit.explain.targets import parse_target
 from segkit.params import build, describe
 from segkit.settings import AXES, Augment, Evaluate
 
-MODES = {1: "L", 3: "RGB"}
-"""Pillow's modes by the channels of a photograph."""
-DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
-"""Those whose values 8 bits do not hold: converting would cut them."""
 logger = logging.getLogger("segkit")
 Image = np.ndarray | PIL.Image.Image | str | Path | Sequence[str | Path]
 """A file, the files of a volume's channels, a Pillow image, or an array (C, *S)."""
@@ -213,18 +209,6 @@ class Model:
         settings = predictor.preprocessing
         settings = replace(settings, mirror=mirror, overlap=settings.overlap if overlap is None else overlap)
         return replace(self, predictor=replace(predictor, preprocessing=settings))
-
-
-def pixels_of(image: PIL.Image.Image, channels: int) -> np.ndarray:
-    """Return the pixels (C, H, W) uint8 of a Pillow image, upright; raises UsageError where it has no such."""
-    if channels not in MODES:
-        raise UsageError(f"a Pillow image was given, the model takes {channels} channels", "give an array (C, H, W)")
-    if image.mode in DEEP:
-        raise UsageError(
-            f"the Pillow image has {image.mode} pixels, more than 8 bits", "give an array (C, H, W), float32"
-        )
-    upright = PIL.ImageOps.exif_transpose(image).convert(MODES[channels])
-    return np.atleast_3d(np.asarray(upright)).transpose(2, 0, 1)
 
 
 def load_model(path: Path, device: str, registry: Registry) -> Model:

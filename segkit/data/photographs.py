@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from segkit.data.image_files import FLATTEN, FORMATS, SWAPPING, hides, load, opened_image
-from segkit.errors import UnusableFileError
+from segkit.errors import UnusableFileError, UsageError
 
 DETAIL = 1.5
 """A reduced JPEG has at least this many pixels for one of the grid it is resampled to, along each axis."""
+OF_CHANNELS = {1: "L", 3: "RGB"}
+"""Pillow's modes by the channels of a photograph."""
+DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
+"""Those whose values 8 bits do not hold: converting would cut them."""
 MODES = ("1", "L", "P", "RGB", "CMYK", "LA", "PA", "RGBA")
 
 
@@ -120,3 +124,15 @@ def channels_first(picture: Image.Image, channels: int = 3) -> np.ndarray:
     wanted = "RGB" if channels == 3 else "L"
     pixels = np.asarray(picture if picture.mode == wanted else picture.convert(wanted))
     return np.ascontiguousarray(pixels.transpose(2, 0, 1) if channels == 3 else pixels[None])
+
+
+def pixels_of(image: Image.Image, channels: int) -> np.ndarray:
+    """Return the pixels (C, H, W) uint8 of a Pillow image, upright; raises UsageError where it has no such."""
+    if channels not in OF_CHANNELS:
+        raise UsageError(f"a Pillow image was given, the model takes {channels} channels", "give an array (C, H, W)")
+    if image.mode in DEEP:
+        raise UsageError(
+            f"the Pillow image has {image.mode} pixels, more than 8 bits", "give an array (C, H, W), float32"
+        )
+    upright = ImageOps.exif_transpose(image).convert(OF_CHANNELS[channels])
+    return np.atleast_3d(np.asarray(upright)).transpose(2, 0, 1)

@@ -21,6 +21,7 @@ from segkit.engine.infer import check_finite
 from segkit.engine.quiet import quiet
 from segkit.errors import SegkitError
 from segkit.files import alone_in, read_json, write_json, write_whole
+from segkit.jobs.export_steps import steps
 from segkit.model import Model
 from segkit.padding import pad_to_multiple
 from segkit.version import __version__
@@ -327,6 +328,7 @@ def description(model: Model, kind: str, graph: Graph, comparison: Comparison, n
             else "logits of the parts are put together and interpolated linearly to the volume's own grid",
             decoding(model.task),
         ],
+        "steps": steps(model, multiple) if isinstance(multiple, int) else None,
         "overlapping": model.task.overlapping,
         "classes": class_numbers(model.task),
         "settings": {**preprocessing, "postprocess": model.header.get("postprocess", {})},

@@ -1,6 +1,8 @@
 """`segkit export`: the graph alone, used as the JSON beside it says, gives the label maps of segkit."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from torch.nn import functional
 
 from segkit.cli import main
 from segkit.discovery import Registry
+from segkit.model import load_model
 
 
 def export(*args: str) -> Result:
@@ -148,3 +151,30 @@ def test_a_network_that_has_no_graph_says_why(toy_run, toy_registry: Registry, m
     assert result.exit_code == 1
     assert f"the network has no graph for --to {kind}: its kernels follow the image" in result.stderr
     assert not list(Path("run").glob("*.json.*")) + list(Path("run").glob("*.pt2")) + list(Path("run").glob("*.onnx"))
+
+
+STRANGER = Path(__file__).parents[2] / "docs" / "apply_graph.py"
+
+
+def test_a_stranger_gets_equal_masks(toy_run) -> None:
+    """The documentation's script, with the graph and its JSON alone: masks of 20 photographs, turned ones too."""
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    assert "segkit" not in [line.split()[1] for line in STRANGER.read_text().splitlines() if line.startswith("import ")]
+    assert export("run", "--to", "onnx").exit_code == 0
+    random = np.random.default_rng(0)
+    names = [f"photo{number}.{'jpg' if number % 2 else 'png'}" for number in range(20)]
+    for number, name in enumerate(names):
+        small = Image.fromarray(random.integers(0, 256, (6, 7, 3), dtype=np.uint8))
+        photo = small.resize((90 + 37 * number, 70 + 23 * number), Image.Resampling.BICUBIC)
+        exif = photo.getexif()
+        exif[0x0112] = 1 + number % 8
+        photo.save(name, exif=exif)
+    done = subprocess.run(
+        [sys.executable, str(STRANGER), "run/model.onnx", *names], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    model = load_model(Path("run/model.safetensors"), "cpu", Registry.discover())
+    for name in names:
+        with Image.open(f"{name}.mask.png") as mask:
+            assert np.mean(np.asarray(mask) == model.predict(name)) > 0.9999, name
