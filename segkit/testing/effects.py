@@ -80,13 +80,15 @@ def within(info: ParamInfo, value: Any) -> bool:
 
 
 def mentioned(factory: Any, name: str) -> bool:
-    """Whether the factory's module speaks of `.name` or "name": what this kit does not call may read it."""
+    """Whether the factory's package speaks of `.name` or "name": what this kit does not call may read it."""
     try:
         file = Path(inspect.getfile(inspect.unwrap(factory)))
     except (TypeError, OSError):
         return True
-    text = file.read_text(encoding="utf-8", errors="replace")
-    return any(form in text for form in (f".{name}", f'"{name}"', f"'{name}'"))
+    # Two readers of one package share what deals cases out to splits in a module of its own.
+    files = file.parent.rglob("*.py") if (file.parent / "__init__.py").exists() else [file]
+    forms = (f".{name}", f'"{name}"', f"'{name}'")
+    return any(form in one.read_text(encoding="utf-8", errors="replace") for one in files for form in forms)
 
 
 def fingerprint(value: Any, ignored: type, depth: int = DEPTH) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 __version__ = "0.1.0"
 
 from segkit import Augmentation, Normalization, Optimizer, Sampler, Schedule, hookimpl
-from segkit_training import params
 
 ISENSEE = (
     "Isensee et al.: nnU-Net: a self-configuring method for deep learning-based biomedical image segmentation. "
@@ -32,14 +31,14 @@ def own_optimizers() -> list[Optimizer]:
             name="sgd",
             factory="segkit_training.optimizers:sgd",
             summary="Stochastic gradient descent with Nesterov's momentum, as nnU-Net trains.",
-            params=params.Sgd,
+            params="segkit_training.params:Sgd",
             reference=ISENSEE,
         ),
         Optimizer(
             name="from-torch",
             factory="segkit_training.optimizers:from_torch",
             summary="Any optimizer of torch.optim that steps without a closure, by its class's name.",
-            params=params.FromTorch,
+            params="segkit_training.params:FromTorch",
             reference="https://pytorch.org/docs/stable/optim.html",
         ),
     ]
@@ -52,14 +51,14 @@ def own_schedules() -> list[Schedule]:
             name="polynomial",
             factory="segkit_training.schedules:polynomial",
             summary="(1 - done) to a power, as nnU-Net and DeepLab lower the learning rate.",
-            params=params.Polynomial,
+            params="segkit_training.params:Polynomial",
             reference=ISENSEE,
         ),
         Schedule(
             name="stepwise",
             factory="segkit_training.schedules:steps",
             summary="A factor less at each of some shares of the run.",
-            params=params.Steps,
+            params="segkit_training.params:Steps",
         ),
     ]
 
@@ -71,21 +70,21 @@ def own_augmentations() -> list[Augmentation]:
             name="gamma",
             factory="segkit_training.augmentations:gamma",
             summary="A random power of the values within the image's own range.",
-            params=params.Gamma,
+            params="segkit_training.params:Gamma",
             reference=ISENSEE,
         ),
         Augmentation(
             name="gaussian-blur",
             factory="segkit_training.augmentations:blur",
             summary="A Gaussian of random width.",
-            params=params.Blur,
+            params="segkit_training.params:Blur",
             reference=ISENSEE,
         ),
         Augmentation(
             name="holes",
             factory="segkit_training.augmentations:holes",
             summary="Boxes of the image that are set to 0.",
-            params=params.Holes,
+            params="segkit_training.params:Holes",
             reference="DeVries, Taylor: Improved Regularization of Convolutional Neural Networks with Cutout. 2017, "
             "https://arxiv.org/abs/1708.04552",
         ),
@@ -99,19 +98,19 @@ def own_normalizations() -> list[Normalization]:
             name="percentile",
             factory="segkit_training.normalizations:percentile",
             summary="From one percentile of each case and channel to another, as 0 to 1.",
-            params=params.Percentile,
+            params="segkit_training.params:Percentile",
         ),
         Normalization(
             name="robust",
             factory="segkit_training.normalizations:robust",
             summary="By median and quartiles of each case and channel, also of what is not 0 alone.",
-            params=params.Robust,
+            params="segkit_training.params:Robust",
         ),
         Normalization(
             name="value-range",
             factory="segkit_training.normalizations:value_range",
             summary="One range for every case, as 0 to 1: values keep what they mean.",
-            params=params.ValueRange,
+            params="segkit_training.params:ValueRange",
         ),
     ]
 
@@ -123,12 +122,12 @@ def own_samplers() -> list[Sampler]:
             name="balanced",
             factory="segkit_training.samplers:balanced",
             summary="Each class as likely: a case that has it, parts of volumes centred on it.",
-            params=params.Balanced,
+            params="segkit_training.params:Balanced",
         ),
         Sampler(
             name="foreground-share",
             factory="segkit_training.samplers:foreground_share",
             summary="A share of the samples with foreground, the others of cases without any.",
-            params=params.ForegroundShare,
+            params="segkit_training.params:ForegroundShare",
         ),
     ]
