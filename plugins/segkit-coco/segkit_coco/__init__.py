@@ -4,63 +4,7 @@ from __future__ import annotations
 
 __version__ = "0.1.0"
 
-from dataclasses import dataclass
-from typing import Literal
-
 import segkit
-
-
-@dataclass(frozen=True)
-class OutlineParams:
-    """What can be set of photographs with outlines, whatever the format."""
-
-    classes: tuple[str, ...] = segkit.param(
-        (), "Names of the classes to learn, in this order; none: all of the file, in the order of their ids."
-    )
-    overlap: Literal["refuse", "last", "area"] = segkit.param(
-        "refuse",
-        "Whose pixels are those where outlines of different classes overlap: nobody's (an error), those of the one "
-        "that the file names last, or of the smaller one.",
-    )
-    orientation: Literal["size", "upright", "stored"] = segkit.param(
-        "size",
-        "What outlines on a photograph that EXIF turns were drawn on: what the width and height in the file fit, the "
-        "upright photograph, or the stored pixels.",
-    )
-    patient: str | None = segkit.param(
-        None, "Regular expression whose first group is the patient in a case's id, such as '(\\w+)_image'."
-    )
-    val: float = segkit.param(0.15, "Share of patients to validate on, where nothing says it.", min=0, max=0.9)
-    test: float = segkit.param(0.15, "Share of patients to test on, where nothing says it.", min=0, max=0.9)
-    split_seed: int = segkit.param(0, "Seed of the shares, the folds and the generated sample.", min=0, max=2**31 - 1)
-    fold: int | None = segkit.param(
-        None, "Cross-validation fold that is scored, from 0, where nothing says the splits; none: the shares.", min=0
-    )
-    folds: int = segkit.param(5, "How many folds the cases are dealt out to, where data.fold is set.", min=2, max=100)
-
-
-@dataclass(frozen=True)
-class CocoParams(OutlineParams):
-    """What can be set of COCO instance files."""
-
-    annotations: tuple[str, ...] = segkit.param(
-        (), "Annotation files, such as train.json,val.json; none: those that are found in the data root."
-    )
-    images: str | None = segkit.param(
-        None, "Folder below which the files' names are looked up; none: they are looked for in the data root."
-    )
-    crowd: Literal["class", "ignore"] = segkit.param(
-        "class", "Regions with iscrowd=1: of their class, or pixels that count for nothing."
-    )
-
-
-@dataclass(frozen=True)
-class YoloParams(OutlineParams):
-    """What can be set of YOLO segmentation labels."""
-
-    yaml: str | None = segkit.param(
-        None, "YAML file that names classes and splits; none: data.yaml in the data root, where there is one."
-    )
 
 
 @segkit.hookimpl
@@ -71,14 +15,14 @@ def segkit_datasets() -> list[segkit.Dataset]:
             name="coco",
             factory="segkit_coco.coco:CocoReader",
             summary="Photographs with outlines in COCO instance files, as annotation tools export them.",
-            params=CocoParams,
+            params="segkit_coco.params:CocoParams",
             homepage="https://cocodataset.org/#format-data",
         ),
         segkit.Dataset(
             name="yolo",
             factory="segkit_coco.yolo:YoloReader",
             summary="Photographs with outlines in YOLO segmentation labels.",
-            params=YoloParams,
+            params="segkit_coco.params:YoloParams",
             homepage="https://docs.ultralytics.com/datasets/segment/",
         ),
     ]

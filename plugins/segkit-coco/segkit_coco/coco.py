@@ -10,9 +10,10 @@ from pathlib import Path, PurePosixPath
 from segkit import IGNORE, SegkitError
 from segkit.data.naming import SPLITS
 from segkit.files import expanded
-from segkit_coco import CocoParams, faults
+from segkit_coco import faults
 from segkit_coco.entries import Annotation, Listed, short
 from segkit_coco.outlines import Region
+from segkit_coco.params import CocoParams
 from segkit_coco.reader import Drawing, OutlineReader, chosen_classes, shown
 from segkit_coco.sources import Source, find_sources
 from segkit_coco.tree import Tree, case_ids, is_case_name

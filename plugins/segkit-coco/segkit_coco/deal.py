@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from segkit import Case, UsageError
 from segkit.data.dataset import SPLITS
 from segkit.data.folds import deal
-from segkit_coco import OutlineParams
+from segkit_coco.params import OutlineParams
 from segkit_folder.splits import share_out
 from segkit_nifti.patients import with_patients
 

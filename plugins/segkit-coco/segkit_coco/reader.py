@@ -16,9 +16,10 @@ from segkit import Case, Problem, Sample, SegkitError, Task, UnusableFileError, 
 from segkit.data.dataset import SPLITS
 from segkit.data.photographs import DETAIL, Decoded, channels_first, decode, resized
 from segkit.errors import did_you_mean
-from segkit_coco import OutlineParams, faults
+from segkit_coco import faults
 from segkit_coco.deal import by_split
 from segkit_coco.outlines import Region, label_map, patches
+from segkit_coco.params import OutlineParams
 from segkit_coco.photographs import Ground, channels_of, ground_of, turned
 from segkit_coco.recipe import RECIPE
 from segkit_nifti.problems import Faults, problems_of, raise_faults

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from segkit import SegkitError
-from segkit_coco import YoloParams, faults
+from segkit_coco import faults
 from segkit_coco.data_yaml import Description, find_description
 from segkit_coco.labels import Line, read_labels
 from segkit_coco.outlines import Region
+from segkit_coco.params import YoloParams
 from segkit_coco.reader import Drawing, OutlineReader, chosen_classes
 from segkit_coco.tree import Tree, case_ids, is_case_name
 from segkit_coco.yolo_files import EXAMPLE, describing, label_files, photographs_of

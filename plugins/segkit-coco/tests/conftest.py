@@ -12,8 +12,8 @@ from PIL import Image
 
 from segkit import SegkitError
 from segkit.data.inventory import inventory_of
-from segkit_coco import CocoParams, YoloParams
 from segkit_coco.coco import CocoReader
+from segkit_coco.params import CocoParams, YoloParams
 from segkit_coco.reader import OutlineReader
 from segkit_coco.yolo import YoloReader
 

@@ -311,8 +311,8 @@ def test_grey_photographs(write, coco, whole, root):
 
 def test_root_that_is_none(tmp_path, refused):
     """A root that is not there is told, and one that is of another kind."""
-    from segkit_coco import CocoParams
     from segkit_coco.coco import CocoReader
+    from segkit_coco.params import CocoParams
 
     assert "is not a folder" in refused(lambda: CocoReader(tmp_path / "gone", CocoParams()))
     (tmp_path / "labels").mkdir()

@@ -12,8 +12,8 @@ from contourpy import contour_generator
 from PIL import Image
 
 from segkit.cli import main
-from segkit_coco import CocoParams, YoloParams
 from segkit_coco.coco import CocoReader
+from segkit_coco.params import CocoParams, YoloParams
 from segkit_coco.yolo import YoloReader
 
 HEIGHT, WIDTH = 96, 128

@@ -60,7 +60,7 @@ def test_lists_of_photographs(label, root, yolo, ids, told, refused):
 
 def test_flat_folders_are_dealt_out(label, root, ids):
     """Without splits the photographs are shared out by seed."""
-    from segkit_coco import YoloParams
+    from segkit_coco.params import YoloParams
     from segkit_coco.yolo import YoloReader
 
     for number in range(10):

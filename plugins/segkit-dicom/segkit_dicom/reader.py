@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from segkit import Case, Problem, Sample, SegkitError, Task, UnusableFileError
-from segkit_dicom import DicomParams
 from segkit_dicom.cases import Found, Refused, find_cases
 from segkit_dicom.contours import read_contours
 from segkit_dicom.formats import DicomFiles
 from segkit_dicom.headers import RTSTRUCT, read_file, text
 from segkit_dicom.identity import digest, salt
 from segkit_dicom.listing import look_through
+from segkit_dicom.params import DicomParams
 from segkit_dicom.segments import read_segments
 from segkit_dicom.series import in_words, read_volume
 from segkit_dicom.stacks import Stack

