@@ -6,7 +6,6 @@ import os
 import sys
 from types import TracebackType
 
-SENTENCE = "interrupted: stopped by Ctrl-C"
 CODE = 130
 COMMANDS = ("segkit", "segkit.exe")
 
@@ -14,7 +13,7 @@ COMMANDS = ("segkit", "segkit.exe")
 def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Stand in for the traceback that Python prints of what nobody has caught."""
     if issubclass(kind, KeyboardInterrupt):
-        print(SENTENCE, file=sys.stderr, flush=True)
+        print("interrupted: stopped by Ctrl-C", file=sys.stderr, flush=True)
         os._exit(CODE)  # Python would go on to end by the signal itself
     sys.__excepthook__(kind, error, trace)
 

@@ -110,7 +110,7 @@ def describe(item: Found) -> None:
         for line in (*facts, *(("param", *row) for row in rows), *wishes, *(("recipe", *row) for row in recipe)):
             output.print_line(*line)
         return
-    output.console().print(f"{component.kind} {component.name}", style="bold cyan")
+    output.print_title(f"{component.kind} {component.name}")
     output.say(component.summary, "")
     output.print_table(("", ""), facts)
     if rows:

@@ -85,6 +85,11 @@ def print_table(
     terminal.print_table(console(), columns, rows, grouped=grouped, spare=spare, right=right)
 
 
+def print_title(text: str) -> None:
+    """Print what the lines below it are about, for people."""
+    console().print(one_line(text), style="bold cyan")
+
+
 def say(*lines: object, err: bool = False) -> None:
     """Print lines of text, an empty one where there is none; what of a name could steer a terminal is escaped."""
     stream = sys.stderr if err else sys.stdout

@@ -39,7 +39,7 @@ def show(section: str | None, *, as_json: bool) -> None:
         return
     for name, kind in SECTIONS.items():
         if section in (None, name):
-            output.console().print(f"{name}", style="bold cyan")
+            output.print_title(name)
             output.say((kind.__doc__ or "").strip().splitlines()[0], "")
             output.print_table(HEADS, [row for row in found if row[0].startswith(f"{name}.")], spare=("limits",))
             output.say()

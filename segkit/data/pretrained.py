@@ -106,12 +106,18 @@ def download_weights(weights: PretrainedWeights, progress: Progress) -> KeptWeig
         target.parent.mkdir(parents=True, exist_ok=True)
         for url in weights.beside:
             fetch(url, target.with_name(file_name(url)), progress)
+        brought = target.is_file()
         fetched = fetch(weights.url, target, progress)
         try:
             read_tensor_file(target)
             if weights.sha256 and fetched.sha256 != weights.sha256:
                 raise SegkitError(f"its SHA-256 is {fetched.sha256}, not {weights.sha256}", "")
         except SegkitError as error:
+            if brought:  # by hand, as `how_to_bring` says: it is not ours to delete
+                raise SegkitError(
+                    f"{target} holds no weights {weights.name}: {error.message}",
+                    f"take the file away, and run the same command again to fetch {weights.url}",
+                ) from error
             target.unlink()
             raise SegkitError(
                 f"{weights.url} gave no weights {weights.name}: {error.message}",

@@ -14,14 +14,49 @@ from segkit.testing.check import NotChecked, check, fail, listed
 from segkit.testing.subjects import PluginSubject
 
 CONFIG = {"train.epochs": 2, "data.size": [64, 64], "run.seed": 0}
-RECORD = {"epoch": 1, "train/loss": 0.5, "val/score@store": 0.25, "lr": 0.001, "seconds": 1.5}
-SUMMARY: dict[str, Any] = {"metrics": {"score": {"mean": 0.5, "n": 3}}, "classes": ["class-1"], "split": "test"}
+FIGURE = "score@store"
+TRAINED: dict[str, Any] = {
+    "epoch": 1,
+    "step": 4,
+    "seconds": 1.5,
+    "images_per_second": 8.0,
+    "learning_rate": 0.001,
+    "loss": 0.5,
+    "terms": {"loss": 0.5},
+}
+"""A line of history.jsonl of a run without a validation split."""
+VALIDATED: dict[str, Any] = {
+    "val": {FIGURE: 0.25},
+    "val_counts": {FIGURE: {"n": 3, "failed": 0}},
+    "val_cases": {"scored": 3, "of": 3},
+}
+"""What a validation split adds to it; a figure that is not finite is None, as in the file."""
+SCORE = {"metric": "score", "aggregation": "case_mean", "name": "score (mean over cases)", "class": "class-1"}
+FIGURES = {
+    "mean": 0.5,
+    "std": 0.1,
+    "median": 0.5,
+    "ci_low": None,
+    "ci_high": None,
+    "ci_method": None,
+    "n": 3,
+    "note": "",
+}
+SUMMARY: dict[str, Any] = {
+    "main_metric": "score",
+    "split": "test",
+    "weights": "best",
+    "parameters": 1000,
+    "seconds": {"train": 3.0},
+    "components": [],
+    "scores": [SCORE | FIGURES],
+}
 MEND = "take the hook's arguments as docs/plugin-api.md has them, and get on without what is not there"
 
 
 @check("plugin", "events", needs=["loads"])
 def events(subject: PluginSubject) -> None:
-    """Event hooks take what a run says: its start, epochs, one that is not a number, and each way to end."""
+    """Event hooks take what a run says: its start, epochs, a score that is None or not there, and each way to end."""
     module = subject.plugin.entry_point.load()
     hooks = [name for name in EVENT_HOOKS if hasattr(getattr(module, name, None), "segkit_impl")]
     if not hooks:
@@ -33,9 +68,9 @@ def events(subject: PluginSubject) -> None:
         for resumed, status in ((False, "finished"), (True, "stopped"), (True, "failed")):
             run = RunInfo(root, MappingProxyType(CONFIG), 1000, "cpu", resumed)
             call(module, "segkit_run_started", run=run)
-            for epoch in (1, 2):
-                odd = {"val/score@store": float("nan")} if epoch == 2 else {}
-                call(module, "segkit_epoch_ended", run=run, record=MappingProxyType(RECORD | {"epoch": epoch} | odd))
+            for epoch, told_of in enumerate((VALIDATED, VALIDATED | {"val": {FIGURE: None}}, {}), start=1):
+                record = MappingProxyType(TRAINED | {"epoch": epoch} | told_of)
+                call(module, "segkit_epoch_ended", run=run, record=record)
             summary = SUMMARY if status == "finished" else {}
             call(module, "segkit_run_ended", run=run, status=status, summary=MappingProxyType(summary))
 

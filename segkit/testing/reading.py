@@ -305,12 +305,13 @@ def as_pillow_reads(subject: DatasetSubject) -> None:
 def pixels(file: Path) -> Any:
     """A photograph as Pillow reads it, (H, W, 3); None where it is of another kind or size."""
     import numpy as np
-    from PIL import Image
+
+    from segkit.data.image_files import BROKEN_FILE, open_image
 
     try:
-        with Image.open(file) as image:
+        with open_image(file) as image:
             return np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, SyntaxError):
+    except BROKEN_FILE:
         return None
 
 

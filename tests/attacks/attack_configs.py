@@ -68,10 +68,10 @@ class Configs:
         self.stopped.mkdir()
         for name in ("config.toml", "environment.json"):
             shutil.copy(self.works / "run" / name, self.stopped)
-        segkit.jobs.run.run_job = stop  # in the forks that follow; nothing else in this process trains
 
     def draw(self, home: Path, seed: int) -> Attack:
         """Spoil lines of it, or all."""
+        segkit.jobs.run.run_job = stop  # attacks are drawn in a fork: the tests' own process goes on training
         dice = random.Random(seed)
         (home / "squares").symlink_to(self.data)
         resumed = dice.random() < 0.3

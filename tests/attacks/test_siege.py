@@ -18,6 +18,8 @@ from attack_servers import Servers
 from attack_volumes import Volumes
 from siege import Besieger, Siege, besiege
 
+import segkit.jobs.run
+
 BESIEGERS = (Checkpoints, Comparisons, Configs, Datasets, Images, Volumes, Archives, Servers, Names)
 KINDS: dict[str, Callable[[Path], Besieger]] = {kind.name: kind for kind in BESIEGERS}
 
@@ -26,7 +28,9 @@ FEW = 15
 
 def survive(name: str, works: Path, place: Path, seeds: range) -> Siege:
     """Carry out attacks of a kind; fails with what was wrong."""
+    trains = segkit.jobs.run.run_job
     siege = besiege(KINDS[name](works), place, seeds)
+    assert segkit.jobs.run.run_job is trains, "later tests of this process would train nothing"
     assert not siege.wrong, "\n".join(f"{seed}: {fault}" for seed, fault in siege.wrong[:20])
     assert siege.outcomes.total() == len(seeds)
     return siege

@@ -127,7 +127,7 @@ def test_they_run_together_at_once(site, segkit_beside, tmp_path):
         (("arch", "Tiny_Net"), "'Tiny_Net' cannot be a component's name"),
         (("arch", "3d"), "a letter first"),
         (("arch", "tinynet", "--license", "MIT"), "--license MIT: unknown; say Apache-2.0"),
-        (("network", "tinynet"), "'network' is none of"),
+        (("shader", "tinynet"), "'shader' is none of"),
     ],
 )
 def test_what_cannot_be_meant_is_a_usage_error(arguments, message, tmp_path):

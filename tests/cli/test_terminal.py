@@ -35,7 +35,6 @@ SPEAKING = {
     "cli/output.py": {"echo", "print", "console"},
     "cli/progress.py": {"print"},
     "cli/check.py": {"print", "echo"},
-    "cli/info.py": {"print"},
     "terminal.py": {"print"},
     "report/tables.py": {"print", "write"},
 }

@@ -82,6 +82,19 @@ def test_what_is_no_such_file_does_not_stay(web, content, sha256, message):
     assert list_weights() == []
 
 
+@pytest.mark.parametrize(("content", "sha256"), [(b"notes of mine", ""), (CONTENT, "00" * 32)])
+def test_a_brought_file_that_is_something_else_is_kept(content, sha256):
+    """It is the user's: the sentence says where it lies, and nothing is asked of the server."""
+    weights = PretrainedWeights("r18", "https://lab.example/model.safetensors", sha256=sha256)
+    place = place_of(weights)
+    place.parent.mkdir(parents=True)
+    place.write_bytes(content)
+    with pytest.raises(SegkitError, match=r"model\.safetensors holds no weights r18: ") as caught:
+        download_weights(weights, silent)
+    assert "take the file away" in caught.value.hint
+    assert place.read_bytes() == content
+
+
 def test_a_file_that_was_brought_is_taken(tmp_path):
     """Put where the sentence says, it is at hand and listed, without an origin."""
     weights = PretrainedWeights("lab/r18", "https://lab.example/model.safetensors")

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from segkit.engine.memory import check_planes
+from segkit.engine.memory import check_planes, enough_memory
 from segkit.errors import SegkitError
 
 CODE = """
@@ -49,3 +49,15 @@ def test_planes_that_are_too_large_are_refused(shape, fits):
         return
     with pytest.raises(SegkitError, match="has planes of 64,000,000 voxels, at most 16,777,216"):
         check_planes(shape)
+
+
+def test_too_little_memory_is_a_sentence_and_other_errors_are_themselves():
+    """What does not fit, and the way out."""
+    with (
+        pytest.raises(SegkitError, match="training does not fit into memory") as caught,
+        enough_memory("training", "x"),
+    ):
+        raise MemoryError
+    assert caught.value.hint == "x"
+    with pytest.raises(ZeroDivisionError), enough_memory("training", "x"):
+        raise ZeroDivisionError

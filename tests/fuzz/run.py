@@ -15,7 +15,6 @@ import datetime
 import faulthandler
 import logging
 import os
-import resource
 import sys
 import tempfile
 import time
@@ -126,10 +125,13 @@ def main() -> int:
         from targets import all_targets
         from volume_targets import volume_targets
 
+        from segkit.engine.memory import resident_peak
+
         known = [*all_targets(Path(place)), *volume_targets(Path(place))]
         targets = [target for target in known if not options.only or target.name in options.only]
         results = {target.name: fuzz(target, -(-options.count // len(targets)), options.seed) for target in targets}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    # Not getrusage's: Linux hands that of the process which started this one on, a test process of over 2 GiB.
+    peak = resident_peak() or 0
     text = f"{table(results)}\n\nPeak memory of the process, torch included: {peak / 2**20:.0f} MiB."
     print(text)
     failures = [(name, *item) for name, result in results.items() for item in result.failures.items()]

@@ -18,6 +18,7 @@ from segkit.installed import Plugin
 from segkit.jobs.events import SILENT, Events
 from segkit.jobs.run import run_job
 from segkit.planning.plan import make_plan
+from segkit.testing import events as kit
 
 
 @pytest.fixture
@@ -127,16 +128,21 @@ def test_a_job_tells_its_events(toy_registry, monkeypatch):
     def segkit_epoch_ended(run, record):
         written = (run.folder / "history.jsonl").read_text().splitlines()
         heard.append(("epoch", json.loads(written[-1]) == record))
+        assert record.keys() == (kit.TRAINED | kit.VALIDATED).keys(), "the kit tells plugins what a run tells them"
 
     def segkit_run_ended(run, status, summary):
         heard.append((status, summary == json.loads((run.folder / "summary.json").read_text())))
+        assert kit.SUMMARY.keys() <= summary.keys()
+        assert kit.SUMMARY["scores"][0].keys() <= summary["scores"][0].keys()
 
     functions = (segkit_run_started, segkit_epoch_ended, segkit_run_ended)
-    events = events_of([], good={function.__name__: function for function in functions})
+    told = []
+    events = events_of(told, good={function.__name__: function for function in functions})
     values = {"components.arch": "net", "components.data": "squares", "run.device": "cpu", "train.epochs": 2}
     plan = make_plan([Layer("flag", values)], toy_registry, {})
     run_job(plan, None, Progress(), events=events)
     assert heard == [("started", True, 2, False), ("epoch", True), ("epoch", True), ("finished", True)]
+    assert told == []
 
 
 def test_a_plugin_that_failed_in_an_epoch_hears_of_the_end(info):

@@ -146,7 +146,7 @@ def model() -> SimpleNamespace:
         "preprocessing": {"mode": "images", "size": [6, 8], "normalization": {"kind": "unit"}},
         "components": [{"kind": "arch", "name": "toy:net"}],
     }
-    return SimpleNamespace(predictor=predictor, task=task, header=header, image_dims=2)
+    return SimpleNamespace(predictor=predictor, task=task, header=header, image_dims=2, image_channels=3)
 
 
 def test_labels_that_differ_are_counted_by_image(model: SimpleNamespace) -> None:
@@ -229,6 +229,8 @@ def test_all_that_lies_between_a_file_and_its_labels_is_said(model: SimpleNamesp
     assert steps[1].startswith("resized to 6 x 8, linearly")
     assert "normalised: not at all" in steps
     assert steps[-1].endswith("multiples of 4")
+    assert said["steps"]["resize"]["size"] == [6, 8]
+    assert (said["steps"]["colour"], said["steps"]["pad"]["multiple"]) == ("RGB", 4)
     assert said["postprocessing"] == [
         "the padding is cut off the logits",
         "logits are interpolated linearly, corners not aligned, to the image's own size",
@@ -245,12 +247,13 @@ def test_a_static_graph_of_volumes_is_described(model: SimpleNamespace) -> None:
     """One image of one size; several classes; copies that are mirrored, along which axes."""
     model.task = Task(1, ("liver", "spleen"), spatial_dims=3)
     model.image_dims = 3
-    model.predictor = SimpleNamespace(model=nn.Identity())
+    model.predictor = SimpleNamespace(model=nn.Identity(), volumes=True)
     model.header |= {"generated_sample": True, "postprocess": {"fill_holes": True}}
     said = describe(model, dynamic=False, level="static: because", mirror=True, mirrored=["height", "width"])
     assert (said["input"]["batch"], said["input"]["size"], said["input"]["level"]) == (1, [8, 8], "static: because")
     assert (said["input"]["layout"], said["input"]["size_minimum"]) == ("N, C, D, H, W", 1)
     assert said["generated_sample"] is True
+    assert said["steps"] is None
     assert said["preprocessing"][0].startswith("volumes are turned")
     assert "along height and width (leave it out" in said["postprocessing"][1]
     assert said["postprocessing"][2].startswith("logits of the parts are put together")

@@ -4,9 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from segkit.errors import SegkitError
 from segkit.jobs import job as module
-from segkit.jobs.job import Job, enough_memory
+from segkit.jobs.job import Job
 
 
 @pytest.fixture
@@ -55,15 +54,3 @@ def test_seconds_of_the_processes_before_are_kept(clock: SimpleNamespace) -> Non
         clock.seconds += 5
         assert job.spent() == {"data": 11, "train": 105, "evaluate": 7}
     assert job.seconds == {"data": 11, "train": 105, "evaluate": 7}
-
-
-def test_too_little_memory_is_a_sentence_and_other_errors_are_themselves() -> None:
-    """What does not fit, and the way out."""
-    with (
-        pytest.raises(SegkitError, match="training does not fit into memory") as caught,
-        enough_memory("training", "x"),
-    ):
-        raise MemoryError
-    assert caught.value.hint == "x"
-    with pytest.raises(ZeroDivisionError), enough_memory("training", "x"):
-        raise ZeroDivisionError

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from segkit.data.case import Case, Problem, Sample
+from segkit.data.duplicates import Prints
+from segkit.data.facts import CaseFacts
 from segkit.data.suspicion import Suspicion
 from segkit.declarations import Task
 from segkit.jobs import show
 from segkit.jobs.show import Understood, drawn, rgb, show_data
 
 
-def fact(**values: object) -> SimpleNamespace:
+def fact(**values: Any) -> CaseFacts:
     """What is known of a case."""
     told = {"split": "train", "id": "c1", "shape": (4, 6), "spacing": None, "counts": (6, 2), "valid": 24}
-    return SimpleNamespace(**{**told, **values})
+    unsaid = {"group": None, "dtype": "uint8", "files": {}, "prints": Prints("", None)}
+    return CaseFacts(**{**unsaid, **told, **values})
 
 
 def test_a_label_s_colour() -> None:
@@ -32,6 +36,7 @@ def test_a_label_s_colour() -> None:
     [
         ({}, "4 x 6, foreground 33.3%"),
         ({"spacing": (0.5, 0.12345)}, "4 x 6, 0.5 x 0.123 mm, foreground 33.3%"),
+        ({"marked": 7}, "4 x 6, foreground 29.2%"),  # of classes that overlap each pixel counts once
         ({"counts": None}, "4 x 6"),
         ({"valid": 0}, "4 x 6"),
     ],

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from segkit.config import Layer
+from segkit.data.case import Case
 from segkit.discovery import Registry
 from segkit.planning.plan import Plan, make_plan
 from segkit.rundir.write import (
@@ -64,7 +65,17 @@ def test_folders_of_params_are_kept_private() -> None:
 
 def test_a_header_is_the_same_for_the_same_model(toy_registry: Registry) -> None:
     """Name, output, workers and who said a setting are not in it; settings, seed, cases and what chose it are."""
-    stores = {split: SimpleNamespace(fingerprint=f"of {split}", contents=["b", "a"]) for split in ("train", "val")}
+    # Two photographs of one patient: sides 4 and 2, no spacing, 5 quantiles of 3 channels, a share of the class.
+    rows = [[2.0, 1.0, None, None, *[0.5] * 15, share] for share in (0.25, 0.75)]
+    stores = {
+        split: SimpleNamespace(
+            fingerprint=f"of {split}",
+            contents=["b", "a"],
+            numbers=rows,
+            cases=[Case("b", group="p"), Case("a", group="p")],
+        )
+        for split in ("train", "val")
+    }
     preprocessing = SimpleNamespace(to_dict=lambda: {"mode": "slices"})
 
     def header(**values: object) -> dict:
@@ -81,6 +92,9 @@ def test_a_header_is_the_same_for_the_same_model(toy_registry: Registry) -> None
     assert first["scores"] == {"split": "test", "rows": [{"mean": 0.5}]}
     assert first["data"] == {"train": "of train", "val": "of val"}
     assert first["postprocess"] == {"minimum_size": 7}
+    assert first["likeness"]["patients"] == 1
+    assert first["likeness"]["rows"] == [[2.0, 1.0, None, None, *[0.5] * 15, 0.5]]
+    assert len(first["likeness"]["columns"]) == 20
     assert (first["training"]["seed"], first["training"]["epochs"]) == (3, 3)
     assert first["training"]["augment"]["rotation"] == 20
     assert first["generated_sample"] is True

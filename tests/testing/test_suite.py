@@ -63,11 +63,16 @@ EVENTS = {
     "takes-arguments-of-its-own": ("def segkit_run_started(run, colour):", "pass", "no such argument"),
     "wants-a-score": (
         "def segkit_run_ended(run, status, summary):",
-        "summary['metrics']['score']",
-        "KeyError: 'metrics'",
+        "summary['scores'][0]['mean']",
+        "KeyError: 'scores'",
     ),
     "changes-the-record": ("def segkit_epoch_ended(run, record):", "record['mine'] = 1", "TypeError"),
-    "counts-on-numbers": ("def segkit_epoch_ended(run, record):", "int(record['val/score@store'] * 100)", "ValueError"),
+    "counts-on-numbers": (
+        "def segkit_epoch_ended(run, record):",
+        "[int(value * 100) for value in record.get('val', {}).values()]",
+        "TypeError",
+    ),
+    "wants-validation": ("def segkit_epoch_ended(run, record):", "record['val']", "KeyError: 'val'"),
     "makes-its-folder": ("def segkit_run_started(run):", "(run.folder / 'mine').mkdir()", "FileExistsError"),
 }
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 FILE = Path("tensorboard", "events.out.tfevents.segkit")
 """Within the run's directory. TensorBoard's own writer would put host name, process and time into the name."""
 VERSION = "brain.Event:2"
+EVERY_EPOCH = ("loss", "learning_rate", "images_per_second")
 
 
 def begin(run: RunInfo) -> None:
@@ -49,9 +50,9 @@ def write(folder: Path, *events: Event) -> None:
 
 def epoch_scalars(record: Mapping[str, Any]) -> dict[str, float]:
     """The scalars of one line of history.jsonl."""
-    found = {f"train/{name}": record[name] for name in ("loss", "learning_rate", "images_per_second")}
-    found |= {f"train/{name}": value for name, value in record["terms"].items()}
-    found |= {f"val/{name}": value for name, value in record.get("val", {}).items()}
+    found = {f"train/{name}": record[name] for name in EVERY_EPOCH if name in record}
+    found |= {f"train/{name}": value for name, value in (record.get("terms") or {}).items()}
+    found |= {f"val/{name}": value for name, value in (record.get("val") or {}).items()}
     return dict(numbers(found))
 
 

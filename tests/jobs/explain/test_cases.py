@@ -16,7 +16,9 @@ from segkit.model import load_model
 
 
 class Everything:
-    """A predictor that finds the class everywhere."""
+    """A predictor of photographs that finds the class everywhere."""
+
+    volumes = False
 
     def labels(self, image: np.ndarray, shape: tuple[int, ...], spacing: object) -> np.ndarray:
         return np.ones(shape, np.uint8)

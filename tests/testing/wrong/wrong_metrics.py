@@ -306,6 +306,54 @@ def missed_distance_is_zero(task, params):
     return lambda measured: np.nan_to_num(extent_error(measured), nan=0.0)
 
 
+def over_cases(check, says, *also):
+    """Register a wrong score of all cases together."""
+
+    def register(function):
+        def build(task, params):
+            return function
+
+        build.__name__ = function.__name__
+        METRICS.add(check, says, *also, measure="wrong_metrics:taken", over="cases")(build)
+        return function
+
+    return register
+
+
+def known_dice(cases):
+    """Return each case's dice, 0 where it has none, and where it has one: (cases, classes) both."""
+    each = np.stack([dice(case) for case in cases])
+    return np.nan_to_num(each), np.isfinite(each)
+
+
+def weighted(cases, weights):
+    """Take the weighted mean of the cases that have the class, NaN where none has it."""
+    each, known = known_dice(cases)
+    shares = np.asarray(weights, np.float64)[:, None] * known
+    return np.where(known.any(0), (each * shares).sum(0) / np.maximum(shares.sum(0), 1e-9), np.nan)
+
+
+@over_cases("cases", "count no case by its place")
+def later_cases_count_more(cases):
+    return weighted(cases, range(1, len(cases) + 1))
+
+
+@over_cases("cases", "mend the formula or the range")
+def sum_in_place_of_mean(cases):
+    each, known = known_dice(cases)
+    return np.where(known.any(0), each.sum(0), np.nan)
+
+
+@over_cases("cases", "one value per class for any number of cases")
+def one_nan_for_one_case(cases):
+    return weighted(cases, [1] * len(cases)) if len(cases) > 1 else float("nan")
+
+
+@over_cases("cases", "divide only where", "empties")
+def mean_of_no_case(cases):
+    return np.nanmean([dice(case) for case in cases], axis=0)
+
+
 @METRICS.add("globals", "numpy.seterr", measure="wrong_metrics:taken", poolable=True)
 def silences_numpy(task, params):
     def score(measured):
