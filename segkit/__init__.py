@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import segkit.interrupted  # noqa: F401  # isort: skip  # before anything that takes time
+import segkit.starting  # noqa: F401  # isort: skip  # before anything that takes time
 
 from typing import TYPE_CHECKING, Any
 

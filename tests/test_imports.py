@@ -18,7 +18,7 @@ from segkit.hookspecs import DECLARATION_OF_HOOK
 PROJECT = Path(__file__).resolve().parents[1]
 CORE = PROJECT / "segkit"
 FLOORS = (
-    ("version", "errors", "contracts", "padding", "direction", "interrupted"),
+    ("version", "errors", "contracts", "padding", "direction", "starting"),
     ("params", "files", "terminal"),
     ("declarations",),
     ("parts",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import importlib
 import sys
 import traceback
@@ -85,6 +86,7 @@ class Group(click.Group):
         args = list(sys.argv[1:] if args is None else args)
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        gc.enable()  # off while segkit was imported (segkit/starting.py)
         streams.prepare()
         try:
             apart = output.results_apart("--json" in args)

@@ -222,3 +222,13 @@ def test_help_is_grouped_and_nothing_is_cut_off():
     assert "..." not in text.partition("\n")[2].replace("NAME,...", "")
     placed = [name for names in main.sections.values() for name in names]
     assert sorted(placed) == sorted(set(placed) & set(main.list_commands(None)))
+
+
+def test_garbage_is_looked_for_again_once_the_command_runs() -> None:
+    """Not while it is imported, which takes time; used from Python, nothing is switched."""
+    asked = "import gc, sys; sys.argv = [{name!r}, '--version']; import segkit; print(gc.isenabled())"
+    run = "; from segkit.cli import main\ntry: main()\nexcept SystemExit: print(gc.isenabled())"
+    for name, states in (("segkit", ["False", "True"]), ("script.py", ["True", "True"])):
+        command = [sys.executable, "-c", asked.format(name=name) + run]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert [line for line in done.stdout.splitlines() if line in ("False", "True")] == states

@@ -1,7 +1,8 @@
-"""Ctrl-C while the command is still being imported: its sentence and its code, and no traceback."""
+"""While the command is still being imported: Ctrl-C has its sentence and its code, and nobody looks for garbage."""
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from types import TracebackType
@@ -26,3 +27,6 @@ def is_command() -> bool:
 
 if is_command():
     sys.excepthook = tell
+    # Importing makes much and drops nothing: looking took 6 of the 150 ms that `segkit list` may take. The command's
+    # group looks again as soon as it starts.
+    gc.disable()
