@@ -27,7 +27,7 @@ from startup import machine
 
 from segkit.discovery import Registry
 from segkit.jobs.report import pictures_again
-from segkit.report import write_report
+from segkit.report.writer import write_report
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")

@@ -7,10 +7,8 @@ import segkit.starting  # noqa: F401  # isort: skip  # before anything that take
 from typing import TYPE_CHECKING, Any
 
 from segkit.declarations import Architecture, Dataset, Explainer, Loss, Metric, Task
-from segkit.errors import SegkitError, UnusableFileError, UsageError
-from segkit.hookspecs import API_VERSION, hookimpl
-from segkit.params import param
-from segkit.parts import (
+from segkit.declarations.hookspecs import API_VERSION, hookimpl
+from segkit.declarations.parts import (
     Augmentation,
     Exporter,
     Launcher,
@@ -21,6 +19,8 @@ from segkit.parts import (
     Sampler,
     Schedule,
 )
+from segkit.errors import SegkitError, UnusableFileError, UsageError
+from segkit.params import param
 from segkit.version import __version__ as __version__
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from segkit import params
+from segkit.declarations.parts import PARTS
 from segkit.errors import SegkitError, UsageError, did_you_mean
 from segkit.files import parse_toml, read_text
-from segkit.parts import PARTS
 from segkit.settings import SECTIONS, Augment, Components, Data, Evaluate, Explain, Run, Start, Train
 
 FORMAT = 1

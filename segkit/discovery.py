@@ -13,8 +13,8 @@ from typing import Any
 
 import pluggy
 
-from segkit import hookspecs
-from segkit.declarations import NAME, PATH, Architecture, Component, Task, resolve
+from segkit.declarations import NAME, PATH, Architecture, Component, Task, hookspecs, resolve
+from segkit.declarations.parts import EVERY_KIND
 from segkit.errors import SegkitError, UsageError, did_you_mean
 from segkit.installed import (
     DISABLE_ALL,
@@ -28,7 +28,6 @@ from segkit.installed import (
     installed_plugins,
     message_of,
 )
-from segkit.parts import EVERY_KIND
 
 HEAVY_MODULES = ("torch", "torchvision", "timm", "matplotlib", "scipy", "nibabel")
 

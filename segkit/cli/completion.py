@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from segkit.declarations.parts import EVERY_KIND
 from segkit.errors import did_you_mean
-from segkit.parts import EVERY_KIND
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

@@ -152,7 +152,7 @@ def is_memory(error: BaseException) -> bool:
 def explain_culprit(error: BaseException) -> bool:
     """Tell an error that a plugin's code raised as that plugin's."""
     from segkit.cli.strangers import registry
-    from segkit.culprit import culprit_of
+    from segkit.jobs.culprit import culprit_of
 
     found = culprit_of(error, registry().plugins)
     if found is not None:

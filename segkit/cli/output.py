@@ -74,15 +74,15 @@ def print_table(
     """Print rows of text: a table with a head on a terminal, tab-separated lines without one in a pipe.
 
     Args:
-        grouped, spare, right: how `segkit.terminal` lays out a table.
+        grouped, spare, right: how `segkit.report.layout` lays out a table.
     """
     if not for_people():
         for row in rows:
             print_line(*row)
         return
-    from segkit import terminal
+    from segkit.report import layout
 
-    terminal.print_table(console(), columns, rows, grouped=grouped, spare=spare, right=right)
+    layout.print_table(console(), columns, rows, grouped=grouped, spare=spare, right=right)
 
 
 def print_title(text: str) -> None:
@@ -101,7 +101,7 @@ def in_window(line: str, stream: TextIO) -> str:
     """Return a line broken between words where the stream is a terminal that it is too wide for."""
     if len(line) < NARROWEST or not stream.isatty():
         return line
-    from segkit.terminal import wrapped
+    from segkit.report.layout import wrapped
 
     return wrapped(line, shutil.get_terminal_size().columns)
 

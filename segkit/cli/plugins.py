@@ -8,7 +8,7 @@ import click
 
 from segkit.cli import output
 from segkit.cli.registry import load_registry
-from segkit.hookspecs import API_VERSION
+from segkit.declarations.hookspecs import API_VERSION
 from segkit.version import __version__
 
 if TYPE_CHECKING:

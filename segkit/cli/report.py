@@ -61,7 +61,7 @@ def render(folder: Path, registry: Registry, data_root: str | None, *, anonymous
     from segkit.jobs.compare.runs import RESULT
     from segkit.jobs.report import pictures_again
     from segkit.jobs.sections import plugin_sections
-    from segkit.report import write_report
+    from segkit.report.writer import write_report
     from segkit.rundir.lock import locked_run
 
     def tell(text: str) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 
 import torch
 
+from segkit.declarations.parts import Exporter
 from segkit.discovery import Registry
 from segkit.errors import SegkitError, UsageError, did_you_mean
 from segkit.files import new_part, real
 from segkit.jobs.export import check_free
 from segkit.model import load_model
 from segkit.params import build
-from segkit.parts import Exporter
 
 OWN = ("onnx", "torch-export")
 
@@ -47,7 +47,7 @@ def export_by_plugin(
     check_free(path, force=force)
     if not path.parent.is_dir():
         raise SegkitError(f"folder {path.parent} does not exist", "make it, or name another file with -o")
-    settings = dict(text.partition("=")[::2] for text in assignments)
+    settings = read_params(assignments)
     write = found.load()(build(found.component.params, settings, f"exporter {found.component.name}"))
     model = load_model(checkpoint, "cpu", registry)
     predictor = model.predictor
@@ -58,8 +58,21 @@ def export_by_plugin(
         with torch.no_grad():
             write(predictor.model.eval(), example, part)
         if not part.is_file() or not part.stat().st_size:
-            raise SegkitError(f"exporter {found.full_name} wrote nothing", "report it to its author")
+            made = f"the folder {part.name}, not a file" if part.is_dir() else "nothing"
+            raise SegkitError(f"exporter {found.full_name} wrote {made}", "report it to its author")
         part.replace(path)
     finally:
-        part.unlink(missing_ok=True)
+        if not part.is_dir():  # what an exporter made in the place of our part is not ours to remove
+            part.unlink(missing_ok=True)
     return {"exporter": found.full_name, "version": found.plugin.version, "file": str(path)}
+
+
+def read_params(assignments: Iterable[str]) -> dict[str, str]:
+    """Return the exporter's params as they were said; raises UsageError for what is not PARAM=VALUE."""
+    settings = {}
+    for text in assignments:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"--set {text!r} is not PARAM=VALUE", "segkit info NAME shows an exporter's params")
+        settings[name.strip()] = value.strip()
+    return settings

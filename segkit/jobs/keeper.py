@@ -100,6 +100,7 @@ class Keeper:
             self.saved_at = time.monotonic()
         if epoch_ended:
             with self.job.clock("events"):
+                # As history.jsonl holds it: a figure that is no number is None there.
                 self.job.events.epoch_ended(json.loads(history_line(trainer.history[-1])))
         if due and not trainer.finished and ranks.any(stop.requested):
             self.wait()

@@ -19,8 +19,7 @@ from segkit.files import is_inside
 from segkit.jobs.job import Job
 from segkit.planning.reopened import reopen_data
 from segkit.planning.splits import scored_cases
-from segkit.report import CasePicture, choose_cases
-from segkit.report.pictures import displayable
+from segkit.report.pictures import CasePicture, choose_cases, displayable
 from segkit.report.volume_pictures import volume_slice
 from segkit.rundir.names import CONFIG, PREDICTIONS
 from segkit.rundir.read import CaseRow, RunRecord, read_record

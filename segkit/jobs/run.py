@@ -49,7 +49,7 @@ from segkit.jobs.train import Trained, keep_model, shared_settings, train_model
 from segkit.jobs.unscored import predict_unscored, unscored_cases
 from segkit.planning.build import assemble, build_steps
 from segkit.planning.plan import Plan
-from segkit.report import write_report
+from segkit.report.writer import write_report
 from segkit.rundir.names import CASES, MODEL, PREDICTIONS, REPORT, STATE_FOLDER, SUMMARY, UNSCORED
 from segkit.rundir.resume import Resume, open_run, restarted
 from segkit.rundir.stage import FINISHED_FIELD, Stage, standing_of

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from segkit.contracts import SectionContent
-from segkit.culprit import culprit_of
 from segkit.discovery import Found
 from segkit.errors import SegkitError, one_line
+from segkit.jobs.culprit import culprit_of
 from segkit.report.html import Section
 
 TEMPLATE = "plugin_section.html.j2"

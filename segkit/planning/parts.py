@@ -9,9 +9,9 @@ from typing import Any
 
 from segkit.config import SETTINGS_OF_PARTS, Config, Layer, section_values
 from segkit.declarations import Task
+from segkit.declarations.parts import PARTS, Augmentation
 from segkit.discovery import Found, Registry
 from segkit.errors import UsageError, did_you_mean
-from segkit.parts import PARTS, Augmentation
 from segkit.planning.replaced import Choice
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from segkit.errors import one_line
-from segkit.report import text
+from segkit.report import layout, text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -100,16 +100,15 @@ def _field(value: object) -> str:
 
 
 def _print_table(rows: list[ScoreRow], console: Console) -> None:
-    from segkit import terminal
 
     shown = []
     for row in rows:
         cells = [row.metric, row.class_name, text.number(row.mean, row.unit), text.interval(row.ci_low, row.ci_high)]
         cells += [text.number(row.median, row.unit), *map(str, (row.n, row.missed, row.spurious, row.empty))]
         shown.append(cells)
-    terminal.print_table(console, HEADS, shown, spare=("median", "empty", "spurious"), right=HEADS[2:])
+    layout.print_table(console, HEADS, shown, spare=("median", "empty", "spurious"), right=HEADS[2:])
     for line in _caption(rows).splitlines():
-        console.print(terminal.wrapped(line, console.width), soft_wrap=True, markup=False, highlight=False)
+        console.print(layout.wrapped(line, console.width), soft_wrap=True, markup=False, highlight=False)
 
 
 def _caption(rows: list[ScoreRow]) -> str:

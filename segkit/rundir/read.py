@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from segkit.config import ORIGINS, flatten, toml_value
-from segkit.direction import Direction
+from segkit.declarations.direction import Direction
 from segkit.errors import SegkitError
 from segkit.files import from_cell, read_json, read_lines, read_rows, read_toml
 from segkit.rundir import shapes

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from segkit.contracts import RunInfo
-from segkit.hookspecs import EVENT_HOOKS
+from segkit.declarations.hookspecs import EVENT_HOOKS
 from segkit.testing.causes import told
 from segkit.testing.check import NotChecked, check, fail, listed
 from segkit.testing.subjects import PluginSubject

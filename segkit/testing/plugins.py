@@ -6,8 +6,8 @@ import os
 import subprocess
 import sys
 
+from segkit.declarations.hookspecs import EVENT_HOOKS
 from segkit.discovery import HEAVY_MODULES
-from segkit.hookspecs import EVENT_HOOKS
 from segkit.installed import ContractError, check_version
 from segkit.testing.check import check, fail, listed
 from segkit.testing.subjects import PluginSubject

@@ -8,7 +8,7 @@ import pytest
 
 import segkit
 from segkit.cli.completion import KINDS_BY_WORD
-from segkit.parts import EVERY_KIND
+from segkit.declarations.parts import EVERY_KIND
 
 LINES = """\
 arch\tnet\tA net.\tsegkit-net\t1.0

@@ -91,7 +91,7 @@ def test_photographs_of_one_place_are_quiet_and_drawn_ones_are_named(tmp_path: P
     root = SHARED / "isic2017-small"
     if not root.is_dir():
         pytest.skip("../shared/data/isic2017-small is not here")
-    from segkit_isic import IsicParams
+    from segkit_isic.params import IsicParams
     from segkit_isic.reader import IsicReader
 
     trained = rows_of("isic", root, "train")

@@ -84,8 +84,8 @@ def middle_field(depth, length):
 def test_receptive_field_of_a_u_net(depth, field):
     """Two 3x3 convolutions per level, poolings and transposed convolutions: 188 for the published depth."""
     from segkit import Task
-    from segkit_unet import UNetParams
     from segkit_unet.model import build
+    from segkit_unet.params import UNetParams
 
     model = build(Task(1, ("a",)), UNetParams(width=1, depth=depth, norm="instance"))
     assert middle_field(depth, 512) == field

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from segkit.direction import Direction
+from segkit.declarations.direction import Direction
 from segkit.engine.selection import Best, Figure, Validation
 from segkit.engine.state import read_best
 from segkit.engine.validate import figure_of

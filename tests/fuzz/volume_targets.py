@@ -13,7 +13,7 @@ from mutate import spoiled_bytes, spoiled_json
 from targets import Target, as_bytes
 
 from segkit.data.check import check_sample
-from segkit_msd import MsdParams
+from segkit_msd.params import MsdParams
 from segkit_msd.reader import MsdReader
 
 WHOLE = {

@@ -9,9 +9,9 @@ import pluggy
 import pytest
 
 import segkit
-from segkit import hookspecs
 from segkit.config import Layer
 from segkit.contracts import RunInfo
+from segkit.declarations import hookspecs
 from segkit.discovery import Registry
 from segkit.engine.progress import Progress
 from segkit.installed import Plugin

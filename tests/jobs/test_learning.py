@@ -8,27 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from click.testing import CliRunner, Result
 from safetensors.torch import load_file
 
-from segkit.cli import main
-from segkit.discovery import Registry
-
 TOY = ("run", "--arch", "net", "--data", "squares", "--device", "cpu", "--set", "run.threads=1")
-
-
-@pytest.fixture
-def segkit(toy_registry: Registry, monkeypatch: pytest.MonkeyPatch):
-    """Call `segkit ARGS` in this process with the toy plugin alone."""
-    monkeypatch.setattr(Registry, "discover", classmethod(lambda cls, **_: toy_registry))
-    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_, **__: None)
-
-    def call(*args: str, code: int = 0) -> Result:
-        done = CliRunner().invoke(main, list(args))
-        assert done.exit_code == code, done.output + repr(done.exception)
-        return done
-
-    return call
 
 
 def test_frozen_weights_stay_what_they_were(segkit) -> None:

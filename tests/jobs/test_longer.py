@@ -7,28 +7,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from segkit.cli import main
-from segkit.discovery import Registry
 
 TOY = ("run", "--arch", "net", "--data", "squares", "--device", "cpu", "--set", "run.threads=1", "--output", "a")
-
-
-@pytest.fixture
-def segkit(toy_registry: Registry, monkeypatch: pytest.MonkeyPatch):
-    """Call `segkit ARGS` in this process with the toy plugin alone."""
-    monkeypatch.setattr(Registry, "discover", classmethod(lambda cls, **_: toy_registry))
-    monkeypatch.setattr(
-        "segkit.jobs.run.write_report", lambda folder, *_, **__: Path(folder, "report.html").write_text("")
-    )
-
-    def call(*args: str, code: int = 0) -> Result:
-        done = CliRunner().invoke(main, list(args))
-        assert done.exit_code == code, done.output + repr(done.exception)
-        return done
-
-    return call
 
 
 def epochs() -> list[int]:

@@ -76,16 +76,28 @@ def test_an_exporter_writes_its_file_whole(toy_run: Path, parts_registry: Regist
     """Beside the model, never over what is there; one that writes nothing leaves nothing."""
     result = command("export", str(toy_run), "--to", "plain")
     assert result.exit_code == 0, result.output
-    assert (toy_run / "model.txt").read_text() == "(1, 3, 16, 24) False" or "False" in (
-        toy_run / "model.txt"
-    ).read_text()
+    size = load_model(toy_run / "model.safetensors", "cpu", parts_registry).predictor.size
+    assert (toy_run / "model.txt").read_text() == f"{(1, 3, *size)} False"
     assert command("export", str(toy_run), "--to", "plain").exit_code == 1
     before = sorted(path.name for path in toy_run.iterdir())
     assert "exporter segkit-toy-parts:empty wrote nothing" in command("export", str(toy_run), "--to", "empty").stderr
     assert sorted(path.name for path in toy_run.iterdir()) == before
+    unclear = command("export", str(toy_run), "--to", "plain", "--force", "--set", "x")
+    assert unclear.exit_code == 2
+    assert "--set 'x' is not PARAM=VALUE" in unclear.stderr
     unknown = command("export", str(toy_run), "--to", "plane")
     assert unknown.exit_code == 2
     assert "--to plane: no such format (did you mean 'plain'?)" in unknown.stderr
+
+
+def test_what_an_exporter_made_instead_of_its_file_is_left(toy_run: Path, command) -> None:
+    """A folder is named as a mistake of its author's, and not removed with what is in it."""
+    before = {path.name for path in toy_run.iterdir()}
+    result = command("export", str(toy_run), "--to", "folder")
+    assert result.exit_code == 1
+    (made,) = {path.name for path in toy_run.iterdir()} - before
+    assert f"exporter segkit-toy-parts:folder wrote the folder {made}, not a file" in result.stderr
+    assert [path.name for path in (toy_run / made).iterdir()] == ["theirs"]
 
 
 def test_sections_are_escaped_and_a_failing_one_is_left_out(parts_registry: Registry, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from segkit.data.case import Case, Sample
 from segkit.declarations import Task
-from segkit.direction import Direction
+from segkit.declarations.direction import Direction
 from segkit.discovery import Registry
 from segkit.errors import SegkitError
 from segkit.jobs import report

@@ -7,26 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
-
-from segkit.cli import main
-from segkit.discovery import Registry
 
 TOY = ("--arch", "net", "--epochs", "1", "--device", "cpu", "--set", "run.threads=1")
-
-
-@pytest.fixture
-def segkit(toy_registry: Registry, monkeypatch: pytest.MonkeyPatch):
-    """Call `segkit ARGS` in this process with the toy plugin alone."""
-    monkeypatch.setattr(Registry, "discover", classmethod(lambda cls, **_: toy_registry))
-    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_, **__: None)
-
-    def call(*args: str) -> Result:
-        done = CliRunner().invoke(main, list(args))
-        assert done.exit_code == 0, done.output + repr(done.exception)
-        return done
-
-    return call
 
 
 @pytest.fixture

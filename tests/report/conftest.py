@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segkit.report import CasePicture, write_report
+from segkit.report.pictures import CasePicture
+from segkit.report.writer import write_report
 
 CONFIG = """\
 format = 1

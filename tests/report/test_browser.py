@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from segkit.report import write_report
+from segkit.report.writer import write_report
 
 SCRIPT = """
   button("dice").click();

@@ -10,9 +10,9 @@ import threading
 import numpy as np
 import pytest
 
-from segkit.report import write_report
 from segkit.report.data_page import DataPage, data_page, shown_mask
 from segkit.report.html import page_environment
+from segkit.report.writer import write_report
 
 OWNED = "taken-over"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(8) + b"\0\0\0\x01\0\0\0\x01" + bytes(9)

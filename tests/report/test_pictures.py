@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segkit.report import CasePicture, choose_cases
+from segkit.report.pictures import CasePicture, choose_cases
 
 SCORES = st.dictionaries(st.text(min_size=1, max_size=4), st.floats(0, 1) | st.just(math.nan), max_size=12)
 

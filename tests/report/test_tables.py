@@ -4,7 +4,7 @@ import json
 
 from rich.console import Console
 
-from segkit.report import print_scores, table_rows
+from segkit.report.tables import print_scores, table_rows
 
 
 def summary_of(run_folder):

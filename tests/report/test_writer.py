@@ -6,7 +6,9 @@ from html.parser import HTMLParser
 import pytest
 from PIL import Image
 
-from segkit.report import choose_cases, text, write_report
+from segkit.report import text
+from segkit.report.pictures import choose_cases
+from segkit.report.writer import write_report
 
 HOSTILE = "<script>alert(1)</script>\"'&$x^{2$"
 VOID = {"meta", "link", "img", "input", "source", "wbr", "br"}

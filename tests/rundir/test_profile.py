@@ -5,7 +5,7 @@ import json
 import pytest
 
 from segkit import SegkitError
-from segkit.report import write_report
+from segkit.report.writer import write_report
 from segkit.rundir.profile import read_profile
 
 PARTS = {

@@ -38,6 +38,7 @@ def segkit_parts() -> list[Any]:
         segkit.PostProcessing(name="odd", factory="segkit_toy_parts:odd", summary="Another grid."),
         segkit.Exporter(name="plain", factory="segkit_toy_parts:plain", summary="The shape.", suffix=".txt"),
         segkit.Exporter(name="empty", factory="segkit_toy_parts:empty", summary="Nothing.", suffix=".none"),
+        segkit.Exporter(name="folder", factory="segkit_toy_parts:folder", summary="A folder.", suffix=".folder"),
         segkit.ReportSection(name="words", factory="segkit_toy_parts:words", summary="Words."),
         segkit.ReportSection(name="failing", factory="segkit_toy_parts:failing", summary="Fails."),
         segkit.Schedule(name="falling", factory="segkit_toy_parts:falling", summary="Straight down."),
@@ -198,6 +199,17 @@ def odd(task: Any, params: Any) -> Any:
 def plain(params: Any) -> Any:
     """Write the shape of an example."""
     return lambda network, example, path: path.write_text(f"{tuple(example.shape)} {network.training}")
+
+
+def folder(params: Any) -> Any:
+    """Make a folder where the file should be."""
+
+    def write(_model: Any, _example: Any, path: Any) -> None:
+        path.unlink()
+        path.mkdir()
+        (path / "theirs").touch()
+
+    return write
 
 
 def empty(params: Any) -> Any:

@@ -13,12 +13,12 @@ from typing import Any
 from segkit import Case
 from segkit.data.archives import download_archives, read_records
 from segkit.data.roots import MARKER
-from segkit_amos import AmosParams
 from segkit_amos.metadata import read_metadata
 from segkit_amos.organs import ORGANS, check_order
+from segkit_amos.params import AmosParams
 from segkit_amos.recipe import RECIPE, recipe_of
-from segkit_msd import MsdParams
 from segkit_msd.description import FILE, Description, read_description
+from segkit_msd.params import MsdParams
 from segkit_msd.reader import MsdReader
 from segkit_nifti.files import stem_of
 

@@ -9,7 +9,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from segkit_amos import AmosParams
+from segkit_amos.params import AmosParams
 from segkit_amos.reader import AmosReader
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from segkit import SegkitError
 from segkit.cli import main
 from segkit.data import download
-from segkit_amos import AmosParams
+from segkit_amos.params import AmosParams
 from segkit_amos.reader import ARCHIVE, DOWNLOAD_BASE, MIRROR_VARIABLE, AmosReader
 
 

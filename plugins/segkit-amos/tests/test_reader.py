@@ -70,7 +70,7 @@ def test_dataset_json_is_not_needed(add, root, reader):
 
 def test_folder_of_the_archive(add, root, tmp_path):
     """The archive holds a folder amos22: the root may be that folder or the one above."""
-    from segkit_amos import AmosParams
+    from segkit_amos.params import AmosParams
     from segkit_amos.reader import AmosReader
 
     add("Tr", 1)
@@ -105,7 +105,7 @@ def test_label_of_no_organ(add, reader):
 
 def test_real_volumes(mini):
     """amos-mini: a CT in RAS and an MR in LPS, their organs; the unlabelled test scan is told, not listed."""
-    from segkit_amos import AmosParams
+    from segkit_amos.params import AmosParams
     from segkit_amos.reader import AmosReader
 
     opened = AmosReader(mini, AmosParams())

@@ -9,8 +9,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from segkit_amos import AmosParams
 from segkit_amos.organs import ORGANS
+from segkit_amos.params import AmosParams
 from segkit_amos.phantom import draw
 from segkit_amos.reader import AmosReader
 

@@ -9,8 +9,8 @@ import pytest
 from segkit.data.check import check_sample
 from segkit.discovery import Registry
 from segkit.engine.measure import ChosenMetric, score_case
-from segkit_amos import AmosParams
 from segkit_amos.organs import ORGANS
+from segkit_amos.params import AmosParams
 from segkit_amos.reader import AmosReader
 
 MISSING = ("esophagus", "bladder", "prostate/uterus")

@@ -32,9 +32,12 @@ SEG, LABELMAP, RTSTRUCT = (
 DIRECTORY = "1.2.840.10008.1.3.10"
 MASKS = (SEG, LABELMAP, RTSTRUCT)
 AGAIN = "copy or export it again"
-BROKEN = (InvalidDicomError, EOFError, OSError, ValueError, KeyError, AttributeError, TypeError, NotImplementedError)
-BROKEN_HEADER = (*BROKEN, struct.error, IndexError, RecursionError, OverflowError, MemoryError)
-"""What pydicom raises on files that are cut off or damaged."""
+DAMAGED = (
+    *(EOFError, ValueError, LookupError, AttributeError, TypeError, NotImplementedError, RuntimeError, OverflowError),
+    *(MemoryError, struct.error),
+)
+"""What pydicom raises where a file is cut off or damaged: it converts values without looking at them first. A length of
+garbage is a MemoryError, sequences within sequences a RecursionError; each came of a byte changed in a right file."""
 LISTED = (
     *("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "PatientID", "SeriesDescription"),
     *("Modality", "Rows", "Columns", "NumberOfFrames", "ImagePositionPatient", "ImageOrientationPatient"),
@@ -79,22 +82,18 @@ def _read(path: Path, **how: Any) -> FileDataset:
             found = pydicom.dcmread(stream, force=path.name.lower().endswith(ENDINGS), **how)
             if how:
                 _check_end(stream, found, path)
-        if (
-            "SOPClassUID" not in found
-            and "Rows" not in found
-            and found.file_meta.get("MediaStorageSOPClassUID") is None
-        ):
-            raise UnusableFileError(path.name, "is no DICOM file, or one without a header", AGAIN)
-        return found
-    except BROKEN_HEADER as error:
-        if isinstance(error, UnusableFileError):
-            raise
-        if isinstance(error, OSError) and error.strerror:
-            raise UnusableFileError(path.name, f"cannot be read: {error.strerror}", "check its permissions") from None
-        if isinstance(error, InvalidDicomError):
-            raise UnusableFileError(path.name, "is no DICOM file", AGAIN) from None
+            known = "SOPClassUID" in found or "Rows" in found or found.file_meta.get("MediaStorageSOPClassUID")
+    except InvalidDicomError:
+        raise UnusableFileError(path.name, "is no DICOM file", AGAIN) from None
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise UnusableFileError(path.name, f"cannot be read: {reason}", "check its permissions") from None
+    except DAMAGED as error:
         # The library's own words may quote what the header holds.
         raise UnusableFileError(path.name, f"is damaged or cut off ({type(error).__name__})", AGAIN) from None
+    if not known:
+        raise UnusableFileError(path.name, "is no DICOM file, or one without a header", AGAIN)
+    return found
 
 
 def _check_end(stream: BinaryIO, found: FileDataset, path: Path) -> None:
@@ -126,13 +125,13 @@ def series_uid(path: Path) -> str:
     try:
         found = pydicom.dcmread(path, force=True, specific_tags=["SeriesInstanceUID"], stop_before_pixels=True)
         return text(found, "SeriesInstanceUID")
-    except BROKEN_HEADER:
-        pass
+    except (InvalidDicomError, OSError, *DAMAGED):
+        pass  # read once more, only as far as the series' tag stands
     try:
         with path.open("rb") as stream:
             found = pydicom.filereader.read_partial(stream, lambda tag, vr, length: tag > 0x0020000E, force=True)
         return text(found, "SeriesInstanceUID")
-    except BROKEN_HEADER:
+    except (InvalidDicomError, OSError, *DAMAGED):
         return ""
 
 

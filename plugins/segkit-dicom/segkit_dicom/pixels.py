@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from typing import Any
 
 import numpy as np
@@ -10,15 +9,11 @@ from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
 from pydicom.pixels.utils import pixel_array
 
 from segkit import UnusableFileError
-from segkit_dicom.headers import AGAIN, text
+from segkit_dicom.headers import AGAIN, DAMAGED, text
 
 MEASURED = ("CT", "MR", "PT", "NM")
 """Modalities whose values are measures: MONOCHROME1 there says how they are shown, not that they are turned round."""
 COLOURS = {"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "YBR_PARTIAL_420", "PALETTE COLOR"}
-FAILED = (
-    *(ValueError, RuntimeError, AttributeError, KeyError, TypeError, NotImplementedError, IndexError),
-    struct.error,
-)
 
 
 def stored(dataset: Any, name: str) -> np.ndarray:
@@ -119,5 +114,5 @@ def modality_values(values: np.ndarray, dataset: Any, name: str) -> np.ndarray |
         return None
     try:
         return np.asarray(apply_modality_lut(values, dataset)).astype(np.float32)
-    except FAILED as error:
+    except DAMAGED as error:
         raise UnusableFileError(name, "has a damaged table of values (ModalityLUTSequence)", AGAIN) from error

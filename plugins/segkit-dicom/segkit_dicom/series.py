@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from segkit import Sample, UnusableFileError
-from segkit_dicom.headers import BROKEN_HEADER, LISTED, read_file, read_header, series_uid, text
+from segkit_dicom.headers import DAMAGED, LISTED, read_file, read_header, series_uid, text
 from segkit_dicom.pixels import modality_values, rescaled, stored, upright
 from segkit_dicom.planes import EXPORT, has_place, planes_of
 from segkit_dicom.stacks import Stack, stack
@@ -215,9 +215,9 @@ def in_words(path: Path) -> Iterator[None]:
     """Turn what a library raises of a damaged header, such as text where a number belongs, into UnusableFileError."""
     try:
         yield
-    except BROKEN_HEADER as error:
-        if isinstance(error, (UnusableFileError, MemoryError)):
-            raise
+    except MemoryError:
+        raise
+    except (OSError, *DAMAGED) as error:
         # Not the library's words: they may quote what the header holds.
         raise UnusableFileError(path.name, f"has a damaged header ({type(error).__name__})", EXPORT) from None
 

@@ -17,13 +17,14 @@ from segkit.data.remarks import Remark, sentences
 from segkit.data.unions import never_seen
 from segkit.errors import did_you_mean
 from segkit.files import expanded
-from segkit_folder import FolderParams, classes, photographs, splits
+from segkit_folder import classes, photographs, splits
 from segkit_folder.classes import Classes
 from segkit_folder.classes_file import describes_classes, read_classes
 from segkit_folder.found import found_classes, found_values
 from segkit_folder.hands import as_readers, majority
 from segkit_folder.layout import JOINED, Names, Source, find_sources
 from segkit_folder.pairing import NO_FIELD, Found, Pair, kind, pair_up, shown
+from segkit_folder.params import FolderParams
 from segkit_folder.patterns import is_pattern, pattern_sources
 from segkit_folder.recipe import RECIPE, recipe_of
 from segkit_nifti.channels import volumes_in

@@ -15,9 +15,9 @@ from segkit.data.folds import deal
 from segkit.data.naming import SPLITS
 from segkit.errors import did_you_mean
 from segkit.files import read_bytes
-from segkit_folder import FolderParams
 from segkit_folder.listing import composed, file_stem
 from segkit_folder.pairing import Pair
+from segkit_folder.params import FolderParams
 
 FILE = "splits.csv"
 LARGEST = 256 * 2**20

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segkit_folder import FolderParams
+from segkit_folder.params import FolderParams
 from segkit_folder.reader import FolderReader
 
 MASK = np.zeros((6, 9), np.uint8)

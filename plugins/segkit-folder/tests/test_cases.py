@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from segkit import SegkitError
-from segkit_folder import FolderParams
+from segkit_folder.params import FolderParams
 from segkit_folder.reader import FolderReader
 
 CASES = Path(__file__).resolve().parents[4] / "shared" / "cases"

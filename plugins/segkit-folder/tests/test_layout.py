@@ -133,7 +133,7 @@ def test_folders_that_are_not_understood(root, reader, files, said):
 
 def test_root_that_is_none(tmp_path):
     """A root that is not there is told."""
-    from segkit_folder import FolderParams
+    from segkit_folder.params import FolderParams
     from segkit_folder.reader import FolderReader
 
     with pytest.raises(SegkitError, match="is not a folder"):

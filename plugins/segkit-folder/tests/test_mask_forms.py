@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from segkit import SegkitError
-from segkit_folder import FolderParams
+from segkit_folder.params import FolderParams
 from segkit_folder.reader import FolderReader
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -4,21 +4,7 @@ from __future__ import annotations
 
 __version__ = "0.1.0"
 
-from dataclasses import dataclass
-
-from segkit import Explainer, hookimpl, param
-
-
-@dataclass(frozen=True)
-class GradCamParams:
-    """What can be varied of Grad-CAM; the default is the published one."""
-
-    pool: int | None = param(
-        None,
-        "Side in cells of the window that the gradient is averaged over, an odd number; none: the whole map. "
-        "1 multiplies element by element.",
-        min=1,
-    )
+from segkit import Explainer, hookimpl
 
 
 @hookimpl
@@ -29,7 +15,7 @@ def segkit_explainers() -> list[Explainer]:
             name="grad-cam",
             factory="segkit_gradcam.method:build_grad_cam",
             summary="Grad-CAM: a layer's channels weighted by the target's mean gradient; Seg-Grad-CAM by its pixels.",
-            params=GradCamParams,
+            params="segkit_gradcam.params:GradCamParams",
             reference="Selvaraju et al.: Grad-CAM. ICCV 2017, https://arxiv.org/abs/1610.02391; for segmentation: "
             "Vinogradova, Dibrov, Myers: Towards Interpretable Semantic Segmentation via Gradient-weighted Class "
             "Activation Mapping. AAAI 2020, https://arxiv.org/abs/2002.11434",

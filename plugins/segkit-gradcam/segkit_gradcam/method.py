@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from segkit import UsageError
 from segkit.explain import BoundTarget, tap
-from segkit_gradcam import GradCamParams
+from segkit_gradcam.params import GradCamParams
 
 AVERAGE = {2: functional.avg_pool2d, 3: functional.avg_pool3d}
 

@@ -8,8 +8,8 @@ from torch import nn
 
 from segkit import Task, UsageError
 from segkit.explain import BoundTarget, Target
-from segkit_gradcam import GradCamParams
 from segkit_gradcam.method import build_grad_cam, build_hires, window_mean
+from segkit_gradcam.params import GradCamParams
 
 TASK = Task(3, ("a", "b"))
 

@@ -13,9 +13,10 @@ import numpy as np
 from segkit import Case, Problem, Sample, Task, UnusableFileError
 from segkit.data.orientation import DOUBTFUL, doubtful
 from segkit.data.remarks import Remark, sentences
-from segkit_isic import IsicParams, hair, layout
+from segkit_isic import hair, layout
 from segkit_isic.images import read_pair, read_pair_resized
 from segkit_isic.listing import list_cases, problems_of, raise_faults, superpixels
+from segkit_isic.params import IsicParams
 from segkit_isic.recipe import RECIPE
 
 

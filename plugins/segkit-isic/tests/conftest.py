@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segkit_isic import IsicParams
 from segkit_isic.layout import YEARS
+from segkit_isic.params import IsicParams
 from segkit_isic.reader import IsicReader
 
 

@@ -15,7 +15,8 @@ from click.testing import CliRunner
 
 import segkit
 from segkit.cli import main
-from segkit_isic import IsicParams, layout
+from segkit_isic import layout
+from segkit_isic.params import IsicParams
 from segkit_isic.reader import IsicReader
 
 

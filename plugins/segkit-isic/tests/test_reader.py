@@ -10,7 +10,8 @@ from PIL import Image
 
 import segkit
 from segkit import config, discovery, params, settings
-from segkit_isic import IsicParams, segkit_datasets
+from segkit_isic import segkit_datasets
+from segkit_isic.params import IsicParams
 from segkit_isic.reader import IsicReader
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"

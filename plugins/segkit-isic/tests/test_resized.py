@@ -8,8 +8,8 @@ from PIL import Image
 
 from segkit import SegkitError
 from segkit.data.reading import read_at
-from segkit_isic import IsicParams
 from segkit_isic.images import decode
+from segkit_isic.params import IsicParams
 from segkit_isic.reader import IsicReader
 
 REAL = Path(__file__).parents[4] / "shared" / "data" / "isic2017-original"

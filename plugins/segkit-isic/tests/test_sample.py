@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 from segkit import SegkitError
-from segkit_isic import IsicParams, sample
+from segkit_isic import sample
 from segkit_isic.dermoscopy import LARGEST, SMALLEST, draw_pair
+from segkit_isic.params import IsicParams
 from segkit_isic.reader import IsicReader
 
 

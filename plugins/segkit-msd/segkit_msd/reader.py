@@ -13,9 +13,9 @@ from segkit import IGNORE, Case, Problem, SegkitError, Task, UsageError
 from segkit.data.archives import unfinished
 from segkit.data.folds import deal
 from segkit.data.unions import Unions, never_seen
-from segkit_msd import MsdParams
 from segkit_msd.description import FILE, Description, read_description
 from segkit_msd.listing import FOLDERS, list_cases
+from segkit_msd.params import MsdParams
 from segkit_msd.recipe import RECIPE, recipe_of
 from segkit_nifti.patients import with_patients
 from segkit_nifti.reader import VolumeReader

@@ -10,7 +10,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from segkit_msd import MsdParams
+from segkit_msd.params import MsdParams
 from segkit_msd.reader import MsdReader
 
 LABELS = {"0": "background", "1": "liver", "2": "spleen"}

@@ -152,7 +152,7 @@ def test_commands_on_real_data():
 
 def test_root_that_is_none(tmp_path, reader):
     """A root that is no folder, or not there, is told before anything is looked for in it."""
-    from segkit_msd import MsdParams
+    from segkit_msd.params import MsdParams
     from segkit_msd.reader import MsdReader
 
     (tmp_path / "file").touch()

@@ -16,7 +16,7 @@ from torch import nn
 
 from segkit import SegkitError, UsageError
 from segkit.data.pretrained import first_weights, how_to_bring
-from segkit_pspnet import PSPNetParams
+from segkit_pspnet.params import PSPNetParams
 from segkit_pspnet.published import published
 
 DILATING = (

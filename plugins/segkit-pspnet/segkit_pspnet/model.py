@@ -9,8 +9,8 @@ from torch import nn
 from torch.nn import functional
 
 from segkit import Outputs, SegkitError, Task, UsageError
-from segkit_pspnet import PSPNetParams
 from segkit_pspnet.backbone import build_backbone
+from segkit_pspnet.params import PSPNetParams
 
 
 class BatchNorm(nn.BatchNorm2d):

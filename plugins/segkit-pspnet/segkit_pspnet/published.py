@@ -8,7 +8,7 @@ from huggingface_hub import hf_hub_url, try_to_load_from_cache
 from timm.models import get_pretrained_cfg, is_model
 
 from segkit.data.pretrained import FILE, PretrainedWeights
-from segkit_pspnet import PSPNetParams
+from segkit_pspnet.params import PSPNetParams
 
 
 def published(params: PSPNetParams) -> PretrainedWeights | None:

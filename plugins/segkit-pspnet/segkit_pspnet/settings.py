@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from segkit import Task
-from segkit_pspnet import PSPNetParams
+from segkit_pspnet.params import PSPNetParams
 
 
 def normalization(task: Task, params: PSPNetParams) -> Mapping[str, Any]:

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from segkit import Task
-from segkit_pspnet import PSPNetParams
 from segkit_pspnet.model import build
+from segkit_pspnet.params import PSPNetParams
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,9 @@ import torch
 from torch.nn import functional
 
 from segkit import SegkitError, Task, UsageError
-from segkit_pspnet import PSPNetParams, segkit_architectures
+from segkit_pspnet import segkit_architectures
 from segkit_pspnet.model import BatchNorm, build
+from segkit_pspnet.params import PSPNetParams
 
 DECLARATION = segkit_architectures()[0]
 

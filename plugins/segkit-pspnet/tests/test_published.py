@@ -7,8 +7,8 @@ from torch.nn import functional
 from torchvision.models import resnet50
 
 from segkit import Outputs, Task
-from segkit_pspnet import PSPNetParams
 from segkit_pspnet.model import PyramidPooling, build
+from segkit_pspnet.params import PSPNetParams
 
 
 def test_parameter_count_is_that_of_its_parts(count):

@@ -11,8 +11,8 @@ from safetensors.torch import save_file
 
 from segkit import SegkitError, Task, UsageError
 from segkit.data.pretrained import place_of
-from segkit_pspnet import PSPNetParams
 from segkit_pspnet.backbone import full_model
+from segkit_pspnet.params import PSPNetParams
 from segkit_pspnet.published import published
 from segkit_pspnet.settings import normalization
 

@@ -107,7 +107,7 @@ def test_a_full_disk_stops_no_run(tmp_path):
     import pluggy
 
     import segkit_tensorboard
-    from segkit import hookspecs
+    from segkit.declarations import hookspecs
 
     manager, told = pluggy.PluginManager("segkit"), []
     manager.add_hookspecs(hookspecs)

@@ -4,32 +4,7 @@ from __future__ import annotations
 
 __version__ = "0.1.0"
 
-from dataclasses import dataclass
-from typing import Literal
-
-from segkit import Architecture, hookimpl, param
-
-
-@dataclass(frozen=True)
-class UNetParams:
-    """What can be varied of a U-Net; the defaults are the published network."""
-
-    width: int = param(64, "Channels of the first level; each level below has twice as many.", min=1, max=1024)
-    depth: int = param(4, "Number of 2x2 poolings.", min=1, max=8)
-    norm: Literal["none", "batch", "instance", "group"] = param(
-        "none", "Normalisation after each 3x3 convolution, which then has no bias of its own."
-    )
-    dropout: float = param(0.0, "Dropout probability at the end of the contracting path.", min=0, max=0.95)
-    upsampling: Literal["transposed", "interpolate"] = param(
-        "transposed", "2x2 transposed convolution, or a 1x1 convolution and linear interpolation."
-    )
-    residual: bool = param(False, "Add each block's input to its result before the last ReLU.")
-    deep_supervision: bool = param(
-        False, "A head and a loss on every level of the decoder, each with half the weight of the finer one."
-    )
-    checkpointing: bool = param(
-        False, "Compute inner activations again in the backward pass: less memory, more time, equal weights."
-    )
+from segkit import Architecture, hookimpl
 
 
 @hookimpl
@@ -40,7 +15,7 @@ def segkit_architectures() -> list[Architecture]:
             name="unet",
             factory="segkit_unet.model:build",
             summary="U-Net as published: contracting and expanding path with concatenated skips.",
-            params=UNetParams,
+            params="segkit_unet.params:UNetParams",
             reference="Ronneberger, Fischer, Brox: U-Net: Convolutional Networks for Biomedical Image Segmentation. "
             "MICCAI 2015, https://arxiv.org/abs/1505.04597",
             spatial_dims=(2, 3),

@@ -11,8 +11,9 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
 from segkit import SegkitError, Task
-from segkit_unet import UNetParams, segkit_architectures
+from segkit_unet import segkit_architectures
 from segkit_unet.model import UNet, build
+from segkit_unet.params import UNetParams
 
 DECLARATION = segkit_architectures()[0]
 

@@ -7,9 +7,9 @@ from torch import nn
 from torchvision.models.resnet import BasicBlock
 
 from segkit import Outputs, Task
-from segkit_unet import UNetParams
 from segkit_unet.blocks import ResidualConvolution, UpBlock
 from segkit_unet.model import build
+from segkit_unet.params import UNetParams
 
 
 def small(dims=2, depth=2, classes=("a",), **params):

@@ -11,8 +11,9 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
 from segkit import Outputs, SegkitError, Task, UsageError
-from segkit_unetpp import UNetPlusPlusParams, segkit_architectures
+from segkit_unetpp import segkit_architectures
 from segkit_unetpp.model import UNetPlusPlus, build
+from segkit_unetpp.params import UNetPlusPlusParams
 
 DECLARATION = segkit_architectures()[0]
 

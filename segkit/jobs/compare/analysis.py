@@ -9,7 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
-from segkit.direction import Direction
+from segkit.declarations.direction import Direction
 from segkit.errors import SegkitError
 from segkit.jobs.compare.models import ComparedModel, Scores
 from segkit.statistics import PairedComparison, RankStability, Summary, compare_paired, holm, rank_stability, summarize

@@ -21,7 +21,7 @@ from segkit.jobs.compare.page import write_page
 from segkit.jobs.compare.results import write_results
 from segkit.jobs.compare.runs import RESULT, RUNS, FinishedRun, read_compared_run
 from segkit.jobs.report import ScoredCase, ScoredData, Tell, case_values, open_scored_data
-from segkit.report import CasePicture
+from segkit.report.pictures import CasePicture
 from segkit.report.volume_pictures import telling_level
 from segkit.rundir.names import REPORT
 from segkit.rundir.privacy import pseudonyms, renamed, without_paths

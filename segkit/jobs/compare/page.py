@@ -14,10 +14,11 @@ from segkit.jobs.compare.analysis import Analysis, ModelScore, PairScore, class_
 from segkit.jobs.compare.costs import cost_of, facts_of, setting_differences
 from segkit.jobs.compare.plots import Heading, comparison_plots
 from segkit.jobs.compare.runs import RUNS
-from segkit.report import CasePicture, text
+from segkit.report import text
 from segkit.report.figures import figures_of
 from segkit.report.html import PlotFiles, agreement_legend, page_environment
 from segkit.report.overlays import Overlay, make_overlay
+from segkit.report.pictures import CasePicture
 from segkit.report.writer import draw_plot
 from segkit.rundir.names import REPORT
 from segkit.rundir.privacy import without_paths

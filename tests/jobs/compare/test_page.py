@@ -9,7 +9,7 @@ from segkit.discovery import Registry
 from segkit.jobs.compare.compose import write_comparison
 from segkit.jobs.compare.models import group_runs
 from segkit.jobs.compare.runs import read_runs
-from segkit.report import CasePicture
+from segkit.report.pictures import CasePicture
 
 HOSTILE = "<script>alert(1)</script>\"'&$x^{2$"
 

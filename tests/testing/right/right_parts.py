@@ -160,37 +160,26 @@ class Deep(nn.Module):
 
 
 def plain_unet(task, params):
-    """Build nnU-Net's plain U-Net, in 2D or 3D."""
+    """Build nnU-Net's plain U-Net with deep supervision, in 2D or 3D."""
     from dynamic_network_architectures.architectures.unet import PlainConvUNet
 
-    convolution = {2: nn.Conv2d, 3: nn.Conv3d}[task.spatial_dims]
-    inner = PlainConvUNet(
-        task.in_channels,
-        3,
-        [4, 8, 8],
-        convolution,
-        3,
-        [1, 2, 2],
-        1,
-        task.out_channels,
-        1,
-        conv_bias=True,
-        nonlin=nn.LeakyReLU,
-        deep_supervision=True,
-    )
-    return Padded(Deep(inner), 4)
+    return small_unet(PlainConvUNet, task)
 
 
 def residual_unet(task, params):
-    """Build nnU-Net's residual encoder U-Net with deep supervision."""
+    """Build nnU-Net's residual encoder U-Net with deep supervision, in 2D or 3D."""
     from dynamic_network_architectures.architectures.unet import ResidualEncoderUNet
 
-    convolution = {2: nn.Conv2d, 3: nn.Conv3d}[task.spatial_dims]
-    inner = ResidualEncoderUNet(
+    return small_unet(ResidualEncoderUNet, task)
+
+
+def small_unet(kind, task):
+    """Build one of the library's U-Nets with three small stages."""
+    inner = kind(
         task.in_channels,
         3,
         [4, 8, 8],
-        convolution,
+        {2: nn.Conv2d, 3: nn.Conv3d}[task.spatial_dims],
         3,
         [1, 2, 2],
         1,

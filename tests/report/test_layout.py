@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from segkit import terminal
+from segkit.report import layout
 
 COLUMNS = ("name", "summary", "plugin", "version")
 ROWS = [
@@ -22,7 +22,7 @@ def shown(width: int, **options) -> str:
     """The table as a terminal of a width shows it."""
     stream = io.StringIO()
     console = Console(file=stream, width=width, force_terminal=True, color_system=None)
-    terminal.print_table(console, COLUMNS, ROWS, **options)
+    layout.print_table(console, COLUMNS, ROWS, **options)
     return stream.getvalue()
 
 
@@ -48,7 +48,7 @@ def test_fewer_columns_then_blocks():
 @given(st.text(alphabet="ab -é", max_size=200), st.integers(1, 40))
 def test_lines_are_broken_between_words(line, width):
     """Nothing is lost, and only a word that is longer than the line stands out of it."""
-    made = terminal.wrapped(line, width)
+    made = layout.wrapped(line, width)
     assert made.split() == line.split()
     for part in made.splitlines():
         assert len(part) <= width or len(part.split()) <= 1

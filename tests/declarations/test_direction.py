@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from segkit import Metric
-from segkit.direction import Direction
+from segkit.declarations.direction import Direction
 
 BIAS = {"name": "bias", "measure": "a:b", "factory": "a:c", "summary": "Signed.", "range": (-1.0, math.inf)}
 

@@ -12,13 +12,12 @@ import pluggy
 import pytest
 
 import segkit
-from segkit import hookspecs
-from segkit.declarations import KINDS
+from segkit.declarations import KINDS, hookspecs
+from segkit.declarations.parts import EVERY_KIND, PARTS, Launcher, Part
 from segkit.discovery import Registry
 from segkit.installed import Plugin
-from segkit.parts import EVERY_KIND, PARTS, Launcher, Part
 
-PAGE = Path(__file__).parents[1] / "docs" / "plugin-api.md"
+PAGE = Path(__file__).parents[2] / "docs" / "plugin-api.md"
 
 
 def test_each_kind_has_one_hook():

@@ -12,9 +12,9 @@ from click.testing import CliRunner, Result
 
 from segkit.cli import strangers
 from segkit.cli.main import main
-from segkit.culprit import culprit_of
 from segkit.discovery import Registry
 from segkit.installed import Plugin
+from segkit.jobs.culprit import culprit_of
 
 STRANGER = """
 import segkit

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from pluggy import HookimplMarker, HookspecMarker
 
-from segkit.declarations import Architecture, Component, Dataset, Explainer, Loss, Metric
-from segkit.parts import Launcher, Part
+from segkit.declarations.component import Component
+from segkit.declarations.kinds import Architecture, Dataset, Explainer, Loss, Metric
+from segkit.declarations.parts import Launcher, Part
 
 if TYPE_CHECKING:
     from segkit.contracts import RunInfo

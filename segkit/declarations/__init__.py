@@ -1,0 +1,28 @@
+"""What a plugin declares, described without importing torch, and the hooks that return it."""
+
+from segkit.declarations.component import NAME, PATH, Component, resolve
+from segkit.declarations.kinds import (
+    CORE_DATA_FIELDS,
+    KINDS,
+    Architecture,
+    Dataset,
+    Explainer,
+    Loss,
+    Metric,
+    Task,
+)
+
+__all__ = [
+    "Architecture",
+    "CORE_DATA_FIELDS",
+    "Component",
+    "Dataset",
+    "Explainer",
+    "KINDS",
+    "Loss",
+    "Metric",
+    "NAME",
+    "PATH",
+    "Task",
+    "resolve",
+]
