@@ -18,7 +18,7 @@ from segkit.rundir.names import EXPLANATIONS
 if TYPE_CHECKING:
     from segkit.jobs.explain.folder import Explained
 
-COLUMNS = ("image", "map", "target", "layer", "status", "AUROC", "random decoder", "remarks")
+COLUMNS = ("image", "map", "target", "layer", "verdict", "AUROC", "random decoder", "remarks")
 
 
 @click.command()
@@ -135,7 +135,7 @@ def show(done: list[Explained]) -> None:
                     found["explainer"],
                     found["target"],
                     found["layer"],
-                    found["status"],
+                    evidence.get("verdict", found["status"]),
                     *figures,
                     words,
                 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,20 +18,12 @@ from segkit.explain.agreement import auroc, energy_inside, pointing
 from segkit.explain.called import deepest_layer
 from segkit.explain.case import BuiltExplainer, RawMaps, raw_maps
 from segkit.explain.curves import deletion_and_insertion
-from segkit.explain.explanation import CONSTANT, NOTHING_POSITIVE, Explanation
+from segkit.explain.explanation import Explanation
 from segkit.explain.heat import heat_maps
 from segkit.explain.layers import LayerPath
 from segkit.explain.randomisation import Cascade, cascade, make_stages
-from segkit.explain.targets import EMPTY, OK
-
-BARELY_CHANGES = 0.7
-"""From this Spearman coefficient up a map counts as nearly the same.
-
-Maps that follow the weights come to 0.39 at most once the decoder is random, those of edges, noise or the mask to 1.00
-(docs/benchmarks/explainer-evidence.md).
-"""
-LITTLE_MORE_THAN_CHANCE = 0.6
-"""Of the area under the ROC curve; noise has 0.50 (the same page)."""
+from segkit.explain.targets import OK
+from segkit.explain.verdict import judge
 
 
 @dataclass(frozen=True)
@@ -110,7 +102,7 @@ def measure_evidence(
                 model, x, result.target, on_grid, steps=settings.steps, baseline=settings.baseline
             )
             gathered["curves"] = {**curves.to_dict(), "baseline": settings.baseline}
-        gathered["words"] = in_words(explanation, gathered)
+        gathered["verdict"], gathered["words"] = judge(explanation, gathered)
         evidence.append(gathered)
     return evidence
 
@@ -142,48 +134,3 @@ def randomisations(
     own = [result.maps[0].cpu().numpy() for result in live]
     found = iter(cascade(model, make_stages(model, x, end), own, raw_map, seeds=settings.seeds))
     return [next(found) if result.status[0] == OK else None for result in results]
-
-
-def in_words(explanation: Explanation, evidence: Mapping[str, Any]) -> list[str]:
-    """Say what the numbers mean, the doubts first; one remark each."""
-    name = explanation.meta.get("class", "the class")
-    if explanation.status == EMPTY:
-        return [f"empty target: there are no such pixels of {name}, so there is nothing to explain"]
-    if explanation.status == NOTHING_POSITIVE:
-        margin = str(explanation.meta.get("target", "")).startswith("margin")
-        more = "" if margin else "; where classes compete, what counts is the difference to the next one: target margin"
-        return [f"nothing in the map speaks for the target: the heat map is empty{more}"]
-    if explanation.status == CONSTANT:
-        return ["the map is the same everywhere: it says nothing about places, and its figures are undefined"]
-    words = []
-    random = evidence["randomisation"] or {}
-    decoder, everything = random.get("decoder"), random.get("everything")
-    if everything is not None and everything >= BARELY_CHANGES:
-        words.append(
-            "follows the image rather than the model: barely changes when all weights are randomised "
-            f"(Spearman {everything:.2f})"
-        )
-    elif decoder is not None and decoder >= BARELY_CHANGES:
-        words.append(
-            f"mostly encoder activations: barely changes when the decoder is randomised (Spearman {decoder:.2f})"
-        )
-    elif everything is not None:
-        words.append(f"depends on what was learnt: another map with random weights (Spearman {everything:.2f})")
-    pixels = str(explanation.meta.get("target", "")).removeprefix("margin:").partition(":")[0]
-    return words + beside_masks(evidence, str(name), whole=pixels in ("", "predicted", "reference", "all"))
-
-
-def beside_masks(evidence: Mapping[str, Any], name: str, *, whole: bool) -> list[str]:
-    """Say where the heat lies: beside the class in both masks, or where a part of it was asked for beside that part."""
-    words = []
-    places = {"reference": f"{name} of the reference", "prediction": f"{name} of the prediction"}
-    for mask, place in (places if whole else {"target": "the pixels asked for"}).items():
-        figures = evidence[mask] or {}
-        value = figures.get("auroc")
-        if value is not None and value < 1 - LITTLE_MORE_THAN_CHANCE:
-            words.append(f"inverted: coldest in {place} (AUROC {value:.2f})")
-        elif value is not None and value < LITTLE_MORE_THAN_CHANCE:
-            words.append(f"hardly tells {place} from the rest (AUROC {value:.2f})")
-        if figures.get("pointing") == 0 and mask != "prediction":
-            words.append(f"its hottest place lies outside {place}")
-    return words

@@ -46,7 +46,7 @@ class Explanation:
     def __repr__(self) -> str:
         """What is explained by what, and what the evidence says, without the arrays."""
         grid = " x ".join(map(str, self.heat.shape))
-        said = "; ".join([self.status, *self.evidence.get("words", ())])
+        said = "; ".join([self.evidence.get("verdict", self.status), *self.evidence.get("words", ())])
         layer = f", layer {self.meta['layer']}" if self.meta.get("layer") else ""
         return f"<Explanation of {self.meta.get('target')} by {self.meta.get('explainer')}{layer}, {grid}: {said}>"
 

@@ -45,17 +45,21 @@ class Cascade:
     correlations: tuple[tuple[float | None, ...], ...]
 
     def mean(self, stage: str) -> float | None:
-        """Return the mean over seeds, of those that are defined; None where none is or there is no such stage."""
+        """Return the mean over seeds of the coefficients' sizes; None where none is defined or there is no such stage.
+
+        A map that comes out upside down with one seed is as alike as one that comes out the same: 0.87, -0.84 and 0.86
+        of a shuffled head are 0.30 in the mean, 0.86 by their sizes (issue 27).
+        """
         if stage not in self.stages:
             return None
-        values = [value for value in self.correlations[self.stages.index(stage)] if value is not None]
+        values = [abs(value) for value in self.correlations[self.stages.index(stage)] if value is not None]
         return float(np.mean(values)) if values else None
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
         return {
             "stages": [
-                {"random": name, "spearman": self.mean(name), "by_seed": list(values)}
+                {"random": name, "absolute": self.mean(name), "by_seed": list(values)}
                 for name, values in zip(self.stages, self.correlations, strict=True)
             ],
             "decoder": self.mean(DECODER),

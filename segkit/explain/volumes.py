@@ -12,12 +12,13 @@ import torch
 from segkit.declarations import Task
 from segkit.engine.volumes import VolumePredictor
 from segkit.explain.case import BuiltExplainer, RawMaps, choose_layer, explanations, raw_maps
-from segkit.explain.evidence import agreement, in_words, measure_evidence
+from segkit.explain.evidence import agreement, measure_evidence
 from segkit.explain.explanation import Explanation
 from segkit.explain.heat import divided_by_maximum, to_working_grid
 from segkit.explain.images import Wish, chosen_classes
 from segkit.explain.layers import LayerPath
 from segkit.explain.targets import EMPTY, OK, BoundTarget, Target, find_in_labels
+from segkit.explain.verdict import judge
 
 ORDER = (
     "raw per window, upsample, crop, blend as inference does, resize to the volume's grid, relu, divide by the maximum"
@@ -261,5 +262,5 @@ def with_evidence(
         )
         gathered |= {key: measured[key] for key in ("target", "curves", "randomisation")}
         gathered["part"] = f"curves and randomisation on the part with most of the target ({part.voxels} voxels)"
-    gathered["words"] = in_words(one, gathered)
+    gathered["verdict"], gathered["words"] = judge(one, gathered)
     return replace(one, evidence=gathered)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from segkit.errors import SegkitError
+from segkit.explain.verdict import BELIEVE
 from segkit.files import inside, own_folder, read_bytes
 from segkit.report.html import Section
 from segkit.rundir.names import EXPLANATIONS
@@ -17,7 +18,8 @@ from segkit.rundir.read import RunRecord, read_explained
 
 INDEX = "index.json"
 EXPLAIN_AGAIN = "explain the cases again"
-PNG, PNG_HEAD = b"\x89PNG\r\n\x1a\n", 33
+FILE = f"{EXPLANATIONS}/{INDEX}"
+PNG, JPEG, SHORTEST = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", 33
 LARGEST_PANEL = 64 * 2**20
 TEMPLATE = "explanations.html.j2"
 
@@ -28,7 +30,9 @@ class ShownMap:
 
     Attributes:
         status: "" where it is ok.
+        verdict: "believe", "doubtful" or "empty"; "" where there is no evidence.
         words: what the figures mean, the doubts first.
+        stages: what was random, the size of Spearman's coefficient, and the coefficient with each seed.
     """
 
     explainer: str
@@ -43,7 +47,33 @@ class ShownMap:
     insertion: float
     decoder: float
     everything: float
+    verdict: str
     words: tuple[str, ...]
+    stages: tuple[tuple[str, float, tuple[float, ...]], ...]
+
+    @property
+    def doubts(self) -> str:
+        """The verdict in one line: with its first reason where it is not to believe the map."""
+        return self.verdict if self.verdict == BELIEVE or not self.words else f"{self.verdict}: {self.words[0]}"
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is left to say beside the verdict."""
+        return self.words if self.verdict in (BELIEVE, "") else self.words[1:]
+
+
+@dataclass(frozen=True)
+class ShownPicture:
+    """One picture of a case.
+
+    Attributes:
+        content: a JPEG file.
+        map: the heat map that it shows, None of image and masks.
+    """
+
+    title: str
+    content: bytes
+    map: ShownMap | None
 
 
 @dataclass(frozen=True)
@@ -51,7 +81,8 @@ class ExplainedCase:
     """One explained case.
 
     Attributes:
-        panel: a PNG file.
+        panel: a PNG file with everything; b"" where there are pictures.
+        pictures: one by one; none of runs of old.
     """
 
     name: str
@@ -59,6 +90,7 @@ class ExplainedCase:
     score: float
     score_name: str
     panel: bytes
+    pictures: tuple[ShownPicture, ...]
     maps: tuple[ShownMap, ...]
 
     @property
@@ -83,22 +115,33 @@ def explanations_section(run_folder: Path, record: RunRecord) -> Section | None:
 
 def shown_case(folder: Path, entry: Mapping[str, Any], record: RunRecord) -> ExplainedCase:
     """Return one entry of the index as the page shows it."""
+    maps = tuple(shown_map(one) for one in entry["maps"])
+    pictures = tuple(shown_picture(folder, one, maps) for one in entry.get("pictures", ()))
     return ExplainedCase(
         name=record.case_names[entry["case"]],
         label=entry["label"],
         score=entry["infinite"] * math.inf if entry.get("infinite") else figure(entry["score"]),
         score_name=entry["score_name"],
-        panel=read_panel(folder, entry["panel"]),
-        maps=tuple(shown_map(one) for one in entry["maps"]),
+        panel=b"" if pictures else read_picture(folder, entry["panel"], PNG, "PNG"),
+        pictures=pictures,
+        maps=maps,
     )
 
 
-def read_panel(folder: Path, name: str) -> bytes:
+def shown_picture(folder: Path, entry: Mapping[str, Any], maps: Sequence[ShownMap]) -> ShownPicture:
+    """Return one picture of the index as the page shows it; raises SegkitError where it shows no map of the index."""
+    position = entry["map"]
+    if position is not None and position >= len(maps):
+        raise SegkitError(f"{FILE} is damaged: {entry['file']} shows map {position} of {len(maps)}", EXPLAIN_AGAIN)
+    content = read_picture(folder, entry["file"], JPEG, "JPEG")
+    return ShownPicture(entry["title"], content, None if position is None else maps[position])
+
+
+def read_picture(folder: Path, name: str, head: bytes, kind: str) -> bytes:
     """Return a picture that the index names; raises SegkitError where it is none, or none of the folder."""
-    file = f"{EXPLANATIONS}/{INDEX}"
-    content = read_bytes(inside(folder, name, named_by=file), hint=EXPLAIN_AGAIN, most=LARGEST_PANEL)
-    if not content.startswith(PNG) or len(content) < PNG_HEAD:
-        raise SegkitError(f"{file} names {name}, which is no PNG file", EXPLAIN_AGAIN)
+    content = read_bytes(inside(folder, name, named_by=FILE), hint=EXPLAIN_AGAIN, most=LARGEST_PANEL)
+    if not content.startswith(head) or len(content) < SHORTEST:
+        raise SegkitError(f"{FILE} names {name}, which is no {kind} file", EXPLAIN_AGAIN)
     return content
 
 
@@ -121,7 +164,12 @@ def shown_map(entry: Mapping[str, Any]) -> ShownMap:
         insertion=figure(curves.get("insertion_area")),
         decoder=figure(random.get("decoder")),
         everything=figure(random.get("everything")),
+        verdict=evidence.get("verdict", ""),
         words=(*evidence.get("words", ()), *notes),
+        stages=tuple(
+            (stage["random"], figure(stage.get("absolute")), tuple(figure(value) for value in stage["by_seed"]))
+            for stage in random.get("stages", ())
+        ),
     )
 
 

@@ -147,6 +147,7 @@ def page_environment() -> Environment:
         "memory": text.memory,
         "jpeg_url": lambda image: data_url("image/jpeg", jpeg_bytes(image)),
         "agreement_url": lambda agreement: data_url("image/png", agreement_png(agreement)),
+        "jpeg_file_url": lambda content: data_url("image/jpeg", content),
         "png_url": lambda content: data_url("image/png", content),
         "png_size": png_size,
         "svg_path": svg_path,

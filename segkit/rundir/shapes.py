@@ -113,6 +113,7 @@ EPOCH = {
 }
 PROFILE = {"parts": {str: {"seconds": SECONDS, "share": Limited(float, 0, 1.001)}}}
 AGREEMENT = Either(None, {"auroc?": NUMBER, "energy?": NUMBER, "pointing?": NUMBER})
+STAGE = {"random": NAME, "absolute?": NUMBER, "by_seed": [NUMBER]}
 EXPLAINED_MAP = {
     "explainer": NAME,
     "target": NAME,
@@ -123,7 +124,8 @@ EXPLAINED_MAP = {
         "reference?": AGREEMENT,
         "prediction?": AGREEMENT,
         "curves?": Either(None, {"deletion_area?": NUMBER, "insertion_area?": NUMBER}),
-        "randomisation?": Either(None, {"decoder?": NUMBER, "everything?": NUMBER}),
+        "randomisation?": Either(None, {"decoder?": NUMBER, "everything?": NUMBER, "stages?": [STAGE]}),
+        "verdict?": NAME,
         "words?": [TEXT],
     },
 }
@@ -136,6 +138,7 @@ EXPLAINED = {
             "infinite?": Limited(int, -1, 1),
             "score_name": NAME,
             "panel": Limited(str, 1, 1000),
+            "pictures?": [{"file": Limited(str, 1, 1000), "title": TEXT, "map": Either(None, COUNT)}],
             "maps": [EXPLAINED_MAP],
         }
     ]

@@ -72,7 +72,7 @@ def test_an_empty_target_is_a_map_of_zeros(predictor, image):
     assert not found.heat.any()
     assert found.evidence["curves"] is None
     assert found.evidence["randomisation"] is None
-    assert found.evidence["words"][0].startswith("empty target")
+    assert found.evidence["words"][0].startswith("there are no such pixels")
 
 
 def test_evidence_tells_a_map_of_the_model_from_one_of_the_image(predictor, image):

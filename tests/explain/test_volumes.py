@@ -126,4 +126,4 @@ def test_evidence_and_an_empty_target(image):
     (empty,) = explain_volume(predictor, image * 0, [EXPLAINER], wish)
     assert empty.status == "empty target"
     assert not empty.heat.any()
-    assert empty.evidence["words"][0].startswith("empty target")
+    assert empty.evidence["words"][0].startswith("there are no such pixels")

@@ -12,7 +12,8 @@ from PIL import Image
 
 from segkit import SegkitError
 from segkit.explain import Explanation
-from segkit.report.explanation_panels import panel_png
+from segkit.report.explanation_panels import draw_pictures
+from segkit.report.explanation_tiles import blended, outlined, spotlit
 from segkit.report.explanations import explanations_section
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(25)
@@ -51,6 +52,34 @@ def test_figures_and_remarks_are_shown_under_the_cases_shown_name(tmp_path):
     assert np.isnan([shown.energy, shown.deletion, shown.decoder, case.score]).all()
 
 
+def test_pictures_stand_one_by_one_with_the_verdict_of_their_map(tmp_path):
+    """In the place of the panel; what shows no map of the index, or is no picture, is an error."""
+    evidence = {
+        "verdict": "doubtful", "words": ["inverted: coldest in it", "more"],
+        "randomisation": {"stages": [{"random": "head", "absolute": 0.9, "by_seed": [0.9, -0.9, None]}]},
+    }  # fmt: skip
+    one = {"explainer": "glow", "target": "predicted:lesion", "layer": "x", "status": "ok", "evidence": evidence}
+    shown = [{"file": "a/1.jpg", "title": "image", "map": None}, {"file": "a/2.jpg", "title": "glow", "map": 0}]
+    entry = {"case": "a", "label": "", "score": None, "score_name": "", "panel": "p.png", "maps": [one]}
+    write_index(tmp_path, [entry | {"pictures": shown}])
+    (tmp_path / "explanations" / "a").mkdir()
+    for name in ("1.jpg", "2.jpg"):
+        (tmp_path / "explanations" / "a" / name).write_bytes(b"\xff\xd8\xff" + bytes(40))
+    (case,) = explanations_section(tmp_path, RECORD).content
+    assert case.panel == b""
+    assert [(picture.title, picture.map) for picture in case.pictures] == [("image", None), ("glow", case.maps[0])]
+    (of_map,) = case.maps
+    assert (of_map.doubts, of_map.remarks) == ("doubtful: inverted: coldest in it", ("more",))
+    assert of_map.stages[0][:2] == ("head", 0.9)
+    index = tmp_path / "explanations" / "index.json"
+    index.write_text(index.read_text().replace('"map": 0', '"map": 1'))
+    with pytest.raises(SegkitError, match=r"index\.json is damaged: a/2\.jpg shows map 1 of 1"):
+        explanations_section(tmp_path, RECORD)
+    (tmp_path / "explanations" / "a" / "1.jpg").write_bytes(PNG)
+    with pytest.raises(SegkitError, match=r"a/1\.jpg, which is no JPEG file"):
+        explanations_section(tmp_path, RECORD)
+
+
 @pytest.mark.parametrize("entries", [[{"case": "a"}], [{"case": "a", "label": "", "score": None}], [3]])
 def test_a_broken_index_is_an_error(tmp_path, entries):
     """Named, with the way out."""
@@ -60,17 +89,53 @@ def test_a_broken_index_is_an_error(tmp_path, entries):
 
 
 @pytest.mark.parametrize("shape", [(20, 30), (6, 20, 30)])
-def test_a_panel_is_one_picture_with_a_row_per_target(shape):
-    """More targets make it higher, more maps wider; the same bytes every time; of a volume one slice is drawn."""
+def test_a_panel_is_one_picture_of_three_columns(shape):
+    """More pictures make it higher; the same bytes every time; of a volume one slice is drawn."""
     image = np.random.default_rng(0).integers(0, 255, (1, *shape), dtype=np.uint8)
     mask = np.zeros(shape, np.uint8)
     mask[..., 5:12, 6:20] = 1
 
     def size(*found) -> tuple[int, int]:
-        content = panel_png(image, mask, mask, found, classes=("lesion",), notice="generated")
-        assert content == panel_png(image, mask, mask, found, classes=("lesion",), notice="generated")
+        content = draw_pictures(image, mask, mask, found, classes=("lesion",)).panel("generated")
+        assert content == draw_pictures(image, mask, mask, found, classes=("lesion",)).panel("generated")
         return Image.open(io.BytesIO(content)).size
 
     one, other = explanation(shape=shape), explanation("fp:lesion", "empty target", shape)
-    assert size(one)[0] < size(one, one)[0]
-    assert size(one)[1] < size(one, other)[1]
+    assert size(one)[0] == size(one, one)[0]
+    assert size(one)[1] < size(one, one, other, other)[1]
+    drawn = draw_pictures(image, mask, mask, [one, other], classes=("lesion",))
+    assert [(tile.title, tile.map) for tile in drawn.tiles] == [
+        ("image", None),
+        ("reference: lesion", None),
+        ("prediction: lesion", None),
+        ("glow, predicted:lesion", 0),
+        ("glow, fp:lesion", 1),
+    ]
+    assert len({tile.picture.shape for tile in drawn.tiles}) == 1
+
+
+def test_heat_lies_over_the_grey_image():
+    """Cold places show the image, hot ones the colour; what is dark on the image stays darker under equal heat."""
+    picture = np.full((4, 8, 3), (200, 40, 40), np.uint8)
+    picture[:, 4:] = 20
+    heat = np.zeros((4, 8))
+    heat[:2] = 1
+    made = blended(picture, heat).astype(int)
+    hot, cold = made[0, 0], made[3, 0]
+    assert hot[1] - cold[1] > 80
+    assert np.ptp(cold) < 30
+    assert (made[0, 7] < made[0, 0]).all()
+
+
+def test_a_mask_is_the_light_part_within_a_line():
+    """Told apart by lightness alone; the line is white beside black."""
+    picture = np.full((40, 40, 3), 120, np.uint8)
+    inside = np.zeros((40, 40), bool)
+    inside[10:30, 10:30] = True
+    lit = spotlit(picture, inside)
+    assert lit[20, 20].tolist() == [120] * 3
+    assert lit[2, 2].tolist() == [48] * 3
+    line = outlined(lit, inside)
+    assert (line == 255).all(axis=-1).any()
+    assert (line == 0).all(axis=-1).any()
+    assert line[20, 20].tolist() == [120] * 3

@@ -286,7 +286,7 @@ def place(toy_registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         return folder / "report.html"
 
     monkeypatch.setattr(Registry, "discover", classmethod(lambda cls, **_: toy_registry))
-    for owner in ("segkit.jobs.run.write_report", "segkit.report.write_report"):
+    for owner in ("segkit.jobs.run.write_report", "segkit.report.writer.write_report"):
         monkeypatch.setattr(owner, page)
     monkeypatch.setattr("segkit.jobs.compare.compose.write_page", lambda *_, **__: None)
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from segkit.explain.explanation import Explanation
 from segkit.files import alone_in, own_folder, write_json, write_whole
 from segkit.jobs.explain.subject import Subject
-from segkit.report.explanation_panels import panel_png
+from segkit.report.explanation_panels import draw_pictures
+from segkit.report.explanation_tiles import Tile
+from segkit.report.overlays import jpeg_bytes
 from segkit.rundir.read import read_explained
 
 INDEX = "index.json"
@@ -76,7 +79,8 @@ def write_alone(
             maps[-1]["volume"] = f"{subject.name}/{write_map(place / stem, explanation.heat, subject.file).name}"
     targets = list(dict.fromkeys(slug(explanation.meta["target"].partition(":")[0]) for explanation in found))
     panel = place / f"panel-{'-'.join(targets) or 'none'}.png"
-    content = panel_png(subject.image, subject.reference, prediction, found, classes=classes, notice=notice)
+    drawn = draw_pictures(subject.image, subject.reference, prediction, found, classes=classes)
+    content = drawn.panel(notice)
     write_whole(panel, lambda stream: stream.write(content))
     score = math.nan if subject.score is None else subject.score
     record = {
@@ -87,10 +91,24 @@ def write_alone(
         **({"infinite": 1 if score > 0 else -1} if math.isinf(score) else {}),
         "score_name": subject.score_name,
         "panel": f"{subject.name}/{panel.name}",
+        "pictures": list(write_tiles(place, panel.stem, drawn.tiles)),
         "maps": maps,
     }
     note(folder / INDEX, record)
     return Explained(record, panel)
+
+
+def write_tiles(place: Path, stem: str, tiles: Sequence[Tile]) -> Iterator[dict[str, Any]]:
+    """Write the pictures of a panel one by one, and yield their entries in the index."""
+    for number, tile in enumerate(tiles, 1):
+        path = place / f"{stem}-{number:02d}.jpg"
+        write_whole(path, partial(write_jpeg, tile.picture))
+        yield {"file": f"{place.name}/{path.name}", "title": tile.title, "map": tile.map}
+
+
+def write_jpeg(picture: np.ndarray, stream: BinaryIO) -> None:
+    """Write a picture (H, W, 3) into an open file."""
+    stream.write(jpeg_bytes(picture))
 
 
 def stem_of(explanation: Explanation) -> str:

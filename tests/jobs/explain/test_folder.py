@@ -11,15 +11,21 @@ from segkit.explain.explanation import coloured_png
 from segkit.jobs.explain import folder
 from segkit.jobs.explain.folder import write_explained
 from segkit.jobs.explain.subject import Subject, scored
+from segkit.report.explanation_tiles import Tile
 from segkit.report.explanations import explanations_section
 
 PNG = coloured_png(np.zeros((2, 2), np.float32))
 
 
+def drawn(*given, **named) -> SimpleNamespace:
+    """What stands for the pictures of an image: a panel, and one picture of its first map."""
+    return SimpleNamespace(panel=lambda notice: PNG, tiles=(Tile("image", np.zeros((16, 16, 3), np.uint8)),))
+
+
 @pytest.mark.parametrize(("score", "shown"), [(math.inf, "∞"), (-math.inf, "−∞"), (math.nan, "–"), (2.5, "2.500")])
 def test_the_score_of_a_missed_case_is_kept(tmp_path, monkeypatch, score, shown):
     """The index is JSON that anybody reads, and the page says that the distance is infinite."""
-    monkeypatch.setattr(folder, "panel_png", lambda *_, **__: PNG)
+    monkeypatch.setattr(folder, "draw_pictures", drawn)
     image = np.zeros((1, 4, 4), np.uint8)
     for name in ("a", "b"):
         subject = scored(Subject(name, image, image), "worst", score, "hd95")
@@ -67,8 +73,7 @@ def test_what_a_map_is_called(target, layer, stem):
 
 def test_an_image_explained_again_replaces_its_entry(tmp_path, monkeypatch):
     """The same targets are the same picture; others are a further entry, and other images stay."""
-    drawn = []
-    monkeypatch.setattr(folder, "panel_png", lambda *given, **named: drawn.append(named) or PNG)
+    monkeypatch.setattr(folder, "draw_pictures", drawn)
     image = np.zeros((1, 4, 4), np.uint8)
 
     def explain(name, *targets):
@@ -85,7 +90,8 @@ def test_an_image_explained_again_replaces_its_entry(tmp_path, monkeypatch):
     ]  # fmt: skip
     assert first.panel == tmp_path / "a" / "panel-tumour-liver.png"
     assert explain("c").panel.name == "panel-none.png"
-    assert drawn[0] == {"classes": ["tumour"], "notice": ""}
+    assert entries[-1]["pictures"] == [{"file": "a/panel-tumour-liver-01.jpg", "title": "image", "map": None}]
+    assert (tmp_path / "a" / "panel-tumour-liver-01.jpg").read_bytes().startswith(b"\xff\xd8\xff")
     (first_map, *_) = entries[-1]["maps"]
     assert first_map == {
         "explainer": "glow", "class": "tumour", "target": "tumour: whole", "target_pixels": 3, "target_score": 0.5,
