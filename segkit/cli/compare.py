@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from segkit.discovery import Registry
     from segkit.engine.progress import Progress
     from segkit.jobs.compare.compose import ComparisonResult
-    from segkit.jobs.compare.grid import Axis, Grid
+    from segkit.jobs.compare.grid import Axis, Cell, Grid
+    from segkit.jobs.launch.engine import Engine
 
 AXES = {"arch": "components.arch", "loss": "components.loss"}
 """Options that may be given several times: models are all combinations of their values."""
@@ -64,6 +65,11 @@ def shared_options() -> list[click.Parameter]:
     "--output", type=PATH, metavar="DIR", help="The comparison's directory; comparisons/NAME where not given."
 )
 @click.option("--name", metavar="TEXT", help="Name of the comparison.")
+@click.option("--launcher", metavar="NAME", help="Train each run as a job of its own: local, or a plugin's launcher.")
+@click.option(
+    "--jobs", type=click.IntRange(1, 10_000), help="So many jobs at a time, with local unless --launcher says."
+)
+@click.option("--dry-run", is_flag=True, help="With --launcher: show what would be submitted; train nothing.")
 @click.option("--anonymous", is_flag=True, help="Show numbers in the place of case ids and groups.")
 @out.json_option
 def compare(
@@ -82,6 +88,7 @@ def compare(
     segkit compare --arch unet --arch unetpp --data isic --seeds 3
     segkit compare --arch unet --loss dice --loss "bce + dice" --data isic
     segkit compare --arch unet --vary arch.depth=3 --vary arch.depth=5 --data isic
+    segkit compare --arch unet --arch unetpp --data isic --seeds 3 --jobs 2
     segkit compare runs/unet-isic runs/unetpp-isic
     """
     from segkit.cli.progress import make_progress
@@ -90,7 +97,9 @@ def compare(
     from segkit.jobs.compare.models import group_runs
     from segkit.jobs.compare.runs import read_runs
 
-    given = [name for name, value in options.items() if value not in (None, (), 1)]
+    given = [
+        name for name, value in options.items() if value not in (None, (), False) and (name, value) != ("seeds", 1)
+    ]
     grid_options = [name for name in given if name != "data_root"]
     if runs and grid_options:
         raise UsageError(
@@ -142,7 +151,7 @@ def trained(
     """
     from segkit.engine.launch import Launch
     from segkit.engine.stop import Stopped
-    from segkit.jobs.compare.grid import grid_folder, plan_grid, train_missing
+    from segkit.jobs.compare.grid import grid_folder, launch_missing, plan_grid, train_missing
     from segkit.jobs.events import Events
 
     if Launch.from_environment().several:
@@ -150,10 +159,18 @@ def trained(
             "segkit compare trains its runs in one process, torchrun has started several",
             "train each with torchrun ... segkit run, then compare the runs",
         )
+    engine, options["assignments"] = chosen_engine(options, registry)
     cells = plan_grid(read_grid(options, registry), registry, tell=progress.message)
     folder, title = grid_folder(cells, name, output)
+    if options["dry_run"]:
+        show_submission(cells, folder, engine)
+        progress.close()
+        sys.exit(0)
     try:
-        grid = train_missing(cells, folder, progress, Events(registry.manager, progress.message))
+        if engine is None:
+            grid = train_missing(cells, folder, progress, Events(registry.manager, progress.message))
+        else:
+            grid = launch_missing(cells, folder, progress, engine)
     except Stopped as stop:
         progress.close()
         out.say(f"{stop}; the same command goes on where it was", err=True)
@@ -163,6 +180,33 @@ def trained(
         tell_failures(grid.failed)
         raise SegkitError(f"nothing can be compared: {len(grid.failed)} of {len(cells)} runs failed", TRY_AGAIN)
     return grid.models, grid.failed, folder, title
+
+
+def chosen_engine(options: dict[str, Any], registry: Registry) -> tuple[Engine | None, list[str]]:
+    """Build the launcher that was asked for, if one was; returns it with what --set says of the runs."""
+    from segkit.jobs.launch.engine import launcher_settings, open_engine
+    from segkit.jobs.launch.local import NAME
+
+    settings, assignments = launcher_settings(options["assignments"])
+    name = options["launcher"] or (NAME if options["jobs"] else None)
+    if name is not None:
+        return open_engine(name, settings, options["jobs"], registry), assignments
+    if settings or options["dry_run"]:
+        raise UsageError(
+            f"{'--dry-run' if options['dry_run'] else f'--set launcher.{next(iter(settings))}'} was given without a "
+            "launcher",
+            f"name one: --launcher {NAME}",
+        )
+    return None, assignments
+
+
+def show_submission(cells: Sequence[Cell], folder: Path, engine: Engine | None) -> None:
+    """Print what would be submitted for runs that are not finished."""
+    from segkit.jobs.compare.grid import jobs_of
+
+    assert engine is not None
+    jobs = [job for job in jobs_of(cells, folder) if not job.finished]
+    out.say(*(engine.script([(job.arguments, job.logs) for job in jobs]) if jobs else "all are finished").splitlines())
 
 
 def tell_failures(failed: dict[str, str]) -> None:

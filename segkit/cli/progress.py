@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from segkit.engine.progress import Progress
+from segkit.engine.progress import JobRow, Progress
 from segkit.errors import printable
 
 if TYPE_CHECKING:
+    from rich.live import Live
     from rich.progress import TaskID
+    from rich.table import Table
 
 
 def make_progress() -> Progress:
@@ -46,6 +48,20 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60}m {whole % 60:02d}s"
     return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
+
+
+def jobs_table(rows: Sequence[JobRow], counts: Mapping[str, int]) -> Table:
+    """The table of jobs, with what all of them come to below it."""
+    from rich.table import Table
+    from rich.text import Text
+
+    caption = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    table = Table("run", "is", "trained", box=None, pad_edge=False, caption=caption, caption_justify="left")
+    for row in rows:
+        table.add_row(
+            *(Text(printable(cell), overflow="ellipsis", no_wrap=True) for cell in (row.name, row.state, row.details))
+        )
+    return table
 
 
 class MessageHandler(logging.Handler):
@@ -115,7 +131,9 @@ class PlainProgress(Progress):
 
 
 class LiveProgress(PlainProgress):
-    """Live bars with rich; messages and epoch lines stay above them."""
+    """Live bars with rich, or a table of jobs; messages and epoch lines stay above them."""
+
+    shows_jobs = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -133,6 +151,7 @@ class LiveProgress(PlainProgress):
         )
         self._bars = Bars(*columns, console=self._console, transient=True)
         self._task: TaskID | None = None
+        self._jobs: Live | None = None
 
     def start(self, stage: str, total: int, unit: str) -> None:
         """Show a bar."""
@@ -165,9 +184,24 @@ class LiveProgress(PlainProgress):
         self._bars.stop()
         super().finish()
 
+    def jobs(self, rows: Sequence[JobRow], counts: Mapping[str, int]) -> None:
+        """Show a table of jobs, or take it away."""
+        from rich.live import Live
+
+        if not rows:
+            self.close()
+            return
+        if self._jobs is None:
+            self._jobs = Live(console=self._console, transient=True, auto_refresh=False)
+            self._jobs.start()
+        self._jobs.update(jobs_table(rows, counts), refresh=True)
+
     def close(self) -> None:
-        """Take the bars away and give the terminal back."""
+        """Take bars and table away and give the terminal back."""
         self._bars.stop()
+        if self._jobs is not None:
+            self._jobs.stop()
+            self._jobs = None
 
     def show(self, text: str) -> None:
         """Print a line above the bars."""

@@ -225,10 +225,17 @@ def read_resume(options: dict[str, Any]) -> Resume | None:
 
 
 def refuse_source(folder: Path, source: str | None) -> None:
-    """Raise UsageError where a run that has weights of its own is to go on with others."""
-    from segkit.rundir.resume import has_state
+    """Raise UsageError where a run that has weights of its own is to go on with others.
 
-    if source is not None and has_state(folder):
+    Those that it once started from may be named again: an engine gives its jobs the same command line once more.
+    """
+    from segkit.config import read_file
+    from segkit.rundir.resume import has_state
+    from segkit.rundir.source import open_source
+
+    if source is None or not has_state(folder):
+        return
+    if open_source(source).digest != read_file(folder / "config.toml").values.get("start.digest"):
         raise UsageError(
             f"--resume {folder} and --from {source} were both given: the run goes on with its own weights",
             "leave --from out, or start a new run",

@@ -140,8 +140,9 @@ class ReportSection(Part):
 class Launcher(Component):
     """Something that runs a command line elsewhere: factory(params) -> submit(arguments, folder), state(id), cancel.
 
-    A job is a `segkit run ... --output DIR`, nothing is pickled. `submit` takes the command line as a list and the
-    folder of its logs and returns an id, text; `state` answers "waiting", "running", "finished", "failed" or "unknown".
+    A job is a `segkit run --resume DIR`, nothing is pickled. `submit` takes the command line as a list and the folder
+    of its logs and returns an id, text; `state` answers "waiting", "running", "finished", "failed" or "unknown";
+    docs/plugin-api.md has what else the object may answer.
     """
 
     kind: ClassVar[str] = "launcher"

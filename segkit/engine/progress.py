@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """A run that is carried out elsewhere: its name, where it is, and how far it came."""
+
+    name: str
+    state: str
+    details: str
 
 
 class Progress:
@@ -11,6 +21,9 @@ class Progress:
 
     Stages follow one another; `advance` counts within the current one.
     """
+
+    shows_jobs = False
+    """Whether `jobs` is worth its while: the files of each are read for it."""
 
     def message(self, text: str) -> None:
         """Say one line that matters to the user."""
@@ -33,3 +46,6 @@ class Progress:
 
     def epoch(self, record: Mapping[str, Any], epochs: int) -> None:
         """Note that an epoch ended; `record` is its line of history.jsonl."""
+
+    def jobs(self, rows: Sequence[JobRow], counts: Mapping[str, int]) -> None:
+        """Show where jobs are, some one by one and all as counts; nothing under way ends it."""

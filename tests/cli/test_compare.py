@@ -105,3 +105,31 @@ def test_bad_input_is_one_line_and_an_exit_code(segkit_compare, args: tuple[str,
     assert said in result.stderr
     assert "Traceback" not in result.output
     assert not Path("comparisons").exists()
+
+
+def test_what_a_launcher_would_start(segkit_compare) -> None:
+    """--dry-run shows one command line per run, and makes nothing; without a launcher it is refused."""
+    shown = segkit_compare(*GRID, "--launcher", "local", "--set", "launcher.threads=2", "--dry-run", "--output", "dry")
+    assert shown.exit_code == 0, shown.output
+    lines = shown.stdout.splitlines()
+    assert [Path(line.split()[-1]).name for line in lines] == ["net-seed0", "supervised-seed0"]
+    assert all(line.startswith("OMP_NUM_THREADS=2 ") and " -m segkit run --resume " in line for line in lines)
+    assert not Path("dry").exists()
+    for given in (["--dry-run"], ["--set", "launcher.threads=2"]):
+        refused = segkit_compare(*GRID, *given)
+        assert refused.exit_code == 2
+        assert f"{' '.join(given).removesuffix('=2')} was given without a launcher; name one" in refused.stderr
+
+
+def test_jobs_that_fail(segkit_compare, monkeypatch) -> None:
+    """Each with its own last error; what is left is not compared, and the code is 1."""
+
+    def failing(jobs, engine, place, progress):
+        assert (engine.name, engine.at_once) == ("local", 2)
+        return {job.name: "no such case" for job in jobs}
+
+    monkeypatch.setattr("segkit.jobs.compare.grid.carry_out", failing)
+    result = segkit_compare(*GRID, "--jobs", "2", "--output", "failing")
+    assert result.exit_code == 1
+    assert "error: net-seed0 failed: no such case\nerror: supervised-seed0 failed: no such case\n" in result.stderr
+    assert "nothing can be compared: 2 of 2 runs failed" in result.stderr

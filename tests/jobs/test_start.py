@@ -274,8 +274,11 @@ def test_resumed_before_the_first_step(segkit, source: Path, monkeypatch: pytest
     with monkeypatch.context() as patched:
         patched.setattr(Trainer, "take_steps", stop)
         segkit(*args, "--output", "parted", code=130)
-    refused = segkit("run", "--resume", "parted", "--from", "source", code=2)
+    refused = segkit("run", "--resume", "parted", "--from", "whole", code=2)
     assert "the run goes on with its own weights" in refused.output
+    shutil.copytree("parted", "again")
+    segkit("run", "--resume", "again", "--from", "source")
+    assert Path("whole/model.safetensors").read_bytes() == Path("again/model.safetensors").read_bytes()
     shutil.rmtree("source")
     segkit("run", "--resume", "parted")
     assert Path("whole/model.safetensors").read_bytes() == Path("parted/model.safetensors").read_bytes()

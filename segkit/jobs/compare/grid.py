@@ -20,6 +20,9 @@ from segkit.jobs.compare.compose import FOLDER, default_name, file_name
 from segkit.jobs.compare.models import ComparedModel, model_of
 from segkit.jobs.compare.runs import FOLD, RUNS, read_compared_run
 from segkit.jobs.events import Events
+from segkit.jobs.launch.engine import Engine
+from segkit.jobs.launch.job import Job
+from segkit.jobs.launch.watch import carry_out
 from segkit.jobs.report import Tell
 from segkit.jobs.run import run_job
 from segkit.params import describe
@@ -31,6 +34,8 @@ from segkit.rundir.resume import open_run
 from segkit.rundir.stage import Stage, standing_of
 
 LOCKS = ".locks"
+JOBS = ".jobs"
+"""What the launcher's jobs print, a folder each."""
 PLAIN_AXES = ("components.arch", "components.loss")
 """Axes whose values say enough by themselves; of others the setting's name is said too."""
 
@@ -222,6 +227,25 @@ def train_missing(cells: Sequence[Cell], folder: Path, progress: Progress, event
     return TrainedGrid(finished_models([cell for cell in cells if cell.name not in failed], cells, folder), failed)
 
 
+def launch_missing(cells: Sequence[Cell], folder: Path, progress: Progress, engine: Engine) -> TrainedGrid:
+    """Let an engine train every run that is not there yet, each as `segkit run`; taken up again as `train_missing` is.
+
+    Raises:
+        SegkitError: as `train_missing`; another command does the same; the engine does not answer.
+        Stopped: by Ctrl-C or SIGTERM.
+    """
+    for cell in cells:
+        check_same(cell, folder / RUNS / cell.name)
+    failed = carry_out(jobs_of(cells, folder), engine, folder / JOBS, progress)
+    return TrainedGrid(finished_models([cell for cell in cells if cell.name not in failed], cells, folder), failed)
+
+
+def jobs_of(cells: Sequence[Cell], folder: Path) -> list[Job]:
+    """The runs of a grid as jobs; paths are whole, as an engine may start them anywhere."""
+    place = folder.absolute()
+    return [Job(cell.name, cell.plan, place / RUNS / cell.name, place / JOBS / cell.name) for cell in cells]
+
+
 def train_cell(cell: Cell, folder: Path, heading: str, progress: Progress, events: Events | None) -> None:
     """Train one run, or go on with it, where it is not finished."""
     place = folder / RUNS / cell.name
@@ -291,4 +315,4 @@ def grid_folder(cells: Sequence[Cell], name: str | None, output: str | None) -> 
 
 def is_comparison(folder: Path) -> bool:
     """Whether a directory is a grid's, or empty, or was left by one that was killed before its first run was made."""
-    return (folder / RUNS).is_dir() or all(path.name == LOCKS for path in folder.iterdir())
+    return (folder / RUNS).is_dir() or all(path.name in (LOCKS, JOBS) for path in folder.iterdir())

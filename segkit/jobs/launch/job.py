@@ -1,0 +1,90 @@
+"""A run as a job: its directory with its config in it, and a command line that starts it or goes on with it."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from segkit.files import read_json, read_text, write_json
+from segkit.planning.plan import Plan
+from segkit.rundir.claim import STARTED, is_unused, new_run_folder
+from segkit.rundir.lock import is_being_written
+from segkit.rundir.names import CONFIG
+from segkit.rundir.stage import Stage, standing_of
+
+LOG = "job.log"
+"""What a job prints, in the folder that its launcher is given."""
+SUBMITTED = "job.json"
+"""Which engine a job was given to, and what that calls it."""
+SAID = ("error: ", "internal error: ", "interrupted: ")
+"""How the last word of a command begins (segkit/cli/groups.py)."""
+LONGEST_LOG = 64 * 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A run that an engine carries out; each is itself alone.
+
+    Attributes:
+        name: of the run.
+        plan: what is to be done.
+        folder: the run's directory.
+        logs: the folder of what the job prints.
+    """
+
+    name: str
+    plan: Plan
+    folder: Path
+    logs: Path
+
+    @property
+    def arguments(self) -> list[str]:
+        """The command line. It is the same for a start and for going on, so that an engine can give it once more."""
+        command = [sys.executable, "-m", "segkit", "run", "--resume", str(self.folder)]
+        return command if self.plan.source is None else [*command, "--from", str(self.plan.source.path)]
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing to do."""
+        return standing_of(self.folder).stage is Stage.FINISHED
+
+    @property
+    def written(self) -> bool:
+        """Whether a process writes the run right now."""
+        return is_being_written(self.folder)
+
+    def prepare(self) -> None:
+        """Make the run's directory, with its config alone, where it is not there; raises SegkitError."""
+        self.logs.mkdir(parents=True, exist_ok=True)
+        if not (self.folder / CONFIG).exists():
+            with new_run_folder(self.folder, self.name, self.plan.config.to_toml()) as claim:
+                claim.keep()
+
+    def undo(self) -> None:
+        """Remove the directory of a run that never trained, so that it can be planned otherwise."""
+        if self.folder.is_dir() and not self.written and is_unused(self.folder, STARTED):
+            with contextlib.suppress(OSError):
+                for path in self.folder.iterdir():
+                    path.unlink()
+                self.folder.rmdir()
+
+    def remember(self, launcher: str, id: str) -> None:
+        """Write down what the engine calls the job."""
+        write_json(self.logs / SUBMITTED, {"launcher": launcher, "id": id})
+
+    def remembered(self, launcher: str) -> str | None:
+        """Return what an engine called the job when it was last submitted; None where it was not."""
+        found: dict[str, Any] = read_json(self.logs / SUBMITTED, {"launcher": str, "id": str}, absent="{}")
+        return str(found["id"]) if found.get("launcher") == launcher else None
+
+    def last_word(self) -> str:
+        """Return the error that the job ended with, as it printed it; "" where it did not come to that."""
+        lines = read_text(self.logs / LOG, absent="", most=LONGEST_LOG).splitlines()
+        for line in reversed(lines):
+            for prefix in SAID:
+                if line.startswith(prefix):
+                    return line.removeprefix(prefix)
+        return ""

@@ -1,0 +1,145 @@
+"""Jobs are submitted, watched and taken up again, whatever happens to one of them or to the command."""
+
+from __future__ import annotations
+
+import errno
+import signal
+
+import pytest
+
+from segkit.engine.stop import Stopped
+from segkit.errors import SegkitError
+from segkit.jobs.launch import watch
+from segkit.jobs.launch.engine import Engine
+from segkit.jobs.launch.watch import Watch, carry_out
+from segkit.rundir.lock import take_lock
+
+from .conftest import Silent, Told
+
+
+def test_all_are_carried_out(jobs_named, stand_in, tmp_path) -> None:
+    """Every run is finished, two at a time and no more."""
+    jobs = jobs_named("a", "b", "c", "d", "e")
+    told = Told()
+    assert carry_out(jobs, Engine("x", stand_in, 2), tmp_path / "logs", told) == {}
+    assert all(job.finished for job in jobs)
+    assert stand_in.most == 2
+    assert [line for line in told.lines if "] c:" in line] == [
+        f"[3/5] c: {news}" for news in ("submitted", "running", "finished")
+    ]
+
+
+def test_a_failed_job_shows_its_own_error_and_the_others_go_on(jobs_named, stand_in, tmp_path) -> None:
+    """What the job said last, what its engine says of it; the next command tries it again."""
+    jobs = jobs_named("bad", "killed", "good")
+    failed = carry_out(jobs, Engine("x", stand_in, None), tmp_path / "logs", Told())
+    assert failed == {"bad": "no such case; look again", "killed": "OUT_OF_MEMORY"}
+    assert jobs[2].finished
+    again = Told()
+    carry_out(jobs, Engine("x", stand_in, None), tmp_path / "logs", again)
+    assert "[3/3] good: finished before" in again.lines
+    assert "[1/3] bad: submitted" in again.lines
+
+
+def test_what_a_killed_command_submitted_is_not_submitted_twice(jobs_named, stand_in, tmp_path, monkeypatch) -> None:
+    """Jobs go on under the ids that were written down; those of another engine are submitted anew."""
+    jobs = jobs_named("a")
+    first = Watch(jobs, Engine("x", stand_in, 1), Told())
+    first.submit(first.take_up())
+    submit = stand_in.submit
+    monkeypatch.setattr(stand_in, "submit", lambda *_: pytest.fail("submitted twice"))
+    told = Told()
+    assert carry_out(jobs, Engine("x", stand_in, 1), tmp_path / "logs", told) == {}
+    assert told.lines[0] == "[1/1] a: running, submitted before"
+    monkeypatch.setattr(stand_in, "submit", submit)
+    other = jobs_named("b")
+    watching = Watch(other, Engine("x", stand_in, 1), Told())
+    watching.submit(watching.take_up())
+    assert Watch(other, Engine("y", stand_in, 1), Told()).take_up() == other
+
+
+def test_a_run_that_somebody_writes_is_waited_for(jobs_named, stand_in, tmp_path) -> None:
+    """Killed between submitting and writing the id down, a command finds its job by the run's lock."""
+    [job] = jobs_named("killed")
+    job.prepare()
+    with take_lock(job.folder):
+        watching = Watch([job], Engine("x", stand_in, None), Told())
+        assert watching.take_up() == []
+        watching.look()
+        assert watching.live
+    watching.look()
+    assert watching.failed == {"killed": f"it ended without a word; what it printed: {job.logs}"}
+
+
+def test_a_launcher_that_raises_is_the_jobs_failure(jobs_named, stand_in, tmp_path, monkeypatch) -> None:
+    """Submitting fails: the reason names the launcher, and the run's directory is free for other settings."""
+
+    def submit(*_):
+        raise RuntimeError("no route to host")
+
+    monkeypatch.setattr(stand_in, "submit", submit)
+    jobs = jobs_named("a", "b")
+    failed = carry_out(jobs, Engine("x", stand_in, None), tmp_path / "logs", Told())
+    sentence = "launcher x: submit failed: RuntimeError: no route to host; see whether its engine runs"
+    assert failed == {"a": sentence, "b": sentence}
+    assert not jobs[0].folder.exists()
+
+
+def test_an_engine_that_does_not_answer_is_asked_again(jobs_named, trained_toy, tmp_path) -> None:
+    """Its daemon is started again: said once, and all ends well."""
+    launcher, told = Silent(trained_toy), Told()
+    assert carry_out(jobs_named("a"), Engine("x", launcher, None), tmp_path / "logs", told) == {}
+    assert [line for line in told.lines if "asking again" in line] == [
+        "launcher stand-in: slurmctld does not answer; asking again"
+    ]
+
+
+def test_an_engine_that_never_answers_again_ends_the_command(jobs_named, trained_toy, tmp_path, monkeypatch) -> None:
+    """After a time, with the way to go on."""
+    launcher = Silent(trained_toy)
+    launcher.silences = 10**9
+    monkeypatch.setattr(watch, "PATIENCE", -1.0)
+    with pytest.raises(SegkitError, match="does not answer; its jobs may go on; the same command takes them up"):
+        carry_out(jobs_named("a"), Engine("x", launcher, None), tmp_path / "logs", Told())
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_stopping(jobs_named, stand_in, tmp_path, monkeypatch, goes_on) -> None:
+    """Jobs of this machine are stopped with the command; those of a cluster go on, which is said."""
+    stand_in.goes_on = goes_on
+    told = Told()
+
+    def interrupted(self: Watch) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Watch, "look", interrupted)
+    [job] = jobs_named("killed")
+    with pytest.raises(Stopped) as stop:
+        carry_out([job], Engine("x", stand_in, None), tmp_path / "logs", told)
+    assert stop.value.exit_code == 128 + signal.SIGINT
+    assert stand_in.cancelled == ([] if goes_on else [str(job.folder)])
+    assert (told.lines[-1] == "1 jobs go on in x; the same command takes them up") == goes_on
+
+
+def test_two_commands_on_one_folder(jobs_named, stand_in, tmp_path) -> None:
+    """The second one is refused."""
+    from segkit.data.folders import locked
+
+    (tmp_path / "logs").mkdir()
+    with locked(tmp_path / "logs" / "jobs"), pytest.raises(SegkitError, match="another command watches the jobs"):
+        carry_out(jobs_named("a"), Engine("x", stand_in, None), tmp_path / "logs", Told())
+
+
+def test_a_full_shared_disk(jobs_named, stand_in, tmp_path, monkeypatch) -> None:
+    """A run whose directory cannot be made has failed with the reason; nothing is left of it."""
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("segkit.files.writing.new_part", full)
+    jobs = jobs_named("a")
+    failed = carry_out(jobs, Engine("x", stand_in, None), tmp_path / "logs", Told())
+    assert failed == {
+        "a": "cannot write config.toml: No space left on device; free some space or choose another --output"
+    }
+    assert not jobs[0].folder.exists()
