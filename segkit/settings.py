@@ -63,7 +63,7 @@ class Data:
     root: str | None = param(None, "Folder of the dataset; looked for where not given.")
     mode: str | None = param(None, "Which of the dataset's modes; the first that the architecture supports.")
     size: tuple[int, ...] | None = param(
-        None, "Working size, H,W, or of patches D,H,W; the dataset's recipe where not given.", min=8
+        None, "Working size, H,W, of tiles the crop, or of patches D,H,W; the dataset's recipe where not given.", min=8
     )
     normalization: str = param(
         "unit",
@@ -82,12 +82,23 @@ class Data:
     spacing: tuple[float, ...] | None = param(
         None, "Patches: mm per voxel, D,H,W, that volumes are resampled to; none: median of the training set.", min=1e-3
     )
+    resolution: str | None = param(
+        None,
+        "Tiles: a scale such as 0.5, half as many pixels along each side, or micrometres per pixel such as 0.5um where "
+        "files say theirs; none: every pixel.",
+    )
     slab: int = param(5, "Slab: how many neighbouring slices a network is shown at once, an odd number.", min=1, max=99)
     patches: int | None = param(
-        None, "Samples of one volume and epoch; none: 2 patches, or every slice.", min=1, max=100_000
+        None,
+        "Samples of one volume or tiled image and epoch; none: 2 patches, every slice, or tiles that would cover it.",
+        min=1,
+        max=100_000,
     )
     foreground: float = param(
-        0.33, "Share of patches (and of slices, where data.patches is set) centred on a foreground voxel.", min=0, max=1
+        0.33,
+        "Share of patches and tiles (and of slices, where data.patches is set) centred on a foreground pixel.",
+        min=0,
+        max=1,
     )
     sampler: str | None = param(None, "Sampler that chooses the cases of an epoch, by name; none: every case alike.")
 
@@ -189,7 +200,7 @@ class Evaluate:
     split: Literal["auto", "train", "val", "test", "all"] = param(
         "auto", "auto: test, or val without one; all: every case of data that the model was not trained on."
     )
-    overlap: float = param(0.5, "Patches: share of a window that its neighbours cover too.", min=0, max=0.9)
+    overlap: float = param(0.5, "Patches and tiles: share of a window that its neighbours cover too.", min=0, max=0.9)
     validation_cases: int = param(
         20, "Volumes: how many of the validation cases are scored after each epoch, evenly spread.", min=1
     )

@@ -9,6 +9,7 @@ import numpy as np
 from segkit.contracts import IGNORE
 from segkit.data.case import Case, Sample
 from segkit.data.class_masks import is_class
+from segkit.data.large import parts_of
 from segkit.declarations import Task
 from segkit.errors import SegkitError
 
@@ -48,8 +49,8 @@ def _problems(sample: Sample, task: Task) -> Iterator[str]:
         yield f"the image of shape {image.shape} is empty"
     if image.dtype not in IMAGE_TYPES:
         yield f"the image's type {image.dtype} is none of {', '.join(IMAGE_TYPES)}"
-    elif image.dtype == np.float32 and not np.isfinite(image).all():
-        yield f"{np.count_nonzero(~np.isfinite(image))} values of the image are NaN or infinite"
+    elif image.dtype == np.float32 and (odd := sum(np.count_nonzero(~np.isfinite(part)) for part in parts_of(image))):
+        yield f"{odd} values of the image are NaN or infinite"
     if sample.mask is not None:
         yield from _mask_problems(sample.mask, sample.shape, task)
     if sample.spacing is not None and (
@@ -67,14 +68,14 @@ def _mask_problems(mask: np.ndarray, shape: tuple[int, ...], task: Task) -> Iter
         yield f"the mask's type {mask.dtype} is not an integer type"
         return
     classes = 1 if task.overlapping else len(task.classes)
-    if not mask.size or (mask.min() >= 0 and mask.max() <= classes):
-        return
-    # An error, never a guess: masks of 0 and 255 were elsewhere read as class 255 or as ignored throughout
-    # (mmsegmentation #1609, nnU-Net #1777 and #2404).
-    outside = (mask != IGNORE) & ((mask < 0) | (mask > classes))
-    if outside.any():
-        found = ", ".join(str(label) for label in np.unique(mask[outside])[:5])
-        yield f"the mask has labels outside 0 to {classes}: {found}"
+    found: set[int] = set()
+    for part in parts_of(mask):
+        if part.size and not (part.min() >= 0 and part.max() <= classes):
+            # An error, never a guess: masks of 0 and 255 were elsewhere read as class 255 or as ignored throughout
+            # (mmsegmentation #1609, nnU-Net #1777 and #2404).
+            found.update(np.unique(part[(part != IGNORE) & ((part < 0) | (part > classes))]).tolist())
+    if found:
+        yield f"the mask has labels outside 0 to {classes}: {', '.join(map(str, sorted(found)[:5]))}"
 
 
 def _contradictions(sample: Sample, case: Case, task: Task) -> Iterator[str]:
@@ -88,8 +89,13 @@ def _contradictions(sample: Sample, case: Case, task: Task) -> Iterator[str]:
     if sample.mask is None:
         return
     for label, name in enumerate(task.classes, start=1):
-        if name not in case.annotated and (marked := np.count_nonzero(is_class(sample.mask, label, task))):
+        if name not in case.annotated and (marked := pixels_of(sample.mask, label, task)):
             yield f"the mask has {marked:,} pixels of class {name}, for which the case says it was not annotated"
+
+
+def pixels_of(mask: np.ndarray, label: int, task: Task) -> int:
+    """Count the pixels of a class."""
+    return sum(int(np.count_nonzero(is_class(part, label, task))) for part in parts_of(mask))
 
 
 def _times(shape: tuple[int, ...]) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from segkit.data.case import Case
 from segkit.data.dataset import DatasetReader
+from segkit.data.large import LargeArray, bands, is_large
 from segkit.data.prefetch import prefetch
 
 DIGITS = 32
@@ -22,9 +23,24 @@ def content_digest(image: np.ndarray) -> str:
     Values are taken as float32, so that a photograph saved anew as PNG, or a volume of whole numbers saved as floats,
     is what it was. It tells nothing of the image to whoever does not have it.
     """
+    if is_large(image):
+        return large_digest(image)
     values = np.ascontiguousarray(image, np.dtype("<f4"))
     values = values + np.float32(0)  # minus zero is zero
     return hashlib.sha256(f"{values.shape}".encode() + values.tobytes()).hexdigest()[:DIGITS]
+
+
+def large_digest(image: LargeArray) -> str:
+    """Return the digest of an image that is not held: of each channel's values, row after row.
+
+    It is another one than that of the same image in memory, whose channels follow one another.
+    """
+    channels = [hashlib.sha256() for _ in range(len(image))]
+    for rows in bands(image):
+        for found, values in zip(channels, np.ascontiguousarray(image[:, rows], np.dtype("<f4")), strict=True):
+            found.update((values + np.float32(0)).tobytes())
+    whole = f"{image.shape} {[found.hexdigest() for found in channels]}"
+    return hashlib.sha256(whole.encode()).hexdigest()[:DIGITS]
 
 
 def content_of(reader: DatasetReader, case: Case) -> str:

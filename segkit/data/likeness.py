@@ -13,6 +13,8 @@ import numpy as np
 from segkit.contracts import IGNORE
 from segkit.data.case import Case, Sample
 from segkit.data.class_masks import is_class
+from segkit.data.large import is_large, parts_of
+from segkit.data.survey import survey
 from segkit.declarations import Task
 
 PERCENTS = (5, 25, 50, 75, 95)
@@ -47,6 +49,8 @@ def numbers_of(sample: Sample, task: Task, case: Case, image: np.ndarray | None 
         image: the image on the case's own grid, where `sample` has it on another.
     """
     image = sample.image if image is None else image
+    if is_large(image):
+        image = survey(image).values
     spacing = sample.spacing or (None,) * len(sample.shape)
     values: list[float | None] = [math.log(side) for side in sample.shape]
     values += [None if length is None else math.log(length) for length in spacing]
@@ -64,10 +68,13 @@ def shares_of(mask: np.ndarray | None, task: Task, case: Case) -> list[float | N
         return [None] * len(task.classes)
     shares: list[float | None] = []
     for label, name in enumerate(task.classes, start=1):
-        plane = mask[label - 1] if task.overlapping else mask
-        valid = plane.size - np.count_nonzero(plane == IGNORE)
+        valid = inside = 0
+        for part in parts_of(mask):
+            plane = part[label - 1] if task.overlapping else part
+            valid += plane.size - int(np.count_nonzero(plane == IGNORE))
+            inside += int(np.count_nonzero(is_class(part, label, task)))
         known = valid and (case.annotated is None or name in case.annotated)
-        shares.append(np.count_nonzero(is_class(mask, label, task)) / valid if known else None)
+        shares.append(inside / valid if known else None)
     return shares
 
 

@@ -11,7 +11,10 @@ import numpy as np
 import torch
 
 from segkit.data.intensities import PER_CASE, STD_FLOOR, case_moments, foreground_scheme
+from segkit.data.large import is_large
 from segkit.data.store import Store
+from segkit.data.survey import survey
+from segkit.data.tile_store import TileStore
 from segkit.data.volume_store import VolumeStore
 from segkit.errors import SegkitError, UsageError
 from segkit.settings import Data
@@ -129,6 +132,8 @@ class Normalization:
         """
         if self.measure is not None:
             return self.bound(*self.measure(image))
+        if self.kind == "image" and is_large(image):
+            return self.bound(*survey(image).moments)
         return self.bound(*case_moments(image, self.kind)) if self.kind in PER_CASE else self
 
     def bound(
@@ -222,7 +227,7 @@ def make_normalization(
             )
         return Normalization("fixed", settings.mean, settings.std)
     if kind in ("ct", "body"):
-        if store is None or not store.volumes:
+        if store is None or not store.volumes or isinstance(store, TileStore):
             raise UsageError(
                 f"data.normalization={kind} is for volumes in mode slices, slab or patches",
                 "use image, dataset or unit",

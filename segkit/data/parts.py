@@ -13,6 +13,9 @@ from segkit.data.working_grid import neighbour_indices, slab_input
 
 PATCHES = 2
 """Patches of one case and epoch where none are named."""
+MOST_TILES = 64
+"""Tiles of one case and epoch where none are named: a slide would be a day's epoch."""
+REDRAWN = 8
 
 Box = tuple[slice, ...]
 Chosen = tuple[int, int | None] | None
@@ -125,15 +128,24 @@ def patch_parts(
     foreground: float,
     spacing: tuple[float, ...] | None,
 ) -> Parts:
-    """Patches (D, H, W) anywhere in a volume, a share of them centred on a foreground voxel.
+    """Patches (D, H, W) anywhere in a volume, or tiles (H, W) of an image, a share centred on a foreground voxel.
 
-    Each label that a case has is as likely to be centred on. A volume smaller than the patch lies in its middle.
+    Each label that a case has is as likely to be centred on. A volume smaller than the patch lies in its middle. What
+    shows nothing but ignored pixels teaches nothing: it is drawn again, a few times.
     """
     times = per_case or PATCHES
 
     def take(seed: int, epoch: int, index: int, chosen: Chosen = None) -> Part:
         case = index // times if chosen is None else chosen[0]
         source = place_source(seed, epoch, index)
+        part = draw(case, source, chosen)
+        for _ in range(REDRAWN if len(size) == 2 else 0):
+            if (part.mask != IGNORE).any():
+                break
+            part = draw(case, source, chosen)
+        return part
+
+    def draw(case: int, source: np.random.Generator, chosen: Chosen) -> Part:
         voxel = centre(store, chosen or (case, None), source, 0.0 if chosen else foreground)
         start = []
         for axis, (length, side) in enumerate(zip(store.cases[case].size, size, strict=True)):
@@ -149,18 +161,27 @@ def patch_parts(
     return Parts(store, len(store) * times, take, spacing)
 
 
+def covering(store: VolumeStore, size: tuple[int, ...]) -> int:
+    """Return how many tiles would cover an image of the store, the median of its images."""
+    counts = [
+        np.prod([-(-length // side) for length, side in zip(case.size, size, strict=True)]) for case in store.cases
+    ]
+    return min(MOST_TILES, max(PATCHES, int(np.median(counts))))
+
+
 def patch_part(store: VolumeStore, case: int, start: list[int], size: tuple[int, ...]) -> Part:
     """Cut a patch out of a volume; what lies outside is ignored in the mask and no value in the image."""
     lengths = store.cases[case].size
     source = tuple(slice(max(a, 0), min(a + side, n)) for a, side, n in zip(start, size, lengths, strict=True))
-    depth, height, width = source
-    image, mask = store.image(case)[:, depth, height, width], store.mask(case)[..., depth, height, width]
+    image, mask = store.image(case)[(slice(None), *source)], store.mask(case)
+    mask = mask[(*[slice(None)] * (mask.ndim - len(size)), *source)]
     if image.shape[1:] == size:
         return Part(np.array(image), np.array(mask), case, None, source)
     inside = tuple(slice(part.start - a, part.stop - a) for part, a in zip(source, start, strict=True))
-    padded, labels = np.zeros((len(image), *size), image.dtype), np.full((*mask.shape[:-3], *size), IGNORE, np.uint8)
-    depth, height, width = inside
-    padded[:, depth, height, width], labels[..., depth, height, width] = image, mask
+    padded = np.zeros((len(image), *size), image.dtype)
+    labels = np.full((*mask.shape[: -len(size)], *size), IGNORE, np.uint8)
+    padded[(slice(None), *inside)] = image
+    labels[(*[slice(None)] * (mask.ndim - len(size)), *inside)] = mask
     return Part(padded, labels, case, inside, source)
 
 

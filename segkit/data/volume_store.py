@@ -72,7 +72,6 @@ class VolumeStore:
 
     def __init__(self, folder: Path, index: Mapping[str, Any], *, was_built: bool) -> None:
         self._entries: list[dict[str, Any]] = index["cases"]
-        self.layout = VolumeLayout.from_dict(index["size"])
         self.channels: int = index["channels"]
         self.planes: int | None = index.get("planes")
         self.classes: tuple[str, ...] = tuple(index.get("classes", ()))
@@ -84,12 +83,17 @@ class VolumeStore:
         self.numbers: list[list[float | None]] = [entry["numbers"] for entry in self._entries]
         self.key: str = index["key"]
         self.fingerprint = digest([[entry["id"], entry["sources"]] for entry in self._entries])
+        self._map(folder, index)
+
+    def _map(self, folder: Path, index: Mapping[str, Any]) -> None:
+        """Open the files."""
+        self.layout = VolumeLayout.from_dict(index["size"])
         voxels = np.array([np.prod(case.size) for case in self.cases], np.int64)
         self._starts = np.concatenate([[0], np.cumsum(voxels)])
-        self._images = _mapped(folder / IMAGES, np.int16)
-        self._masks = _mapped(folder / MASKS, np.uint8)
-        self._foreground = _mapped(folder / FOREGROUND, np.uint32)
-        self._samples = _mapped(folder / SAMPLES, np.float32).reshape(-1, self.channels)
+        self._images = mapped(folder / IMAGES, np.int16)
+        self._masks = mapped(folder / MASKS, np.uint8)
+        self._foreground = mapped(folder / FOREGROUND, np.uint32)
+        self._samples = mapped(folder / SAMPLES, np.float32).reshape(-1, self.channels)
 
     def __len__(self) -> int:
         return len(self.cases)
@@ -160,7 +164,8 @@ def _stored(entry: Mapping[str, Any]) -> StoredVolume:
     return StoredVolume(entry["id"], entry["group"], tuple(entry["shape"]), spacing, size, annotated_of(entry))
 
 
-def _mapped(path: Path, dtype: type) -> np.ndarray:
+def mapped(path: Path, dtype: Any) -> np.ndarray:
+    """Map a store's file of numbers."""
     # An empty file cannot be mapped: no case has any foreground.
     return np.memmap(path, dtype, "r") if path.stat().st_size else np.empty(0, dtype)
 

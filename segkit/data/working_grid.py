@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 VOLUME_MODES = ("slices", "slab", "patches")
 """Modes in which a network sees parts of a volume that stays whole everywhere else."""
+TILES = "tiles"
+"""The mode in which it sees parts of a photograph."""
+PART_MODES = (*VOLUME_MODES, TILES)
 
 ANISOTROPY = 3.0
 """Above this ratio of the coarsest spacing to the others, values are not interpolated along the coarse axis.

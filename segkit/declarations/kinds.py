@@ -11,8 +11,10 @@ from typing import Any, ClassVar, Literal
 from segkit.declarations.component import Component, check_path, check_words
 from segkit.declarations.direction import Direction
 
-VOLUME_MODE_DIMS = {"slices": 2, "slab": 2, "patches": 3}
-"""Modes of volumes that the core carries out, with the spatial dims of what a network is given."""
+TILES = "tiles"
+"""Mode of every dataset of photographs, whatever it declares: a network is shown parts of them at their resolution."""
+VOLUME_MODE_DIMS = {"slices": 2, "slab": 2, "patches": 3, TILES: 2}
+"""Modes that the core carries out part by part, with the spatial dims of what a network is given."""
 CORE_DATA_FIELDS = frozenset(
     [
         "root",
@@ -24,6 +26,7 @@ CORE_DATA_FIELDS = frozenset(
         "window",
         "spacing",
         "slab",
+        "resolution",
         "patches",
         "foreground",
         "sampler",
@@ -162,6 +165,12 @@ class Dataset(Component):
         wrong = [mode for mode, dims in self.modes.items() if VOLUME_MODE_DIMS.get(mode, dims) != dims]
         if wrong:
             raise ValueError(f"data {self.name}: mode {wrong[0]} has {VOLUME_MODE_DIMS[wrong[0]]} spatial dims")
+
+    @property
+    def offered(self) -> Mapping[str, int]:
+        """Every mode: those declared, and tiles where photographs are shown whole."""
+        whole = any(dims == 2 and mode not in VOLUME_MODE_DIMS for mode, dims in self.modes.items())
+        return {**self.modes, TILES: 2} if whole else self.modes
 
     def check_params(self, params: Any) -> None:
         """Also: no param bears the name of a setting of the core."""

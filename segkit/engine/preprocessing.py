@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from segkit.data.normalize import Normalization
-from segkit.data.working_grid import VOLUME_MODES
+from segkit.data.resolution import Resolution
+from segkit.data.working_grid import PART_MODES, TILES, VOLUME_MODES
 
+EVERY_PIXEL = Resolution()
 DEFAULT_OVERLAP = 0.5
 """Half a window, as nnU-Net steps: away from the border every voxel is in eight windows, every pixel in four."""
 
@@ -18,14 +20,17 @@ class Preprocessing:
     """Everything between a file's values and the network, apart from the network.
 
     Attributes:
-        mode: one of the dataset's modes; in `slices`, `slab` and `patches` the parts of a volume are shown one by one.
-        size: the working size (H, W) of photographs, slices and slabs, the patch (D, H, W), or the whole working grid.
+        mode: one of the dataset's modes; in `slices`, `slab` and `patches` the parts of a volume are shown one by one,
+            in `tiles` those of a photograph.
+        size: the working size (H, W) of photographs, slices and slabs, the patch (D, H, W), the tile (H, W), or the
+            whole working grid.
         spacing: mm per voxel (D, H, W) that patches are taken at; None: each case's own.
         slab: neighbouring slices shown as channels, an odd number.
         overlap: share of a window that its neighbours cover too.
         mirror: average probabilities over mirrored copies.
         mirrored: names of the axes that training mirrored, the only ones that copies are mirrored along; None where
             that is not known.
+        resolution: of tiles.
     """
 
     mode: str
@@ -36,11 +41,17 @@ class Preprocessing:
     overlap: float = DEFAULT_OVERLAP
     mirror: bool = False
     mirrored: tuple[str, ...] | None = None
+    resolution: Resolution = EVERY_PIXEL
 
     @property
     def volumes(self) -> bool:
-        """Whether it is for volumes that are shown to the network part by part."""
-        return self.mode in VOLUME_MODES and (self.mode != "patches" or len(self.size) == 3)
+        """Whether it is for images that are shown to the network part by part: volumes, tiled photographs."""
+        return self.mode in PART_MODES and (self.mode != "patches" or len(self.size) == 3)
+
+    @property
+    def tiles(self) -> bool:
+        """Whether these are photographs."""
+        return self.mode == TILES
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON can hold it; what only volumes have is left out elsewhere."""
@@ -53,6 +64,8 @@ class Preprocessing:
         }
         if not self.volumes:
             return common
+        if self.tiles:
+            return {**common, "resolution": self.resolution.to_dict(), "overlap": self.overlap}
         spacing = None if self.spacing is None else list(self.spacing)
         return {**common, "spacing": spacing, "slab": self.slab, "overlap": self.overlap}
 
@@ -74,6 +87,7 @@ class Preprocessing:
             spacing=None if spacing is None else tuple(float(length) for length in spacing),
             slab=int(values.get("slab", 1)),
             overlap=float(values.get("overlap", DEFAULT_OVERLAP)),
+            resolution=Resolution.from_dict(values.get("resolution", {})),
             mirror=bool(values.get("mirror", False)),
             mirrored=None if values.get("mirrored") is None else tuple(values["mirrored"]),
         )

@@ -92,7 +92,7 @@ def validate_volumes(
         SegkitError: the logits of a case are not finite.
     """
     kind = predictor.normalization.kind
-    task = replace(predictor.task, in_channels=store.channels, spatial_dims=3)
+    task = replace(predictor.task, in_channels=store.channels, spatial_dims=predictor.image_dims)
 
     def predictions() -> Iterator[Prediction]:
         for index in ranks.share(nearest_indices(len(store), min(limit, len(store))).tolist()):

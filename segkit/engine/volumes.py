@@ -5,14 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import nn
 
 from segkit.data.normalize import Normalization, to_float
-from segkit.data.working_grid import WorkingPlanes, coarse_axis, neighbour_indices, slab_input, working_shape
+from segkit.data.working_grid import (
+    TILES,
+    WorkingPlanes,
+    coarse_axis,
+    neighbour_indices,
+    slab_input,
+    working_shape,
+)
 from segkit.declarations import Task
 from segkit.engine.calibration import Calibration, calibrated, labelled
 from segkit.engine.decoding import probabilities
@@ -21,7 +28,9 @@ from segkit.engine.infer import Predictor
 from segkit.engine.memory import check_memory, check_planes
 from segkit.engine.preprocessing import Preprocessing
 from segkit.engine.restore import resize_planes, restore
-from segkit.engine.windows import AxisWindows, Place, blend_windows
+from segkit.engine.scratch import held_bytes, let_go, new_labels
+from segkit.engine.tiles import tile_scores
+from segkit.engine.windows import AxisWindows, PaddedPlanes, Place, blend_windows, cropped
 from segkit.errors import UsageError
 
 SLICES_AT_ONCE = 8
@@ -31,15 +40,15 @@ WINDOWS_AT_ONCE = {"cpu": 1}
 
 @dataclass(frozen=True)
 class VolumePredictor:
-    """A model with everything needed to apply it to a volume at its own resolution, in bounded memory.
+    """A model with everything needed to apply it to a volume, or a tiled photograph, at its own resolution.
 
     Beside the image and the label map there are at most one slab of scores, whatever the volume's length.
 
     Attributes:
-        volumes: True, as volumes are shown part by part; tells it from a `Predictor`.
+        volumes: True, as images are shown part by part; tells it from a `Predictor`.
         model: in eval mode, on `device`.
         task: the network's: `spatial_dims` is 2 in slices and slab, `in_channels` counts all slices of a slab.
-        preprocessing: its mode is slices, slab or patches.
+        preprocessing: its mode is slices, slab, patches or tiles.
         calibration: what is done to scores before they are probabilities and labels; `scores` are as blended.
     """
 
@@ -80,7 +89,7 @@ class VolumePredictor:
     @property
     def image_dims(self) -> int:
         """Spatial axes of an image."""
-        return 3
+        return 2 if self.preprocessing.tiles else 3
 
     @property
     def score_channels(self) -> int:
@@ -122,11 +131,13 @@ class VolumePredictor:
         own = tuple(shape or image.shape[1:])
         axis = self.walked_axis(own, spacing)
         # Labels are all that is held of the whole volume: a byte a voxel, whatever the number of exclusive classes.
-        labels = np.empty(self.task.mask_shape(own), np.uint8)
-        front = np.moveaxis(labels, axis - 3, -3)
+        labels = new_labels(self.task.mask_shape(own))
+        front = np.moveaxis(labels, axis - len(own), -len(own))
         for planes, scores in self.scores(image, own, spacing, axis):
             found = labelled(scores, self.calibration, overlapping=self.task.overlapping)
-            front[..., planes, :, :] = found.cpu().numpy()
+            where: Any = (..., planes, *[slice(None)] * (len(own) - 1))
+            front[where] = found.cpu().numpy()
+            let_go(labels)
             if watch is not None:
                 block = tuple(planes if other == axis else slice(0, side) for other, side in enumerate(own))
                 watch(block, calibrated(scores, self.calibration).movedim(1, 1 + axis))
@@ -160,6 +171,8 @@ class VolumePredictor:
 
     def working_shape(self, own: Sequence[int], spacing: Sequence[float] | None) -> tuple[int, ...]:
         """Shape of a volume at the spacing that patches are taken at."""
+        if self.preprocessing.tiles:
+            return self.preprocessing.resolution.working_size(own, spacing)
         target = self.preprocessing.spacing
         if target is not None and spacing is None:
             raise UsageError(
@@ -171,10 +184,10 @@ class VolumePredictor:
     def bytes_needed(self, own: Sequence[int], spacing: Sequence[float] | None, axis: int) -> int:
         """About how much memory a volume takes beside its image: its labels, and twice the slab that is finished."""
         slab = SLICES_AT_ONCE * math.prod(own[1:])
-        if self.preprocessing.mode == "patches":
+        if self.preprocessing.mode in ("patches", TILES):
             working = [max(pair) for pair in zip(self.working_shape(own, spacing), self.size, strict=True)]
             slab = self.size[axis] * math.prod(side for other, side in enumerate(working) if other != axis)
-        return math.prod(self.task.mask_shape(own)) + 2 * 4 * self.score_channels * slab
+        return held_bytes(self.task.mask_shape(own)) + 2 * 4 * self.score_channels * slab
 
     @torch.inference_mode()
     def scores(
@@ -185,6 +198,11 @@ class VolumePredictor:
         Yields:
             Which planes of the axis, and scores (K, n, *the other two axes) float32.
         """
+        if self.preprocessing.tiles:
+            check_memory(self.bytes_needed(own, spacing, axis), own)
+            working, normalise = self.working_shape(own, spacing), self._normaliser(image)
+            yield from tile_scores(self, image, own, working, normalise, WINDOWS_AT_ONCE.get(self.device.type, 4))
+            return
         check_planes(own)
         check_memory(self.bytes_needed(own, spacing, axis), own)
         slabs = self._patches(image, own, spacing, axis) if self.preprocessing.mode == "patches" else None
@@ -215,7 +233,8 @@ class VolumePredictor:
         padded = [max(pair) for pair in zip(working, patch, strict=True)]
         before = [(full - side) // 2 for full, side in zip(padded, working, strict=True)]
         turned = image.transpose(0, *(1 + index for index in order))
-        source = PaddedPlanes(WorkingPlanes(turned, working, coarse), self._normaliser(image), padded, before)
+        planes = WorkingPlanes(turned, working, coarse)
+        source = PaddedPlanes(planes.read, planes.size, self._normaliser(image), padded, before)
         axes = [
             AxisWindows.cover(full, side, self.preprocessing.overlap) for full, side in zip(padded, patch, strict=True)
         ]
@@ -246,46 +265,6 @@ class VolumePredictor:
             return normalization.apply(to_float(torch.from_numpy(np.ascontiguousarray(values)).to(self.device)))
 
         return normalise
-
-
-@dataclass(frozen=True)
-class PaddedPlanes:
-    """Normalised planes of a volume on its working grid, surrounded by zeros up to the window's size.
-
-    Attributes:
-        size: with the zeros.
-        before: zeros in front of each axis.
-    """
-
-    planes: WorkingPlanes
-    normalise: Callable[[np.ndarray], torch.Tensor]
-    size: Sequence[int]
-    before: Sequence[int]
-
-    def read(self, start: int, stop: int) -> torch.Tensor:
-        """Return planes start to stop, (C, stop - start, *size[1:]) float32."""
-        inside = self.planes.size
-        low, high = (min(max(bound - self.before[0], 0), inside[0]) for bound in (start, stop))
-        values = self.normalise(self.planes.read(low, high)[None])[0]
-        if tuple(self.size) == inside:
-            return values
-        padded = values.new_zeros(len(values), stop - start, *self.size[1:])
-        front = low + self.before[0] - start
-        top, left = self.before[1:]
-        padded[:, front : front + high - low, top : top + inside[1], left : left + inside[2]] = values
-        return padded
-
-
-def cropped(
-    slabs: Iterator[tuple[int, torch.Tensor]], size: Sequence[int], before: Sequence[int]
-) -> Iterator[tuple[int, torch.Tensor]]:
-    """Cut the padding off slabs of scores (K, n, H, W)."""
-    front, top, left = before
-    for start, scores in slabs:
-        low, high = max(start, front), min(start + scores.shape[1], front + size[0])
-        if low < high:
-            inside = scores[:, low - start : high - start, top : top + size[1], left : left + size[2]]
-            yield low - front, inside
 
 
 def make_predictor(

@@ -157,3 +157,46 @@ def _shift(planes: torch.Tensor, count: int) -> None:
     """Move planes (C, n, H, W) to the front by `count`, one by one: no second copy is made."""
     for index in range(planes.shape[1] - count):
         planes[:, index] = planes[:, index + count]
+
+
+@dataclass(frozen=True)
+class PaddedPlanes:
+    """Normalised planes of a volume on its working grid, surrounded by zeros up to the window's size.
+
+    Attributes:
+        planes: (start, stop) -> planes between them, (C, stop - start, H, W).
+        inside: the working grid.
+        size: with the zeros.
+        before: zeros in front of each axis.
+    """
+
+    planes: Callable[[int, int], np.ndarray]
+    inside: Sequence[int]
+    normalise: Callable[[np.ndarray], torch.Tensor]
+    size: Sequence[int]
+    before: Sequence[int]
+
+    def read(self, start: int, stop: int) -> torch.Tensor:
+        """Return planes start to stop, (C, stop - start, *size[1:]) float32."""
+        inside = tuple(self.inside)
+        low, high = (min(max(bound - self.before[0], 0), inside[0]) for bound in (start, stop))
+        values = self.normalise(self.planes(low, high)[None])[0]
+        if tuple(self.size) == inside:
+            return values
+        padded = values.new_zeros(len(values), stop - start, *self.size[1:])
+        front = low + self.before[0] - start
+        top, left = self.before[1:]
+        padded[:, front : front + high - low, top : top + inside[1], left : left + inside[2]] = values
+        return padded
+
+
+def cropped(
+    slabs: Iterator[tuple[int, torch.Tensor]], size: Sequence[int], before: Sequence[int]
+) -> Iterator[tuple[int, torch.Tensor]]:
+    """Cut the padding off slabs of scores (K, n, H, W)."""
+    front, top, left = before
+    for start, scores in slabs:
+        low, high = max(start, front), min(start + scores.shape[1], front + size[0])
+        if low < high:
+            inside = scores[:, low - start : high - start, top : top + size[1], left : left + size[2]]
+            yield low - front, inside

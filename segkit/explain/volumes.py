@@ -1,4 +1,4 @@
-"""Explain a volume as its model is applied to it: slice by slice, slab by slab or window by window."""
+"""Explain a volume, or a tiled photograph, as its model is applied to it: by slices, slabs or windows."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def explain_volume(
     reference: np.ndarray | None = None,
     prediction: np.ndarray | None = None,
 ) -> list[Explanation]:
-    """Explain one volume (C, D, H, W); arguments and results as of `explain_image`.
+    """Explain one volume (C, D, H, W), or a photograph by tiles; arguments and results as of `explain_image`.
 
     The target's voxels are found in the whole volume's prediction. Each part's signed raw map is brought to the
     volume's grid as its scores would be; the heat map is made of the whole once. `raw` is the blended map on the
@@ -205,7 +205,7 @@ def volume_explanation(
     bound.scores = torch.tensor([mean * voxels])
     whole = torch.from_numpy(raw)[None]
     result = RawMaps(whole, (OK if voxels else EMPTY,), bound, padding_of(raw), maps.named, maps.notes)
-    (one,) = explanations(result, explainer, as_volume(predictor.task), raw.shape, raw.shape)
+    (one,) = explanations(result, explainer, task_of_image(predictor), raw.shape, raw.shape)
     heat = divided_by_maximum(whole.relu())[0].numpy()
     meta = {**one.meta, "order": ORDER, "working_size": list(predictor.size), "mode": predictor.preprocessing.mode}
     return replace(one, heat=heat, meta=meta)
@@ -218,9 +218,9 @@ def padding_of(raw: np.ndarray) -> Any:
     return Padding(raw.shape, (0,) * raw.ndim)
 
 
-def as_volume(task: Task) -> Task:
-    """Return a task with three axes."""
-    return replace(task, spatial_dims=3)
+def task_of_image(predictor: VolumePredictor) -> Task:
+    """Return the task with the axes of the whole image, whatever parts of it the network is shown."""
+    return replace(predictor.task, spatial_dims=predictor.image_dims)
 
 
 def with_evidence(

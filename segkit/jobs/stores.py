@@ -7,11 +7,15 @@ from contextlib import closing
 from typing import Any
 
 from segkit.contracts import IGNORE
+from segkit.data.large import parts_of
 from segkit.data.prefetch import prefetch
+from segkit.data.resolution import Resolution
 from segkit.data.roots import cache_folder
 from segkit.data.store import Store, open_store
+from segkit.data.tile_store import open_tile_store
 from segkit.data.volume_layout import VolumeLayout, median_spacing
 from segkit.data.volume_store import VolumeStore, open_volume_store
+from segkit.data.working_grid import TILES
 from segkit.engine.progress import Progress
 from segkit.errors import SegkitError
 from segkit.jobs.job import Job
@@ -23,7 +27,11 @@ Stores = Mapping[str, Store | VolumeStore]
 
 def open_stores(job: Job) -> Stores:
     """Open the stores that training needs, building what is not there."""
-    layout = volume_layout(job) if job.plan.volumes else None
+    layout: VolumeLayout | Resolution | None = None
+    if job.plan.config.data.mode == TILES:
+        layout = tile_resolution(job)
+    elif job.plan.volumes:
+        layout = volume_layout(job)
     return {split: open_split(job, split, layout) for split in ("train", "val") if job.plan.cases[split]}
 
 
@@ -45,7 +53,7 @@ def check_not_all_ignored(job: Job, store: Store | VolumeStore) -> None:
     A network trained on them would be asked nothing but background.
     """
     masks = (store.mask(place) if store.volumes else store.masks([place]) for place in range(len(store)))
-    if any((mask == IGNORE).any() for mask in masks):
+    if any((part == IGNORE).any() for mask in masks for part in parts_of(mask)):
         name = job.plan.data.full_name
         raise SegkitError(
             f"dataset {name}: no training mask holds a class, and {IGNORE}, which they hold, means: ignored here",
@@ -53,7 +61,7 @@ def check_not_all_ignored(job: Job, store: Store | VolumeStore) -> None:
         )
 
 
-def open_split(job: Job, split: str, layout: VolumeLayout | None) -> Store | VolumeStore:
+def open_split(job: Job, split: str, layout: VolumeLayout | Resolution | None) -> Store | VolumeStore:
     """Open the store of one split."""
     plan = job.plan
     job.progress.start(f"store {split}", len(plan.cases[split]), "cases")
@@ -66,6 +74,8 @@ def open_split(job: Job, split: str, layout: VolumeLayout | None) -> Store | Vol
     store: Store | VolumeStore
     if layout is None:
         store = open_store(plan.reader, plan.data.full_name, plan.cases[split], plan.size, **where)
+    elif isinstance(layout, Resolution):
+        store = open_tile_store(plan.reader, plan.data.full_name, plan.cases[split], layout, **where)
     else:
         measure = job.parts.measure
         if measure is not None:
@@ -85,6 +95,13 @@ def counting(progress: Progress) -> Callable[[int, int], None]:
         seen = done
 
     return advance
+
+
+def tile_resolution(job: Job) -> Resolution:
+    """Return at what resolution tiles are taken, and say it."""
+    resolution = Resolution.parse(job.plan.config.data.resolution)
+    job.progress.message(f"tiles: {' x '.join(map(str, job.plan.size))} pixels at {resolution}")
+    return resolution
 
 
 def volume_layout(job: Job) -> VolumeLayout:

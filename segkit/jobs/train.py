@@ -13,11 +13,13 @@ from torch import nn
 from segkit.data.batches import Batches
 from segkit.data.case_maps import CaseMaps, open_case_maps
 from segkit.data.normalize import Measure, make_normalization
-from segkit.data.parts import Parts, patch_parts, slice_parts
+from segkit.data.parts import Parts, covering, patch_parts, slice_parts
+from segkit.data.resolution import Resolution
 from segkit.data.roots import cache_folder
 from segkit.data.store import Store
 from segkit.data.store_build import digest
 from segkit.data.volume_store import VolumeStore
+from segkit.data.working_grid import TILES
 from segkit.engine.answers import check_answers, check_outputs
 from segkit.engine.checkpoint import save_model
 from segkit.engine.distributed import Ranks
@@ -178,6 +180,7 @@ def make_preprocessing(plan: Plan, store: Store | VolumeStore, measure: Measure 
         size=plan.size,
         normalization=make_normalization(config.data, store, measure),
         spacing=store.layout.spacing if store.volumes else None,
+        resolution=Resolution.parse(config.data.resolution),
         slab=plan.slab,
         overlap=config.evaluate.overlap,
         mirror=config.evaluate.mirror,
@@ -222,13 +225,13 @@ def case_maps(job: Job, store: Store | VolumeStore) -> dict[str, CaseMaps]:
 
 
 def volume_parts(plan: Plan, store: VolumeStore) -> Parts:
-    """Choose which parts of volumes an epoch consists of."""
+    """Choose which parts of volumes, or of photographs, an epoch consists of."""
     settings = plan.config.data
-    if settings.mode == "patches":
+    if settings.mode in ("patches", TILES):
         return patch_parts(
             store,
             plan.size,
-            per_case=settings.patches,
+            per_case=settings.patches or (covering(store, plan.size) if settings.mode == TILES else None),
             foreground=settings.foreground,
             spacing=store.layout.spacing,
         )

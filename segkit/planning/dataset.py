@@ -9,6 +9,7 @@ from typing import Any
 from segkit.config import ChosenParams, Layer, resolve
 from segkit.data.dataset import DatasetReader
 from segkit.data.roots import Root, find_root
+from segkit.data.working_grid import PART_MODES, TILES
 from segkit.declarations import Dataset
 from segkit.discovery import Found
 from segkit.errors import SegkitError
@@ -65,10 +66,12 @@ def recipe_of(reader: DatasetReader, dataset: Dataset, mode: str) -> dict[str, A
     """
     common = {name: value for name, value in reader.recipe.items() if not isinstance(value, Mapping)}
     parts = {name: value for name, value in reader.recipe.items() if isinstance(value, Mapping)}
-    unknown = sorted(set(parts) - set(dataset.modes))
+    unknown = sorted(set(parts) - set(dataset.offered))
     if unknown:
         raise SegkitError(
             f"dataset {dataset.name}: its recipe has a part for {', '.join(unknown)}, which is no mode of it",
             "report it to the dataset's author",
         )
+    if mode == TILES and mode not in parts:  # a photograph is a photograph: what suits it whole is the nearest guess
+        mode = next((name for name, dims in dataset.modes.items() if dims == 2 and name not in PART_MODES), mode)
     return common | dict(parts.get(mode, {}))

@@ -6,11 +6,15 @@ from collections.abc import Set
 from dataclasses import replace
 
 from segkit.data.dataset import DatasetReader
-from segkit.data.working_grid import VOLUME_MODES
+from segkit.data.resolution import Resolution
+from segkit.data.working_grid import TILES, VOLUME_MODES
 from segkit.declarations import Architecture, Dataset, Task
 from segkit.discovery import Found, Registry
 from segkit.errors import SegkitError, UsageError
 from segkit.settings import Data
+
+OF_TILES = ("unit", "image", "dataset", "fixed")
+"""Normalisations of tiles: those of volumes, and what plugins measure, take whole images."""
 
 
 def choose_mode(arch: Architecture, data: Dataset, wanted: str | None, registry: Registry) -> str:
@@ -19,20 +23,20 @@ def choose_mode(arch: Architecture, data: Dataset, wanted: str | None, registry:
     Raises:
         UsageError: there is none; it names the installed architectures that can.
     """
-    able = [mode for mode, dims in data.modes.items() if dims in arch.spatial_dims]
-    known = ", ".join(f"{mode} ({dims}D)" for mode, dims in data.modes.items())
-    if wanted not in (None, "none") and wanted not in data.modes:
+    able = [mode for mode, dims in data.offered.items() if dims in arch.spatial_dims]
+    known = ", ".join(f"{mode} ({dims}D)" for mode, dims in data.offered.items())
+    if wanted not in (None, "none") and wanted not in data.offered:
         raise UsageError(f"dataset {data.name} has no mode {wanted!r}", f"its modes: {known}")
-    if wanted is not None and wanted in data.modes and wanted not in able:
+    if wanted is not None and wanted in data.offered and wanted not in able:
         raise UsageError(
             f"arch {arch.name} cannot work in mode {wanted!r} of dataset {data.name}",
-            f"modes: {known}; {able_architectures(registry, {data.modes[wanted]})}",
+            f"modes: {known}; {able_architectures(registry, {data.offered[wanted]})}",
         )
     if not able:
         built = " and ".join(f"{dims}D" for dims in arch.spatial_dims)
         raise UsageError(
             f"arch {arch.name} is built for {built}, dataset {data.name} offers {known}",
-            able_architectures(registry, set(data.modes.values())),
+            able_architectures(registry, set(data.offered.values())),
         )
     return wanted if wanted in able else able[0]
 
@@ -40,7 +44,18 @@ def choose_mode(arch: Architecture, data: Dataset, wanted: str | None, registry:
 def with_modes_of(data: Dataset, reader: DatasetReader) -> Dataset:
     """Return the dataset with those of its modes that the files at hand allow, where the reader says which."""
     modes = getattr(reader, "modes", None)
-    return data if modes is None else replace(data, modes={mode: data.modes[mode] for mode in modes})
+    return data if modes is None else replace(data, modes={mode: data.offered[mode] for mode in modes})
+
+
+def check_tiles(reader: DatasetReader, dataset: Dataset, settings: Data) -> None:
+    """Raise UsageError where images cannot be shown tile by tile, or a setting of tiles does not fit."""
+    if reader.task.spatial_dims != 2:
+        raise UsageError(f"dataset {dataset.name} has volumes, mode tiles is for photographs", "say --mode patches")
+    Resolution.parse(settings.resolution)
+    if settings.normalization not in OF_TILES:
+        raise UsageError(
+            f"data.normalization={settings.normalization} does not go with mode tiles", f"use {', '.join(OF_TILES)}"
+        )
 
 
 def able_architectures(registry: Registry, dims: Set[int]) -> str:
@@ -60,7 +75,9 @@ def network_task(reader: DatasetReader, dataset: Dataset, mode: str, settings: D
         UsageError: a setting of volumes does not fit.
         SegkitError: the mode is for volumes and the dataset has photographs.
     """
-    channels, dims = reader.task.in_channels, dataset.modes[mode]
+    channels, dims = reader.task.in_channels, dataset.offered[mode]
+    if mode == TILES:
+        check_tiles(reader, dataset, settings)
     if mode not in VOLUME_MODES:
         return replace(reader.task, spatial_dims=dims)
     if reader.task.spatial_dims != 3:

@@ -12,7 +12,7 @@ from segkit.config import Config, Kind, Layer, Origin, read_file, resolve, secti
 from segkit.data.case import Case
 from segkit.data.dataset import DatasetReader
 from segkit.data.roots import Root
-from segkit.data.working_grid import VOLUME_MODES
+from segkit.data.working_grid import PART_MODES, VOLUME_MODES
 from segkit.declarations import Architecture, Dataset, Task
 from segkit.discovery import Found, Registry
 from segkit.engine.measure import scored_task
@@ -100,8 +100,8 @@ class Plan:
 
     @property
     def volumes(self) -> bool:
-        """Whether the network is shown parts of volumes: slices, slabs or patches."""
-        return self.config.data.mode in VOLUME_MODES
+        """Whether the network is shown parts of images: slices, slabs or patches of volumes, tiles of photographs."""
+        return self.config.data.mode in PART_MODES
 
     @property
     def slab(self) -> int:
@@ -196,7 +196,7 @@ def make_plan(
         )
     if mode in VOLUME_MODES:
         config = fit_to_volumes(config, reader, cases["train"])
-    size = working_size(config.data.size, data.component.modes[mode], data)
+    size = working_size(config.data.size, data.component.offered[mode], data)
     if trained_with is not None and tell is not None:
         for difference in differences(trained_with, config):
             tell(f"note: {difference}")

@@ -61,7 +61,7 @@ def wishes_of(arch: Found, data: Found, reader: DatasetReader, mode: str) -> lis
     assert isinstance(arch.component, Architecture)
     assert isinstance(data.component, Dataset)
     # A model may be scored on data that have no such mode.
-    dims = data.component.modes.get(mode, 0)
+    dims = data.component.offered.get(mode, 0)
     defaults = arch.component.defaults.get(dims, {})
     recipe = recipe_of(reader, data.component, mode)
     return [

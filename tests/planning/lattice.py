@@ -33,7 +33,7 @@ CORE: dict[str, Any] = {
     "evaluate.keep_largest": (),
     "explain.layer": None,
 }
-MODES = {"north": ("images", "tiles"), "south": ("images",)}
+MODES = {"north": ("images", "montage"), "south": ("images",)}
 FIELDS = {"loss": "components.loss", "metric": "components.metrics", "explainer": "components.explainers"}
 KINDS = ("default", "recipe", "derived", "checkpoint", "file", "environment", "flag")
 OFFSETS = {"one": 1, "ten": 10, None: 0}
@@ -120,8 +120,8 @@ def resolve_run(file: Source, environ: Source, flags: Source) -> dict[str, Value
     )
     if mode not in MODES[data]:
         raise RefusedError("data.mode")
-    recipe = {name: value for name, value in RECIPES[data].items() if name != "tiles"}
-    recipe |= RECIPES[data].get("tiles", {}) if mode == "tiles" else {}
+    recipe = {name: value for name, value in RECIPES[data].items() if name != "montage"}
+    recipe |= RECIPES[data].get("montage", {}) if mode == "montage" else {}
     wishes = [
         Source("recipe", recipe, label=f"recipe of {data}"),
         Source("default", DEFAULTS[arch], label=f"default of {arch}"),
@@ -154,8 +154,8 @@ def resolve_scoring(
     record: Source, data: str, mode: str, arch: str, environ: Source, flags: Source
 ) -> dict[str, Value]:
     """The values of scoring that the rule comes to, for a model on its own data."""
-    recipe = {name: value for name, value in RECIPES[data].items() if name != "tiles"}
-    recipe |= RECIPES[data].get("tiles", {}) if mode == "tiles" else {}
+    recipe = {name: value for name, value in RECIPES[data].items() if name != "montage"}
+    recipe |= RECIPES[data].get("montage", {}) if mode == "montage" else {}
     wishes = [
         Source("recipe", recipe, label=f"recipe of {data}"),
         Source("default", DEFAULTS[arch], label=f"default of {arch}"),

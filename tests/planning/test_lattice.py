@@ -27,7 +27,7 @@ SAID: dict[str, list[Any]] = {
     "components.loss": ["soft-dice", "entropy", "soft-dice + entropy"],
     "components.metrics": ["hit", "rate", "hit,rate", "bare,hit"],
     "components.explainers": ["glow", "ray", "none"],
-    "data.mode": ["images", "tiles"],
+    "data.mode": ["images", "montage"],
     "train.epochs": [1, 2, 3],
     "train.batch_size": [4, 5],
     "train.weight_decay": [0.5, 0.75],

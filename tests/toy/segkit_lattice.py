@@ -60,7 +60,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "train.epochs": 22,
         "metric.preset": "one",
         "loss.entropy.smooth": 0.5,
-        "tiles": {"train.batch_size": 23, "data.normalization": "image"},
+        "montage": {"train.batch_size": 23, "data.normalization": "image"},
     },
     "south": {
         "components.loss": "entropy",
@@ -89,7 +89,7 @@ def segkit_architectures() -> list[segkit.Architecture]:
 def segkit_datasets() -> list[segkit.Dataset]:
     common: dict[str, Any] = {"params": DataParams, "summary": "Never read."}
     return [
-        segkit.Dataset(name="north", factory="segkit_lattice:North", modes={"images": 2, "tiles": 2}, **common),
+        segkit.Dataset(name="north", factory="segkit_lattice:North", modes={"images": 2, "montage": 2}, **common),
         segkit.Dataset(name="south", factory="segkit_lattice:South", modes={"images": 2}, **common),
     ]
 

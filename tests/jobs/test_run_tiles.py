@@ -1,0 +1,106 @@
+"""Whole runs on photographs tile by tile: they repeat, they resume, and what is scored is the image's own grid."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from segkit.config import Layer
+from segkit.discovery import Registry
+from segkit.engine.checkpoint import read_model
+from segkit.engine.progress import Progress
+from segkit.errors import UsageError
+from segkit.jobs.run import RunResult, run_job
+from segkit.model import load_model
+from segkit.planning.plan import Plan, make_plan
+from segkit.rundir.resume import open_run
+
+
+@pytest.fixture(autouse=True)
+def quick_report(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the page out where a test does not look at it: drawing it takes longer than the toy run."""
+    if "with_report" not in request.keywords:
+        monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_, **__: None)
+
+
+def plan_of(registry: Registry, **values: object) -> Plan:
+    """Plan a toy run in tiles with settings written as section__field=value."""
+    flags = {name.replace("__", "."): value for name, value in values.items()}
+    chosen = {"components.arch": "net", "components.data": "squares", "run.device": "cpu"}
+    chosen |= {"data.mode": "tiles", "data.size": (16, 16), "data.patches": 3}
+    return make_plan([Layer("flag", chosen | flags)], registry, {})
+
+
+def run(registry: Registry, **values: object) -> RunResult:
+    """Carry out a toy run."""
+    return run_job(plan_of(registry, **values), None, Progress())
+
+
+def sha(result: RunResult) -> str:
+    """The hash of a run's model file."""
+    return hashlib.sha256((result.folder / "model.safetensors").read_bytes()).hexdigest()
+
+
+def test_tiles_learn_repeat_and_are_scored_on_their_own_grid(toy_registry: Registry) -> None:
+    """Any number of workers gives the same file; counts are those of the files' own pixels, as predictions are."""
+    first = run(toy_registry, run__workers=0, train__epochs=3)
+    assert sha(run(toy_registry, run__workers=3, train__epochs=3)) == sha(first)
+    history = [json.loads(line) for line in (first.folder / "history.jsonl").open()]
+    assert 0 <= history[-1]["val"]["overlap@store"] <= 1
+    with (first.folder / "cases.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    plan, model = plan_of(toy_registry), load_model(first.folder / "model.safetensors", "cpu", toy_registry)
+    for case in plan.cases[plan.split]:
+        sample = plan.reader.read(case)
+        (row,) = [row for row in rows if row["case"] == case.id]
+        labels = model.predict(sample.image)
+        assert int(row["reference"]) == np.count_nonzero(sample.mask == 1)
+        assert int(row["predicted"]) == np.count_nonzero(labels == 1)
+        assert labels.shape == sample.shape
+
+
+def test_the_checkpoint_says_how_images_are_given(toy_registry: Registry) -> None:
+    """Mode, size of a tile, resolution and overlap are in the model's header."""
+    result = run(toy_registry, train__epochs=1, data__resolution="0.5", evaluate__overlap=0.25)
+    found = read_model(result.folder / "model.safetensors")[1]["preprocessing"]
+    assert (found["mode"], found["size"], found["resolution"]) == ("tiles", [16, 16], {"scale": 0.5})
+    assert found["overlap"] == 0.25
+
+
+def test_a_stopped_run_on_tiles_resumes_to_the_same_weights(toy_registry: Registry, tmp_path: Path) -> None:
+    """Stopped in the middle of an epoch and resumed with other workers: the undisturbed run's file."""
+
+    class Interrupting(Progress):
+        steps = 0
+
+        def advance(self, count: int = 1, figures: object = None) -> None:
+            self.steps += figures is not None
+            if self.steps == 4:
+                raise KeyboardInterrupt
+
+    whole = run_job(plan_of(toy_registry, run__name="toy"), tmp_path / "whole", Progress())
+    plan = plan_of(toy_registry, run__name="toy", run__save_minutes=0, run__workers=0)
+    with pytest.raises(KeyboardInterrupt):
+        run_job(plan, tmp_path / "part", Interrupting())
+    stopped = open_run(tmp_path / "part")
+    again = make_plan([stopped.config], toy_registry, {})
+    assert sha(run_job(again, tmp_path / "part", Progress(), stopped)) == sha(whole)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"data__resolution": "coarse"}, "data.resolution='coarse' is no resolution"),
+        ({"data__normalization": "ct"}, "data.normalization=ct does not go with mode tiles"),
+        ({"components__data": "blocks", "components__arch": "solid"}, "has no mode 'tiles'"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_training(toy_registry: Registry, values: dict, told: str) -> None:
+    """A resolution that is none, a normalisation of volumes, a dataset of volumes."""
+    with pytest.raises(UsageError, match=told):
+        plan_of(toy_registry, **values)
