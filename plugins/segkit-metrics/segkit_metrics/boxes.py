@@ -24,14 +24,17 @@ def class_boxes(labels: np.ndarray, classes: int) -> list[Box | None]:
 
 def occupied_box(marked: np.ndarray) -> Box | None:
     """Return the smallest box around the true elements, None where there are none."""
-    box = []
-    for axis in range(marked.ndim):
-        others = tuple(other for other in range(marked.ndim) if other != axis)
-        occupied = np.flatnonzero(marked.any(axis=others))
-        if not len(occupied):
-            return None
-        box.append(slice(int(occupied[0]), int(occupied[-1]) + 1))
-    return tuple(box)
+    if not marked.size:
+        return None
+    if marked.ndim == 1:
+        occupied = np.flatnonzero(marked)
+        return (slice(int(occupied[0]), int(occupied[-1]) + 1),) if len(occupied) else None
+    # Rows and planes that are marked are told by short-circuit; what is behind one another is looked at once only.
+    along = occupied_box(np.logical_or.reduce(marked.reshape(len(marked), -1), axis=1))
+    if along is None:
+        return None
+    across = occupied_box(np.logical_or.reduce(marked[along], axis=0))
+    return None if across is None else (*along, *across)
 
 
 def shifted(box: Box, around: Box) -> Box:

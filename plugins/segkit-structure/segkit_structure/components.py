@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segkit_structure.runs import components
+from segkit_structure.runs import Components, Runs, components
 
 TABLE = 1 << 20
-"""Pairs of lesions up to which all are counted in one table; sorting the shared voxels takes longer."""
+"""Pairs of lesions up to which all are counted in one table; sorting what is shared takes longer."""
 NOBODY = -1.0
 """In place of the other side's number where the row is a lesion's own size."""
 
@@ -66,21 +66,24 @@ def lesions(predicted: np.ndarray, reference: np.ndarray, connectivity: str, spa
         other side; a pair has both numbers and what they share. Counts below 2^53 are exact.
     """
     full = connectivity == "full" or (connectivity == "mixed" and predicted.ndim == 3)
-    (first, one, count), (second, two, other) = (components(side, full) for side in (predicted, reference))
-    rows = [own_sizes(one, count, 0), own_sizes(two, other, 1)]
-    # What both sides hold is in the same order on either.
-    common = one[reference.ravel()[first]] * max(other, 1) + two[predicted.ravel()[second]]
-    if count * other <= TABLE:
-        table = np.bincount(common)
+    one, two = (components(side, full) for side in (predicted, reference))
+    rows = [own_sizes(one, 0), own_sizes(two, 1)]
+    # What both sides hold lies within one run of either.
+    common = Runs.of(predicted & reference)
+    columns = max(two.count, 1)
+    numbers = one.at(common) * columns + two.at(common)
+    if one.count * two.count <= TABLE:
+        table = np.bincount(numbers, weights=common.lengths)
         pairs = np.flatnonzero(table)
         shared = table[pairs]
     else:
-        pairs, shared = np.unique(common, return_counts=True)
-    rows.append(np.stack([pairs // max(other, 1), pairs % max(other, 1), shared], axis=1))
+        pairs, where = np.unique(numbers, return_inverse=True)
+        shared = np.bincount(where, weights=common.lengths)
+    rows.append(np.stack([pairs // columns, pairs % columns, shared], axis=1))
     return np.concatenate(rows).astype(np.float64)
 
 
-def own_sizes(numbers: np.ndarray, count: int, side: int) -> np.ndarray:
+def own_sizes(found: Components, side: int) -> np.ndarray:
     """Return the rows of one side's lesions alone."""
-    own = [np.arange(count), np.full(count, NOBODY)]
-    return np.stack([*(own if side == 0 else own[::-1]), np.bincount(numbers, minlength=count)], axis=1)
+    own = [np.arange(found.count), np.full(found.count, NOBODY)]
+    return np.stack([*(own if side == 0 else own[::-1]), found.sizes], axis=1)

@@ -182,7 +182,12 @@ def test_components_of_runs_are_scipys(full, dims):
     for _ in range(100):
         inside = draw.random(tuple(draw.integers(1, 14, dims))) < draw.random() ** 3
         labels, expected = ndimage.label(inside, structure)
-        places, numbers, count = runs.components(inside, full)
-        assert count == expected
-        np.testing.assert_array_equal(labels.ravel()[places], numbers + 1)
-        assert len(places) == inside.sum()
+        found = runs.components(inside, full)
+        assert found.count == expected
+        np.testing.assert_array_equal(found.sizes, np.bincount(labels.ravel(), minlength=expected + 1)[1:])
+        numbers = np.zeros((*inside.shape[:-1], inside.shape[-1] + 1), np.int64)
+        rows = numbers.reshape(-1)
+        for begin, length, number in zip(found.runs.begins, found.runs.lengths, found.numbers, strict=True):
+            rows[begin : begin + length] = number + 1
+        np.testing.assert_array_equal(numbers[..., :-1], labels)
+        assert not numbers[..., -1].any()
