@@ -89,12 +89,14 @@ class Layer:
         source: in words, as messages and config name it.
         values: by dotted name: {"train.epochs": 20, "loss.dice.smooth": 1.0}.
         unsaid: of the values that a run wrote down, those that nobody had said, with where they were from.
+        of_stranger: whether it is of a run directory or a checkpoint, which anybody may have made.
     """
 
     source: str
     values: Mapping[str, Any]
     kind: Kind = Kind.FLAG
     unsaid: Mapping[str, Origin] = field(default_factory=dict)
+    of_stranger: bool = False
 
     def origin(self, dotted: str) -> Origin:
         """Where one of the values came from."""
@@ -197,6 +199,11 @@ def toml_value(value: Any) -> str:
         return repr(value)
     # TOML wants the one control character escaped that JSON leaves as it is.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def read_written(path: Path) -> Layer:
+    """Read the config file of a run directory, as `read_file` does."""
+    return replace(read_file(path), of_stranger=True)
 
 
 def read_file(path: Path) -> Layer:

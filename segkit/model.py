@@ -38,6 +38,7 @@ from segkit.explain.explanation import Explanation
 from segkit.explain.images import Wish
 from segkit.explain.targets import parse_target
 from segkit.params import build, describe
+from segkit.planning.strangers import check_rebuilt
 from segkit.settings import AXES, Augment, Evaluate
 
 logger = logging.getLogger("segkit")
@@ -267,6 +268,7 @@ def built_steps(
         found = find_needed(path, registry, "postprocess", name, named[name]["version"])
         tell_version(path, found, named[name]["version"])
         params = build(found.component.params, named[name]["params"], f"postprocess {found.component.name}")
+        check_rebuilt(params, f"{path.name}: its postprocess {found.component.name}")
         built.append(PredictionStep(found.full_name, found.load()(task, params)))
     return built
 
@@ -285,6 +287,7 @@ def with_measure(
     found = find_needed(path, registry, "normalization", named["name"], named["version"])
     tell_version(path, found, named["version"])
     params = build(found.component.params, named["params"], f"normalization {found.component.name} in {path.name}")
+    check_rebuilt(params, f"{path.name}: its normalization {found.component.name}")
     measure = Measure(found.full_name, [], found.load()(params))
     return replace(preprocessing, normalization=Normalization(PLUGIN, measure=measure))
 
@@ -358,6 +361,7 @@ def build_network(
             f"{error.message}",
             install_hint(path.name, found.plugin.name, version),
         ) from None
+    check_rebuilt(params, f"{path.name}: its arch {found.component.name}")
     found.load()
     try:
         return build_bounded(lambda: found.network(task, params, size), weights)

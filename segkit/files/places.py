@@ -60,7 +60,10 @@ def is_file(entry: os.DirEntry[str] | Path) -> bool:
 
 def real(path: Path) -> Path:
     """Return a path with its links followed, as far as they lead: at a circle of them `resolve` raises."""
-    return Path(os.path.realpath(path))
+    try:
+        return Path(os.path.realpath(path))
+    except ValueError:  # a zero byte, which the name of no file has
+        return Path(os.path.normpath(path))
 
 
 def own_folder(parent: Path, name: str) -> Path:

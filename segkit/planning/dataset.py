@@ -14,6 +14,7 @@ from segkit.declarations import Dataset
 from segkit.discovery import Found
 from segkit.errors import SegkitError
 from segkit.planning.replaced import of_sections
+from segkit.planning.strangers import check_params, check_root
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class ChosenDataset:
     Attributes:
         given_root: the folder asked for, None where it is to be looked for.
         given_by: the option, file or variable that named it.
+        layers: all that was said of the data, the weakest first.
     """
 
     full_name: str
@@ -31,10 +33,18 @@ class ChosenDataset:
     params: Any
     given_root: str | None
     given_by: str
+    layers: Sequence[Layer] = ()
 
     def open(self, tell: Callable[[str], None] | None = None) -> tuple[DatasetReader, Root]:
-        """Find the data, generating a sample where there are none, and open them."""
+        """Find the data, generating a sample where there are none, and open them.
+
+        Raises:
+            SegkitError: they are not there, or a run directory or checkpoint leads to what the user has not named.
+        """
+        name, params = self.declaration.name, self.declaration.params
         root = find_root(self.full_name, self.given_root, self.given_by, self.reader_class, self.params, tell)
+        check_root(root, self.given_root, self.layers, name)
+        check_params([ChosenParams("data", name, params)], {("data", name): self.params}, self.layers, root.path)
         return self.reader_class(root.path, self.params), root
 
 
@@ -48,9 +58,8 @@ def choose_dataset(found: Found, layers: Sequence[Layer]) -> ChosenDataset:
     name = found.component.name
     config = resolve(layers, [ChosenParams("data", name, found.component.params)])
     source = config.sources.get("data.root", "")
-    return ChosenDataset(
-        found.full_name, found.component, found.load(), config.params_of("data", name), config.data.root, source
-    )
+    params, given = config.params_of("data", name), config.data.root
+    return ChosenDataset(found.full_name, found.component, found.load(), params, given, source, layers)
 
 
 def about_data(layers: Sequence[Layer]) -> list[Layer]:

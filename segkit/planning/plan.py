@@ -39,6 +39,7 @@ from segkit.planning.replaced import Choice, while_it_holds
 from segkit.planning.said import Said, settings_of_params, wishes_of
 from segkit.planning.source import Source, as_far_as_unsaid, check_start, differences
 from segkit.planning.splits import ScoredSplit, choose_split, list_cases
+from segkit.planning.strangers import check_params
 from segkit.planning.terms import Term
 from segkit.planning.volumes import fit_to_volumes
 
@@ -178,6 +179,7 @@ def make_plan(
         choice = chosen_components(arch, data, [found for _, found in losses], metrics, explainers, parts)
         ordered = while_it_holds(said.layers(choice, [*wishes, following]), choice, sampled=sampled)
         config = resolve(ordered, choice.params)
+    check_params(choice.params, config.component_params, said.layers(choice), root.path)
     check_start(config.start, source, task, arch.full_name)
     check_aggregations(config.evaluate.aggregation, [metric_of(found) for found in metrics])
     check_postprocess(config.evaluate, task.classes)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from segkit.config import Layer, read_file
+from segkit.config import Layer, read_written
 from segkit.data.dataset import DatasetReader
 from segkit.discovery import Found, Registry
 from segkit.planning.dataset import about_data, choose_dataset
@@ -26,7 +26,7 @@ def reopen_data(
     Raises:
         SegkitError: the data are not there, or the dataset's plugin is not installed.
     """
-    layer = read_file(config)
+    layer = read_written(config)
     found = registry.find("data", str(layer.values.get("components.data")))
     given = [layer] if data_root is None else [layer, Layer("--data-root", {"data.root": data_root})]
     said = Said(given, os.environ if environ is None else environ, ("data",))

@@ -24,6 +24,7 @@ from segkit.planning.relation import choose_scored, relation_to
 from segkit.planning.replaced import Choice, of_sections
 from segkit.planning.said import Said, check_asked, wishes_of
 from segkit.planning.splits import check_names
+from segkit.planning.strangers import check_params
 from segkit.planning.terms import Term
 from segkit.planning.trained import TrainedModel, component, recorded
 from segkit.settings import Data
@@ -73,6 +74,7 @@ def plan_scoring(
     choice = chosen_components(arch, data, [found for _, found in losses], metrics, parts=parts)
     everything.tell_strays(choice, tell)
     config = resolve(everything.layers(choice, wishes), choice.params)
+    check_params(choice.params, config.component_params, everything.layers(choice), root.path)
     check_aggregations(config.evaluate.aggregation, [metric_of(found) for found in metrics])
     check_postprocess(config.evaluate, model.task.classes)
     check_background(model.task, config.evaluate)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from segkit.config import CORE_DEFAULT, NAMED_SECTIONS, ChosenParams, Kind, Layer, Origin, is_core, read_file
+from segkit.config import CORE_DEFAULT, NAMED_SECTIONS, ChosenParams, Kind, Layer, Origin, is_core, read_written
 from segkit.declarations import Task
 from segkit.discovery import Found, plain_name
 from segkit.errors import SegkitError
@@ -69,7 +69,7 @@ def recorded(model: TrainedModel, components: Sequence[Found], *, is_own: bool) 
         components: architecture and losses at hand.
         is_own: whether the model is scored on its own dataset, whose params and folder then count too.
     """
-    layer = read_file(model.config) if model.config is not None else from_header(model)
+    layer = read_written(model.config) if model.config is not None else from_header(model)
     of_components = {prefix_of(item) + name for item in components for name in describe(item.component.params)}
     kept = {}
     for name, value in layer.values.items():
@@ -105,4 +105,4 @@ def from_header(model: TrainedModel) -> Layer:
     values |= {f"evaluate.{name}": value for name, value in header.get("postprocess", {}).items()}
     preprocessing = header["preprocessing"]
     values |= {f"evaluate.{name}": preprocessing[name] for name in ADJUSTED if name in preprocessing}
-    return Layer(model.checkpoint.name, values, Kind.CHECKPOINT, unsaid)
+    return Layer(model.checkpoint.name, values, Kind.CHECKPOINT, unsaid, of_stranger=True)

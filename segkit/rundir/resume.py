@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from segkit.config import Config, Layer, read_file
+from segkit.config import Config, Layer, read_file, read_written
 from segkit.errors import SegkitError, UsageError
 from segkit.rundir.allowances import (
     MAY_DIFFER,
@@ -98,7 +98,7 @@ def open_run(folder: Path, allowed: frozenset[str] = frozenset(), *, longer: boo
     path = folder / ENVIRONMENT
     # One that is there and says nothing is compared like any other: what it does not say differs.
     environment = read_environment(path) if path.exists() else None
-    config, wanted = read_file(folder / CONFIG), longer_epochs(folder)
+    config, wanted = read_written(folder / CONFIG), longer_epochs(folder)
     if wanted is not None and wanted != config.values.get(EPOCHS):
         # Killed between the two: config.toml is the one that was not written yet.
         config, longer = replace(config, values={**config.values, EPOCHS: wanted}), True

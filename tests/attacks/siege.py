@@ -28,6 +28,8 @@ from segkit.engine.memory import CLEAR, RESET_PEAK, resident_peak
 from segkit.errors import SegkitError
 
 CANARY = b"the reader's own file, which is nobody's business"
+OUTSIDE, GIVEN = "outside", ("images", "run", "volumes")
+"""What stays as it is, also where a command is told to write into the folder that holds it."""
 LONGEST = 10
 """Seconds of a processor; the machine may have much else to do."""
 BLOCKED = 60
@@ -155,8 +157,8 @@ def take_all(besieger: Besieger, place: Path, seeds: Sequence[int], results: Pat
 def take(besieger: Besieger, home: Path, seed: int, started: list[str]) -> dict[str, Any]:
     """Carry out one attack; returns what came of it."""
     shutil.rmtree(home, ignore_errors=True)  # of a process that died
-    (home / "outside").mkdir(parents=True)
-    (home / "outside" / "canary").write_bytes(CANARY)
+    (home / OUTSIDE).mkdir(parents=True)
+    (home / OUTSIDE / "canary").write_bytes(CANARY)
     os.chdir(home)
     os.environ["SEGKIT_CACHE"] = str(home / "cache")
     attack = besieger.draw(home, seed)
@@ -176,7 +178,8 @@ def take(besieger: Besieger, home: Path, seed: int, started: list[str]) -> dict[
     faults += [f"started {program}" for program in started]
     faults += [f"took {peak >> 20} MiB"] if peak > LARGEST else []
     if faults and os.environ.get("SEGKIT_ATTACKS_KEPT"):
-        shutil.copytree(home, Path(os.environ["SEGKIT_ATTACKS_KEPT"], home.name), symlinks=True, dirs_exist_ok=True)
+        with contextlib.suppress(shutil.Error):  # of pipes and sockets, which are not copied
+            shutil.copytree(home, Path(os.environ["SEGKIT_ATTACKS_KEPT"], home.name), symlinks=True, dirs_exist_ok=True)
     os.chdir(home.parent)
     shutil.rmtree(home)
     outcome = "refused" if code else "right" if attack.check is not None else "shown"
@@ -253,28 +256,34 @@ def faults_of(home: Path, attack: Attack, code: int, said: bytes, before: dict[s
 def contents_of(home: Path, writes: Sequence[str]) -> dict[str, Any]:
     """Kind, size, time and target of everything that a command has to leave as it is."""
     found: dict[str, Any] = {}
-    for folder, _, files in os.walk(home):
+    may = {".told", "cache", *writes}
+    for folder, folders, files in os.walk(home):
         here = os.path.relpath(folder, home)
-        if here in ("cache", *writes):
-            _[:] = []
+        if here in may - {"."}:
+            folders[:] = []
             continue
-        for name in [*files, *_]:
+        for name in [*files, *folders]:
             path = os.path.join(folder, name)  # noqa: PTH118
             inner = os.path.relpath(path, home)
-            if inner in (".told", "cache", *writes):
+            if inner in may or ("." in may and here == "." and inner not in (OUTSIDE, *GIVEN)):
                 continue
             facts = os.lstat(path)
             link = os.readlink(path) if os.path.islink(path) else ""  # noqa: PTH114, PTH115
-            is_folder = not link and name in _
+            is_folder = not link and name in folders
             found[inner] = (facts.st_mode, link, *(() if is_folder else (facts.st_size, facts.st_mtime_ns)))
     return found
 
 
 def files_in(home: Path, writes: Sequence[str]) -> Iterator[Path]:
-    """The files that a command wrote, or may have."""
+    """The files that a command wrote, or may have: beside the canary, where it was to write there."""
     for place in ("cache", *writes):
         for path in [home / place, *(home / place).rglob("*")]:
-            if path.is_file() and not path.is_symlink() and path.stat().st_size < 50_000_000:
+            if (
+                home / OUTSIDE not in path.parents
+                and path.is_file()
+                and not path.is_symlink()
+                and path.stat().st_size < 50_000_000
+            ):
                 yield path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import segkit
@@ -32,7 +33,7 @@ class FolderParams:
         "What masks of photographs that EXIF turns were drawn on: what their sizes fit (told where both do), upright "
         "photographs, or the stored pixels.",
     )
-    classes: str | None = segkit.param(
+    classes: Path | None = segkit.param(
         None, "TOML file that names the classes; none: classes.toml in the folder, or what the masks hold."
     )
     overlapping: bool = segkit.param(
@@ -46,7 +47,7 @@ class FolderParams:
     threshold: float | None = segkit.param(
         None, "Grey value above which a pixel of any mask is of the one class; none: masks hold labels."
     )
-    splits: str | None = segkit.param(
+    splits: Path | None = segkit.param(
         None, "CSV file with columns id and split, patient or both; none: splits.csv in the folder, where there is one."
     )
     patient: str | None = segkit.param(

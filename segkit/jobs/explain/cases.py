@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import nn
 
-from segkit.config import Config, Layer, read_file, resolve, section_values
+from segkit.config import Config, Layer, read_written, resolve, section_values
 from segkit.data.case import Case
 from segkit.discovery import Found, Registry
 from segkit.engine.infer import Predictor
@@ -161,7 +161,7 @@ def make_order(
         UsageError: no explainer is named, or something cannot be meant.
     """
     check_asked(layers, EXPLAINING, (), "explaining takes explain.* and the params of explainers")
-    base = [of_sections(read_file(run / CONFIG), EXPLAINING)] if run is not None else []
+    base = [of_sections(read_written(run / CONFIG), EXPLAINING)] if run is not None else []
     said = Said([*base, *layers], os.environ if environ is None else environ, EXPLAINING)
     found = find_explainers(registry, section_values(said.layers(), "components").get("explainers"))
     if not found:
