@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from segkit import IGNORE, SegkitError, Task
+from segkit_metrics.near import Band
 
 Block = tuple[slice, ...]
 Sums = dict[str, np.ndarray]
@@ -47,6 +48,10 @@ class Adder:
         taken = mask != IGNORE
         if self.near is not None:
             taken &= self.near(block)
+        # In the order in which the probabilities lie in memory: pixels are added up in any, and nothing is copied.
+        order = sorted(range(mask.ndim), key=lambda axis: -probabilities.strides[1 + axis])
+        mask, taken = mask.transpose(order), taken.transpose(order)
+        probabilities = probabilities.transpose(0, *(1 + axis for axis in order))
         truth = mask[taken].astype(np.int64)
         channels = len(probabilities)
         # Without a copy where every pixel counts, and in single precision until one label is chosen: of 17 labels the
@@ -60,8 +65,7 @@ class Adder:
         elif self.bins is None:
             added = joint_errors(values, truth)
         else:
-            best = values.argmax(axis=0)
-            added = binned(values.max(axis=0)[None].astype(np.float64), (best == truth)[None], self.bins)
+            added = binned(*most_probable(values, truth), self.bins)
         return {"pixels": pixels, **added}
 
 
@@ -113,6 +117,28 @@ def every_label(values: np.ndarray, labels: int) -> np.ndarray:
     return table
 
 
+def most_probable(values: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the largest probability of each pixel, float64 (1, pixels), and whether its first label is the true one.
+
+    `argmax` over the labels takes 66 ns a pixel of 17 labels, comparing what the true label was given with the largest
+    8; where labels share the largest, which is rare, it is asked all the same.
+    """
+    confidence = values.max(axis=0)
+    right = of_label(values, truth) == confidence
+    largest = values == confidence
+    if np.count_nonzero(largest) > len(truth):
+        tied = np.flatnonzero(np.count_nonzero(largest, axis=0) > 1)
+        right[tied] = values[:, tied].argmax(axis=0) == truth[tied]
+    return confidence[None].astype(np.float64), right[None]
+
+
+def of_label(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return what each pixel's label was given, (pixels,) of probabilities (labels, pixels)."""
+    flat = np.ascontiguousarray(values).reshape(-1)
+    found: np.ndarray = flat[labels * values.shape[1] + np.arange(values.shape[1])]
+    return found
+
+
 def binned(confidence: np.ndarray, right: np.ndarray, bins: int) -> Sums:
     """Count pixels and right ones, and sum confidences, (rows, bins) of confidences (rows, pixels)."""
     count, rows = bins or CELLS, len(confidence)
@@ -147,41 +173,8 @@ def errors(values: np.ndarray, hits: np.ndarray) -> Sums:
 
 def joint_errors(values: np.ndarray, truth: np.ndarray) -> Sums:
     """Sum squared errors over all labels (of one class: of its own probability) and negative logarithms, (1,)."""
-    of_truth = np.take_along_axis(values, truth[None], axis=0)[0].astype(np.float64)
+    of_truth = of_label(values, truth).astype(np.float64)
     squared = np.einsum("kp,kp->", values, values, dtype=np.float64) - 2 * of_truth.sum() + len(truth)
     share = 0.5 if len(values) == 2 else 1.0
     nll = -np.log(np.maximum(of_truth, SMALLEST)).sum()
     return {"brier": np.array([share * squared]), "nll": np.array([nll])}
-
-
-@dataclass(frozen=True)
-class Band:
-    """What lies within a distance of the foreground, the foreground itself too.
-
-    Attributes:
-        width: mm.
-    """
-
-    mask: np.ndarray
-    width: float
-    spacing: tuple[float, ...]
-
-    def near(self, block: Block) -> np.ndarray:
-        """Return which pixels of a block are in the band, looking beyond its rim as far as the width reaches."""
-        from scipy import ndimage
-
-        reach = [int(self.width / step) + 1 for step in self.spacing]
-        wide = tuple(
-            slice(max(part.start - far, 0), min(part.stop + far, side))
-            for part, far, side in zip(block, reach, self.mask.shape, strict=True)
-        )
-        inside = self.mask[wide]
-        outside = (inside == 0) | (inside == IGNORE)
-        if outside.all():
-            return np.zeros([part.stop - part.start for part in block], dtype=bool)
-        core = tuple(
-            slice(part.start - whole.start, part.stop - whole.start) for part, whole in zip(block, wide, strict=True)
-        )
-        distances = ndimage.distance_transform_edt(outside, sampling=self.spacing)
-        found: np.ndarray = distances[core] <= self.width
-        return found

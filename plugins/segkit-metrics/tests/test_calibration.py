@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 import segkit_metrics
 from segkit import Measurement, SegkitError, Task
 from segkit.declarations import resolve
 from segkit.params import build, describe
-from segkit_metrics import reliability
+from segkit_metrics import near, reliability
 
 ORACLES = json.loads(Path(__file__).with_name("calibration_oracles.json").read_text())["cases"]
 METRICS = {metric.name: metric for metric in segkit_metrics.calibration_metrics()}
@@ -132,3 +133,46 @@ def test_what_are_no_probabilities_is_a_sentence(wrong, drawn):
         probabilities = probabilities * 1.1
     with pytest.raises(SegkitError, match="do not sum to 1"):
         measured("ece", probabilities, mask)
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (3.0, 0.7, 1.2)])
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_band_is_the_same_plane_by_plane(axis, spacing, monkeypatch):
+    """However few planes are looked at together, a band is what a distance transform of the whole says."""
+    draw = np.random.default_rng(axis)
+    mask = (draw.random((9, 11, 10)) < 0.01).astype(np.uint8)
+    mask[draw.random(mask.shape) < 0.05] = 255
+    expected = ndimage.distance_transform_edt((mask == 0) | (mask == 255), sampling=spacing) <= 2.5
+    for ahead in (1, 250, 10_000):
+        monkeypatch.setattr(near, "AHEAD", ahead)
+        band = near.Band(mask, 2.5, spacing)
+        planes = []
+        for place in range(mask.shape[axis]):
+            block = [slice(0, side) for side in mask.shape]
+            block[axis] = slice(place, place + 1)
+            planes.append(band.near(tuple(block)))
+        np.testing.assert_array_equal(np.concatenate(planes, axis=axis), expected)
+
+
+def test_of_labels_that_share_the_largest_probability_the_first_is_taken():
+    """As in the label map; a pixel is right where that one is the mask's."""
+    draw = np.random.default_rng(0)
+    values = draw.integers(1, 4, (5, 400)).astype(np.float32)
+    truth = draw.integers(0, 5, 400)
+    confidence, right = reliability.most_probable(values / 100, truth)
+    np.testing.assert_array_equal(right[0], values.argmax(axis=0) == truth)
+    np.testing.assert_array_equal(confidence[0], (values / 100).max(axis=0).astype(np.float64))
+
+
+def test_sums_do_not_depend_on_how_probabilities_lie_in_memory():
+    """Planes along another axis come as views; each pixel keeps its label."""
+    draw = np.random.default_rng(0)
+    mask = draw.integers(0, 4, (6, 7, 8)).astype(np.uint8)
+    values = draw.dirichlet(np.ones(4), mask.shape).astype(np.float32)
+    options = {"bins": 10, "binning": "width", "form": "class", "region": "image", "width": 5.0}
+    feed = reliability.measure(mask, None, Task(1, ("a", "b", "c"), 3), options)
+    whole = tuple(slice(0, side) for side in mask.shape)
+    first = feed(np.ascontiguousarray(np.moveaxis(values, -1, 0)), whole)
+    for turned in (np.moveaxis(values, -1, 0), np.moveaxis(values.transpose(2, 1, 0, 3).copy(), -1, 0).swapaxes(1, 3)):
+        for name, expected in first.items():
+            np.testing.assert_allclose(feed(turned, whole)[name], expected, rtol=1e-12)
