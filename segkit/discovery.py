@@ -82,6 +82,17 @@ class Found:
             )
         return dict(told)
 
+    def offers(self, params: Any) -> tuple[str, ...]:
+        """Return what an architecture offers explainers; raises SegkitError where its function gives something else."""
+        assert isinstance(self.component, Architecture)
+        offers = self.component.offers
+        told = self.load("offers")(params) if isinstance(offers, str) else offers
+        if not isinstance(told, tuple) or not all(isinstance(word, str) for word in told):
+            raise SegkitError(
+                f"arch {self.full_name}: offers gave {told!r}, not a tuple of words", "report it to its author"
+            )
+        return told
+
 
 @contextlib.contextmanager
 def no_garbage_collection() -> Iterator[None]:

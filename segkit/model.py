@@ -38,6 +38,8 @@ from segkit.explain.explanation import Explanation
 from segkit.explain.images import Wish
 from segkit.explain.targets import parse_target
 from segkit.params import build, describe
+from segkit.planning.offers import check_offers
+from segkit.planning.overlapping import check_overlapping
 from segkit.planning.strangers import check_rebuilt
 from segkit.settings import AXES, Augment, Evaluate
 
@@ -126,11 +128,17 @@ class Model:
         return sample
 
     @property
-    def layers(self) -> Mapping[str, str]:
-        """The layers that the architecture names, such as "last" and "middle", by dotted module name."""
+    def architecture(self) -> tuple[Found, Any]:
+        """The architecture and the params that it was built with."""
         arch = next(item for item in self.header["components"] if item["kind"] == "arch")
         found = self.opener.registry.find("arch", arch["name"])
-        return found.layers(build(found.component.params, arch["params"], f"arch {found.component.name}"))
+        return found, build(found.component.params, arch["params"], f"arch {found.component.name}")
+
+    @property
+    def layers(self) -> Mapping[str, str]:
+        """The layers that the architecture names, such as "last" and "middle", by dotted module name."""
+        found, params = self.architecture
+        return found.layers(params)
 
     def explain(
         self,
@@ -160,7 +168,10 @@ class Model:
             UsageError: an unknown explainer, param, set, class or layer, or what `predict` raises.
             SegkitError: the model's logits or the map are not finite, or the file cannot be read.
         """
-        found = self.opener.registry.find("explainer", explainer)
+        registry = self.opener.registry
+        found = registry.find("explainer", explainer)
+        check_overlapping(self.task, [found], registry)
+        check_offers(*self.architecture, [found], registry)
         built = build_explainer(found, build(found.component.params, params or {}, f"explainer {found.component.name}"))
         settings = EvidenceSettings() if evidence else None
         wish = Wish(parse_target(target, self.task), 1, layer, self.layers, settings)

@@ -84,6 +84,17 @@ def check_words(component: Component, attribute: str, words: Any) -> None:
         raise TypeError(f"{component.kind} {component.name}: {attribute} must be a tuple of words, not {words!r}")
 
 
+def check_words_or_path(component: Component, attribute: str, value: Any) -> None:
+    """Raise TypeError or ValueError unless an attribute is a tuple of words, or says where they come from.
+
+    A word alone has no colon: it is told that a tuple is wanted.
+    """
+    if isinstance(value, str) and ":" in value:
+        check_path(component, attribute, value)
+    else:
+        check_words(component, attribute, value)
+
+
 def check_summary(component: Component) -> None:
     """Raise ValueError unless the summary is one line that says something."""
     summary = component.summary

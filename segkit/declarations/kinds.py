@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, ClassVar, Literal
 
-from segkit.declarations.component import Component, check_path, check_words
+from segkit.declarations.component import Component, check_path, check_words, check_words_or_path
 from segkit.declarations.direction import Direction
 
 TILES = "tiles"
@@ -87,7 +87,9 @@ class Architecture(Component):
         small: own params of the smallest sensible variant, over the defaults: what `segkit check` builds.
         parts: name -> dotted names of its modules, such as {"encoder": ("down", "middle"), "head": ("classify",)}: what
             `train.freeze` and `train.rates` call by name.
-        offers: what explainers may need of it, such as "attention" or "dropout": words between their authors.
+        offers: what explainers may need of it, such as "attention" or "dropout": words between their authors; or
+            "package.module:name" of offers(params), which returns them where they depend on the params. "dropout" is
+            modules of torch's Dropout family that drop something.
         export: format ("torch-export", "onnx") -> "dynamic", or "static: " and why the graph takes the traced size
             only, or "none: " and why there is no such graph; a format that is not named is dynamic.
         pretrained: "package.module:name" of pretrained(params) -> segkit.data.pretrained.PretrainedWeights | None: the
@@ -104,7 +106,7 @@ class Architecture(Component):
     export: Mapping[str, str] = field(default_factory=dict)
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sized: bool = False
-    offers: tuple[str, ...] = ()
+    offers: tuple[str, ...] | str = ()
     pretrained: str = ""
 
     def __post_init__(self) -> None:
@@ -117,7 +119,7 @@ class Architecture(Component):
             check_path(self, "settings", self.settings)
         if self.pretrained:
             check_path(self, "pretrained", self.pretrained)
-        check_words(self, "offers", self.offers)
+        check_words_or_path(self, "offers", self.offers)
         if isinstance(self.layers, str):
             check_path(self, "layers", self.layers)
         for part, modules in self.parts.items():
@@ -284,6 +286,9 @@ class Explainer(Component):
         several: the function takes a list of targets and returns one result each, from one forward pass.
         overlapping: it explains models of overlapping classes too.
         needs: what a network has to offer, such as ("dropout",), or the pair is refused before torch is imported.
+        map: "attribution": what speaks for the target, signed; or "uncertainty": how unsure the network is of each
+            pixel, from 0 to 1, of no layer and no class. What is asked of the one is whether it follows the model, of
+            the other whether it is high where the model is wrong.
     """
 
     kind: ClassVar[str] = "explainer"
@@ -292,10 +297,15 @@ class Explainer(Component):
     several: bool = False
     overlapping: bool = False
     needs: tuple[str, ...] = ()
+    map: Literal["attribution", "uncertainty"] = "attribution"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_words(self, "needs", self.needs)
+        if self.map not in ("attribution", "uncertainty"):
+            raise ValueError(f"explainer {self.name}: map must be 'attribution' or 'uncertainty', not {self.map!r}")
+        if self.map == "uncertainty" and (self.layered or self.several):
+            raise ValueError(f"explainer {self.name}: uncertainty is of no layer and no target: say layered=False")
 
 
 KINDS: dict[str, type[Component]] = {cls.kind: cls for cls in (Architecture, Dataset, Loss, Metric, Explainer)}

@@ -13,13 +13,15 @@ from segkit.declarations import Explainer, Task
 from segkit.discovery import Found
 from segkit.errors import SegkitError
 from segkit.explain.called import resolve_layer
-from segkit.explain.explanation import CONSTANT, NOTHING_POSITIVE, Explanation
+from segkit.explain.explanation import CONSTANT, NOTHING_POSITIVE, UNCERTAINTY, Explanation
 from segkit.explain.heat import ORDER, Padding, heat_maps, watch_padding
 from segkit.explain.targets import EMPTY, OK, BoundTarget, Target, class_name
 from segkit.params import plain
 from segkit.version import __version__
 
 DEFAULT_LAYER = "middle"
+ROUNDING = 1e-5
+"""By which a share may exceed 1: of float32 logarithms."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class BuiltExplainer:
     Attributes:
         function: as the plugin API describes it.
         full_name, version, params: for the record.
-        layered, several: as declared.
+        layered, several, map: as declared.
     """
 
     name: str
@@ -39,6 +41,7 @@ class BuiltExplainer:
     params: Mapping[str, Any] = field(default_factory=dict)
     layered: bool = True
     several: bool = False
+    map: str = "attribution"
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ def build_explainer(found: Found, params: Any) -> BuiltExplainer:
         plain(params),
         component.layered,
         component.several,
+        component.map,
     )
 
 
@@ -143,6 +147,12 @@ def checked(
     maps = maps.detach().float()
     if not bool(maps.isfinite().all()):
         raise SegkitError(f"explainer {explainer.name}: its map is not finite", "choose another layer or explainer")
+    if explainer.map == UNCERTAINTY and not bool(((maps >= 0) & (maps <= 1 + ROUNDING)).all()):
+        low, high = float(maps.min()), float(maps.max())
+        raise SegkitError(
+            f"explainer {explainer.full_name or explainer.name} gave uncertainty from {low:.4g} to {high:.4g}",
+            "its author must return values from 0, sure, to 1, such as entropy as a share of the largest there is",
+        )
     named = str(notes.pop("layer", layer or ""))
     return RawMaps(maps, status, target, padding, named, notes)
 

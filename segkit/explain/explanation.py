@@ -18,6 +18,7 @@ COLOUR_MAP = "viridis"
 """Perceptually uniform, told apart with any colour vision, and printed grey still from dark to light."""
 NOTHING_POSITIVE = "nothing positive"
 CONSTANT = "constant map"
+UNCERTAINTY = "uncertainty"
 
 
 @dataclass(frozen=True, repr=False)
@@ -26,11 +27,12 @@ class Explanation:
 
     Attributes:
         raw: float32 on the layer's grid, signed: positive speaks for the target, negative against it.
-        heat: float32 in [0, 1] on the image's own grid; how it is made is in `meta["order"]`.
+        heat: float32 in [0, 1] on the image's own grid; how it is made is in `meta["order"]`. Of uncertainty its own
+            values, else divided by the largest.
         raw_max: largest value of `raw`.
         status: "ok"; "empty target"; "nothing positive": the heat map is 0 everywhere; "constant map": there is
             nothing to see in it.
-        target_score: the sum of the target's logits.
+        target_score: the sum of the target's logits; 0 of uncertainty, which is of no class.
         meta: explainer, its params and version, layer, target, class, pixels in the target, order, versions.
         evidence: numbers that say whether to believe the map; empty where none were asked for.
     """
@@ -43,17 +45,33 @@ class Explanation:
     meta: Mapping[str, Any]
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def of_uncertainty(self) -> bool:
+        """Whether it says how unsure the model is, not what speaks for a class."""
+        return bool(self.meta.get("map") == UNCERTAINTY)
+
+    @property
+    def top(self) -> float:
+        """The value of the brightest colour: of uncertainty, which has a unit and is often small, the largest."""
+        return (float(self.heat.max(initial=0.0)) or 1.0) if self.of_uncertainty else 1.0
+
+    @property
+    def shown(self) -> np.ndarray:
+        """The heat map (*S) as it is coloured, from 0 to 1."""
+        return self.heat / self.top if self.of_uncertainty else self.heat
+
     def __repr__(self) -> str:
         """What is explained by what, and what the evidence says, without the arrays."""
         grid = " x ".join(map(str, self.heat.shape))
         said = "; ".join([self.evidence.get("verdict", self.status), *self.evidence.get("words", ())])
         layer = f", layer {self.meta['layer']}" if self.meta.get("layer") else ""
-        return f"<Explanation of {self.meta.get('target')} by {self.meta.get('explainer')}{layer}, {grid}: {said}>"
+        what = UNCERTAINTY if self.of_uncertainty else self.meta.get("target")
+        return f"<Explanation of {what} by {self.meta.get('explainer')}{layer}, {grid}: {said}>"
 
     def _repr_png_(self) -> bytes:
         """What a notebook shows: the heat map in colours; of a volume the axial slice with the most heat."""
-        shown = self.heat if self.heat.ndim == 2 else self.heat[int(self.heat.sum(axis=(1, 2)).argmax())]
-        return coloured_png(shown)
+        heat = self.shown
+        return coloured_png(heat if heat.ndim == 2 else heat[int(heat.sum(axis=(1, 2)).argmax())])
 
     def save(self, stem: Path) -> None:
         """Write stem.npz (raw and heat map, meta and evidence as JSON) and, of an image, stem.png (the heat map)."""
@@ -70,7 +88,7 @@ class Explanation:
             lambda stream: np.savez_compressed(stream, raw=self.raw, heat=self.heat, about=np.array(text)),
         )
         if self.heat.ndim == 2:
-            content = coloured_png(self.heat)
+            content = coloured_png(self.shown)
             write_whole(stem.with_name(f"{stem.name}.png"), lambda stream: stream.write(content))
 
 

@@ -14,9 +14,10 @@ from segkit.declarations import Task
 from segkit.engine.infer import Predictor
 from segkit.explain.case import BuiltExplainer, bind, choose_layer, explanations, found_target, raw_maps
 from segkit.explain.evidence import EvidenceSettings, measure_evidence
-from segkit.explain.explanation import Explanation
+from segkit.explain.explanation import UNCERTAINTY, Explanation
 from segkit.explain.layers import LayerPath
 from segkit.explain.targets import Target
+from segkit.explain.uncertainty import uncertainty
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def explain_image(
         prediction: label map of the same form on the own grid; predicted where not given.
 
     Returns:
-        By explainer, then by class.
+        By explainer, then by class; of uncertainty, which is of no class, one.
 
     Raises:
         UsageError: there is no such layer, class or pixel, or the target needs a reference.
@@ -72,6 +73,10 @@ def explain_image(
     targets = [target.on_grid(own, size) for target in chosen_classes(wish, predictor.task, prediction, reference)]
     found = []
     for explainer in explainers:
+        if explainer.map == UNCERTAINTY:
+            masks = None if wish.evidence is None else (reference, prediction)
+            found.append(uncertainty(predictor.model, x, explainer, predictor.task, own, masks))
+            continue
         layer = choose_layer(predictor.model, explainer, wish.layer, wish.declared, x)
         bound = bind(targets, predictor.task, bound_to)
         results = raw_maps(predictor.model, x, explainer, layer, bound)

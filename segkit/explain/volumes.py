@@ -13,13 +13,15 @@ from segkit.declarations import Task
 from segkit.engine.volumes import VolumePredictor
 from segkit.explain.case import BuiltExplainer, RawMaps, choose_layer, explanations, raw_maps
 from segkit.explain.evidence import agreement, measure_evidence
-from segkit.explain.explanation import Explanation
+from segkit.explain.explanation import UNCERTAINTY, Explanation
 from segkit.explain.heat import divided_by_maximum, to_working_grid
 from segkit.explain.images import Wish, chosen_classes
 from segkit.explain.layers import LayerPath
 from segkit.explain.targets import EMPTY, OK, BoundTarget, Target, find_in_labels
+from segkit.explain.uncertainty import EVERYWHERE, on_own_grid, whole_map
 from segkit.explain.verdict import judge
 
+UNCERTAINTY_ORDER = "values from 0 to 1 per window, upsample, crop, blend as inference does, resize to the own grid"
 ORDER = (
     "raw per window, upsample, crop, blend as inference does, resize to the volume's grid, relu, divide by the maximum"
 )
@@ -162,26 +164,18 @@ def explain_volume(
     own = image.shape[1:]
     prediction = predictor.labels(image, own, spacing) if prediction is None else prediction
     targets = [target.on_grid(own, own) for target in chosen_classes(wish, predictor.task, prediction, reference)]
-    # The only sample's axis comes behind that of overlapping classes, where the prediction has one.
-    axis = 1 if predictor.task.overlapping else 0
-    masks = [
-        find_in_labels(
-            target,
-            torch.from_numpy(prediction.astype(np.int64)).unsqueeze(axis),
-            None if reference is None else torch.from_numpy(reference.astype(np.int64))[None],
-            predictor.task,
-        )[0]
-        for target in targets
-    ]
-    stacked = np.concatenate([image, torch.stack(masks).numpy().astype(image.dtype)])
-    base = {item.name: getattr(predictor, item.name) for item in fields(predictor)}
+    masks = target_voxels(targets, predictor.task, prediction, reference)
     found = []
     for explainer in explainers:
-        maps = WindowMaps(predictor, explainer, wish, targets)
-        walker = MapPredictor(**base, maps=maps)
-        raw = np.zeros((len(targets), *own), np.float32)
-        for planes, values in walker.scores(stacked, own, spacing, 0):
-            raw[:, planes] = values.cpu().numpy()
+        if explainer.map == UNCERTAINTY:
+            everywhere = torch.ones(own, dtype=torch.bool)
+            maps, raw = walk(predictor, image, explainer, wish, [EVERYWHERE], [everywhere], spacing)
+            result = whole_map(raw[0].clip(0, 1), maps.fullest[0].result)
+            seen = None if wish.evidence is None else (reference, prediction)
+            one = on_own_grid(result, explainer, as_volume(predictor.task), own, own, seen)
+            found.append(replace(one, meta=whole_meta(predictor, one, UNCERTAINTY_ORDER)))
+            continue
+        maps, raw = walk(predictor, image, explainer, wish, targets, masks, spacing)
         made = [
             volume_explanation(maps, place, raw[place], masks[place].numpy(), explainer)
             for place in range(len(targets))
@@ -193,6 +187,44 @@ def explain_volume(
             ]
         found += made
     return found
+
+
+def target_voxels(
+    targets: Sequence[Target], task: Task, prediction: np.ndarray, reference: np.ndarray | None
+) -> list[torch.Tensor]:
+    """Return the voxels of each target, bool (*S), in the whole volume."""
+    # The only sample's axis comes behind that of overlapping classes, where the prediction has one.
+    axis = 1 if task.overlapping else 0
+    return [
+        find_in_labels(
+            target,
+            torch.from_numpy(prediction.astype(np.int64)).unsqueeze(axis),
+            None if reference is None else torch.from_numpy(reference.astype(np.int64))[None],
+            task,
+        )[0]
+        for target in targets
+    ]
+
+
+def walk(
+    predictor: VolumePredictor,
+    image: np.ndarray,
+    explainer: BuiltExplainer,
+    wish: Wish,
+    targets: Sequence[Target],
+    masks: Sequence[torch.Tensor],
+    spacing: Sequence[float] | None,
+) -> tuple[WindowMaps, np.ndarray]:
+    """Explain a volume part by part; returns what is known of the parts, and the blended maps (targets, *S)."""
+    own = image.shape[1:]
+    stacked = np.concatenate([image, torch.stack(list(masks)).numpy().astype(image.dtype)])
+    base = {item.name: getattr(predictor, item.name) for item in fields(predictor)}
+    maps = WindowMaps(predictor, explainer, wish, targets)
+    walker = MapPredictor(**base, maps=maps)
+    raw = np.zeros((len(targets), *own), np.float32)
+    for planes, values in walker.scores(stacked, own, spacing, 0):
+        raw[:, planes] = values.cpu().numpy()
+    return maps, raw
 
 
 def volume_explanation(
@@ -207,8 +239,12 @@ def volume_explanation(
     result = RawMaps(whole, (OK if voxels else EMPTY,), bound, padding_of(raw), maps.named, maps.notes)
     (one,) = explanations(result, explainer, task_of_image(predictor), raw.shape, raw.shape)
     heat = divided_by_maximum(whole.relu())[0].numpy()
-    meta = {**one.meta, "order": ORDER, "working_size": list(predictor.size), "mode": predictor.preprocessing.mode}
-    return replace(one, heat=heat, meta=meta)
+    return replace(one, heat=heat, meta=whole_meta(predictor, one, ORDER))
+
+
+def whole_meta(predictor: VolumePredictor, one: Explanation, order: str) -> dict[str, Any]:
+    """Return what is known of a map that was put together from parts."""
+    return {**one.meta, "order": order, "working_size": list(predictor.size), "mode": predictor.preprocessing.mode}
 
 
 def padding_of(raw: np.ndarray) -> Any:

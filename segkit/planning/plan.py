@@ -187,7 +187,7 @@ def make_plan(
     check_parts(parts, task, [found for _, found in losses])
     check_background(task, config.evaluate)
     check_overlapping(task, [found for _, found in choice.found], registry)
-    check_offers(arch, explainers, registry)
+    check_offers(arch, config.params_of("arch", arch.component.name), explainers, registry)
     cases = list_cases(reader, data.component.name)
     scored = choose_split(config.evaluate.split, cases, getattr(reader, "dealt_splits", ()))
     if config.train.patience is not None and (not cases["val"] or scored.name == "val"):

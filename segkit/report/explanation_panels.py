@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from segkit.contracts import IGNORE
-from segkit.explain.explanation import COLOUR_MAP, Explanation
+from segkit.explain.explanation import COLOUR_MAP, UNCERTAINTY, Explanation
 from segkit.explain.targets import OK
 from segkit.report.explanation_tiles import Tile, make_tiles
 from segkit.report.pictures import displayable
@@ -64,7 +64,9 @@ def draw_pictures(
     if image.ndim == 4:
         image, reference, prediction, found = one_slice(image, reference, prediction, found)
     for position, explanation in enumerate(found):
-        rows.setdefault(str(explanation.meta["target"]), []).append((position, explanation))
+        # What the model is unsure of is of no class: a row of its own, whatever else is explained.
+        row = UNCERTAINTY if explanation.of_uncertainty else str(explanation.meta["target"])
+        rows.setdefault(row, []).append((position, explanation))
     labels = [label_of(row[0][1], classes) for row in rows.values()]
     return Pictures(tuple(make_tiles(displayable(image), reference, prediction, list(rows.values()), labels)), found)
 
@@ -105,7 +107,7 @@ def _figure(tiles: Sequence[Tile], found: Sequence[Explanation], notice: str) ->
         heading = tile.title if tile.map is None else "\n".join([tile.title, *described(found[tile.map])])
         place.set_title(heading, fontsize=9.5, weight="normal")
         if tile.map is not None:
-            add_colour_bar(figure, place)
+            add_colour_bar(figure, place, found[tile.map].top)
     for place in places:
         place.set_axis_off()
     return figure
@@ -117,11 +119,12 @@ def label_of(explanation: Explanation, classes: Sequence[str]) -> int:
     return list(classes).index(name) + 1 if name in classes else 0
 
 
-def add_colour_bar(figure: Figure, axes: Axes) -> None:
-    """Say which colour is which heat."""
+def add_colour_bar(figure: Figure, axes: Axes, top: float) -> None:
+    """Say which colour is which heat, from 0 to `top`."""
     from matplotlib.cm import ScalarMappable
 
     bar = figure.colorbar(ScalarMappable(cmap=COLOUR_MAP), cax=axes.inset_axes((1.025, 0, 0.04, 1)), ticks=[0, 0.5, 1])
+    bar.ax.set_yticklabels([f"{share * top:.2g}" for share in (0, 0.5, 1)])
     bar.ax.tick_params(labelsize=7, length=2)
     bar.outline.set_visible(False)
 
@@ -131,7 +134,10 @@ def described(explanation: Explanation) -> list[str]:
     meta = explanation.meta
     pixels = int(meta["target_pixels"])
     unit = "working voxels" if len(meta["working_size"]) == 3 else "working pixels"
-    lines = [f"mean logit {explanation.target_score / pixels:.2f} of {pixels:,} {unit}" if pixels else "no pixels"]
+    if explanation.of_uncertainty:
+        lines = [f"mean {explanation.heat.mean():.2g}"]
+    else:
+        lines = [f"mean logit {explanation.target_score / pixels:.2f} of {pixels:,} {unit}" if pixels else "no pixels"]
     verdict = explanation.evidence.get("verdict")
     if explanation.status != OK:
         lines.append(explanation.status.upper())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
+from segkit.contracts import IGNORE
 from segkit.explain.explanation import Explanation, coloured_heat
 from segkit.report.overlays import outlines
 
@@ -51,22 +52,44 @@ def make_tiles(
     """
     display = at_display_size(picture)
     yield Tile("image", display)
-    drawn: set[int] = set()
+    drawn: set[str] = set()
     for row, label in zip(rows, labels, strict=True):
-        masks = {"reference": reference, "prediction": prediction}
-        found = {name: of_label(mask, label) for name, mask in masks.items() if mask is not None}
-        name = row[0][1].meta["class"]
-        for kind, inside in found.items() if label not in drawn else ():
-            yield Tile(f"{kind}: {name}", outlined(spotlit(display, inside), inside))
-        drawn.add(label)
+        unsure = row[0][1].of_uncertainty
+        masks = (
+            beside_uncertainty(reference, prediction)
+            if unsure
+            else beside_class(label, str(row[0][1].meta["class"]), reference, prediction)
+        )
+        for title, inside in masks.items():
+            if title not in drawn:
+                yield Tile(title, outlined(spotlit(display, inside), inside))
+        drawn |= {*masks}
+        # Of a class the reference where there is one, of uncertainty the errors: what the heat is to be seen beside.
+        pixels = list(masks.values())[-1 if unsure else 0]
         for position, explanation in row:
-            pixels = found.get("reference", found["prediction"])
-            yield Tile(title_of(explanation), outlined(blended(display, explanation.heat), pixels), position)
+            yield Tile(title_of(explanation), outlined(blended(display, explanation.shown), pixels), position)
+
+
+def beside_class(label: int, name: str, reference: np.ndarray | None, prediction: np.ndarray) -> dict[str, np.ndarray]:
+    """Return a class in each mask, bool (H, W), by what it is called."""
+    masks = {"reference": reference, "prediction": prediction}
+    return {f"{kind}: {name}": of_label(mask, label) for kind, mask in masks.items() if mask is not None}
+
+
+def beside_uncertainty(reference: np.ndarray | None, prediction: np.ndarray) -> dict[str, np.ndarray]:
+    """Return what is predicted, whichever class, and where that is wrong, bool (H, W), by what it is called."""
+    grid = prediction.shape[-2:]
+    masks = {"prediction: any class": (prediction > 0).reshape(-1, *grid).any(axis=0)}
+    if reference is not None:
+        wrong = (prediction != reference) & (reference != IGNORE)
+        masks["wrong"] = wrong.reshape(-1, *grid).any(axis=0)
+    return masks
 
 
 def title_of(explanation: Explanation) -> str:
-    """Say explainer and target."""
-    return f"{str(explanation.meta['explainer']).rpartition(':')[2]}, {explanation.meta['target']}"
+    """Say explainer and target; of uncertainty what its colours mean, which differs from map to map."""
+    target = f"uncertainty, 0 to {explanation.top:.2g}" if explanation.of_uncertainty else explanation.meta["target"]
+    return f"{str(explanation.meta['explainer']).rpartition(':')[2]}, {target}"
 
 
 def of_label(mask: np.ndarray, label: int) -> np.ndarray:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from segkit.errors import SegkitError
+from segkit.explain.explanation import UNCERTAINTY
 from segkit.explain.verdict import BELIEVE
 from segkit.files import inside, own_folder, read_bytes
 from segkit.report.html import Section
@@ -25,6 +26,18 @@ TEMPLATE = "explanations.html.j2"
 
 
 @dataclass(frozen=True)
+class Errors:
+    """How uncertainty goes with being wrong, of one map; NaN where undefined."""
+
+    auroc: float
+    spearman: float
+    wrong: int
+    of: int
+    mean_wrong: float
+    mean_right: float
+
+
+@dataclass(frozen=True)
 class ShownMap:
     """One heat map's line of figures; NaN where undefined.
 
@@ -33,6 +46,8 @@ class ShownMap:
         verdict: "believe", "doubtful" or "empty"; "" where there is no evidence.
         words: what the figures mean, the doubts first.
         stages: what was random, the size of Spearman's coefficient, and the coefficient with each seed.
+        uncertainty: it says how unsure the model is.
+        errors: where it was held against a reference, how that goes with being wrong.
     """
 
     explainer: str
@@ -50,6 +65,8 @@ class ShownMap:
     verdict: str
     words: tuple[str, ...]
     stages: tuple[tuple[str, float, tuple[float, ...]], ...]
+    uncertainty: bool = False
+    errors: Errors | None = None
 
     @property
     def doubts(self) -> str:
@@ -94,9 +111,14 @@ class ExplainedCase:
     maps: tuple[ShownMap, ...]
 
     @property
-    def measured(self) -> bool:
-        """Whether there is evidence to show."""
-        return any(one.words for one in self.maps)
+    def attributions(self) -> tuple[ShownMap, ...]:
+        """The maps of what speaks for a class that have evidence."""
+        return tuple(one for one in self.maps if one.words and not one.uncertainty)
+
+    @property
+    def unsure(self) -> tuple[ShownMap, ...]:
+        """The maps of uncertainty that were held against a reference."""
+        return tuple(one for one in self.maps if one.errors is not None)
 
 
 def explanations_section(run_folder: Path, record: RunRecord) -> Section | None:
@@ -170,7 +192,17 @@ def shown_map(entry: Mapping[str, Any]) -> ShownMap:
             (stage["random"], figure(stage.get("absolute")), tuple(figure(value) for value in stage["by_seed"]))
             for stage in random.get("stages", ())
         ),
+        uncertainty=entry.get("map") == UNCERTAINTY,
+        errors=shown_errors(evidence.get("errors")),
     )
+
+
+def shown_errors(found: Mapping[str, Any] | None) -> Errors | None:
+    """Return how uncertainty goes with errors; None where it was not held against a reference."""
+    if not found:
+        return None
+    names = ("auroc", "spearman", "mean_wrong", "mean_right")
+    return Errors(wrong=found["wrong"], of=found["of"], **{name: figure(found.get(name)) for name in names})
 
 
 def figure(value: float | None) -> float:

@@ -114,8 +114,17 @@ EPOCH = {
 PROFILE = {"parts": {str: {"seconds": SECONDS, "share": Limited(float, 0, 1.001)}}}
 AGREEMENT = Either(None, {"auroc?": NUMBER, "energy?": NUMBER, "pointing?": NUMBER})
 STAGE = {"random": NAME, "absolute?": NUMBER, "by_seed": [NUMBER]}
+ERRORS = {
+    "auroc?": NUMBER,
+    "spearman?": NUMBER,
+    "wrong": COUNT,
+    "of": COUNT,
+    "mean_wrong?": NUMBER,
+    "mean_right?": NUMBER,
+}
 EXPLAINED_MAP = {
     "explainer": NAME,
+    "map?": NAME,
     "target": NAME,
     "layer": MAYBE,
     "status": NAME,
@@ -126,6 +135,7 @@ EXPLAINED_MAP = {
         "curves?": Either(None, {"deletion_area?": NUMBER, "insertion_area?": NUMBER}),
         "randomisation?": Either(None, {"decoder?": NUMBER, "everything?": NUMBER, "stages?": [STAGE]}),
         "verdict?": NAME,
+        "errors?": Either(None, ERRORS),
         "words?": [TEXT],
     },
 }

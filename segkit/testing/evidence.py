@@ -69,7 +69,43 @@ def sign(subject: ExplainerSubject) -> None:
 
 def kind_of_map(subject: ExplainerSubject) -> str:
     """What an explainer's maps are, as far as it declares it."""
-    return str(getattr(subject.component, "map", "attribution") or "attribution")
+    return subject.component.map
+
+
+def half_sure() -> tuple[nn.Module, torch.Tensor]:
+    """A network and an image: in its left half every feature speaks for class-1, in its right one they cancel out."""
+    import torch
+    from torch import nn
+
+    model = nn.Sequential()
+    model.add_module("middle", nn.Sequential(nn.Conv2d(3, 6, 1), nn.ReLU()))
+    model.add_module("dropout", nn.Dropout(0.3))
+    model.add_module("head", nn.Conv2d(6, 3, 1))
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.zero_()
+        model.get_parameter("middle.0.weight")[:4] = 1 / 3
+        model.get_parameter("middle.0.weight")[4:] = -1 / 3
+        model.get_parameter("head.weight")[1, :, 0, 0] = torch.tensor([10.0, 10.0, 10.0, 10.0, 6.0, -6.0])
+    image = torch.ones(1, 3, *SIDES)
+    image[..., SIDES[1] // 2 :] = -1
+    return model.eval(), image
+
+
+@check("explainer", "unsure", needs=["range"])
+def unsure(subject: ExplainerSubject) -> None:
+    """A map of uncertainty is high where the network's features contradict each other, and low where they agree."""
+    if subject.component.map != "uncertainty":
+        raise NotChecked("its maps are of what speaks for a class")
+    model, image = half_sure()
+    (found,) = explain(subject, model, image)
+    sure, doubtful = (float(half.mean()) for half in found.maps[0].chunk(2, dim=-1))
+    if doubtful < 1.2 * sure or doubtful <= 0:
+        fail(
+            f"the mean is {sure:.3g} where all speaks for one class and {doubtful:.3g} where nothing does",
+            "give 0 where the network is sure and more where it is not: not its confidence",
+            "more uncertainty where classes are equal",
+        )
 
 
 @check("explainer", "layer", needs=["range"])

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from segkit.explain.case import RawMaps
 
 CLASSES = ("class-1", "class-2")
+OFFERS = frozenset(["dropout"])
+"""What the kit's network offers explainers."""
 LAYER = "middle"
 SIZES = {2: (16, 24), 3: (8, 12, 10)}
 SAME = 1e-4
@@ -50,6 +52,8 @@ def assembled(convolution: Any, norm: Any, bias: float, channels: int, classes: 
     model.add_module(LAYER, nn.Sequential(convolution(6, 8, 3, stride=2, padding=1), nn.ReLU(inplace=True)))
     model.add_module("up", nn.Upsample(scale_factor=2, mode="nearest"))
     outputs = 1 if classes == 1 else classes + 1
+    # Only explainers that turn it on see it: in eval mode it hands on what it is given.
+    model.add_module("dropout", nn.Dropout(0.3))
     model.add_module("head", convolution(8, outputs, 1))
     with torch.no_grad():
         model.get_parameter("head.weight").mul_(4)
@@ -98,6 +102,9 @@ def explain(
 @check("explainer", "shape", needs=["resolves"])
 def shape(subject: ExplainerSubject) -> None:
     """It gives finite maps (N, *grid) and a status per sample in 2D and 3D, on the layer's grid where it takes one."""
+    missing = sorted({*subject.component.needs} - OFFERS)
+    if missing:
+        raise NotChecked(f"it needs {' and '.join(missing)}, which the kit's network does not offer")
     for dims, size in SIZES.items():
         (found,) = explain(subject, make_network(dims), images(dims))
         expected = (2, *(side // 2 for side in size))
@@ -148,6 +155,8 @@ def independent(subject: ExplainerSubject) -> None:
 @check("explainer", "empty-target", needs=["shape"])
 def empty_target(subject: ExplainerSubject) -> None:
     """Where no pixel is in the target, the status says "empty target" and the map is 0."""
+    if subject.component.map != "attribution":
+        raise NotChecked("its maps are of every pixel")
     (found,) = explain(subject, make_network(bias=-1e4), images(), ("predicted:class-2",))
     if found.status != ("empty target",) * 2:
         fail(f"the statuses are {found.status}", "return target.status as it is after target(logits)")

@@ -127,3 +127,23 @@ def test_evidence_and_an_empty_target(image):
     assert empty.status == "empty target"
     assert not empty.heat.any()
     assert empty.evidence["words"][0].startswith("there are no such pixels")
+
+
+@pytest.mark.parametrize(
+    "predictor", [predictor_of("patches", (6, 8, 8)), predictor_of("slices", SHAPE[1:])], ids=["windows", "slices"]
+)
+def test_uncertainty_is_blended_and_keeps_its_values(predictor, image):
+    """Of every window, also of those where nothing is predicted; held against the errors of the whole volume."""
+
+    def half(model, x, layer, target):
+        return x[:, 0].clamp(0, 1) / 2, ("ok",) * len(x)
+
+    prediction = predictor.labels(image, SHAPE, None)
+    reference = prediction.copy()
+    reference[2] = 1 - reference[2]
+    wish = Wish(evidence=EvidenceSettings(4, "mean", 1))
+    explainer = BuiltExplainer("half", half, layered=False, map="uncertainty")
+    (found,) = explain_volume(predictor, image, [explainer], wish, reference=reference, prediction=prediction)
+    assert found.heat == pytest.approx(image[0] / 2, abs=1e-4)
+    assert (found.of_uncertainty, found.status, found.meta["mode"]) == (True, "ok", predictor.preprocessing.mode)
+    assert found.evidence["errors"]["wrong"] == reference[2].size

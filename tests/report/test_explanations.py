@@ -46,7 +46,7 @@ def test_figures_and_remarks_are_shown_under_the_cases_shown_name(tmp_path):
     (tmp_path / "explanations" / "p.png").write_bytes(PNG)
     section = explanations_section(tmp_path, RECORD)
     (case,) = section.content
-    assert (case.name, case.panel, case.measured) == ("case 001", PNG, True)
+    assert (case.name, case.panel, len(case.attributions), case.unsure) == ("case 001", PNG, 1, ())
     (shown,) = case.maps
     assert (shown.status, shown.words, shown.auroc) == ("empty target", ("empty", "head: 1x1"), 0.5)
     assert np.isnan([shown.energy, shown.deletion, shown.decoder, case.score]).all()
@@ -139,3 +139,46 @@ def test_a_mask_is_the_light_part_within_a_line():
     assert (line == 255).all(axis=-1).any()
     assert (line == 0).all(axis=-1).any()
     assert line[20, 20].tolist() == [120] * 3
+
+
+def doubt(shape=(20, 30)) -> Explanation:
+    """A map of uncertainty as the core makes it."""
+    meta = {"explainer": "x:doubt", "target": "all", "class": "", "target_pixels": 16, "working_size": [4, 4]}
+    heat = np.random.default_rng(0).random(shape) / 10
+    return Explanation(np.zeros((2, 2)), heat, 0.1, "ok", 0.0, meta | {"map": "uncertainty"})
+
+
+@pytest.mark.parametrize("shape", [(20, 30), (5, 20, 30)])
+@pytest.mark.parametrize("with_reference", [True, False])
+def test_uncertainty_has_a_row_of_its_own(shape, with_reference):
+    """Beside a class or alone, with the wrong pixels where there is a reference; also of classes that overlap."""
+    image = np.zeros((3, *shape), np.uint8)
+    prediction = np.zeros((2, *shape), np.uint8)
+    prediction[0, ..., 5:9, 5:9] = 1
+    reference = np.roll(prediction, 2, axis=-1) if with_reference else None
+    found = [explanation("predicted:lesion", shape=shape), doubt(shape), doubt(shape)]
+    drawn = draw_pictures(image, reference, prediction, found, classes=("lesion", "hair"))
+    titles = [tile.title for tile in drawn.tiles]
+    own = titles[titles.index("prediction: any class") :]
+    assert own[1:-2] == (["wrong"] if with_reference else [])
+    assert all(title.startswith("doubt, uncertainty, 0 to 0.1") for title in own[-2:])
+    assert [tile.map for tile in drawn.tiles][-2:] == [1, 2]
+    assert drawn.panel().startswith(b"\x89PNG")
+
+
+def test_the_page_tells_errors_apart_from_attributions(tmp_path):
+    """Uncertainty has a table of its own, and no deletion."""
+    errors = {"auroc": 0.9, "spearman": 0.2, "wrong": 3, "of": 600, "mean_wrong": 0.5, "mean_right": None}
+    maps = [
+        {"explainer": "doubt", "map": "uncertainty", "target": "all", "layer": "", "status": "ok",
+         "evidence": {"errors": errors, "words": ["a wrong pixel"]}},
+        {"explainer": "glow", "target": "fp:lesion", "layer": "x", "status": "ok", "evidence": {"words": ["well"]}},
+        {"explainer": "doubt", "map": "uncertainty", "target": "all", "layer": "", "status": "ok", "evidence": {}},
+    ]  # fmt: skip
+    entry = {"case": "a", "label": "worst", "score": 0.5, "score_name": "dice", "panel": "p.png", "maps": maps}
+    write_index(tmp_path, [entry])
+    (tmp_path / "explanations" / "p.png").write_bytes(PNG)
+    (case,) = explanations_section(tmp_path, RECORD).content
+    assert [one.explainer for one in case.attributions] == ["glow"]
+    (unsure,) = case.unsure
+    assert (unsure.errors.auroc, unsure.errors.wrong, np.isnan(unsure.errors.mean_right)) == (0.9, 3, True)

@@ -18,6 +18,7 @@ def segkit_architectures() -> list[Architecture]:
             params="segkit_pspnet.params:PSPNetParams",
             reference="Zhao, Shi, Qi, Wang, Jia: Pyramid Scene Parsing Network. CVPR 2017, https://arxiv.org/abs/1612.01105",
             spatial_dims=(2,),
+            offers="segkit_pspnet.params:offers",
             layers={"last": "head.convolution", "middle": "features"},
             parts={"encoder": ("backbone",), "head": ("pooling", "head", "aux")},
             small={"backbone": "test_resnet", "head_width": 16},

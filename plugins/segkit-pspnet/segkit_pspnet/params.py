@@ -26,3 +26,8 @@ class PSPNetParams:
     )
     weights: Path | None = param(None, "Older word for pretrained=FILE.", start=True)
     freeze_backbone: bool = param(False, "Train the heads only; the backbone stays in eval mode.", start=True)
+
+
+def offers(params: PSPNetParams) -> tuple[str, ...]:
+    """Return what explainers may need of the network: dropout that drops something."""
+    return ("dropout",) if params.dropout > 0 else ()

@@ -23,6 +23,8 @@ ARCHITECTURES = {
 """The library's names, as `segmentation_models_pytorch.create_model` takes them: what they are, and where from."""
 ADAPTIVE = "static: the ONNX form of adaptive average pooling holds the cells of the traced size"
 EXPORT = {"pspnet": {"onnx": ADAPTIVE}, "upernet": {"onnx": ADAPTIVE}}
+DROPPING = ("deeplabv3", "deeplabv3plus", "dpt", "fpn", "pspnet")
+"""Those whose decoder or head has the library's dropout."""
 PARAMS = {"pspnet": "ShallowParams", "dpt": "DptParams"}
 
 
@@ -50,6 +52,7 @@ def declare(name: str) -> Architecture:
         },
         settings="segkit_smp.settings:normalization",
         pretrained="segkit_smp.published:published",
+        offers=("dropout",) if name in DROPPING else (),
         export=EXPORT.get(name, {}),
         small={"encoder": "tu-test_vit" if transformer else "tu-test_resnet"},
     )

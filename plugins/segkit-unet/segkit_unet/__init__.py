@@ -20,7 +20,7 @@ def segkit_architectures() -> list[Architecture]:
             "MICCAI 2015, https://arxiv.org/abs/1505.04597",
             spatial_dims=(2, 3),
             layers={"last": "decoder.0", "middle": "bottleneck"},
-            offers=("dropout",),
+            offers="segkit_unet.params:offers",
             parts={"encoder": ("encoder", "bottleneck"), "decoder": ("decoder",), "head": ("head", "heads")},
             small={"width": 4, "depth": 2},
             defaults={

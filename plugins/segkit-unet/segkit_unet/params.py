@@ -28,3 +28,8 @@ class UNetParams:
     checkpointing: bool = param(
         False, "Compute inner activations again in the backward pass: less memory, more time, equal weights."
     )
+
+
+def offers(params: UNetParams) -> tuple[str, ...]:
+    """Return what explainers may need of the network: dropout that drops something."""
+    return ("dropout",) if params.dropout > 0 else ()

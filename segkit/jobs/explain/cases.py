@@ -39,7 +39,6 @@ from segkit.planning.reopened import reopen_data
 from segkit.planning.replaced import Choice, of_sections
 from segkit.planning.said import Said, check_asked
 from segkit.planning.splits import scored_cases
-from segkit.planning.trained import component
 from segkit.rundir.names import CONFIG, EXPLANATIONS
 from segkit.rundir.read import read_record
 from segkit.rundir.write import NOTICE
@@ -172,7 +171,7 @@ def make_order(
     config = resolve(said.layers(choice), choice.params)
     check_explain(replace(config.explain, cases=()), model.task.classes, [])
     check_overlapping(model.task, found, registry)
-    check_offers(registry.find("arch", component(model.header, "arch")["name"]), found, registry)
+    check_offers(*model.architecture, found, registry)
     return Order(model, config, tuple(built(item, config) for item in found))
 
 

@@ -128,6 +128,7 @@ def map_record(explanation: Explanation, stem: str) -> dict[str, Any]:
     meta = explanation.meta
     return {
         "explainer": str(meta["explainer"]).rpartition(":")[2],
+        "map": meta.get("map", "attribution"),
         "class": meta["class"],
         "target": meta["target"],
         "target_pixels": meta["target_pixels"],

@@ -10,7 +10,7 @@ from torch.nn import functional
 from wrong import Table
 
 import segkit
-from segkit.explain import tap
+from segkit.explain import forward, tap
 
 EXPLAINERS = Table()
 
@@ -259,3 +259,36 @@ class Samples:
 @EXPLAINERS.add("params-effect", "nothing reads samples", params=Samples)
 def param_forgotten(params):
     return right
+
+
+DOUBT = {"layered": False, "map": "uncertainty"}
+
+
+def entropy_of(model, x, target, *, base=None):
+    """Entropy of the softmax, as a share of the largest there is."""
+    found = torch.nn.functional.softmax(forward(model, x), dim=1)
+    return torch.special.entr(found).sum(dim=1) / np.log(base or found.shape[1])
+
+
+@explainer("unsure", "not its confidence", **DOUBT)
+def confidence_for_uncertainty(model, x, layer, target):
+    return 1 - entropy_of(model, x, target).clamp(0, 1), ("ok",) * len(x)
+
+
+@explainer("shape", "0, sure, to 1", **DOUBT)
+def entropy_in_nats(model, x, layer, target):
+    return entropy_of(model, x, target, base=np.e) * 2, ("ok",) * len(x)
+
+
+@explainer("deterministic", "draw with a generator of its own", "independent", "calm", needs=("dropout",), **DOUBT)
+def dropout_without_a_seed(model, x, layer, target):
+    dropout = [module for module in model.modules() if isinstance(module, torch.nn.Dropout)]
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    for module in dropout:
+        module.train()
+    with torch.no_grad():
+        maps = torch.stack([model(x).softmax(dim=1).amax(dim=1) for _ in range(4)]).std(dim=0)
+    for module, training in modes.items():
+        module.training = training
+    return maps, ("ok",) * len(x)
