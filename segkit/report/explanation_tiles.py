@@ -79,10 +79,10 @@ def beside_class(label: int, name: str, reference: np.ndarray | None, prediction
 def beside_uncertainty(reference: np.ndarray | None, prediction: np.ndarray) -> dict[str, np.ndarray]:
     """Return what is predicted, whichever class, and where that is wrong, bool (H, W), by what it is called."""
     grid = prediction.shape[-2:]
-    masks = {"prediction: any class": (prediction > 0).reshape(-1, *grid).any(axis=0)}
+    masks = {"prediction: any class": np.asarray((prediction > 0).reshape(-1, *grid).any(axis=0))}
     if reference is not None:
         wrong = (prediction != reference) & (reference != IGNORE)
-        masks["wrong"] = wrong.reshape(-1, *grid).any(axis=0)
+        masks["wrong"] = np.asarray(wrong.reshape(-1, *grid).any(axis=0))
     return masks
 
 

@@ -68,7 +68,7 @@ def test_what_is_measured_is_the_agreement_with_errors(predictor, image):
     assert errors["auroc"] == pytest.approx(((pairs > 0) + 0.5 * (pairs == 0)).mean())
     assert (errors["wrong"], errors["of"]) == (int(wrong.sum()), int(counted.sum()))
     assert errors["mean_wrong"] == pytest.approx(float(found.heat[counted][wrong].mean()), rel=1e-5)
-    assert set(found.evidence) == {"errors", "words"}
+    assert set(found.evidence) == {"errors", "verdict", "words"}
     assert "are wrong" in found.evidence["words"][0]
 
 

@@ -195,4 +195,4 @@ def test_a_run_explains_volumes(toy_registry: Registry, mode: str) -> None:
         assert all(read_explanation(folder / one["file"]).heat.shape == shape for one in entry["maps"])
         assert all(one["evidence"]["words"] for one in entry["maps"])
         assert (folder / entry["panel"]).read_bytes().startswith(b"\x89PNG")
-        assert mode != "patches" or f"Pictures of {entry['case']}" in page.read_text(encoding="utf-8")
+        assert mode != "patches" or f"{entry['case']}: image" in page.read_text(encoding="utf-8")
