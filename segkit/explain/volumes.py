@@ -172,7 +172,7 @@ def explain_volume(
             maps, raw = walk(predictor, image, explainer, wish, [EVERYWHERE], [everywhere], spacing)
             result = whole_map(raw[0].clip(0, 1), maps.fullest[0].result)
             seen = None if wish.evidence is None else (reference, prediction)
-            one = on_own_grid(result, explainer, as_volume(predictor.task), own, own, seen)
+            one = on_own_grid(result, explainer, task_of_image(predictor), own, own, seen)
             found.append(replace(one, meta=whole_meta(predictor, one, UNCERTAINTY_ORDER)))
             continue
         maps, raw = walk(predictor, image, explainer, wish, targets, masks, spacing)

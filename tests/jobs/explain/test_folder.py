@@ -94,6 +94,7 @@ def test_an_image_explained_again_replaces_its_entry(tmp_path, monkeypatch):
     assert (tmp_path / "a" / "panel-tumour-liver-01.jpg").read_bytes().startswith(b"\xff\xd8\xff")
     (first_map, *_) = entries[-1]["maps"]
     assert first_map == {
-        "explainer": "glow", "map": "attribution", "class": "tumour", "target": "tumour: whole", "target_pixels": 3, "target_score": 0.5,
-        "layer": "", "notes": {}, "status": "ok", "raw_max": 2.0, "file": "a/glow-tumour-whole.npz", "evidence": {},
+        "explainer": "glow", "map": "attribution", "class": "tumour", "target": "tumour: whole",
+        "target_pixels": 3, "target_score": 0.5, "layer": "", "notes": {}, "status": "ok", "raw_max": 2.0,
+        "file": "a/glow-tumour-whole.npz", "evidence": {},
     }  # fmt: skip
