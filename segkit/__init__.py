@@ -18,6 +18,7 @@ from segkit.declarations.parts import (
     ReportSection,
     Sampler,
     Schedule,
+    Searcher,
 )
 from segkit.errors import SegkitError, UnusableFileError, UsageError
 from segkit.params import param
@@ -25,7 +26,16 @@ from segkit.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from segkit.api import components, load, run
-    from segkit.contracts import IGNORE, Measurement, Outputs, RunInfo, SectionContent
+    from segkit.contracts import (
+        IGNORE,
+        Measurement,
+        Outputs,
+        RunInfo,
+        SearchedSetting,
+        SectionContent,
+        StudyInfo,
+        Trial,
+    )
     from segkit.data.case import Case, Problem, Sample
 
 __all__ = [
@@ -51,9 +61,13 @@ __all__ = [
     "Sample",
     "Sampler",
     "Schedule",
+    "SearchedSetting",
+    "Searcher",
     "SectionContent",
     "SegkitError",
+    "StudyInfo",
     "Task",
+    "Trial",
     "UnusableFileError",
     "UsageError",
     "components",
@@ -72,7 +86,10 @@ _MODULES = {
     "Problem": "segkit.data.case",
     "RunInfo": "segkit.contracts",
     "Sample": "segkit.data.case",
+    "SearchedSetting": "segkit.contracts",
     "SectionContent": "segkit.contracts",
+    "StudyInfo": "segkit.contracts",
+    "Trial": "segkit.contracts",
     "components": "segkit.api",
     "load": "segkit.api",
     "run": "segkit.api",

@@ -104,3 +104,61 @@ class SectionContent:
     columns: tuple[str, ...] = ()
     rows: Sequence[Sequence[str]] = ()
     pictures: Sequence[tuple[str, bytes]] = ()
+
+
+@dataclass(frozen=True)
+class SearchedSetting:
+    """A setting that a sweep looks for a value of: one of several, or a number between two.
+
+    Attributes:
+        name: dotted, such as "train.learning_rate".
+        choices: the values, as text; empty of a range.
+        low, high: the ends of a range, both of them values too.
+        log: whether orders of magnitude are alike.
+        whole: whether it takes whole numbers only.
+    """
+
+    name: str
+    choices: tuple[str, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+    log: bool = False
+    whole: bool = False
+
+
+@dataclass(frozen=True)
+class StudyInfo:
+    """What a searcher is to look for.
+
+    Attributes:
+        folder: of the sweep, which all of its processes share.
+        name: of the sweep.
+        higher_is_better: whether large scores are.
+        seed: of whatever it draws: with it and the trials so far a suggestion can be repeated.
+    """
+
+    folder: Path
+    name: str
+    settings: tuple[SearchedSetting, ...]
+    higher_is_better: bool
+    seed: int
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A try of a sweep.
+
+    Attributes:
+        number: counted from 0.
+        values: by setting, as text.
+        state: "running", "finished", "pruned" (stopped early), "failed".
+        score: of its best epoch on the validation split; None where there is none.
+        scores: of each epoch so far.
+    """
+
+    number: int
+    values: Mapping[str, str]
+    state: str = "running"
+    score: float | None = None
+    scores: tuple[float | None, ...] = ()
+    reason: str = ""

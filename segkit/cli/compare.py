@@ -184,10 +184,10 @@ def trained(
 
 def chosen_engine(options: dict[str, Any], registry: Registry) -> tuple[Engine | None, list[str]]:
     """Build the launcher that was asked for, if one was; returns it with what --set says of the runs."""
-    from segkit.jobs.launch.engine import launcher_settings, open_engine
+    from segkit.jobs.launch.engine import SECTION, open_engine, settings_of
     from segkit.jobs.launch.local import NAME
 
-    settings, assignments = launcher_settings(options["assignments"])
+    settings, assignments = settings_of(SECTION, options["assignments"])
     name = options["launcher"] or (NAME if options["jobs"] else None)
     if name is not None:
         return open_engine(name, settings, options["jobs"], registry), assignments

@@ -137,6 +137,18 @@ class ReportSection(Part):
     kind: ClassVar[str] = "section"
 
 
+class Searcher(Part):
+    """What suggests the trials of a sweep: factory(params) -> fn(study: segkit.StudyInfo) -> searcher.
+
+    `suggest(number, trials)` returns the values of a new trial by setting, given the `segkit.Trial`s so far; it is
+    called by one process of the study at a time. It may have `report(number, scores)`, which is given the score of each
+    epoch so far and answers whether to stop the trial, and `tell(trial)`, of one that has ended.
+    """
+
+    kind: ClassVar[str] = "searcher"
+    own: ClassVar[tuple[str, ...]] = ("random",)
+
+
 class Launcher(Component):
     """Something that runs a command line elsewhere: factory(params) -> submit(arguments, folder), state(id), cancel.
 
@@ -159,6 +171,7 @@ PARTS: Mapping[str, type[Part]] = {
         PostProcessing,
         Exporter,
         ReportSection,
+        Searcher,
     )
 }
 EVERY_KIND: Mapping[str, type[Component]] = {**KINDS, **PARTS, Launcher.kind: Launcher}

@@ -132,14 +132,18 @@ def open_engine(name: str, settings: Mapping[str, Any], at_once: int | None, reg
     return Engine(found.full_name, launcher, at_once)
 
 
-def launcher_settings(assignments: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """Take `launcher.PARAM=VALUE` out of the texts of --set: of the launcher, which no run's config holds."""
+def settings_of(section: str, assignments: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """Take `launcher.PARAM=VALUE` out of the texts of --set: of what no run's config holds.
+
+    Args:
+        section: with its dot.
+    """
     own: dict[str, str] = {}
     others = []
     for text in assignments:
         dotted, equals, value = text.partition("=")
-        if equals and dotted.strip().startswith(SECTION):
-            own[dotted.strip().removeprefix(SECTION)] = value.strip()
+        if equals and dotted.strip().startswith(section):
+            own[dotted.strip().removeprefix(section)] = value.strip()
         else:
             others.append(text)
     return own, others

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from segkit.errors import SegkitError, UsageError
-from segkit.jobs.launch.engine import Engine, launcher_settings, open_engine
+from segkit.jobs.launch.engine import Engine, open_engine, settings_of
 
 
 def test_settings_of_the_launcher_are_none_of_the_run() -> None:
     """They are taken out of --set."""
-    assert launcher_settings(["launcher.threads = 2", "arch.width=3", "net:arch.width=4"]) == (
+    assert settings_of("launcher.", ["launcher.threads = 2", "arch.width=3", "net:arch.width=4"]) == (
         {"threads": "2"},
         ["arch.width=3", "net:arch.width=4"],
     )
