@@ -29,6 +29,7 @@ SPINS = "10000"
         "info": "segkit.cli.info:info",
         "list": "segkit.cli.list_:list_components",
         "new": "segkit.cli.new:new",
+        "plan": "segkit.cli.plan:plan",
         "plugins": "segkit.cli.plugins:plugins",
         "predict": "segkit.cli.predict:predict",
         "report": "segkit.cli.report:report",
@@ -40,7 +41,7 @@ SPINS = "10000"
     },
     open_to_plugins=True,
     sections={
-        "Start": ("run", "train", "predict", "compare", "sweep"),
+        "Start": ("plan", "run", "train", "predict", "compare", "sweep"),
         "Look": ("report", "runs", "evaluate", "explain", "calibrate", "export"),
         "Data and weights": ("data", "weights"),
         "Plugins and installation": ("list", "info", "new", "check", "plugins", "doctor"),

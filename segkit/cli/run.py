@@ -69,6 +69,9 @@ if TYPE_CHECKING:
 @click.option(
     "--from-classes", metavar="OLD=NEW", multiple=True, help="With --from: a class that has another name there."
 )
+@click.option("--plan", "planned", is_flag=True, help="Choose first what fits, as segkit plan does, then train that.")
+@click.option("--memory", metavar="AMOUNT", help="With --plan: memory that training may take, such as 8GB.")
+@click.option("--minutes", type=float, help="With --plan: time from start to report.  [60]")
 @click.option("--resume", type=PATH, metavar="RUN", help="Go on with a run that was stopped, in its directory.")
 @click.option("--allow", metavar="NAME,...", multiple=True, help="With --resume: what may differ, by its name.")
 @click.option("--dry-run", is_flag=True, help="Show every setting and where it comes from; train nothing.")
@@ -82,6 +85,7 @@ def run(as_json: bool, show_page: bool, **options: Any) -> None:
     segkit run --arch unet --data isic --size 128 --dry-run
     segkit run --config runs/unet-isic/config.toml --seed 1
     segkit run --data isic --from runs/unet-isic --data-root elsewhere
+    segkit run --data isic --plan --minutes 30
     segkit run --resume runs/unet-isic
     segkit run --resume runs/unet-isic --epochs 40
     segkit run --resume runs/unet-isic --allow batch-size --batch-size 4
@@ -178,11 +182,38 @@ def plan_of(options: dict[str, Any], stopped: Resume | None, registry: Registry,
     from segkit.rundir.source import open_source
 
     config = options["config"]
+    check_plan_options(options)
     layers = [stopped.config] if stopped else [read_config(config, registry)] if config is not None else []
+    if options["planned"]:
+        layers = [plan_layer(options, registry, progress), *layers]
     if stopped:
         refuse_source(stopped.folder, options["source"])
     source = open_source(options["source"]) if options["source"] is not None else None
     return make_plan([*layers, *said_layers(options)], registry, tell=progress.message, source=source)
+
+
+def check_plan_options(options: dict[str, Any]) -> None:
+    """Raise UsageError where what is said of a plan has no plan to go with."""
+    for name in ("memory", "minutes"):
+        if options[name] is not None and not options["planned"]:
+            raise UsageError(f"--{name} was given without --plan", "it is what a plan may take: say --plan too")
+    if options["planned"] and options["resume"] is not None:
+        raise UsageError("--resume and --plan were both given", "a run is resumed with its own config")
+
+
+def plan_layer(options: dict[str, Any], registry: Registry, progress: Progress) -> Layer:
+    """Plan what was not said, and say on stderr what was chosen and why."""
+    from segkit.cli.plan import MINUTES, planned_for
+    from segkit.jobs.plan.compose import planned_layer
+    from segkit.jobs.plan.write import forecast_text
+
+    planned = planned_for({**options, "minutes": options["minutes"] or MINUTES}, registry, progress)
+    for choice in planned.choices:
+        progress.message(f"plan: {choice.name} {choice.text}: {choice.reason}")
+    for remark in planned.remarks:
+        progress.message(f"note: {remark}")
+    progress.message(f"plan: {forecast_text(planned)}")
+    return planned_layer(planned.values)
 
 
 def show_settings(options: dict[str, Any], *, as_json: bool) -> None:

@@ -94,6 +94,9 @@ class Architecture(Component):
             only, or "none: " and why there is no such graph; a format that is not named is dynamic.
         pretrained: "package.module:name" of pretrained(params) -> segkit.data.pretrained.PretrainedWeights | None: the
             published weights that its param `pretrained` (true, false or a file) starts with; None: there are none.
+        variants: own params of networks that `segkit plan` chooses among by what they cost on the device, the smallest
+            first, such as ({"width": 16}, {"width": 32}). It also sets a param `depth`, how often the grid is halved,
+            and a param `checkpointing`, which saves memory, where there are such.
     """
 
     kind: ClassVar[str] = "arch"
@@ -108,6 +111,7 @@ class Architecture(Component):
     sized: bool = False
     offers: tuple[str, ...] | str = ()
     pretrained: str = ""
+    variants: tuple[Mapping[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -122,6 +126,8 @@ class Architecture(Component):
         check_words_or_path(self, "offers", self.offers)
         if isinstance(self.layers, str):
             check_path(self, "layers", self.layers)
+        if not isinstance(self.variants, tuple) or not all(isinstance(one, Mapping) for one in self.variants):
+            raise TypeError(f"arch {self.name}: variants must be a tuple of params by name, not {self.variants!r}")
         for part, modules in self.parts.items():
             # A name alone would be taken apart into its letters.
             if not isinstance(modules, tuple) or not modules:
@@ -136,9 +142,10 @@ class Architecture(Component):
     def check_params(self, params: Any) -> None:
         """Also: `small` names params that are there, and what is declared pretrained can be chosen."""
         super().check_params(params)
-        unknown = set(self.small) - set(params.__dataclass_fields__)
-        if unknown:
-            raise ValueError(f"arch {self.name}: small names no param: {', '.join(sorted(unknown))}")
+        for attribute, named in (("small", (self.small,)), ("variants", self.variants)):
+            unknown = {name for one in named for name in one} - set(params.__dataclass_fields__)
+            if unknown:
+                raise ValueError(f"arch {self.name}: {attribute} names no param: {', '.join(sorted(unknown))}")
         if self.pretrained and "pretrained" not in params.__dataclass_fields__:
             raise ValueError(f"arch {self.name}: it declares pretrained weights, and has no param pretrained")
 

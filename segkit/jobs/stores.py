@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from segkit.contracts import IGNORE
@@ -25,14 +26,19 @@ Stores = Mapping[str, Store | VolumeStore]
 """By split."""
 
 
-def open_stores(job: Job) -> Stores:
-    """Open the stores that training needs, building what is not there."""
+def open_stores(job: Job, folder: Path | None = None) -> Stores:
+    """Open the stores that training needs, building what is not there.
+
+    Args:
+        folder: where they are kept; the cache's where not given.
+    """
     layout: VolumeLayout | Resolution | None = None
     if job.plan.config.data.mode == TILES:
         layout = tile_resolution(job)
     elif job.plan.volumes:
         layout = volume_layout(job)
-    return {split: open_split(job, split, layout) for split in ("train", "val") if job.plan.cases[split]}
+    folder = folder or cache_folder() / "stores"
+    return {split: open_split(job, split, layout, folder) for split in ("train", "val") if job.plan.cases[split]}
 
 
 def tell_lacking(job: Job, stores: Stores) -> None:
@@ -61,12 +67,12 @@ def check_not_all_ignored(job: Job, store: Store | VolumeStore) -> None:
         )
 
 
-def open_split(job: Job, split: str, layout: VolumeLayout | Resolution | None) -> Store | VolumeStore:
+def open_split(job: Job, split: str, layout: VolumeLayout | Resolution | None, folder: Path) -> Store | VolumeStore:
     """Open the store of one split."""
     plan = job.plan
     job.progress.start(f"store {split}", len(plan.cases[split]), "cases")
     where: dict[str, Any] = {
-        "folder": cache_folder() / "stores",
+        "folder": folder,
         "workers": max(1, job.workers),
         "progress": counting(job.progress),
         "settings": plain(plan.config.params_of("data", plan.data.component.name)),

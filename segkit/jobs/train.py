@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -74,6 +74,7 @@ def train_model(job: Job, stores: Stores) -> Trained:
     with job.clock("preparing"):
         preprocessing = make_preprocessing(plan, stores["train"], job.parts.measure)
         trainer = make_trainer(job, stores, preprocessing, keeper)
+        keeper.restore(trainer)
     with keeper, job.stop.finishing_steps(), enough_memory(f"training on {job.device}", lighter(job)):
         keeper.hand_over(trainer)
         begin_training(job)
@@ -100,11 +101,21 @@ def lighter(job: Job) -> str:
     train = job.plan.config.train
     parts = f"--set train.accumulate={2 * train.accumulate}"
     smaller = f"--batch-size {train.batch_size // 2}, or " if train.batch_size > 1 else ""
-    return f"give {smaller}{parts} (steps in more parts), or a smaller --size"
+    found = f"segkit plan --data {job.plan.data.component.name} finds what fits"
+    return f"give {smaller}{parts} (steps in more parts), or a smaller --size; {found}"
 
 
-def make_trainer(job: Job, stores: Stores, preprocessing: Preprocessing, keeper: Keeper) -> Trainer:
-    """Return the trainer, in the state to go on with where the run is resumed."""
+def make_trainer(
+    job: Job,
+    stores: Stores,
+    preprocessing: Preprocessing,
+    after_step: Callable[[Trainer], None] = lambda trainer: None,
+) -> Trainer:
+    """Return the trainer of a run that begins.
+
+    Args:
+        after_step: called between steps; what saves the state.
+    """
     plan, config = job.plan, job.plan.config
     layout = torch.channels_last if plan.task.spatial_dims == 2 else torch.channels_last_3d
     model: nn.Module = job.parts.model.to(job.device).to(memory_format=layout)
@@ -124,7 +135,7 @@ def make_trainer(job: Job, stores: Stores, preprocessing: Preprocessing, keeper:
         validate=partial(validate_on, job, stores["val"], preprocessing) if "val" in stores else None,
         select=selection(plan, job.parts.metrics),
         progress=job.progress,
-        after_step=keeper,
+        after_step=after_step,
         ranks=job.ranks,
         clock=job.clock,
         parts=job.parts.training,
@@ -134,7 +145,6 @@ def make_trainer(job: Job, stores: Stores, preprocessing: Preprocessing, keeper:
     if job.resume is None:
         with enough_memory(f"one image on {job.device}", lighter(job)):
             check_answers(model, plan.task, plan.size, job.device, trainer.precision, plan.arch.full_name)
-    keeper.restore(trainer)
     return trainer
 
 

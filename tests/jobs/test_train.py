@@ -23,15 +23,17 @@ def plan_of(registry: Registry, **values: object) -> Plan:
 @pytest.mark.parametrize(
     ("batch", "accumulate", "said"),
     [
-        (8, 1, "give --batch-size 4, or --set train.accumulate=2 (steps in more parts), or a smaller --size"),
-        (2, 3, "give --batch-size 1, or --set train.accumulate=6 (steps in more parts), or a smaller --size"),
-        (1, 1, "give --set train.accumulate=2 (steps in more parts), or a smaller --size"),
+        (8, 1, "give --batch-size 4, or --set train.accumulate=2 (steps in more parts), or a smaller --size; "),
+        (2, 3, "give --batch-size 1, or --set train.accumulate=6 (steps in more parts), or a smaller --size; "),
+        (1, 1, "give --set train.accumulate=2 (steps in more parts), or a smaller --size; "),
     ],
 )
 def test_what_takes_less_memory_is_named(batch: int, accumulate: int, said: str) -> None:
-    """A batch of one cannot be halved."""
+    """A batch of one cannot be halved; the command that finds what fits is named."""
     settings = SimpleNamespace(batch_size=batch, accumulate=accumulate)
-    assert lighter(SimpleNamespace(plan=SimpleNamespace(config=SimpleNamespace(train=settings)))) == said
+    data = SimpleNamespace(component=SimpleNamespace(name="squares"))
+    plan = SimpleNamespace(config=SimpleNamespace(train=settings), data=data)
+    assert lighter(SimpleNamespace(plan=plan)) == f"{said}segkit plan --data squares finds what fits"
 
 
 def test_a_step_grows_with_the_processes_only_where_that_was_asked_for() -> None:

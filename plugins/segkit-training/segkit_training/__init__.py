@@ -123,6 +123,7 @@ def own_samplers() -> list[Sampler]:
             factory="segkit_training.samplers:balanced",
             summary="Each class as likely: a case that has it, parts of volumes centred on it.",
             params="segkit_training.params:Balanced",
+            suits=("rare-classes",),
         ),
         Sampler(
             name="foreground-share",
