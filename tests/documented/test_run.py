@@ -24,7 +24,6 @@ NOT_HERE = {
     r"^python benchmarks/|^python tests/(fuzz/run\.py|mutation)": "minutes to hours, on a quiet machine",
     r"^segkit data download": "gigabytes; tests/data/test_download.py fetches from a server of its own",
     r"torchrun": "several processes: tests/test_several_processes.py",
-    r"\$arch|\{0\.\.2\}": "lines for a shell, of a SLURM array; finished runs: tests/cli/test_compare.py",
     r"--from |--resume runs/unet-isic --epochs 40": "runs that are there: tests/jobs/test_start.py, test_longer.py",
     r"--jobs \d|--launcher ": "processes of their own: tests/test_launched.py, tests/jobs/launch",
     r"^segkit sweep": "a run per trial: tests/jobs/sweep, tests/test_swept.py",

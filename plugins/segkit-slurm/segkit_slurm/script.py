@@ -1,0 +1,73 @@
+"""The script of an array job: one command line per task, stopped in time and queued again until it has ended."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from segkit_slurm.params import SlurmParams
+
+LOG = "job.log"
+BODY = """\
+exec >>"$log" 2>&1
+again=
+trap 'kill -TERM "$run"' TERM
+trap 'again=yes; kill -TERM "$run"' USR1
+"$@" &
+run=$!
+wait "$run"
+code=$?
+# A signal ends the waiting, not the run, which finishes its step and saves.
+while kill -0 "$run" 2>/dev/null; do
+    wait "$run"
+    code=$?
+done
+if [ "$again" ] && [ "$code" = 143 ]; then
+    echo "saved before the time limit; queued again"
+    exec scontrol requeue "$SLURM_JOB_ID"
+fi
+exit "$code"
+"""
+"""SIGUSR1 is SLURM's word that time is nearly over; SIGTERM that of preemption, after which SLURM queues again itself,
+and of scancel, after which nobody does. 143: the run was stopped and has saved."""
+
+
+def array_script(jobs: Sequence[tuple[Sequence[str], Path]], at_once: int | None, params: SlurmParams) -> str:
+    """Return the script of jobs, each a command line and the folder of its log."""
+    cases = [
+        f"{number}) log={shlex.quote(str(folder / LOG))}; set -- {shlex.join(arguments)} ;;"
+        for number, (arguments, folder) in enumerate(jobs)
+    ]
+    lines = [
+        "#!/bin/bash",
+        *(f"#SBATCH {option}" for option in options(len(jobs), at_once, params)),
+        *(["export OMP_NUM_THREADS=${OMP_NUM_THREADS:-" + str(params.cpus) + "}"] if params.cpus else []),
+        'case "$SLURM_ARRAY_TASK_ID" in',
+        *cases,
+        "esac",
+    ]
+    return "\n".join(lines) + "\n" + BODY
+
+
+def options(count: int, at_once: int | None, params: SlurmParams) -> Iterator[str]:
+    """Yield the options of sbatch."""
+    yield "--job-name=segkit"
+    yield f"--array=0-{count - 1}" + (f"%{at_once}" if at_once else "")
+    yield "--nodes=1"
+    yield "--ntasks=1"
+    yield "--requeue"
+    yield "--output=/dev/null"
+    if params.time is not None:
+        yield f"--time={params.time}"
+        yield f"--signal=B:USR1@{params.grace}"
+    for name, value in (
+        ("partition", params.partition),
+        ("account", params.account),
+        ("gpus", params.gpus or None),
+        ("cpus-per-task", params.cpus),
+        ("mem", None if params.memory is None else f"{params.memory}M"),
+    ):
+        if value is not None:
+            yield f"--{name}={value}"
+    yield from params.options

@@ -1,0 +1,146 @@
+"""Against a real SLURM: the same table, whatever is killed, and a run that goes on over its time limit."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("segkit_slurm")
+
+from segkit import SegkitError
+from segkit_slurm.params import SlurmParams
+from segkit_slurm.slurm import Slurm
+
+GRID = (
+    *("compare", "--arch", "net", "--arch", "supervised", "--data", "squares", "--device", "cpu", "--seeds", "2"),
+    *("--epochs", "40"),
+)
+TABLES = ("scores.csv", "differences.csv", "cases.csv")
+
+
+@pytest.fixture
+def launcher(cluster, monkeypatch, tmp_path):
+    """The launcher of this process on the cluster."""
+    monkeypatch.setenv("SLURM_CONF", cluster.environ["SLURM_CONF"])
+    monkeypatch.chdir(tmp_path)
+    return Slurm(SlurmParams())
+
+
+def ended(launcher: Slurm, id: str) -> str:
+    """Wait until a job has ended."""
+    end = time.monotonic() + 60
+    while (state := launcher.state(id)) in ("waiting", "running"):
+        assert time.monotonic() < end
+        time.sleep(0.3)
+    return state
+
+
+def test_jobs_and_their_states(launcher, tmp_path) -> None:
+    """More jobs than an array takes (3 here) are several arrays; each has its own log, state and reason."""
+    folders = [tmp_path / name for name in ("a", "b c", "d", "e")]
+    for folder in folders:
+        folder.mkdir()
+    commands = (["echo", "it's $HOME"], ["false"], ["pwd"], ["sleep", "60"])
+    ids = launcher.submit_all(list(zip(commands, folders, strict=True)), None)
+    assert len({id.partition("_")[0] for id in ids}) == 2
+    assert [ended(launcher, id) for id in ids[:3]] == ["finished", "failed", "finished"]
+    assert (folders[0] / "job.log").read_text() == "it's $HOME\n"
+    assert (folders[2] / "job.log").read_text() == f"{tmp_path}\n"
+    assert launcher.reason(ids[1]) == ""
+    launcher.cancel(ids[3])
+    assert ended(launcher, ids[3]) == "failed"
+    assert launcher.reason(ids[3]) == "SLURM: CANCELLED: somebody cancelled it"
+    assert launcher.state("999999_0") == "unknown"
+
+
+def test_what_slurm_refuses(cluster, launcher, tmp_path) -> None:
+    """In its own words, as one line."""
+    launcher.params = SlurmParams(partition="nowhere")
+    with pytest.raises(SegkitError, match=r"launcher slurm: sbatch: error: .*Invalid partition name specified"):
+        launcher.submit(["true"], tmp_path)
+
+
+def test_a_machine_without_slurm(monkeypatch, tmp_path) -> None:
+    """It says so before anything is prepared."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SegkitError, match="there is no sbatch on this machine; go to a machine that submits"):
+        Slurm(SlurmParams())
+
+
+@pytest.mark.full
+def test_the_same_table_whatever_is_killed(cluster) -> None:
+    """One after the other; on SLURM; the command, a job and both daemons killed in the middle."""
+    cluster.run(*GRID, "--output", "serial")
+    work = cluster.folder / "work"
+
+    def tables(output: str) -> list[str]:
+        return [(work / output / name).read_text() for name in TABLES]
+
+    cluster.run(*GRID, "--output", "whole", "--launcher", "slurm")
+    assert tables("whole") == tables("serial")
+
+    def training(output: str) -> None:
+        end = time.monotonic() + 240
+        while not list((work / output).glob("runs/*/history.jsonl")):
+            assert time.monotonic() < end
+            time.sleep(0.1)
+
+    process = cluster.segkit(*GRID, "--output", "killed", "--launcher", "slurm")
+    training("killed")
+    process.kill()
+    process.communicate()
+    assert "submitted before" in cluster.run(*GRID, "--output", "killed", "--launcher", "slurm")
+    assert tables("killed") == tables("serial")
+
+    process = cluster.segkit(*GRID, "--output", "daemons", "--launcher", "slurm")
+    training("daemons")
+    for daemon in ("slurmctld", "slurmd"):
+        cluster.kill(daemon)
+    time.sleep(5)
+    for daemon in ("slurmctld", "slurmd"):
+        cluster.start(daemon)
+    _, told = process.communicate(timeout=900)
+    assert process.returncode == 0, told
+    assert "asking again" in told
+    assert tables("daemons") == tables("serial")
+
+    process = cluster.segkit(*GRID, "--output", "job", "--launcher", "slurm")
+    training("job")
+    kill_a_run(work / "job")
+    _, told = process.communicate(timeout=900)
+    assert process.returncode == 1, told
+    assert "it ended without a word" in told
+    cluster.run(*GRID, "--output", "job", "--launcher", "slurm")
+    assert tables("job") == tables("serial")
+
+
+def kill_a_run(place: Path) -> None:
+    """Kill one of the processes that write a run there."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_text().split("\0")
+        except OSError:
+            continue
+        if words[1:3] == ["-m", "segkit"] and f"{place}/runs/" in words[-2]:
+            os.kill(int(path.parent.name), signal.SIGKILL)
+            return
+    raise AssertionError("no run was under way")
+
+
+@pytest.mark.full
+def test_over_its_time_limit_a_run_goes_on_by_itself(cluster) -> None:
+    """To the weights of a run that nobody stopped; SLURM holds what is queued again for two minutes."""
+    long = [*GRID[:3], *GRID[5:-1], "900", "--seeds", "1", "--vary", "arch.width=3", "--vary", "arch.width=4"]
+    cluster.run(*long, "--output", "long")
+    limits = ("--set", "launcher.time=1", "--set", "launcher.grace=40")
+    told = cluster.run(*long, "--output", "limited", "--launcher", "slurm", *limits)
+    work = cluster.folder / "work"
+    logs = [path.read_text() for path in work.glob("limited/.jobs/*/job.log")]
+    assert any("saved before the time limit; queued again" in log for log in logs), told
+    for run in (work / "long" / "runs").iterdir():
+        other = work / "limited" / "runs" / run.name / "model.safetensors"
+        assert other.read_bytes() == (run / "model.safetensors").read_bytes()
