@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ COLUMNS = ("image", "map", "target", "layer", "verdict", "AUROC", "random decode
 @click.option("--layer", metavar="NAME", help="Dotted name, last, middle or auto.")
 @click.option("--evidence/--no-evidence", default=None, help="Measure whether to believe the maps.")
 @click.option("--baseline", metavar="NAME", help="What deleted pixels become: mean, blur or zero.")
+@click.option("--region", metavar="X,Y,W,H", help="Of large images: the part that is explained, in pixels.")
 @click.option("--mask", type=PATH, metavar="FILE", help="Reference mask of the one IMAGE.")
 @click.option(
     "--data-root", type=PATH, metavar="DIR", help="Folder of the data, where it is not the one in the run's config."
@@ -52,6 +54,7 @@ COLUMNS = ("image", "map", "target", "layer", "verdict", "AUROC", "random decode
 def explain(
     model: str,
     images: tuple[str, ...],
+    region: str | None,
     mask: str | None,
     data_root: str | None,
     assignments: tuple[str, ...],
@@ -69,6 +72,7 @@ def explain(
     segkit explain runs/unet-isic --explainer cam --case worst:4
     segkit explain runs/unet-isic --explainer hires --case ISIC_0012159 --layer middle --target fp:lesion
     segkit explain runs/unet-isic photo.jpg --explainer grad-cam --set explainer.pool=3
+    segkit explain runs/unet-large slide.svs --explainer grad-cam --region 12000,8000,1024,1024
     """
     run = Path(model)
     check_arguments(run, images, options["case"], mask)
@@ -76,6 +80,7 @@ def explain(
     from segkit.cli.progress import make_progress
     from segkit.cli.registry import load_registry
     from segkit.config import read_assignments
+    from segkit.explain.region import Region
     from segkit.jobs.explain.cases import explain_files, explain_scored, make_order
     from segkit.model import load_model
     from segkit.rundir.checkpoint import checkpoint_of
@@ -85,6 +90,7 @@ def explain(
     layers = [*flag_layers(options), read_assignments(assignments)]
     progress = make_progress()
     order = make_order(loaded, layers, registry, run if run.is_dir() else None, tell=progress.message)
+    order = replace(order, region=None if region is None else Region.parse(region))
     failed = 0
     try:
         if images:

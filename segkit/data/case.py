@@ -36,7 +36,8 @@ class Sample:
     """One case, read at its own resolution.
 
     Attributes:
-        image: (C, *S), uint8, int16 or float32; on another grid of the same extent where `grid` is given.
+        image: (C, *S), uint8, int16 or float32; on another grid of the same extent where `grid` is given. Image and
+            mask of a photograph may be a `segkit.data.large.LargeArray` each, in mode tiles.
         mask: (*S) integer labels, 0 background, 255 ignore; (classes, *S) of 0, 1 and 255 where the task's classes
             overlap; None where there is no reference.
         spacing: mm per voxel along each axis of S; None for photographs.

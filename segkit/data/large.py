@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
 from typing import Any, TypeGuard
 
@@ -122,3 +123,10 @@ def parts_of(array: Any) -> Iterator[np.ndarray]:
         return
     for rows in bands(array):
         yield array[..., rows, :]
+
+
+def let_go(array: np.ndarray) -> None:
+    """Leave what was read or written of a mapped array to its file; nothing is done to one in memory."""
+    mapped = getattr(array, "_mmap", None)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)

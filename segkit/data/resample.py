@@ -6,6 +6,8 @@ import numpy as np
 from PIL import Image
 
 from segkit.data.grid import nearest_indices, triangle_weights
+from segkit.data.large import BAND, LargeArray, is_large
+from segkit.data.working_grid import WorkingPlanes
 
 
 def resize_image(image: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
@@ -14,6 +16,8 @@ def resize_image(image: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     The dtype stays: uint8 and int16 are rounded, float32 is not. 2D by Pillow's BILINEAR, channel by channel; 3D by the
     same filter along each axis.
     """
+    if is_large(image):
+        return _resize_large(image, size)
     if image.shape[1:] == tuple(size):
         return image
     resize = _resize_plane if len(size) == 2 else _resize_volume
@@ -37,6 +41,14 @@ def _resize_plane(plane: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     source = plane if plane.dtype == np.uint8 else plane.astype(np.float32)
     height, width = size
     return np.asarray(Image.fromarray(source).resize((width, height), Image.Resampling.BILINEAR))
+
+
+def _resize_large(image: LargeArray, size: tuple[int, ...]) -> np.ndarray:
+    """Resample an image that is not held, a few rows of it at a time; values are rounded once, not after each axis."""
+    planes = WorkingPlanes(image, size)
+    step = max(1, BAND * size[0] // image.shape[1])
+    parts = [planes.read(start, min(start + step, size[0])) for start in range(0, size[0], step)]
+    return np.concatenate(parts, axis=1)
 
 
 def _resize_volume(volume: np.ndarray, size: tuple[int, ...]) -> np.ndarray:

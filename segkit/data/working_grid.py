@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -84,8 +84,8 @@ class WorkingPlanes:
         size: the working grid.
     """
 
-    def __init__(self, image: np.ndarray, size: Sequence[int], coarse: int | None = None) -> None:
-        """Take an image (C, *S), in any memory order; `coarse` is the axis of S that is not interpolated."""
+    def __init__(self, image: Any, size: Sequence[int], coarse: int | None = None) -> None:
+        """Take an image (C, *S), in memory or read by parts; `coarse` is the axis of S that is not interpolated."""
         self.image = image
         self.size = tuple(size)
         lengths = image.shape[1:]
@@ -106,7 +106,7 @@ class WorkingPlanes:
         """Return planes start to stop along the first axis, (C, stop - start, *rest) of the image's dtype."""
         first = self._weights[0]
         if first is None:
-            block, rows = self.image[:, start:stop], None
+            block, rows = np.asarray(self.image[:, start:stop]), None
         else:
             rows = first[start:stop]
             low, high = int(rows.indices.min()), int(rows.indices.max()) + 1

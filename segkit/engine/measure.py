@@ -13,6 +13,7 @@ from segkit import params
 from segkit.contracts import IGNORE, Measurement
 from segkit.data.case import Case
 from segkit.declarations import Metric, Task
+from segkit.engine.banded import LargePair, banded, bands_of, held
 from segkit.engine.class_measure import COUNTS, measure_classes
 from segkit.errors import SegkitError
 from segkit.statistics.failures import case_value
@@ -140,8 +141,19 @@ def score_case(
             f"case {case.id}: prediction {prediction.shape} and mask {mask.shape} differ in size",
             "score on the case's own grid",
         )
-    if background:
-        prediction, mask, task = count_from_one(prediction), count_from_one(mask), scored_task(task, background)
+    mask = held(mask)
+    task = scored_task(task, background)
+    large = LargePair(prediction, mask, spacing, task, count_from_one if background else None)
+    if not (in_bands := banded(prediction, mask)) and background:
+        prediction, mask = count_from_one(prediction), count_from_one(mask)
+
+    def measure(with_: Callable[..., Any], options: Mapping[str, Any], *, counts_do: bool) -> Measurement:
+        if not in_bands:
+            return measure_classes(with_, prediction, mask, spacing, task, options)
+        return large.counted(with_, options) if counts_do else large.around(with_, options, count)
+
+    # Metrics that share a pass get what the most demanding of them needs.
+    demanding = {measure_key(metric) for metric in metrics if not (metric.declaration.poolable or metric.over_cases)}
     annotated = annotated_classes(case, task)
     measured: dict[tuple[Any, ...], Measurement] = {}
     kept: dict[tuple[Any, ...], Measurement] = {}
@@ -151,10 +163,10 @@ def score_case(
         key = measure_key(metric)
         if key not in measured:
             if metric.declaration.needs == "probabilities":
-                counted = next(iter(kept.values()), None) or measure_classes(count, prediction, mask, spacing, task, {})
+                counted = next(iter(kept.values()), None) or measure(count, {}, counts_do=True)
                 measured[key] = replace(counted, sums=dict((sums or {})[key]))
             else:
-                measured[key] = measure_classes(metric.measure, prediction, mask, spacing, task, metric.options)
+                measured[key] = measure(metric.measure, metric.options, counts_do=key not in demanding)
             kept[key] = counts_alone(measured[key], annotated)
         counts[metric.name] = kept[key]
         if metric.over_cases:
@@ -215,8 +227,13 @@ def counts_alone(measured: Measurement, annotated: np.ndarray | None = None) -> 
 
 def reference_digest(mask: np.ndarray, spacing: tuple[float, ...] | None) -> str:
     """Return a SHA-256 that equal reference masks (*S) on equal grids share, whatever integers hold the labels."""
-    header = f"{mask.shape} {spacing and tuple(map(float, spacing))}".encode()
-    return hashlib.sha256(header + np.ascontiguousarray(mask, dtype=np.uint8).tobytes()).hexdigest()
+    found = hashlib.sha256(f"{mask.shape} {spacing and tuple(map(float, spacing))}".encode())
+    if mask.ndim != 2:
+        found.update(np.ascontiguousarray(mask, dtype=np.uint8).tobytes())
+        return found.hexdigest()
+    for _, (rows,) in bands_of(mask):  # a slide's mask is larger than memory
+        found.update(np.ascontiguousarray(rows, dtype=np.uint8).tobytes())
+    return found.hexdigest()
 
 
 def scored_task(task: Task, background: bool) -> Task:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import mmap
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -46,10 +45,3 @@ def new_labels(shape: Sequence[int]) -> np.ndarray:
         )
     with tempfile.TemporaryFile(dir=folder) as file:
         return np.memmap(file, np.uint8, "w+", shape=tuple(shape))
-
-
-def let_go(array: np.ndarray) -> None:
-    """Leave what was read or written of a mapped array to its file; nothing is done to one in memory."""
-    mapped = getattr(array, "_mmap", None)
-    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
-        mapped.madvise(mmap.MADV_DONTNEED)

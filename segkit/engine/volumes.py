@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from segkit.data.large import let_go
 from segkit.data.normalize import Normalization, to_float
 from segkit.data.working_grid import (
     TILES,
@@ -28,7 +29,7 @@ from segkit.engine.infer import Predictor
 from segkit.engine.memory import check_memory, check_planes
 from segkit.engine.preprocessing import Preprocessing
 from segkit.engine.restore import resize_planes, restore
-from segkit.engine.scratch import held_bytes, let_go, new_labels
+from segkit.engine.scratch import held_bytes, new_labels
 from segkit.engine.tiles import tile_scores
 from segkit.engine.windows import AxisWindows, PaddedPlanes, Place, blend_windows, cropped
 from segkit.errors import UsageError

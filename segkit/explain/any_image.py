@@ -29,6 +29,8 @@ def explain_any(
     Raises:
         UsageError: the reference is on another grid than the image, and what `explain_image` raises.
     """
+    image = np.asarray(sample.image)  # of a large image too: what is explained is held
+    reference = None if reference is None else np.asarray(reference)
     if reference is not None and reference.shape != predictor.task.mask_shape(sample.shape):
         raise UsageError(
             f"the reference mask is on a grid of {reference.shape}, the image on one of {tuple(sample.shape)}",
@@ -37,7 +39,7 @@ def explain_any(
     if predictor.volumes:
         return explain_volume(
             predictor,
-            sample.image,
+            image,
             explainers,
             wish,
             spacing=sample.spacing,
@@ -46,7 +48,7 @@ def explain_any(
         )
     return explain_image(
         predictor,
-        sample.image,
+        image,
         explainers,
         wish,
         shape=sample.shape,

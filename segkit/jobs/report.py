@@ -11,6 +11,7 @@ import numpy as np
 from segkit.data.case import Case, Sample
 from segkit.data.class_masks import is_class
 from segkit.data.dataset import DatasetReader
+from segkit.data.large import parts_of
 from segkit.discovery import Registry
 from segkit.engine.measure import UNANNOTATED, CaseScores
 from segkit.engine.predictions import read_prediction
@@ -19,6 +20,7 @@ from segkit.files import is_inside
 from segkit.jobs.job import Job
 from segkit.planning.reopened import reopen_data
 from segkit.planning.splits import scored_cases
+from segkit.report.large_pictures import Part, parts_shown, too_large, whole_shown
 from segkit.report.pictures import CasePicture, choose_cases, displayable
 from segkit.report.volume_pictures import volume_slice
 from segkit.rundir.names import CONFIG, PREDICTIONS
@@ -41,7 +43,8 @@ def pictures(job: Job, scores: Sequence[CaseScores]) -> Iterator[CasePicture]:
     direction = main.declaration.direction
     shown = direction.named(main.name)
     for label, case_id in choose_cases(by_case, higher_is_better=direction.higher):
-        yield read_scored_case(plan.reader, cases[case_id], predictions).picture(label, by_case[case_id], shown)
+        found = read_scored_case(plan.reader, cases[case_id], predictions)
+        yield from found.pictures(label, by_case[case_id], shown)
 
 
 @dataclass(frozen=True)
@@ -59,9 +62,23 @@ class ScoredCase:
         if self.sample.image.ndim == 4:
             found = volume_slice(self.sample.image, self.mask, self.prediction, self.sample.spacing, level)
             image, mask, prediction, where = found.image, found.reference, found.prediction, found.where
+        elif too_large(self.sample.image):
+            return self._part(whole_shown(self.sample.image, self.mask, self.prediction), label, score, score_name)
         else:
             image, mask, prediction = displayable(self.sample.image), self.mask, self.prediction
         return CasePicture(self.case.id, label, image, mask, prediction, score, score_name, where)
+
+    def pictures(self, label: str, score: float, score_name: str) -> list[CasePicture]:
+        """Make it into pictures: of a photograph too large for a page the whole, shrunk, and its worst parts."""
+        if self.sample.image.ndim == 4 or not too_large(self.sample.image):
+            return [self.picture(label, score, score_name)]
+        parts = parts_shown(self.sample.image, self.mask, self.prediction)
+        labels = [label, *(f"{label} part {number}" for number in range(1, len(parts)))]
+        return [self._part(part, name, score, score_name) for name, part in zip(labels, parts, strict=True)]
+
+    def _part(self, part: Part, label: str, score: float, score_name: str) -> CasePicture:
+        shown = displayable(part.image), part.reference, part.prediction
+        return CasePicture(self.case.id, label, *shown, score, score_name, part.where)
 
 
 def read_scored_case(reader: DatasetReader, case: Case, predictions: Path) -> ScoredCase:
@@ -104,7 +121,10 @@ class ScoredData:
             label_of = classes.get(row.class_name)
             if label_of is None or row.status == UNANNOTATED:
                 continue
-            if np.count_nonzero(is_class(shown.mask, label_of, self.reader.task)) != row.reference:
+            marked = sum(
+                int(np.count_nonzero(is_class(part, label_of, self.reader.task))) for part in parts_of(shown.mask)
+            )
+            if marked != row.reference:
                 raise SegkitError(f"case {case_id} has another mask than was scored", "give the folder that was scored")
         return shown
 
@@ -163,6 +183,7 @@ def pictures_again(
         direction = record.direction(main)
         chosen = choose_cases(values, higher_is_better=direction.higher)
         shown = direction.named(main)
-        return [data.read(case).picture(label, values[case], shown) for label, case in chosen], ""
+        read = ((label, case, data.read(case)) for label, case in chosen)
+        return [picture for label, case, found in read for picture in found.pictures(label, values[case], shown)], ""
     except SegkitError as problem:
         return [], problem.message

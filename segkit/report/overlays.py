@@ -174,7 +174,7 @@ def _case_figure(record: RunRecord, picture: CasePicture, overlay: Overlay, them
 
     name = shorten(record.case_names.get(picture.case, picture.case), 50)
     title = f"{picture.label}: {name}, {picture.score_name} {text.number(picture.score)}"
-    title += f" of the volume; {picture.where}" if picture.where else ""
+    title += f" of the whole; {picture.where}" if picture.where else ""
     figure.suptitle(title + (" (generated sample)" if record.notice else ""), x=0.008, ha="left", weight="bold")
     panels = figure.subplots(1, 3)
     for axes, label in zip(panels, ("image", "outlines", "agreement"), strict=True):

@@ -112,6 +112,14 @@ def read(subject: DatasetSubject) -> None:
             fail(f"case {case.id} differs when it is read again", "leave augmentation to the core")
 
 
+def whole(sample: Sample) -> Sample:
+    """Return a sample whose arrays are in memory, of one of which parts can be read."""
+    import numpy as np
+
+    mask = None if sample.mask is None else np.asarray(sample.mask)
+    return replace(sample, image=np.asarray(sample.image), mask=mask)
+
+
 def same(first: Any, second: Any) -> bool:
     """Whether two masks are equal, or both are missing."""
     import numpy as np

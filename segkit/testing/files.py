@@ -12,6 +12,7 @@ from segkit.data.case import Case
 from segkit.data.remarks import remarks_of
 from segkit.errors import SegkitError
 from segkit.testing.check import NotChecked, check, fail, listed
+from segkit.testing.datasets import whole
 from segkit.testing.subjects import DatasetSubject
 
 MEND_ERROR = "raise segkit.SegkitError(message, hint), the file's name or the case's id in the message"
@@ -96,7 +97,7 @@ def look(subject: DatasetSubject, case: Case, root: Path, path: Path, how: str) 
         reader = subject.factory(root, subject.params)
         same_case = next((other for other in reader.cases("train") if other.id == case.id), None)
         if same_case is not None:
-            reader.read(same_case)
+            whole(reader.read(same_case))
     except SegkitError as error:
         if not named(str(error), case, path):
             fail(f"{path.name} was {how}; the message {str(error)!r} does not name it", MEND_ERROR)

@@ -17,7 +17,7 @@ from unittest import mock
 from segkit.data.case import Case, Sample
 from segkit.data.dataset import SPLITS
 from segkit.testing.check import NotChecked, check, fail, listed
-from segkit.testing.datasets import chosen_cases, same
+from segkit.testing.datasets import chosen_cases, same, whole
 from segkit.testing.subjects import DatasetSubject
 
 PHOTOGRAPHS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
@@ -101,7 +101,7 @@ def equal_pictures(subject: DatasetSubject) -> None:
     seen: dict[str, tuple[str, str]] = {}
     for split in SPLITS:
         for case in list(subject.reader.cases(split))[:READ_AGAIN]:
-            image = subject.reader.read(case).image
+            image = whole(subject.reader.read(case)).image
             digest = hashlib.sha256(f"{image.dtype}{image.shape}".encode() + image.tobytes()).hexdigest()
             known = seen.setdefault(digest, (split, case.id))
             if known[0] != split:
@@ -157,12 +157,12 @@ def own_arrays(subject: DatasetSubject) -> None:
     import numpy as np
 
     for case in list(chosen_cases(subject))[:2]:
-        first = subject.reader.read(case)
+        first = whole(subject.reader.read(case))
         kept = first.image.copy(), None if first.mask is None else first.mask.copy()
         for array in (first.image, first.mask):
             if isinstance(array, np.ndarray) and array.flags.writeable:
                 array[...] = 0
-        again = subject.reader.read(case)
+        again = whole(subject.reader.read(case))
         if not (np.array_equal(kept[0], again.image) and same(kept[1], again.mask)):
             fail(f"{case.id} is read again as what was written into its arrays", "return copies, keep no arrays")
 
@@ -287,7 +287,7 @@ def as_pillow_reads(subject: DatasetSubject) -> None:
         if not photographs or subject.reader.task.spatial_dims != 2:
             continue
         seen += 1
-        sample, plain = subject.reader.read(case), pixels(photographs[0])
+        sample, plain = whole(subject.reader.read(case)), pixels(photographs[0])
         if plain is None:
             continue
         turned = (plain.shape[1], plain.shape[0])

@@ -58,6 +58,25 @@ def fill(points: np.ndarray, shape: tuple[int, int]) -> Patch:
     return Patch(window, inside)
 
 
+def windings(points: np.ndarray, window: tuple[slice, slice]) -> np.ndarray:
+    """Return how often a closed outline runs round the centre of each pixel of a part of an image, int32.
+
+    By the even-odd rule a pixel is inside where the number is odd, by the other one where it is not 0: where they
+    differ
+    the outline crosses itself, and which pixels were meant is not known.
+
+    Args:
+        points: as of `fill`.
+        window: rows and columns, with start and stop; what `fill` gives of a whole image is the same in every part.
+    """
+    rows, columns = window
+    crossed = np.zeros((rows.stop - rows.start, columns.stop - columns.start + 1), np.int32)
+    if crossed.size and crossed.shape[1] > 1:
+        _cross(points, (rows.start, columns.start), crossed)
+    found: np.ndarray = np.cumsum(crossed, axis=1, dtype=np.int32)[:, :-1]
+    return found
+
+
 def _centres_from(values: np.ndarray, length: int) -> tuple[int, int]:
     """First and last-but-one pixel of an axis whose centres can be inside."""
     low, high = np.clip(np.ceil(np.array([values.min(), values.max()]) - 0.5), 0, length).astype(int)
@@ -65,7 +84,11 @@ def _centres_from(values: np.ndarray, length: int) -> tuple[int, int]:
 
 
 def _cross(points: np.ndarray, origin: tuple[int, int], crossed: np.ndarray) -> None:
-    """Toggle, for each edge and each row whose centre it crosses, the first pixel whose centre is not left of it."""
+    """Mark, for each edge and each row whose centre it crosses, the first pixel whose centre is not left of it.
+
+    Args:
+        crossed: uint8, toggled; int32, counted up by edges that run down and down by those that run up.
+    """
     top, left = origin
     rows, columns = crossed.shape
     # Every edge from its upper end on: two outlines that share one then cross each row at the same place.
@@ -87,5 +110,8 @@ def _cross(points: np.ndarray, origin: tuple[int, int], crossed: np.ndarray) -> 
         row = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + first[edge]
         x = x0[edge] + (row + 0.5 - y0[edge]) * ((x1 - x0)[edge] / (y1 - y0)[edge])
         column = np.clip(np.ceil(x - 0.5) - left, 0, columns - 1).astype(np.int64)
-        np.bitwise_xor.at(crossed, (row - top, column), 1)
+        if crossed.dtype == np.uint8:
+            np.bitwise_xor.at(crossed, (row - top, column), 1)
+        else:
+            np.add.at(crossed, (row - top, column), 1 - 2 * order[edge])
         start = stop_at

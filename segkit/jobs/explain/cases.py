@@ -21,10 +21,19 @@ from segkit.errors import SegkitError, UsageError
 from segkit.explain.case import DEFAULT_LAYER, BuiltExplainer, build_explainer
 from segkit.explain.choice import check_explain, choose
 from segkit.explain.layers import AUTO, LayerPath, check_module
+from segkit.explain.region import Region
 from segkit.files import own_folder
 from segkit.jobs.explain.folder import Explained, write_explained
 from segkit.jobs.explain.reference import read_reference
-from segkit.jobs.explain.subject import Subject, case_subject, explain_subject, make_wish, scored
+from segkit.jobs.explain.subject import (
+    Subject,
+    case_subject,
+    explain_subject,
+    in_memory,
+    make_wish,
+    part_of,
+    scored,
+)
 from segkit.jobs.job import Job
 from segkit.jobs.predict.faults import fault_of
 from segkit.jobs.predict.inputs import Input, find_inputs
@@ -108,7 +117,7 @@ def explain_cases(
     progress.start("explain", len(chosen), "cases")
     for label, case_id in chosen:
         subject = case_subject(plan.reader, plan.data.full_name, cases[case_id], predictor)
-        subject = scored(subject, label, values[case_id], score_name)
+        subject = in_memory(scored(subject, label, values[case_id], score_name))
         found, prediction = explain_subject(
             subject,
             predictor,
@@ -136,11 +145,13 @@ class Order:
 
     Attributes:
         config: its section `explain` and the explainers' params.
+        region: the part of each image that is explained; None: the whole.
     """
 
     model: Model
     config: Config
     explainers: tuple[BuiltExplainer, ...]
+    region: Region | None = None
 
 
 def make_order(
@@ -269,6 +280,7 @@ def explain_one(order: Order, subject: Subject, folder: Path, progress: Progress
     """Explain one image into a folder; nothing where no explainer can."""
     model = order.model
     wish = make_wish(order.config.explain, model.task, model.layers)
+    subject = in_memory(subject) if order.region is None else part_of(subject, order.region, model.predictor)
     found, prediction = explain_subject(
         subject, model.predictor, order.explainers, wish, model.postprocess, progress.message
     )

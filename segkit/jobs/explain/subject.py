@@ -23,6 +23,7 @@ from segkit.explain.case import BuiltExplainer
 from segkit.explain.evidence import EvidenceSettings
 from segkit.explain.explanation import Explanation
 from segkit.explain.images import Wish
+from segkit.explain.region import Region
 from segkit.explain.targets import parse_target
 from segkit.settings import Explain
 
@@ -105,15 +106,16 @@ def explain_subject(
     Raises:
         UsageError: the target cannot be meant here, such as a pixel that is not on the image.
     """
+    found: list[Explanation] = []
+    if predictor.image_dims == 2 and math.prod(subject.shape) > MOST_PIXELS:
+        size = " x ".join(map(str, subject.shape))
+        way_out = "explain a part of it with segkit explain --region" if predictor.volumes else "save it smaller"
+        tell(f"{subject.name} is not explained: it has {size} pixels, and at most {MOST_PIXELS:,} are; {way_out}")
+        return found, np.empty((0, 0), np.uint8)
     with enough_memory(subject.name):
         prediction = predictor.labels(subject.shown, subject.shape, subject.spacing)
         prediction = prediction if postprocess is None else postprocess(prediction)
     sample = Sample(subject.shown, spacing=subject.spacing, grid=subject.shape)
-    found: list[Explanation] = []
-    if not predictor.volumes and math.prod(subject.shape) > MOST_PIXELS:
-        size = " x ".join(map(str, subject.shape))
-        tell(f"{subject.name} is not explained: it has {size} pixels, and at most {MOST_PIXELS:,} are; save it smaller")
-        return found, prediction
     for explainer in explainers:
         try:
             with enough_memory(subject.name):
@@ -123,6 +125,33 @@ def explain_subject(
         except SegkitError as error:
             tell(f"{subject.name}: {explainer.name}: {error}")
     return found, prediction
+
+
+def in_memory(subject: Subject) -> Subject:
+    """Return a subject whose image and mask are arrays in memory, unless they are too large to be explained."""
+    if math.prod(subject.shape) > MOST_PIXELS:
+        return subject
+    image = np.asarray(subject.image)
+    shown = image if subject.shown is subject.image else np.asarray(subject.shown)
+    reference = None if subject.reference is None else np.asarray(subject.reference)
+    return replace(subject, image=image, shown=shown, reference=reference)
+
+
+def part_of(subject: Subject, region: Region, predictor: Predictor | VolumePredictor) -> Subject:
+    """Return a region of a subject, which is then explained as an image of its own.
+
+    Raises:
+        UsageError: it does not lie in the image, or the model is shown whole images, of which a part is another thing.
+    """
+    if not (predictor.volumes and predictor.image_dims == 2):
+        raise UsageError(
+            "--region: the model is shown whole images, and a part would be enlarged to one",
+            "leave it out, or train with data.mode=tiles",
+        )
+    image = region.of(subject.image)
+    reference = None if subject.reference is None else region.of(subject.reference)
+    name = f"{subject.name}-{str(region).replace(',', '-')}"
+    return replace(subject, name=name, image=image, shown=image, reference=reference)
 
 
 def scored(subject: Subject, label: str, score: float, score_name: str) -> Subject:

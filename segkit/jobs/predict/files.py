@@ -12,6 +12,7 @@ import numpy as np
 from segkit.data.case import Sample
 from segkit.data.origin import Maker
 from segkit.data.prefetch import prefetch
+from segkit.data.resample import resize_mask
 from segkit.engine.calibration import threshold_of
 from segkit.engine.ensemble import Ensemble
 from segkit.engine.expected import ExpectedDice
@@ -276,8 +277,10 @@ def write_overlay(path: Path, model: Model, item: Input, labels: np.ndarray, sam
     planes = labels if model.task.overlapping else labels[None]
     if model.image_dims == 2:
         # It was read at the network's size, which is too coarse to be looked at.
-        shown = model.opener.open(item.files, model.image_task, overlay_size(planes.shape[1:]))
-        picture = coloured_labels(shown.image, planes)
+        size = overlay_size(planes.shape[1:])
+        shown = model.opener.open(item.files, model.image_task, size)
+        # Every pixel's own label, as it will be shown: a slide's label map is larger than memory.
+        picture = coloured_labels(shown.image, np.stack([resize_mask(plane, size) for plane in planes]))
     else:
         picture = montage(sample.image, planes, sample.spacing)
         caption = "; ".join(part for part in ("right is left", caption) if part)

@@ -19,6 +19,7 @@ from segkit.data.class_masks import is_class
 from segkit.data.label_png import colours_of
 from segkit.data.origin import Maker
 from segkit.declarations import Task
+from segkit.engine.banded import bands_of
 from segkit.engine.label_forms import ENDING, Form, possible_endings
 from segkit.engine.predictions import write_label_map, write_prediction
 from segkit.errors import SegkitError
@@ -54,11 +55,14 @@ def class_sizes(labels: np.ndarray, task: Task, spacing: Sequence[float] | None)
     unit = None if spacing is None else math.prod(spacing)
     sizes = []
     for label, name in enumerate(task.classes, start=1):
-        inside = is_class(labels, label, task)
-        count = int(np.count_nonzero(inside))
-        area = count * unit if unit is not None and inside.ndim == 2 else None
-        volume = count * unit / 1000 if unit is not None and inside.ndim == 3 else None
-        sizes.append(ClassSize(name, label, count, count / inside.size, area, volume))
+        if flat := labels.ndim == (3 if task.overlapping else 2):
+            count = sum(int(np.count_nonzero(is_class(part, label, task))) for _, (part,) in bands_of(labels))
+        else:
+            count = int(np.count_nonzero(is_class(labels, label, task)))
+        pixels = labels.size // (len(task.classes) if task.overlapping else 1)
+        area = count * unit if unit is not None and flat else None
+        volume = count * unit / 1000 if unit is not None and not flat else None
+        sizes.append(ClassSize(name, label, count, count / pixels, area, volume))
     return sizes
 
 

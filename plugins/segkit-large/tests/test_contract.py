@@ -1,0 +1,5 @@
+"""What every plugin has to pass."""
+
+from segkit.testing import plugin_checks
+
+test_plugin = plugin_checks("segkit-large")
