@@ -37,7 +37,7 @@ class Sample:
 
     Attributes:
         image: (C, *S), uint8, int16 or float32; on another grid of the same extent where `grid` is given. Image and
-            mask of a photograph may be a `segkit.data.large.LargeArray` each, in mode tiles.
+            mask of a photograph may be a `segkit.data.large_array.LargeArray` each, in mode tiles.
         mask: (*S) integer labels, 0 background, 255 ignore; (classes, *S) of 0, 1 and 255 where the task's classes
             overlap; None where there is no reference.
         spacing: mm per voxel along each axis of S; None for photographs.

@@ -9,7 +9,7 @@ import numpy as np
 from segkit.contracts import IGNORE
 from segkit.data.case import Case, Sample
 from segkit.data.class_masks import is_class
-from segkit.data.large import parts_of
+from segkit.data.large_array import parts_of
 from segkit.declarations import Task
 from segkit.errors import SegkitError
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from segkit.data.case import Case
 from segkit.data.dataset import DatasetReader
-from segkit.data.large import LargeArray, bands, is_large
+from segkit.data.large_array import LargeArray, bands, is_large
 from segkit.data.prefetch import prefetch
 
 DIGITS = 32

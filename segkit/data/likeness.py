@@ -13,7 +13,7 @@ import numpy as np
 from segkit.contracts import IGNORE
 from segkit.data.case import Case, Sample
 from segkit.data.class_masks import is_class
-from segkit.data.large import is_large, parts_of
+from segkit.data.large_array import is_large, parts_of
 from segkit.data.survey import survey
 from segkit.declarations import Task
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from segkit.data.intensities import PER_CASE, STD_FLOOR, case_moments, foreground_scheme
-from segkit.data.large import is_large
+from segkit.data.large_array import is_large
 from segkit.data.store import Store
 from segkit.data.survey import survey
 from segkit.data.tile_store import TileStore

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from segkit.data.grid import nearest_indices, triangle_weights
-from segkit.data.large import BAND, LargeArray, is_large
+from segkit.data.large_array import BAND, LargeArray, is_large
 from segkit.data.working_grid import WorkingPlanes
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from segkit.data.intensities import STD_FLOOR, Moments, case_moments
-from segkit.data.large import bands, is_large
+from segkit.data.large_array import bands, is_large
 
 KEPT = 2**18
 """Values of a channel that are kept, evenly spread over rows and columns: what quantiles are taken of."""

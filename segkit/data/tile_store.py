@@ -11,7 +11,7 @@ import numpy as np
 
 from segkit.data.case import Case
 from segkit.data.dataset import DatasetReader
-from segkit.data.large import LargeArray
+from segkit.data.large_array import LargeArray
 from segkit.data.resolution import Resolution
 from segkit.data.store import Progress, find_or_build, store_key
 from segkit.data.store_build import IMAGES, MASKS

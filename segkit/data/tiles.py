@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from segkit.data.large import LargeArray
+from segkit.data.large_array import LargeArray
 
 BLOCK = 128
 """Pixels along a block's side: one of three colours is 48 KiB, and a crop of 256 reads 2.3 times its own pixels.

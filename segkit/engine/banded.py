@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from segkit.contracts import IGNORE, Measurement
-from segkit.data.large import is_large, let_go
+from segkit.data.large_array import is_large, let_go
 from segkit.declarations import Task
 from segkit.engine.class_measure import COUNTS, measure_classes
 from segkit.engine.memory import check_memory

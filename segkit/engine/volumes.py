@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from segkit.data.large import let_go
+from segkit.data.large_array import let_go
 from segkit.data.normalize import Normalization, to_float
 from segkit.data.working_grid import (
     TILES,

@@ -11,7 +11,7 @@ import numpy as np
 from segkit.data.case import Case, Sample
 from segkit.data.class_masks import is_class
 from segkit.data.dataset import DatasetReader
-from segkit.data.large import parts_of
+from segkit.data.large_array import parts_of
 from segkit.discovery import Registry
 from segkit.engine.measure import UNANNOTATED, CaseScores
 from segkit.engine.predictions import read_prediction

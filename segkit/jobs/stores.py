@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from segkit.contracts import IGNORE
-from segkit.data.large import parts_of
+from segkit.data.large_array import parts_of
 from segkit.data.prefetch import prefetch
 from segkit.data.resolution import Resolution
 from segkit.data.roots import cache_folder

@@ -9,7 +9,7 @@ import numpy as np
 
 from segkit.contracts import IGNORE
 from segkit.data.grid import nearest_indices
-from segkit.data.large import is_large, let_go
+from segkit.data.large_array import is_large, let_go
 from segkit.data.resample import resize_image, resize_mask
 
 MOST_SHOWN = 2**24

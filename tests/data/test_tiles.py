@@ -8,7 +8,7 @@ import pytest
 from segkit import Case, Sample, SegkitError, Task, UsageError
 from segkit.data import tile_build
 from segkit.data.content import content_digest
-from segkit.data.large import LargeArray, parts_of
+from segkit.data.large_array import LargeArray, parts_of
 from segkit.data.likeness import numbers_of
 from segkit.data.normalize import make_normalization
 from segkit.data.parts import covering, patch_parts

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from segkit import Case, SegkitError, Task
-from segkit.data.large import LargeArray
+from segkit.data.large_array import LargeArray
 from segkit.discovery import Registry
 from segkit.engine import banded, measure, scratch
 from segkit.engine.measure import ChosenMetric, reference_digest, score_case

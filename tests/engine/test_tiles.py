@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from segkit import SegkitError, Task
-from segkit.data.large import LargeArray
+from segkit.data.large_array import LargeArray
 from segkit.data.normalize import Normalization
 from segkit.data.resample import resize_image
 from segkit.data.resolution import Resolution

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from segkit.data.large import LargeArray
+from segkit.data.large_array import LargeArray
 from segkit.report import large_pictures
 from segkit.report.large_pictures import parts_shown, too_large, whole_shown
 

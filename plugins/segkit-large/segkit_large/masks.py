@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from segkit import IGNORE, UnusableFileError
-from segkit.data.large import LargeArray
+from segkit.data.large_array import LargeArray
 
 
 class LabelMask(LargeArray):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from segkit import UnusableFileError
-from segkit.data.large import LargeArray
+from segkit.data.large_array import LargeArray
 
 LEVEL_HINT = "set data.level to one of them"
 

@@ -10,7 +10,7 @@ import numpy as np
 import tifffile
 
 from segkit.data.label_png import colours_of
-from segkit.data.large import LargeArray, let_go
+from segkit.data.large_array import LargeArray, let_go
 from segkit.files import write_whole
 from segkit_large.tiff import open_tiff
 

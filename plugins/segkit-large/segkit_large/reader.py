@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from segkit import Case, Problem, Sample, SegkitError, Task, UnusableFileError
-from segkit.data.large import LargeArray, parts_of
+from segkit.data.large_array import LargeArray, parts_of
 from segkit.errors import did_you_mean
 from segkit.files import expanded
 from segkit_coco.deal import by_split

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from segkit import SegkitError, UnusableFileError
-from segkit.data.large import LargeArray
+from segkit.data.large_array import LargeArray
 from segkit.files import read_bytes
 from segkit_coco.polygons import windings
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from segkit import UnusableFileError
-from segkit.data.large import LargeArray
+from segkit.data.large_array import LargeArray
 from segkit_large.opened import Opened, check_level
 
 SLIDES = (".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide")

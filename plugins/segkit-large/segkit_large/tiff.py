@@ -12,7 +12,7 @@ import numpy as np
 import tifffile
 
 from segkit import UnusableFileError
-from segkit.data.large import LargeArray
+from segkit.data.large_array import LargeArray
 from segkit_large.opened import Opened, check_level
 
 LARGEST_PART = 2**28

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from segkit import UnusableFileError
-from segkit.data.large import LargeArray
+from segkit.data.large_array import LargeArray
 from segkit_large.opened import Opened, check_level
 
 IN_MM = {"nanometer": 1e-6, "micrometer": 1e-3, "millimeter": 1.0, "centimeter": 10.0}

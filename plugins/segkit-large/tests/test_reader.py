@@ -10,7 +10,7 @@ import pytest
 import tifffile
 
 from segkit import SegkitError, UnusableFileError
-from segkit.data.large import LargeArray
+from segkit.data.large_array import LargeArray
 from segkit_large.pairs import find_pairs
 from segkit_large.reader import LargeReader
 
