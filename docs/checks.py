@@ -18,6 +18,15 @@ KINDS = {
     "loss": "Losses",
     "metric": "Metrics",
     "explainer": "Explainers",
+    "optimizer": "Optimizers",
+    "schedule": "Schedules",
+    "augmentation": "Augmentations",
+    "normalization": "Normalisations",
+    "sampler": "Samplers",
+    "postprocess": "Steps after prediction",
+    "exporter": "Exporters",
+    "section": "Sections of the report",
+    "launcher": "Launchers",
 }
 HEAD = """# The checks
 

@@ -53,6 +53,6 @@ def place(error: BaseException) -> str:
 
 
 def installed(file: str) -> bool:
-    """Whether a file is a library's or Python's own."""
+    """Whether a file is a library's or Python's own; compiled ones name a source that is not there."""
     path = Path(file)
-    return "site-packages" in path.parts or Path(traceback.__file__).parent in path.parents or file.startswith("<")
+    return "site-packages" in path.parts or Path(traceback.__file__).parent in path.parents or path.suffix != ".py"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 MODULES = {
-    "plugin": ("segkit.testing.plugins", "segkit.testing.events"),
+    "plugin": ("segkit.testing.plugins", "segkit.testing.events", "segkit.testing.commands"),
     "arch": (
         "segkit.testing.architectures",
         "segkit.testing.forward",
@@ -26,6 +26,15 @@ MODULES = {
         "segkit.testing.overlapping",
     ),
     "explainer": ("segkit.testing.explainers", "segkit.testing.evidence"),
+    "optimizer": ("segkit.testing.optimizers",),
+    "schedule": ("segkit.testing.optimizers",),
+    "augmentation": ("segkit.testing.augmentations",),
+    "normalization": ("segkit.testing.intensities",),
+    "sampler": ("segkit.testing.samplers",),
+    "postprocess": ("segkit.testing.outputs",),
+    "exporter": ("segkit.testing.outputs",),
+    "section": ("segkit.testing.sections",),
+    "launcher": ("segkit.testing.launchers",),
 }
 """Where the checks of each kind are; "plugin" is what every distribution has to pass."""
 COMMON, LAST = ("segkit.testing.components",), ("segkit.testing.manners",)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
+from segkit.testing.exercise_parts import PARTS
 from segkit.testing.subjects import (
     ArchitectureSubject,
     ComponentSubject,
@@ -17,8 +18,24 @@ from segkit.testing.subjects import (
 if TYPE_CHECKING:
     from segkit.declarations import Task
 
-USED = ("arch", "data", "loss", "metric", "explainer")
-"""Kinds of components that can be used here."""
+USED = (
+    "arch",
+    "data",
+    "loss",
+    "metric",
+    "explainer",
+    "optimizer",
+    "schedule",
+    "augmentation",
+    "normalization",
+    "sampler",
+    "postprocess",
+    "exporter",
+    "section",
+)
+"""Kinds of components that can be used here; what a launcher starts is no part of this process."""
+BUILT_BY_USE = ("optimizer", "augmentation", "sampler", "postprocess")
+"""Parts that are built for a task or for weights: the use that is made of them brings these along."""
 SPLITS_READ = 1
 """Cases of each split that are read."""
 
@@ -36,6 +53,8 @@ def build(subject: ComponentSubject, params: Any, seed: int = 0) -> Any:
         return subject.factory(metric_task(2), params)
     if isinstance(subject, DatasetSubject):
         return subject.factory(subject.root, params)
+    if subject.kind in BUILT_BY_USE:
+        return None
     return subject.factory(params)
 
 
@@ -49,6 +68,8 @@ def use(subject: ComponentSubject, built: Any, params: Any) -> list[Any]:
         return use_metric(subject, params)
     if isinstance(subject, DatasetSubject):
         return use_dataset(built)
+    if subject.kind in PARTS:
+        return PARTS[subject.kind](subject, params)
     assert isinstance(subject, ExplainerSubject)
     return use_explainer(subject, built)
 

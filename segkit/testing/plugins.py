@@ -27,13 +27,13 @@ print("heavy:", *[name for name in sys.argv[2:] if name in sys.modules and name 
 
 @check("plugin", "loads")
 def loads(subject: PluginSubject) -> None:
-    """The plugin loads, and declares a component or hears events."""
+    """The plugin loads, and declares a component or a subcommand or hears events."""
     plugin = subject.plugin
     if plugin.disabled:
         fail("it is disabled", "leave out SEGKIT_DISABLE_PLUGINS")
     if plugin.error is not None:
         fail(plugin.reason, plugin.hint or "mend what the message names")
-    if not plugin.components and not hears(plugin.entry_point.load()):
+    if not plugin.components and not plugin.commands and not hears(plugin.entry_point.load()):
         fail("its hooks declare nothing", "mark the function with @segkit.hookimpl and return a list of declarations")
 
 

@@ -22,7 +22,7 @@ from segkit.testing.subjects import ArchitectureSubject, CheckSubject, DatasetSu
 from segkit.testing.surroundings import switches_put_back
 
 Status = Literal["passed", "failed", "skipped", "xfailed"]
-NEED_TORCH = ("arch", "loss", "explainer")
+NEED_TORCH = ("arch", "loss", "explainer", "optimizer", "augmentation", "normalization", "exporter")
 SLOW = "let it do less: smaller params in Architecture.small, fewer or smaller cases in make_sample; or mend the loop"
 
 

@@ -1,4 +1,4 @@
-"""Right components out of the ecosystem: networks, losses, metrics and explainers that no check accuses."""
+"""Right components out of the ecosystem: of every kind some that no check accuses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from segkit.declarations import KINDS
+from segkit.declarations.parts import EVERY_KIND
 
 FOLDER = str(Path(__file__).parent / "right")
 INFINITY = float("inf")
@@ -30,6 +30,24 @@ RIGHT = [
     ("explainer", "occlusion", "captum", {"layered": False}),
     ("explainer", "saliency", "captum", {"layered": False}),
 ]
+PARTS = [
+    ("optimizer", "rmsprop", "torch", {}),
+    ("optimizer", "radam", "torch", {}),
+    ("optimizer", "adagrad", "torch", {}),
+    ("optimizer", "lion", "torch", {}),
+    ("optimizer", "timm_lamb", "timm", {}),
+    ("schedule", "steps", "torch", {}),
+    ("schedule", "warm_restarts", "torch", {}),
+    ("augmentation", "rotate", "scipy", {"moves": True}),
+    ("augmentation", "monai_noise", "monai", {}),
+    ("augmentation", "low_resolution", "torch", {}),
+    ("normalization", "histogram", "numpy", {}),
+    ("sampler", "by_size", "numpy", {}),
+    ("postprocess", "opened", "scipy", {}),
+    ("exporter", "numpy_archive", "numpy", {"suffix": ".npz"}),
+    ("exporter", "scripted", "torch", {"suffix": ".pt"}),
+    ("section", "histogram_section", "matplotlib", {}),
+]
 GRAPHS = ("onnx", "torch-export", "compile", "compile-inductor")
 """What a library's network declares where it has none; whether it is accused rightly is not of this test."""
 
@@ -47,5 +65,17 @@ def test_no_check_accuses_it(kind, name, library, fields, suite_of, failures, mo
     if "params" in fields:
         fields["params"] = getattr(importlib.import_module("right_parts"), fields["params"])
     about = {"name": name.replace("_", "-"), "factory": f"right_parts:{name}", "summary": "It is right."}
-    found = failures(suite_of("right_parts", KINDS[kind](**about, **fields)), leave_out=[*GRAPHS, "declares-lightly"])
+    found = failures(
+        suite_of("right_parts", EVERY_KIND[kind](**about, **fields)), leave_out=[*GRAPHS, "declares-lightly"]
+    )
+    assert found == {}, [str(failure) for failure in found.values()]
+
+
+@pytest.mark.parametrize(("kind", "name", "library", "fields"), PARTS)
+def test_no_check_accuses_a_part(kind, name, library, fields, suite_of, failures, monkeypatch):
+    """Optimizers, augmentations and what else comes from libraries as it is."""
+    pytest.importorskip(library)
+    monkeypatch.syspath_prepend(FOLDER)
+    about = {"name": name.replace("_", "-"), "factory": f"right_training:{name}", "summary": "It is right."}
+    found = failures(suite_of("right_training", EVERY_KIND[kind](**about, **fields)), leave_out=["declares-lightly"])
     assert found == {}, [str(failure) for failure in found.values()]

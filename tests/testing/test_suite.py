@@ -44,7 +44,13 @@ def failed(suite):
 def test_a_plugin_as_it_should_be(suite_of):
     """It passes what every plugin has to pass."""
     assert failed(suite_of("kit_nets", net())) == []
-    assert {check.name for check in checks_of("plugin")} == {"loads", "core-range", "declares-lightly", "events"}
+    assert {check.name for check in checks_of("plugin")} == {
+        "loads",
+        "core-range",
+        "declares-lightly",
+        "events",
+        "commands",
+    }
 
 
 def test_a_plugin_that_declares_nothing(suite_of):
@@ -55,6 +61,7 @@ def test_a_plugin_that_declares_nothing(suite_of):
         "core-range": "skipped",
         "declares-lightly": "skipped",
         "events": "skipped",
+        "commands": "skipped",
     }
     assert "@segkit.hookimpl" in str(outcomes["loads"].failure)
 
@@ -88,6 +95,7 @@ def test_hooks_that_fail_on_what_a_run_says(way, suite_of, tmp_path, monkeypatch
     assert {name: outcome.status for name, outcome in outcomes.items()} == {
         **dict.fromkeys(("loads", "core-range", "declares-lightly"), "passed"),
         "events": "failed",
+        "commands": "skipped",
     }
     assert word in str(outcomes["events"].failure)
 

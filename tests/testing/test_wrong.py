@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from segkit.declarations import KINDS
+from segkit.declarations.parts import EVERY_KIND
 from segkit.testing.check import checks_of
 from segkit.testing.suite import Suite
 
@@ -18,7 +18,18 @@ MODULES = {
     "loss": "wrong_losses",
     "metric": "wrong_metrics",
     "explainer": "wrong_explainers",
+    "optimizer": "wrong_training",
+    "schedule": "wrong_training",
+    "augmentation": "wrong_pipeline",
+    "normalization": "wrong_pipeline",
+    "sampler": "wrong_pipeline",
+    "postprocess": "wrong_outputs",
+    "exporter": "wrong_outputs",
+    "section": "wrong_outputs",
+    "launcher": "wrong_outputs",
 }
+TABLES = {"arch": "NETWORKS", "data": "DATASETS", "loss": "LOSSES", "postprocess": "POSTPROCESSES"}
+"""What tables are called that have not their kind's name with an s."""
 TRACED = ("compile", "torch-export", "onnx", "compile-inductor", "declares-lightly")
 
 
@@ -29,7 +40,7 @@ def table(kind):
         module = __import__(MODULES[kind])
     finally:
         sys.path.remove(FOLDER)
-    return getattr(module, MODULES[kind].removeprefix("wrong_").upper())
+    return getattr(module, TABLES.get(kind, f"{kind.upper()}S"))
 
 
 WRONG = [(kind, name) for kind in MODULES for name in table(kind)]
@@ -44,7 +55,7 @@ def suite(suite_of, monkeypatch):
         wrong, module = table(kind)[name], sys.modules[MODULES[kind]]
         monkeypatch.setattr(module, "FACTORY", wrong.factory, raising=False)
         fields = {"name": name, "factory": f"{MODULES[kind]}:FACTORY", "summary": "It is wrong.", **wrong.declares}
-        return suite_of(MODULES[kind], KINDS[kind](**fields))
+        return suite_of(MODULES[kind], EVERY_KIND[kind](**fields))
 
     return make
 
@@ -77,6 +88,8 @@ ELSEWHERE = {
     "metric": {"resolves", "params", "blocks", "soft-range", "overlapping"},
     "explainer": {"resolves", "params"},
 }
+OF_ALL_KINDS = {"resolves", "params", "globals", "silent", "params-effect"}
+"""Checks of every component: of the five kinds each has wrong ones, of parts they are the same code."""
 """Checks whose wrong components are in other tests of this folder."""
 TRACED_ALONE = {"onnx", "compile-inductor"}
 
@@ -84,7 +97,7 @@ TRACED_ALONE = {"onnx", "compile-inductor"}
 @pytest.mark.parametrize("kind", MODULES)
 def test_every_check_has_a_wrong_component(kind):
     """No check is left without a test that it fails."""
-    held = {wrong.check for wrong in table(kind).values()} | ELSEWHERE[kind] | TRACED_ALONE
+    held = {wrong.check for wrong in table(kind).values()} | ELSEWHERE.get(kind, OF_ALL_KINDS) | TRACED_ALONE
     assert {check.name for check in checks_of(kind)} <= held
 
 

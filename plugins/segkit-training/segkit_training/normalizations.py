@@ -32,7 +32,9 @@ def robust(params: Robust) -> Measure:
         for channel in image.reshape(len(image), -1):
             inside = channel[channel != 0] if params.nonzero and channel.any() else channel
             first, median, third = np.percentile(inside, [25, 50, 75])
-            rows.append((channel.min(), channel.max(), median, max((third - first) / 1.349, LEAST)))
+            # Where most of an image is air both quartiles lie in it: over 1e-6 a body's values went to 3e8 (issue 20).
+            spread = (third - first) / 1.349 or inside.std()
+            rows.append((channel.min(), channel.max(), median, max(spread, LEAST)))
         low, high, mean, std = np.array(rows).T
         return low, high, mean, std
 
