@@ -31,7 +31,7 @@ class Counted(click.Command):
     """Reads a file to write its help."""
 
     def format_help(self, ctx, formatter):
-        open("widths.txt").close()  # noqa: PTH123, SIM115
+        open("widths.txt").close()  # noqa: PTH123
 
 
 @click.command(cls=Counted)
