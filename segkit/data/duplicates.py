@@ -57,7 +57,7 @@ def prints_of(image: np.ndarray) -> Prints:
     exact = hashlib.sha256(f"{image.dtype}{image.shape}".encode())
     exact.update(np.ascontiguousarray(image).data)
     dims = image.ndim - 1
-    grey = image.astype(np.float32).mean(axis=0, keepdims=True)
+    grey = image.mean(axis=0, dtype=np.float32, keepdims=True)
     small = resize_image(grey, (SIDE[dims],) * dims)[0]
     if np.ptp(small) <= FLAT * np.abs(small).max():
         return Prints(exact.hexdigest(), None)

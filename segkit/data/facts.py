@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from segkit.contracts import IGNORE
+from segkit.data.at_once import room_for
 from segkit.data.case import Case, Problem, Sample
 from segkit.data.check import check_sample
 from segkit.data.class_masks import painted
 from segkit.data.dataset import DatasetReader
 from segkit.data.duplicates import Prints, prints_of
+from segkit.data.in_parts import bands_of, counts_of, mean_and_deviation
 from segkit.data.prefetch import prefetch
 from segkit.data.sources import bytes_of
 from segkit.declarations import Task
@@ -91,6 +94,12 @@ def read_facts(
 
 def facts_of(reader: DatasetReader, split: str, case: Case, dataset_name: str) -> CaseFacts | Problem:
     """Read one case and count it; a Problem where it cannot be read."""
+    with room_for(case):
+        return facts_of_one(reader, split, case, dataset_name)
+
+
+def facts_of_one(reader: DatasetReader, split: str, case: Case, dataset_name: str) -> CaseFacts | Problem:
+    """As `facts_of`, without a look at what other threads read."""
     try:
         sample = reader.read(case)
         check_sample(sample, case, reader.task, dataset_name)
@@ -111,6 +120,7 @@ def counted(sample: Sample, task: Task, split: str, case: Case) -> CaseFacts:
         if task.overlapping:
             counts = [np.count_nonzero(plane == 1) for plane in sample.mask]
             facts |= {"counts": tuple(map(int, counts)), "marked": int((sample.mask == 1).any(axis=0).sum())}
+    mean, deviation = mean_and_deviation(image)
     return CaseFacts(
         split=split,
         id=case.id,
@@ -120,8 +130,8 @@ def counted(sample: Sample, task: Task, split: str, case: Case) -> CaseFacts:
         dtype=image.dtype.name,
         files={Path(path): bytes_of(Path(path)) for path in case.files},
         prints=prints_of(image),
-        mean=float(image.mean(dtype=np.float64)),
-        std=float(image.std(dtype=np.float64)),
+        mean=mean,
+        std=deviation,
         remarks=sample.remarks,
         **facts,  # type: ignore[arg-type]
     )
@@ -131,7 +141,7 @@ def mask_facts(mask: np.ndarray, image: np.ndarray, classes: int) -> dict[str, o
     """Return the facts about a mask (*S) and the image (C, *S) below it."""
     from scipy.ndimage import label
 
-    histogram = np.bincount(mask.ravel().astype(np.uint8), minlength=IGNORE + 1)
+    histogram = counts_of(mask.astype(np.uint8, copy=False))
     foreground = (mask > 0) & (mask != IGNORE)
     steps = tuple(slice(None, None, -(-side // COUNTED)) for side in mask.shape)
     mixed = bool(foreground.any() and not foreground.all())
@@ -147,11 +157,17 @@ def mask_facts(mask: np.ndarray, image: np.ndarray, classes: int) -> dict[str, o
 
 def contrast(image: np.ndarray, foreground: np.ndarray) -> float:
     """Return how much brighter the foreground is than the rest, in deviations of the whole image."""
-    grey = image.mean(axis=0, dtype=np.float32)
-    deviation = float(grey.std())
+    total = squares = inside = 0.0
+    shift = float(image.reshape(len(image), -1)[:, 0].mean())  # squares of what is far from 0 lose digits
+    for rows in bands_of(image):
+        grey = image[..., rows, :].mean(axis=0, dtype=np.float64) - shift
+        total, squares = total + float(grey.sum()), squares + float(np.square(grey).sum())
+        inside += float(grey[foreground[..., rows, :]].sum())
+    count, marked_count = foreground.size, np.count_nonzero(foreground)
+    deviation = math.sqrt(max(0.0, squares / count - (total / count) ** 2))
     if deviation == 0.0:
         return float("nan")
-    return float(grey[foreground].mean() - grey[~foreground].mean()) / deviation
+    return (inside / marked_count - (total - inside) / (count - marked_count)) / deviation
 
 
 def border_share(foreground: np.ndarray) -> float:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from segkit.data.in_parts import values_of
 from segkit.data.masks import packed, read_mask
 from segkit.errors import UnusableFileError
 from segkit.files import write_whole
@@ -41,7 +41,7 @@ def read_labels(path: Path) -> np.ndarray:
     """
     mask = read_mask(path, path.name)
     expected = packed(np.array(colours_of(len(mask.palette)), np.uint8).reshape(-1, 3))
-    used: Sequence[int] = [] if mask.indices is None else np.flatnonzero(np.bincount(mask.indices.ravel())).tolist()
+    used = [] if mask.indices is None else values_of(mask.indices)
     if mask.indices is None or any(mask.palette[index] != expected[index] for index in used):
         reason = "is no prediction as it was written: its palette is another one"
         raise UnusableFileError(path.name, reason, "predict again")

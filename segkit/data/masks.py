@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from segkit.data.image_files import FORMATS, SWAPPING, hides, is_lossy, load, opened_image
+from segkit.data.in_parts import values_of
 from segkit.errors import UnusableFileError
 
 THRESHOLD = 128
@@ -99,7 +100,7 @@ def from_palette(opened: Image.Image, file: str) -> MaskImage:
     """Read a palette image by the colours that its indices stand for."""
     indices = np.asarray(opened)
     palette = packed(np.array(opened.getpalette("RGB") or [], np.uint8).reshape(-1, 3))
-    used = np.flatnonzero(np.bincount(indices.ravel(), minlength=1))
+    used = values_of(indices)
     if used[-1] >= len(palette):
         raise UnusableFileError(file, f"is damaged: index {used[-1]} is not in its palette", "save it anew")
     table = tuple(int(colour) for colour in palette)

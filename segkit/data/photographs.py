@@ -14,6 +14,8 @@ from segkit.errors import UnusableFileError, UsageError
 
 DETAIL = 1.5
 """A reduced JPEG has at least this many pixels for one of the grid it is resampled to, along each axis."""
+BAND = 2**20
+"""Pixels of a picture that are turned into an array at once."""
 OF_CHANNELS = {1: "L", 3: "RGB"}
 """Pillow's modes by the channels of a photograph."""
 DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
@@ -121,9 +123,14 @@ def opaque(image: Image.Image, file: str) -> Image.Image:
 
 def channels_first(picture: Image.Image, channels: int = 3) -> np.ndarray:
     """Return the pixels as (channels, H, W) in one block of memory: 3 for RGB, 1 for grey."""
-    wanted = "RGB" if channels == 3 else "L"
-    pixels = np.asarray(picture if picture.mode == wanted else picture.convert(wanted))
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1) if channels == 3 else pixels[None])
+    wanted, (width, height) = "RGB" if channels == 3 else "L", picture.size
+    pixels = np.empty((channels, height, width), np.uint8)
+    rows = max(1, BAND // max(1, width))
+    for top in range(0, height, rows):  # a picture as large as is read would be held three times over (issue 19)
+        band = picture.crop((0, top, width, min(top + rows, height)))
+        values = np.asarray(band if band.mode == wanted else band.convert(wanted))
+        pixels[:, top : top + rows] = values.transpose(2, 0, 1) if channels == 3 else values
+    return pixels
 
 
 def pixels_of(image: Image.Image, channels: int) -> np.ndarray:

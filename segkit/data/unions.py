@@ -9,6 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from segkit.contracts import IGNORE
+from segkit.data.in_parts import values_of
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Unions:
 
     def masks(self, labels: np.ndarray) -> np.ndarray:
         """Turn labels (*S) uint8 into a mask: (classes, *S) where classes overlap, else (*S); 255 stays ignored."""
-        self.seen.update(np.flatnonzero(np.bincount(labels.ravel(), minlength=1)).tolist())
+        self.seen.update(values_of(labels))
         table = np.zeros((len(self.members), 256), np.uint8)
         for place, members in enumerate(self.members.values()):
             table[place, list(members)] = 1

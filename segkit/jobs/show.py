@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from segkit.data.at_once import room_for
 from segkit.data.case import Case, Sample
 from segkit.data.class_masks import painted
 from segkit.data.dataset import DatasetReader
@@ -65,10 +66,11 @@ def show_data(
 
     def draw(fact: CaseFacts) -> ShownMask:
         name = (fact.split, fact.id)
-        sample = understood.reader.read(by_name[name])
-        if sample.mask is not None:
-            sample = replace(sample, mask=painted(sample.mask, understood.reader.task))
-        return drawn(sample, fact, len(classes), odd.get(name, ()))
+        with room_for(by_name[name]):
+            sample = understood.reader.read(by_name[name])
+            if sample.mask is not None:
+                sample = replace(sample, mask=painted(sample.mask, understood.reader.task))
+            return drawn(sample, fact, len(classes), odd.get(name, ()))
 
     shown = []
     for case in prefetch(draw, chosen, workers):

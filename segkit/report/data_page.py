@@ -84,7 +84,7 @@ def shown_mask(
     if mask is not None:
         for label in range(1, classes + 1):
             if (mask == label).any():
-                lines[label - 1] = outlines(np.where(mask == label, 1, 0).astype(np.uint8), size)
+                lines[label - 1] = outlines((mask == label).view(np.uint8), size)
     return ShownMask(split, name, image, lines, reasons, facts)
 
 

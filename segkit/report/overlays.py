@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from segkit.contracts import IGNORE
+from segkit.data.in_parts import values_of
 from segkit.report import text
 from segkit.report.pictures import CasePicture
 from segkit.report.style import Theme, figure_style, new_figure, png_bytes, shorten
@@ -120,11 +121,16 @@ def outlines(mask: np.ndarray, size: tuple[int, int]) -> list[np.ndarray]:
     from matplotlib.figure import Figure
 
     lines = []
-    inside = [mask == label for label in np.unique(mask) if label not in (0, IGNORE)] if mask.ndim == 2 else mask == 1
+    labels = (
+        [label for label in values_of(mask.astype(np.uint8, copy=False)) if label not in (0, IGNORE)]
+        if mask.ndim == 2
+        else []
+    )
+    inside = (mask == label for label in labels) if mask.ndim == 2 else (plane == 1 for plane in mask)
     for marked in inside:
         if not marked.any():
             continue
-        covered = Image.fromarray(marked.astype(np.float32)).resize(size, Image.Resampling.BOX)
+        covered = Image.fromarray(marked.view(np.uint8)).convert("F").resize(size, Image.Resampling.BOX)
         padded = np.pad(np.asarray(covered), 1)
         contours = Figure().add_subplot().contour(padded, levels=[min(0.5, float(padded.max()) / 2)])
         # One pixel of padding, and a pixel's centre lies half a pixel from its corner.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from segkit import Case, Problem, Sample, SegkitError, Task, UnusableFileError, UsageError
+from segkit.data.at_once import check_each
 from segkit.data.dataset import SPLITS
 from segkit.data.photographs import DETAIL, Decoded, channels_first, decode, resized
 from segkit.errors import did_you_mean
@@ -122,13 +122,7 @@ class OutlineReader:
     def verify(self, progress: Callable[[int, int], None] | None = None) -> Sequence[Problem]:
         """Read every case and return what is wrong, outlines that mark nothing included."""
         every = [case for split in self.listed.values() for case in split]
-        problems = problems_of(self.faults)
-        with ThreadPoolExecutor() as pool:
-            for done, problem in enumerate(pool.map(self._check, every), 1):
-                problems += [problem] if problem is not None else []
-                if progress is not None:
-                    progress(done, len(every))
-        return problems
+        return [*problems_of(self.faults), *check_each(self._check, every, progress)]
 
     def _read(self, case: Case, size: tuple[int, int] | None) -> Sample:
         drawing = self.drawings[case.id]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from segkit import IGNORE, SegkitError, UnusableFileError, UsageError
+from segkit.data.in_parts import values_of
 from segkit.data.masks import THRESHOLD_HINT, MaskImage, black_and_white, colour_text
 from segkit.data.unions import Unions
 
@@ -34,7 +35,7 @@ class PaletteBook:
         """Note what a mask's indices stand for; raises UnusableFileError where another mask has it otherwise."""
         assert mask.indices is not None
         with self.lock:
-            for index in np.flatnonzero(np.bincount(mask.indices.ravel())).tolist():
+            for index in values_of(mask.indices):
                 colour = mask.palette[index]
                 known, other = self.colours.setdefault(index, (colour, name))
                 known_index, same = self.indices.setdefault(colour, (index, name))
@@ -220,7 +221,7 @@ def check_whole(mask: MaskImage, name: str) -> None:
 def unique(values: np.ndarray) -> list[int]:
     """Return the values that there are, sorted."""
     if values.dtype == np.uint8:
-        return [int(value) for value in np.flatnonzero(np.bincount(values.ravel(), minlength=1))]
+        return values_of(values)
     return [int(value) for value in np.unique(values)]
 
 

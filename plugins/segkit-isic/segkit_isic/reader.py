@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from segkit import Case, Problem, Sample, Task, UnusableFileError
+from segkit.data.at_once import check_each
 from segkit.data.orientation import DOUBTFUL, doubtful
 from segkit.data.remarks import Remark, sentences
 from segkit_isic import hair, layout
@@ -114,13 +114,7 @@ class IsicReader:
     def verify(self, progress: Callable[[int, int], None] | None = None) -> Sequence[Problem]:
         """Read every pair and return what is wrong, masks that mark nothing or everything included."""
         every = [case for split in self._cases.values() for case in split]
-        problems = problems_of(self._faults)
-        with ThreadPoolExecutor() as pool:
-            for done, problem in enumerate(pool.map(self._check, every), 1):
-                problems += [problem] if problem is not None else []
-                if progress is not None:
-                    progress(done, len(every))
-        return problems
+        return [*problems_of(self._faults), *check_each(self._check, every, progress)]
 
     def _check(self, case: Case) -> Problem | None:
         try:

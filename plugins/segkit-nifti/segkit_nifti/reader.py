@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from segkit import IGNORE, Case, Problem, Sample, SegkitError, Task, UnusableFileError
+from segkit.data.at_once import check_each
 from segkit.data.remarks import Remark, sentences
 from segkit_nifti.channels import check_files, gather
 from segkit_nifti.files import SUFFIXES, read_header, stem_of
@@ -145,12 +146,7 @@ class VolumeReader:
         """Read every case and return what is wrong, labels of nothing and classes that training lacks included."""
         self.present = {}
         every = [case for split in self.listed.values() for case in split]
-        problems = problems_of(self.faults)
-        with ThreadPoolExecutor(THREADS) as pool:
-            for done, problem in enumerate(pool.map(self._check, every), 1):
-                problems += [problem] if problem is not None else []
-                if progress is not None:
-                    progress(done, len(every))
+        problems = [*problems_of(self.faults), *check_each(self._check, every, progress)]
         return problems if self.faults else [*problems, *self._not_trained()]
 
     def _not_trained(self) -> Iterator[Problem]:
