@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Condition
 
 from segkit.data.case import Case, Problem
@@ -20,10 +21,13 @@ _taken = 0
 
 
 @contextmanager
-def room_for(case: Case) -> Iterator[None]:
-    """Wait until a case's photograph has room beside those that other threads are reading; one always has."""
+def room_for(files: Sequence[Path]) -> Iterator[None]:
+    """Wait until the photograph of a case's files has room beside those that other threads read; one always has.
+
+    Not to be asked for by a thread that has room already.
+    """
     global _taken
-    wanted = pixels_of(case)
+    wanted = pixels_of(files)
     with _room:
         _room.wait_for(lambda: _taken == 0 or _taken + wanted <= PIXELS)
         _taken += wanted
@@ -35,12 +39,12 @@ def room_for(case: Case) -> Iterator[None]:
             _room.notify_all()
 
 
-def pixels_of(case: Case) -> int:
-    """Return how many pixels a case's first file says that it has; 0 where it is no photograph, or cannot be read."""
-    if not case.files or not case.files[0].name.lower().endswith(SUFFIXES):
+def pixels_of(files: Sequence[Path]) -> int:
+    """Return how many pixels the first file says that it has; 0 where it is no photograph, or cannot be read."""
+    if not files or not files[0].name.lower().endswith(SUFFIXES):
         return 0
     try:
-        with open_image(case.files[0]) as opened:
+        with open_image(files[0]) as opened:
             return opened.width * opened.height
     except Exception:  # what is wrong with it is told where it is read; Pillow's bound is an exception of its own
         return 0
@@ -57,7 +61,7 @@ def check_each(
     """
 
     def checked(case: Case) -> Problem | None:
-        with room_for(case):
+        with room_for(case.files):
             return check(case)
 
     problems = []

@@ -8,8 +8,10 @@ from contextlib import closing
 
 import numpy as np
 
+from segkit.data.at_once import room_for
 from segkit.data.case import Case
 from segkit.data.dataset import DatasetReader
+from segkit.data.in_parts import AT_ONCE
 from segkit.data.large_array import LargeArray, bands, is_large
 from segkit.data.prefetch import prefetch
 
@@ -25,9 +27,12 @@ def content_digest(image: np.ndarray) -> str:
     """
     if is_large(image):
         return large_digest(image)
-    values = np.ascontiguousarray(image, np.dtype("<f4"))
-    values = values + np.float32(0)  # minus zero is zero
-    return hashlib.sha256(f"{values.shape}".encode() + values.tobytes()).hexdigest()[:DIGITS]
+    found = hashlib.sha256(f"{image.shape}".encode())
+    flat = np.ascontiguousarray(image).reshape(-1)
+    for start in range(0, flat.size, AT_ONCE):
+        values = flat[start : start + AT_ONCE].astype(np.dtype("<f4")) + np.float32(0)  # minus zero is zero
+        found.update(values.astype(np.dtype("<f4"), copy=False).data)
+    return found.hexdigest()[:DIGITS]
 
 
 def large_digest(image: LargeArray) -> str:
@@ -45,7 +50,8 @@ def large_digest(image: LargeArray) -> str:
 
 def content_of(reader: DatasetReader, case: Case) -> str:
     """Read a case in full and return its image's digest."""
-    return content_digest(reader.read(case).image)
+    with room_for(case.files):
+        return content_digest(reader.read(case).image)
 
 
 def known_cases(

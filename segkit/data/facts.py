@@ -94,7 +94,7 @@ def read_facts(
 
 def facts_of(reader: DatasetReader, split: str, case: Case, dataset_name: str) -> CaseFacts | Problem:
     """Read one case and count it; a Problem where it cannot be read."""
-    with room_for(case):
+    with room_for(case.files):
         return facts_of_one(reader, split, case, dataset_name)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from segkit.data.at_once import room_for
 from segkit.data.case import Case, Sample
 from segkit.data.check import check_sample
 from segkit.data.content import content_digest
@@ -26,7 +27,8 @@ def read_at(reader: DatasetReader, case: Case, size: tuple[int, ...], dataset_na
     Raises:
         SegkitError: the case cannot be read or is not one of the task.
     """
-    return read_both(reader, case, size, dataset_name)[0]
+    with room_for(case.files):
+        return read_both(reader, case, size, dataset_name)[0]
 
 
 def read_with_content(
@@ -36,9 +38,10 @@ def read_with_content(
 
     It may have to be read for them; the numbers are those of `segkit.data.likeness`.
     """
-    sample, whole = read_both(reader, case, size, dataset_name)
-    image = reader.read(case).image if whole is None else whole
-    return sample, content_digest(image), numbers_of(sample, reader.task, case, image)
+    with room_for(case.files):
+        sample, whole = read_both(reader, case, size, dataset_name)
+        image = reader.read(case).image if whole is None else whole
+        return sample, content_digest(image), numbers_of(sample, reader.task, case, image)
 
 
 def read_both(

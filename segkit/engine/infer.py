@@ -111,14 +111,19 @@ class Predictor:
         shape: tuple[int, ...] | None = None,
         spacing: Sequence[float] | None = None,
     ) -> Iterator[tuple[slice, torch.Tensor]]:
-        """Yield probabilities on the own grid: all of its first axis at once.
+        """Yield probabilities on the own grid, of a plane some rows at a time.
 
         Args: as of `labels`.
 
         Yields:
             Which part of the first axis, and (K', *S) float32: the foreground's for one class, else one per label.
         """
-        own = shape or image.shape[1:]
+        own = tuple(shape or image.shape[1:])
+        if not self.mirror and len(own) == 2:
+            check_memory(2 * 4 * self.task.out_channels * self.size[0] * own[1], own)
+            for rows, part in plane_scores(self.logits(self.prepare(image))[0], own):
+                yield rows, probabilities(calibrated(part, self.calibration), overlapping=self.task.overlapping)
+            return
         check_memory(3 * 4 * self.task.out_channels * math.prod(own), own)
         scores = self.scores(self.prepare(image), own)[0]
         yield slice(0, own[0]), probabilities(calibrated(scores, self.calibration), overlapping=self.task.overlapping)

@@ -66,7 +66,7 @@ def show_data(
 
     def draw(fact: CaseFacts) -> ShownMask:
         name = (fact.split, fact.id)
-        with room_for(by_name[name]):
+        with room_for(by_name[name].files):
             sample = understood.reader.read(by_name[name])
             if sample.mask is not None:
                 sample = replace(sample, mask=painted(sample.mask, understood.reader.task))

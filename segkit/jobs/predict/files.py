@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from segkit.data.at_once import room_for
 from segkit.data.case import Sample
 from segkit.data.origin import Maker
 from segkit.data.prefetch import prefetch
@@ -195,7 +196,8 @@ def run(
     def read(item: Input) -> Read:
         try:
             writer = first.opener.format_of(item.path)
-            return Read(item, writer, first.opener.open(item.files, first.image_task, ensemble.size))
+            with room_for(item.files):
+                return Read(item, writer, first.opener.open(item.files, first.image_task, ensemble.size))
         except Exception as error:  # of a reader, and of a file from anywhere
             return Read(item, error=fault_of(item, error))
 
