@@ -25,7 +25,7 @@ from segkit.params import param
 from segkit.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from segkit.api import components, load, run
+    from segkit.api import compare, components, evaluate, export, load, run
     from segkit.contracts import (
         IGNORE,
         Measurement,
@@ -70,7 +70,10 @@ __all__ = [
     "Trial",
     "UnusableFileError",
     "UsageError",
+    "compare",
     "components",
+    "evaluate",
+    "export",
     "hookimpl",
     "load",
     "param",
@@ -90,7 +93,10 @@ _MODULES = {
     "SectionContent": "segkit.contracts",
     "StudyInfo": "segkit.contracts",
     "Trial": "segkit.contracts",
+    "compare": "segkit.api",
     "components": "segkit.api",
+    "evaluate": "segkit.api",
+    "export": "segkit.api",
     "load": "segkit.api",
     "run": "segkit.api",
 }

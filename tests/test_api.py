@@ -1,5 +1,6 @@
 """The Python interface: models from runs and checkpoints, images as arrays and files, and what a notebook shows."""
 
+import inspect
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import torch
 from PIL import Image
 
 import segkit
+from segkit import SegkitError, UsageError
 from segkit.engine.ensemble import Ensemble
 from segkit.engine.sealed import read_sealed, write_sealed
 from segkit.jobs.run import RunResult
@@ -159,3 +161,50 @@ def test_threads_that_are_the_first_to_ask(toy_run) -> None:
         first, *others = pool.map(call, range(8))
     for one in others:
         np.testing.assert_array_equal(one, first)
+
+
+def test_the_job_as_functions(toy_run, capsys) -> None:
+    """A run, scores of another split and a comparison are what the commands write; lines tell how it goes."""
+    given = {
+        "arch": "net",
+        "data": "squares",
+        "epochs": 1,
+        "settings": {"data.cases": 4, "components.explainers": "none"},
+    }
+    first = segkit.run(**given, seed=0, output="one")
+    assert "epoch 1/1" in capsys.readouterr().err
+    second = segkit.run(**given, seed=1, output="two", progress=False)
+    assert capsys.readouterr().err == ""
+    scored = segkit.evaluate(first.folder, split="val", output="scores", progress=False)
+    assert scored.summary["split"] == "val"
+    assert (Path("scores") / "summary.json").is_file()
+    with pytest.raises(SegkitError, match="scores already holds something"):
+        segkit.evaluate(first.folder, split="val", output="scores", progress=False)
+    result = segkit.compare([first, second.folder], name="both", progress=False)
+    assert result.report.is_file()
+    assert [model["seeds"] for model in result.record["models"]] == [[0], [1]]
+    with pytest.raises(UsageError):
+        segkit.compare([first], progress=False)
+
+
+def test_a_graph_from_python(toy_run) -> None:
+    """Checked on what is named; a second one is refused unless it shall replace the first."""
+    Image.fromarray(RANDOM.integers(0, 255, (24, 32, 3), dtype=np.uint8)).save("photo.png")
+    written = segkit.export(toy_run, to="torch-export", images=["photo.png"], progress=False)
+    assert Path(written["file"]).is_file()
+    assert written["checked"]["images"] == 1
+    with pytest.raises(SegkitError, match="exists already"):
+        segkit.export(toy_run, to="torch-export", images=["photo.png"], progress=False)
+    segkit.export(toy_run, to="torch-export", images=["photo.png"], force=True, progress=False)
+    with pytest.raises(UsageError, match="no such format"):
+        segkit.export(toy_run, to="onyx", progress=False)
+
+
+def test_every_function_says_what_it_takes_and_gives() -> None:
+    """Each public function has types for all it takes and returns, and says what it raises."""
+    for name in ("run", "compare", "evaluate", "export", "load", "components"):
+        function = getattr(segkit, name)
+        signature = inspect.signature(function)
+        assert signature.return_annotation is not inspect.Signature.empty
+        assert all(parameter.annotation is not inspect.Parameter.empty for parameter in signature.parameters.values())
+        assert name == "components" or "Raises:" in function.__doc__

@@ -58,40 +58,17 @@ def evaluate(
     from segkit.cli.progress import make_progress
     from segkit.cli.registry import load_registry
     from segkit.config import read_assignments
-    from segkit.data.remarks import remarks_of
-    from segkit.errors import SegkitError
-    from segkit.jobs.evaluate import Request, look_at, plan_scoring, score_model, scores_folder
+    from segkit.jobs.evaluate import evaluate as score
+    from segkit.jobs.evaluate import open_request
     from segkit.jobs.groups import lines
-    from segkit.model import load_model
     from segkit.report.tables import print_scores
     from segkit.rundir.checkpoint import checkpoint_of
-    from segkit.rundir.names import CONFIG
 
     registry, progress = load_registry(), make_progress()
-    checkpoint = checkpoint_of(Path(run))
-    model = load_model(checkpoint, device, registry)
-    config = checkpoint.with_name(CONFIG)
     said = [*flag_layers(options), read_assignments(assignments)]
     table = Path(groups) if groups else None
-    request = Request(checkpoint, model, config if config.is_file() else None, data, said, table)
-    plan = plan_scoring(request, registry, progress.message)
-    name = plan.data.component.name
-    target = Path(folder) if folder else scores_folder(checkpoint, request.config is not None, name, plan.split)
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise SegkitError(f"--output {target} already holds something", "name another folder")
-    progress.message(f"data: {plan.root.path} ({plan.root.source}): {plan.split} {len(plan.cases[plan.split])}")
-    for remark in remarks_of(plan.reader):
-        progress.message(f"note: {remark}")
-    try:
-        looked = look_at(plan, request, workers, progress)
-        progress.message(f"scores: {plan.split} split ({looked.plan.split_note})")
-        scored = score_model(looked, request, target, workers, progress)
-    finally:
-        progress.close()
-    if scored.summary["generated_sample"]:
-        progress.message(
-            "GENERATED SAMPLE: drawn images were trained on or scored, these numbers say nothing of patients"
-        )
+    request = open_request(checkpoint_of(Path(run)), device, registry, data, said, table)
+    scored = score(request, registry, progress, folder=Path(folder) if folder else None, workers=workers)
     if as_json:
         output.print_json(scored.summary)
         return

@@ -14,17 +14,19 @@ from segkit.data.case import Case
 from segkit.data.content import content_digest
 from segkit.data.likeness import numbers_of
 from segkit.data.prefetch import prefetch
+from segkit.data.remarks import remarks_of
 from segkit.discovery import Registry
 from segkit.engine.device import default_workers
 from segkit.engine.postprocess import postprocessing
 from segkit.engine.progress import Progress
 from segkit.engine.scoring import score_cases
 from segkit.engine.summary import write_cases
+from segkit.errors import SegkitError
 from segkit.files import whole_folder, write_json, write_text
 from segkit.jobs.another_place import shift_lines, shift_record
 from segkit.jobs.groups import group_record, read_groups
 from segkit.jobs.leaks import leaks_record, seen_sentence
-from segkit.model import Model
+from segkit.model import Model, load_model
 from segkit.planning import scoring
 from segkit.planning.build import build_metrics, build_steps
 from segkit.planning.plan import Plan
@@ -64,6 +66,47 @@ class Scored:
 
     folder: Path
     summary: dict[str, Any]
+
+
+def evaluate(
+    request: Request, registry: Registry, progress: Progress, *, folder: Path | None = None, workers: int | None = None
+) -> Scored:
+    """Score a model from first to last, and say on the way what the scored cases are to it.
+
+    Args:
+        folder: the new folder; in the run, or beside the checkpoint, where not given.
+
+    Raises:
+        UsageError, SegkitError: as `plan_scoring` and `score_model`, or the folder holds something already.
+    """
+    plan = plan_scoring(request, registry, progress.message)
+    name = plan.data.component.name
+    target = folder or scores_folder(request.checkpoint, request.config is not None, name, plan.split)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise SegkitError(f"--output {target} already holds something", "name another folder")
+    progress.message(f"data: {plan.root.path} ({plan.root.source}): {plan.split} {len(plan.cases[plan.split])}")
+    for remark in remarks_of(plan.reader):
+        progress.message(f"note: {remark}")
+    try:
+        looked = look_at(plan, request, workers, progress)
+        progress.message(f"scores: {plan.split} split ({looked.plan.split_note})")
+        scored = score_model(looked, request, target, workers, progress)
+    finally:
+        progress.close()
+    if scored.summary["generated_sample"]:
+        progress.message(
+            "GENERATED SAMPLE: drawn images were trained on or scored, these numbers say nothing of patients"
+        )
+    return scored
+
+
+def open_request(
+    checkpoint: Path, device: str, registry: Registry, data: str | None, said: Sequence[Layer], groups: Path | None
+) -> Request:
+    """Load a model to be scored, with its run's config where there is one."""
+    config = checkpoint.with_name(CONFIG)
+    model = load_model(checkpoint, device, registry)
+    return Request(checkpoint, model, config if config.is_file() else None, data, said, groups)
 
 
 def plan_scoring(request: Request, registry: Registry, tell: Callable[[str], None] | None = None) -> Plan:

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from segkit.cli.progress import LiveProgress, PlainProgress, duration, epoch_line
+from segkit.cli.progress import LiveProgress, make_progress
+from segkit.engine.plain_progress import PlainProgress, duration, epoch_line
 
 RECORD = {
     "epoch": 2,
@@ -73,7 +74,7 @@ def test_what_the_core_logs_is_shown(capsys: pytest.CaptureFixture[str]) -> None
     """A warning of the core's logger becomes a line."""
     import logging
 
-    PlainProgress()
+    make_progress()
     logging.getLogger("segkit").warning("the store is damaged and is built again")
     assert "warning: the store is damaged" in capsys.readouterr().err
 
@@ -82,7 +83,7 @@ def test_time_left_after_a_resume_counts_its_own_epochs(monkeypatch: pytest.Monk
     """Of a run resumed in epoch 10 of 12, one epoch of 30 s leaves two of 30 s."""
     clock = iter([100.0, 100.0, 130.0])
     # Not the module's own function: whatever runs beside the test asks it too.
-    monkeypatch.setattr("segkit.cli.progress.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr("segkit.engine.plain_progress.time", SimpleNamespace(monotonic=lambda: next(clock)))
     progress = PlainProgress()
     lines: list[str] = []
     monkeypatch.setattr(progress, "show", lines.append)
@@ -94,7 +95,7 @@ def test_time_left_after_a_resume_counts_its_own_epochs(monkeypatch: pytest.Monk
 def test_time_left_of_all_epochs(monkeypatch):
     """From the first steps on the bar says how long all epochs will take, as long as those so far."""
     now = [100.0]
-    monkeypatch.setattr("segkit.cli.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("segkit.engine.plain_progress.time.monotonic", lambda: now[0])
     progress = LiveProgress()
     try:
         progress.start_epoch(1, 4, 10)
