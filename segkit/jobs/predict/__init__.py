@@ -4,5 +4,17 @@ from __future__ import annotations
 
 from segkit.jobs.predict.files import Options, Outcome, predict_files
 from segkit.jobs.predict.inputs import Input, Inputs, counted, find_inputs
+from segkit.jobs.predict.single import Prediction, predict_image, write_labels_of
 
-__all__ = ["Input", "Inputs", "Options", "Outcome", "counted", "find_inputs", "predict_files"]
+__all__ = [
+    "Input",
+    "Inputs",
+    "Options",
+    "Outcome",
+    "Prediction",
+    "counted",
+    "find_inputs",
+    "predict_files",
+    "predict_image",
+    "write_labels_of",
+]

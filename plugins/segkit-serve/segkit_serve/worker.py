@@ -1,0 +1,86 @@
+"""The process that has the models: it reads images and predicts them, and may be killed at any moment."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import traceback
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING, Any
+
+import segkit
+from segkit import SegkitError, UsageError
+from segkit.errors import one_line
+
+if TYPE_CHECKING:
+    from segkit.model import Model
+
+
+def work(connection: Connection, paths: Sequence[str], device: str, threads: int, nice: int) -> None:
+    """Load models, tell what they are, then do what the connection asks, several things at once.
+
+    Sends ("ready", descriptions) or ("failed", message, hint); then for each task (number, name, arguments) any number
+    of ("progress", number, share) and one of ("done", number, value), ("refused", number, message, hint) and ("disk",
+    number, errno, text).
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's, which ends its workers
+    if nice and hasattr(os, "nice"):
+        os.nice(nice)
+    try:
+        models = [segkit.load(path, device=device) for path in paths]
+        told = [describe(model) for model in models]
+    except SegkitError as error:
+        connection.send(("failed", error.message, error.hint, isinstance(error, UsageError)))
+        return
+    connection.send(("ready", told))
+    sending = threading.Lock()
+
+    def send(*answer: Any) -> None:
+        with sending, suppress(OSError):  # nobody listens any more
+            connection.send(answer)
+
+    with ThreadPoolExecutor(threads) as pool:
+        while True:
+            try:
+                number, name, arguments = connection.recv()
+            except (EOFError, OSError):
+                os._exit(0)
+            pool.submit(do, models, number, name, arguments, send)
+
+
+def do(models: Sequence[Model], number: int, name: str, arguments: dict[str, Any], send: Any) -> None:
+    """Do one task and send what came of it."""
+    from segkit_serve.tasks import TASKS
+
+    try:
+        send("done", number, TASKS[name](models, arguments, lambda share: send("progress", number, share)))
+    except SegkitError as error:
+        send("refused", number, error.message, error.hint)
+    except OSError as error:
+        send("disk", number, error.errno or 0, error.strerror or type(error).__name__)
+    except Exception as error:
+        traceback.print_exc()  # for who runs the server: it is a fault of segkit's, or of a plugin
+        send("refused", number, f"cannot be predicted ({one_line(f'{type(error).__name__}: {error}')})", "report it")
+
+
+def describe(model: Model) -> dict[str, Any]:
+    """What the server and its clients need to know of a model."""
+    named = {item["kind"]: item["name"] for item in model.header["components"]}
+    calibration = model.header.get("calibration") or {}
+    explainers = sorted(found.component.name for found in segkit.components("explainer"))
+    return {
+        "arch": named.get("arch", ""),
+        "data": named.get("data", ""),
+        "classes": list(model.task.classes),
+        "overlapping": model.task.overlapping,
+        "dims": model.image_dims,
+        "channels": model.image_channels,
+        "expects_dice": bool(calibration.get("expected")),
+        "generated_sample": bool(model.header.get("generated_sample")),
+        "suffixes": sorted({*model.opener.suffixes(model.image_dims)}),
+        "explainers": explainers,
+    }

@@ -1,0 +1,5 @@
+"""The plugin keeps to the contract."""
+
+import segkit.testing
+
+test_plugin = segkit.testing.plugin_checks("segkit-serve")
