@@ -1,6 +1,6 @@
 """The addresses that MONAI Label's clients ask, such as 3D Slicer's module and OHIF's panel: info, infer, datastore.
 
-Written after the client in monailabel 0.8.5; training, scoring and sessions, which clients can do without, are not there.
+Written after the client in monailabel 0.8.5; training, scoring and sessions, which it can do without, are not there.
 """
 
 from __future__ import annotations
