@@ -25,7 +25,14 @@ SIGNS = re.compile(r"[A-Za-z0-9_-]+")
 @click.option(
     "--allow-origin", "origins", multiple=True, metavar="URL", help="A viewer's page elsewhere that may ask, as OHIF."
 )
-@click.option("--max-upload", default=512, show_default=True, type=click.IntRange(1, 1 << 20), metavar="MIB")
+@click.option(
+    "--max-upload",
+    default=512,
+    show_default=True,
+    type=click.IntRange(1, 1 << 20),
+    metavar="MIB",
+    help="Longest request, all of its files together.",
+)
 @click.option(
     "--queue", default=32, show_default=True, type=click.IntRange(1, 10000), metavar="N", help="Images waiting."
 )
