@@ -11,10 +11,15 @@ import click
 
 from segkit.cli import output
 from segkit.cli.completion import ComponentName
+from segkit.cli.list_ import own_object
 from segkit.cli.paths import PATH
 from segkit.cli.registry import load_registry
 from segkit.cli.weights import availability, availability_text
+from segkit.declarations.parts import OwnPart, own_parts
+from segkit.discovery import matches
 from segkit.errors import UsageError
+from segkit.installed import CORE
+from segkit.version import __version__
 
 if TYPE_CHECKING:
     from segkit.discovery import Found
@@ -60,7 +65,9 @@ def info(
             f"{section!r} was given after {name!r}", "only settings have sections: segkit info settings train"
         )
     registry = load_registry()
-    found = registry.find_any(name)
+    own = own_parts(name.removeprefix(f"{CORE}:"))
+    known = not own or any(matches(item, name) for item in registry.components())
+    found = registry.find_any(name) if known else []
     costs: list[dict[str, Any]] = [{} for _ in found]
     if data is not None:
         from segkit.cli.cost import measure
@@ -70,7 +77,8 @@ def info(
         raise UsageError("--set and --data-root go with --data", "name a dataset, as in --data NAME")
     if as_json:
         listed = [as_object(item) | weights_of(item) for item in found]
-        output.print_json([one | ({"cost": cost} if cost else {}) for one, cost in zip(listed, costs, strict=True)])
+        objects = [one | ({"cost": cost} if cost else {}) for one, cost in zip(listed, costs, strict=True)]
+        output.print_json([*objects, *(own_object(one) | {"setting": one.setting, "params": []} for one in own)])
         return
     for number, (item, cost) in enumerate(zip(found, costs, strict=True)):
         if number:
@@ -78,6 +86,10 @@ def info(
         describe(item)
         if cost:
             show_cost(cost)
+    for number, one in enumerate(own, len(found)):
+        if number:
+            output.say()
+        describe_own(one)
 
 
 def show_cost(cost: dict[str, Any]) -> None:
@@ -90,6 +102,22 @@ def show_cost(cost: dict[str, Any]) -> None:
         return
     output.say()
     output.print_table(("cost", ""), rows(cost))
+
+
+def describe_own(one: OwnPart) -> None:
+    """Print a part that the core carries out itself: what it is, and what names it."""
+    section = one.setting.partition(".")[0]
+    facts = [("full name", f"{CORE}:{one.name}"), ("version", __version__)]
+    if one.setting:
+        facts += [("named by", f"--set {one.setting}={one.name}"), ("its settings", f"segkit info settings {section}")]
+    if not output.for_people():
+        output.print_line(one.kind, one.name, one.summary)
+        for line in facts:
+            output.print_line(*line)
+        return
+    output.print_title(f"{one.kind} {one.name}")
+    output.say(one.summary, "")
+    output.print_table(("", ""), facts)
 
 
 def describe(item: Found) -> None:

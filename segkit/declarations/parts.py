@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from segkit.declarations.component import Component, check_words
 from segkit.declarations.kinds import KINDS
@@ -17,11 +17,11 @@ class Part(Component):
 
     Attributes:
         setting: the dotted name of the field that names it; empty where a command does.
-        own: names that the core carries out itself, which no plugin can take.
+        own: what the core carries out itself, a summary by name; no plugin can take these names.
     """
 
     setting: ClassVar[str] = ""
-    own: ClassVar[tuple[str, ...]] = ()
+    own: ClassVar[Mapping[str, str]] = {}
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -39,7 +39,10 @@ class Optimizer(Part):
 
     kind: ClassVar[str] = "optimizer"
     setting: ClassVar[str] = "train.optimizer"
-    own: ClassVar[tuple[str, ...]] = ("adam", "adamw")
+    own: ClassVar[Mapping[str, str]] = {
+        "adam": "Adam: steps by running means of the gradient and of its square.",
+        "adamw": "Adam with weight decay apart from the gradient.",
+    }
 
 
 class Schedule(Part):
@@ -50,7 +53,10 @@ class Schedule(Part):
 
     kind: ClassVar[str] = "schedule"
     setting: ClassVar[str] = "train.schedule"
-    own: ClassVar[tuple[str, ...]] = ("constant", "cosine")
+    own: ClassVar[Mapping[str, str]] = {
+        "constant": "The highest rate all the way, without a warm-up.",
+        "cosine": "Down to zero along half a cosine, after the warm-up.",
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +92,14 @@ class Normalization(Part):
 
     kind: ClassVar[str] = "normalization"
     setting: ClassVar[str] = "data.normalization"
-    own: ClassVar[tuple[str, ...]] = ("unit", "image", "dataset", "fixed", "ct", "body")
+    own: ClassVar[Mapping[str, str]] = {
+        "unit": "Values as they are, those of 8 bits divided by 255.",
+        "image": "Each image by its own mean and deviation, channel by channel.",
+        "dataset": "By mean and deviation of all training images.",
+        "fixed": "By data.mean and data.std.",
+        "ct": "Clipped to data.window or the foreground's percentiles, by the foreground's mean and deviation.",
+        "body": "Each volume by mean and deviation of what is not air around the body.",
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +142,10 @@ class Exporter(Part):
     """
 
     kind: ClassVar[str] = "exporter"
+    own: ClassVar[Mapping[str, str]] = {
+        "onnx": "ONNX, checked against the network on the CPU.",
+        "torch-export": "A graph of torch.export, as .pt2.",
+    }
 
     suffix: str = ""
 
@@ -156,7 +173,7 @@ class Searcher(Part):
     """
 
     kind: ClassVar[str] = "searcher"
-    own: ClassVar[tuple[str, ...]] = ("random",)
+    own: ClassVar[Mapping[str, str]] = {"random": "Values drawn at random, each trial for itself."}
 
 
 class Launcher(Component):
@@ -186,3 +203,26 @@ PARTS: Mapping[str, type[Part]] = {
 }
 EVERY_KIND: Mapping[str, type[Component]] = {**KINDS, **PARTS, Launcher.kind: Launcher}
 """The five kinds that a run is made of, then the others, in the order in which they are listed."""
+
+
+class OwnPart(NamedTuple):
+    """A part that the core carries out itself: it has no factory, and its params are settings.
+
+    Attributes:
+        setting: the field that names it; empty where a command does.
+    """
+
+    kind: str
+    name: str
+    summary: str
+    setting: str
+
+
+def own_parts(name: str | None = None) -> list[OwnPart]:
+    """Return what the core carries out itself, or those of them that bear a name, by kind and name."""
+    return [
+        OwnPart(kind, own, summary, cls.setting)
+        for kind, cls in PARTS.items()
+        for own, summary in sorted(cls.own.items())
+        if name in (None, own)
+    ]

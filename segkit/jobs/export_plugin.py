@@ -17,8 +17,6 @@ from segkit.jobs.export import check_free
 from segkit.model import load_model
 from segkit.params import build
 
-OWN = ("onnx", "torch-export")
-
 
 def export_by_plugin(
     registry: Registry, name: str, assignments: Iterable[str], checkpoint: Path, path: Path | None, *, force: bool
@@ -33,7 +31,7 @@ def export_by_plugin(
         UsageError: there is no such exporter or param, or the file's name does not end as the format's do.
         SegkitError: the plugin wrote nothing, or a file is there already.
     """
-    known = [*OWN, *(item.component.name for item in registry.components("exporter"))]
+    known = [*Exporter.own, *(item.component.name for item in registry.components("exporter"))]
     if name.rpartition(":")[2] not in known:
         raise UsageError(f"--to {name}: no such format{did_you_mean(name, known)}", f"there are: {', '.join(known)}")
     found = registry.find("exporter", name)

@@ -8,7 +8,8 @@ import pytest
 
 import segkit
 from segkit.cli.completion import KINDS_BY_WORD
-from segkit.declarations.parts import EVERY_KIND
+from segkit.data import normalize
+from segkit.declarations.parts import EVERY_KIND, PARTS
 
 LINES = """\
 arch\tnet\tA net.\tsegkit-net\t1.0
@@ -24,10 +25,40 @@ warning: loss 'overlap' is provided by several plugins: say one:overlap or two:o
 """
 
 
+def of_plugins(text):
+    """The lines of what plugins provide."""
+    return "".join(line for line in text.splitlines(True) if "\tsegkit-core\t" not in line)
+
+
 def test_piped_list(invoke):
     """In a pipe: one tab-separated line per component, by kind and name; warnings go to stderr."""
     result = invoke("list")
-    assert (result.exit_code, result.stdout, result.stderr) == (0, LINES, WARNINGS)
+    assert (result.exit_code, of_plugins(result.stdout), result.stderr) == (0, LINES, WARNINGS)
+
+
+def test_what_the_core_carries_out_itself_is_listed(invoke):
+    """Whoever looks for an optimizer finds all there are; each is described, with the setting that names it."""
+    lines = [line.split("\t") for line in invoke("list", "optimizers").stdout.splitlines()]
+    assert [(kind, name, plugin) for kind, name, _, plugin, _ in lines] == [
+        ("optimizer", "adam", "segkit-core"),
+        ("optimizer", "adamw", "segkit-core"),
+    ]
+    listed = [item for item in json.loads(invoke("list", "--json").stdout) if item["distribution"] == "segkit-core"]
+    names = {(item["kind"], item["name"]) for item in listed}
+    assert names >= {("schedule", "cosine"), ("normalization", "ct"), ("exporter", "onnx")}
+    assert names == {(kind, name) for kind, cls in PARTS.items() for name in cls.own}
+    for kind, name in names:
+        text = invoke("info", name).stdout
+        assert text.startswith(f"{kind}\t{name}\t")
+        setting = PARTS[kind].setting
+        assert not setting or f"--set {setting}={name}" in text
+    (one,) = json.loads(invoke("info", "segkit-core:cosine", "--json").stdout)
+    assert (one["full_name"], one["setting"]) == ("segkit-core:cosine", "train.schedule")
+
+
+def test_the_cores_own_names_are_what_settings_take():
+    """A summary of what is not there would be as wrong as a missing one."""
+    assert {*PARTS["normalization"].own} == {*normalize.KINDS}
 
 
 def test_one_kind(invoke):
@@ -66,12 +97,14 @@ def test_nothing_installed(invoke, plugins):
     plugins.clear()
     assert invoke("list").stderr == "warning: no plugin provides a component\n"
     assert invoke("list", "explainer").stderr == "warning: no plugin provides a component of kind explainer\n"
-    assert json.loads(invoke("list", "--json").stdout) == []
+    assert {item["distribution"] for item in json.loads(invoke("list", "--json").stdout)} == {"segkit-core"}
+    assert json.loads(invoke("list", "arch", "--json").stdout) == []
 
 
 def test_no_plugins_before_or_behind(invoke):
     """--no-plugins is taken in either place."""
-    assert invoke("--no-plugins", "list").stdout == invoke("list", "--no-plugins").stdout == ""
+    assert invoke("--no-plugins", "list").stdout == invoke("list", "--no-plugins").stdout
+    assert of_plugins(invoke("list", "--no-plugins").stdout) == ""
 
 
 @pytest.mark.parametrize("word", ["loss", "losses", "LOSSES", "Loss"])
@@ -91,7 +124,7 @@ def test_many_components_are_shown_by_name(invoke, plugins, monkeypatch):
     plugins["many"] = [
         segkit.Metric(name=f"m{number}", measure="m:g", factory="m:f", summary="S.") for number in range(60)
     ]
-    assert len(invoke("list").stdout.splitlines()) == 66
+    assert len(of_plugins(invoke("list").stdout).splitlines()) == 66
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "80")
     text = invoke("list").stdout
