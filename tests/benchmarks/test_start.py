@@ -41,6 +41,7 @@ ALONE = {
 LARGE = {
     "broken_cases": (["--cases", "20"], [], "18 of 18 predicted, 2 named"),
     "crash": (["--kills", "1"], [], "killed 1, equal 1 of 1"),
+    "dicom_series": (["--slices", "3", "--side", "16", "--rounds", "1"], ["SimpleITK", "pydicom"], "| segkit |"),
     "end_to_end": (["--epochs", "1", "--cases", "8", "--seeds", "0"], ["monai", "isic2017-small"], "|"),
     "input": (["--rounds", "1", "--steps", "1"], ["monai", "torchvision", "isic2017-small"], "|"),
     "labels": ([str(DATA / "hippocampus"), "labels", "--epochs", "1", "--cases", "6"], ["hippocampus"], "| Anterior |"),

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 import pydicom
 from pydicom.config import IGNORE, settings
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import FileDataset
 from pydicom.errors import InvalidDicomError
 
@@ -29,6 +30,9 @@ SEG, LABELMAP, RTSTRUCT = (
     "1.2.840.10008.5.1.4.1.1.66.7",
     "1.2.840.10008.5.1.4.1.1.481.3",
 )
+PIXELS, UNDEFINED = 0x7FE00010, 0xFFFFFFFF
+LATER = 4096
+"""Bytes of an element that is not read with the rest."""
 DIRECTORY = "1.2.840.10008.1.3.10"
 MASKS = (SEG, LABELMAP, RTSTRUCT)
 AGAIN = "copy or export it again"
@@ -76,11 +80,32 @@ def read_file(path: Path) -> FileDataset:
     return _read(path)
 
 
+def read_without_pixels_yet(path: Path) -> FileDataset:
+    """Read a file whose large elements are read when they are asked for: a series' would be held twice.
+
+    Raises:
+        UnusableFileError: as `read_header`.
+    """
+    found = _read(path, defer_size=LATER)
+    syntax = found.file_meta.get("TransferSyntaxUID")
+    if syntax is None or syntax.is_deflated:
+        return _read(path)  # pydicom would look for them at places of the inflated text
+    size = path.stat().st_size
+    for element in found.values():  # as they are: asking for one reads it
+        if not isinstance(element, RawDataElement) or element.value is not None or element.length == UNDEFINED:
+            continue
+        there = max(size - element.value_tell, 0)
+        if there < element.length:
+            what = "its pixels" if element.tag == PIXELS else "an element"
+            raise UnusableFileError(path.name, f"is cut off: {there:,} of {element.length:,} bytes of {what}", AGAIN)
+    return found
+
+
 def _read(path: Path, **how: Any) -> FileDataset:
     try:
         with path.open("rb") as stream:
             found = pydicom.dcmread(stream, force=path.name.lower().endswith(ENDINGS), **how)
-            if how:
+            if "stop_before_pixels" in how:
                 _check_end(stream, found, path)
             known = "SOPClassUID" in found or "Rows" in found or found.file_meta.get("MediaStorageSOPClassUID")
     except InvalidDicomError:
@@ -111,11 +136,11 @@ def _check_end(stream: BinaryIO, found: FileDataset, path: Path) -> None:
             raise UnusableFileError(path.name, "is cut off in its header", AGAIN)
         return
     group, number = struct.unpack(f"{order}HH", element[:4])
-    if (group, number) != (0x7FE0, 0x0010):
+    if group << 16 | number != PIXELS:
         return
     at, where = (4, 8) if syntax.is_implicit_VR else (8, 12)
     [length] = struct.unpack(f"{order}I", element[at:where])
-    if length != 0xFFFFFFFF and start + where + length > size:
+    if length != UNDEFINED and start + where + length > size:
         there = size - start - where
         raise UnusableFileError(path.name, f"is cut off: {there:,} of {length:,} bytes of its pixels", AGAIN)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ def plain(dataset: Any, name: str) -> np.ndarray | None:
     if not isinstance(content, bytes) or getattr(dataset["PixelData"], "is_undefined_length", False):
         return None
     shape = (int(dataset.get("NumberOfFrames") or 1), int(dataset.Rows), int(dataset.Columns))
-    needed = int(np.prod(shape)) * bits // 8
+    needed = math.prod(shape) * bits // 8
     if len(content) < needed:
         raise UnusableFileError(name, f"is cut off: {len(content):,} of {needed:,} bytes of its pixels", AGAIN)
     if len(content) > needed + needed % 2:
@@ -71,7 +72,7 @@ def plain(dataset: Any, name: str) -> np.ndarray | None:
         return None  # swapped in pairs
     order = "<" if syntax.is_little_endian else ">"
     signed = int(dataset.get("PixelRepresentation") or 0) == 1
-    values = np.frombuffer(content, np.dtype(f"{order}{'i' if signed else 'u'}{bits // 8}"), int(np.prod(shape)))
+    values = np.frombuffer(content, np.dtype(f"{order}{'i' if signed else 'u'}{bits // 8}"), math.prod(shape))
     return _used_bits(values.reshape(shape), int(dataset.get("BitsStored") or bits), bits, signed)
 
 
@@ -100,12 +101,18 @@ def rescaled(values: np.ndarray, slope: float, intercept: float) -> np.ndarray:
     if values.dtype.kind in "iu" and slope.is_integer() and intercept.is_integer():
         low, high = (int(value) * int(slope) + int(intercept) for value in (values.min(), values.max()))
         if min(low, high) >= -32768 and max(low, high) <= 32767:
-            if (slope, intercept) == (1, 0):
-                return values.astype(np.int16)
-            wide = values.astype(np.int32) * int(slope) + int(intercept)
-            return wide.astype(np.int16)
+            # What comes out fits in int16, so whatever wraps around on the way there wraps back.
+            small = values.astype(np.int16)
+            small *= wrapped(slope)
+            small += wrapped(intercept)
+            return small
     scaled: np.ndarray = (values.astype(np.float64) * slope + intercept).astype(np.float32)
     return scaled
+
+
+def wrapped(value: float) -> np.int16:
+    """Return a whole number modulo 2^16."""
+    return np.int16((int(value) + 32768) % 65536 - 32768)
 
 
 def modality_values(values: np.ndarray, dataset: Any, name: str) -> np.ndarray | None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from segkit import Sample, UnusableFileError
-from segkit_dicom.headers import DAMAGED, LISTED, read_file, read_header, series_uid, text
+from segkit_dicom.headers import DAMAGED, LISTED, read_file, read_header, read_without_pixels_yet, series_uid, text
 from segkit_dicom.pixels import modality_values, rescaled, stored, upright
 from segkit_dicom.planes import EXPORT, has_place, planes_of
 from segkit_dicom.stacks import Stack, stack
@@ -146,19 +146,19 @@ def read_volume(paths: Sequence[Path]) -> tuple[np.ndarray, Stack, Any]:
     """
     datasets: dict[Path, Any] = {}
     for path in paths:
-        datasets[path] = read_file(path)
+        datasets[path] = read_without_pixels_yet(path)
     first = next(iter(datasets.values()))
     if int(first.get("SamplesPerPixel") or 1) > 1:
         raise UnusableFileError(paths[0].name, f"of {called(first)} is a volume of colours", "give grey values")
     found = stack_of(datasets)
-    voxels = _voxels(found, datasets, called(first))
-    return found.grid.to_volume(voxels.transpose(2, 1, 0))[None], found, first
+    return _voxels(found, datasets, called(first))[None], found, first
 
 
 def _voxels(found: Stack, datasets: dict[Path, Any], series: str) -> np.ndarray:
-    """Return (slices, rows, columns); lets go of each file's pixels as it is read."""
+    """Return a volume (D, H, W) in RAS; lets go of each file's pixels as it is read."""
     frames: dict[Path, np.ndarray] = {}
     volume: np.ndarray | None = None
+    slices = np.empty(0)
     for number, plane in enumerate(found.planes):
         dataset = datasets[plane.path]
         if plane.path not in frames:
@@ -172,11 +172,11 @@ def _voxels(found: Stack, datasets: dict[Path, Any], series: str) -> np.ndarray:
         pixels = upright(raw[plane.frame], dataset)
         table = modality_values(pixels, dataset, plane.path.name)
         values = rescaled(pixels, plane.slope, plane.intercept) if table is None else table
-        if volume is None:
-            volume = np.empty((len(found.planes), *plane.shape), values.dtype)
-        elif values.dtype != volume.dtype and volume.dtype != np.float32:
-            volume = volume.astype(np.float32)
-        volume[number] = values
+        if volume is None or (values.dtype != volume.dtype and volume.dtype != np.float32):
+            # Every slice goes right where it belongs in RAS: turning it round at the end would take the volume twice.
+            volume = found.new_volume(values.dtype) if volume is None else volume.astype(np.float32)
+            slices = found.slices_of(volume)
+        slices[number] = values
         if len(raw) == 1:
             dataset.pop("PixelData", None)
     assert volume is not None

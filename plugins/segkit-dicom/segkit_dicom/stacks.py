@@ -36,6 +36,15 @@ class Stack:
     lps: np.ndarray
     grid: Grid
 
+    def new_volume(self, dtype: np.dtype) -> np.ndarray:
+        """Return an empty volume (D, H, W) in RAS."""
+        sides = dict(zip(self.grid.turn[:, 0].astype(int), self.grid.own, strict=True))
+        return np.empty([sides[axis] for axis in (2, 1, 0)], dtype)
+
+    def slices_of(self, volume: np.ndarray) -> np.ndarray:
+        """Return a volume (D, H, W) in RAS as its slices (planes, rows, columns), without a copy."""
+        return self.grid.to_file(volume).transpose(2, 1, 0)
+
     @property
     def files(self) -> tuple[Path, ...]:
         """Each file once, in the order of the planes."""

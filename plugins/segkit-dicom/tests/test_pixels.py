@@ -8,13 +8,14 @@ import pytest
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 from series_files import slices, voxels, write
 
+from segkit_dicom.pixels import rescaled
 from segkit_dicom.series import read_sample
 
 
 @pytest.mark.parametrize("syntax", [RLELossless, JPEG2000Lossless, JPEGLSLossless], ids=lambda syntax: syntax.keyword)
 def test_compressed_pixels_are_those_of_the_plain_file(tmp_path, syntax):
     """Without loss compressed, a series reads as the plain one."""
-    found = slices(voxels((2, 40, 48)))
+    found = slices(voxels((2, 120, 128)) % 3000)  # more than what is read with the header
     plain = read_sample(write(tmp_path / "plain", found)).image
     for one in found:
         one.compress(syntax, generate_instance_uid=False)
@@ -88,3 +89,19 @@ def test_frames_are_read_as_the_slices_that_they_are(tmp_path):
     sample = read_sample(write(tmp_path / "frames", [multi_frame(mixed)]))
     assert np.array_equal(sample.image, plain.image)
     assert np.allclose(sample.affine, plain.affine)
+
+
+def test_rescaling_in_16_bits_is_that_of_whole_numbers():
+    """Stored as 8 or 16 bits, signed or not: whatever comes out fits, or is float32."""
+    draw = np.random.default_rng(0)
+    for stored in (np.uint8, np.int8, np.uint16, np.int16):
+        limits = np.iinfo(stored)
+        for slope in (1, 2, -1, 0, 100, 65536):
+            for intercept in (0, -1024, -32768, 40000):
+                low = int(draw.integers(limits.min, limits.max))
+                values = draw.integers(low, min(low + 200, limits.max) + 1, 30).astype(stored)
+                expected = values.astype(np.int64) * slope + intercept
+                found = rescaled(values, float(slope), float(intercept))
+                fits = expected.min() >= -32768 and expected.max() <= 32767
+                assert found.dtype == (np.int16 if fits else np.float32)
+                np.testing.assert_array_equal(found, expected.astype(found.dtype))
