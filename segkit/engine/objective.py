@@ -16,6 +16,8 @@ from segkit.data.case_maps import MapMaker
 from segkit.engine.marginal import annotated_alike, marginal_logits, marginal_mask
 from segkit.errors import SegkitError
 
+AUXILIARY = "auxiliary heads"
+"""What outputs beside the main one add to the loss: without it the printed parts would not add up (issue 27)."""
 LossFunction = Callable[..., torch.Tensor]
 
 
@@ -98,7 +100,9 @@ class Objective:
         annotated: torch.Tensor | None = None,
         given: Given = NOTHING,
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """Return the objective (N,) and the value (N,) of each term on the main output, detached.
+        """Return the objective (N,) and the parts (N,) that it adds up from, detached.
+
+        These are each term on the main output, with its factor, and what further outputs add (`AUXILIARY`).
 
         Args:
             outputs: logits (N, K, *S), or several with weights; coarse ones see the mask by nearest neighbour.
@@ -117,10 +121,12 @@ class Objective:
             # A value per sample, which the trainer averages over the whole step: with a mean over each part of a
             # batch the objective would change with accumulation and ranks (docs/design-decisions.md).
             for place, term in enumerate(self.terms):
-                value = self.value_of(place, logits, target, annotated, given)
-                total = total + weight * term.factor * value
+                value = weight * term.factor * self.value_of(place, logits, target, annotated, given)
+                total = total + value
                 if position == 0:
                     parts[term.label] = value.detach()
+                else:
+                    parts[AUXILIARY] = parts.get(AUXILIARY, 0) + value.detach()
         return total, parts
 
     def value_of(

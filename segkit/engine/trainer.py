@@ -19,7 +19,7 @@ from segkit.engine.compiled import compiled
 from segkit.engine.device import autocast, training_precision
 from segkit.engine.distributed import ALONE, Ranks
 from segkit.engine.groups import Learning
-from segkit.engine.objective import Given, Objective
+from segkit.engine.objective import AUXILIARY, Given, Objective
 from segkit.engine.progress import Progress
 from segkit.engine.schedule import CORE_PARTS, EVERYTHING, BuiltParts, learning_rate, make_optimizer
 from segkit.engine.selection import Best, Validation
@@ -49,7 +49,7 @@ class Trainer:
     Attributes:
         step: steps taken in all.
         epoch: the epoch under way, counted from 1; `steps_in_epoch` of it are taken, of `samples_in_epoch` samples.
-        labels: of the objective's terms.
+        labels: of the parts that the objective adds up from.
         sums: over `summed` samples of the epoch so far, of the loss and then of each term.
         seconds: in the steps of the epoch so far.
         history: one record per finished epoch.
@@ -105,7 +105,7 @@ class Trainer:
         self.precision = training_precision(device, run.autocast)
         # Loss scaling exists for float16's narrow range; it does nothing in other precisions.
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.precision == "float16")
-        self.labels = [term.label for term in objective.terms]
+        self.labels = [*(term.label for term in objective.terms), AUXILIARY]
         self.begin_epoch(1)
 
     def begin_epoch(self, epoch: int) -> None:
@@ -207,6 +207,8 @@ class Trainer:
         loss, *values = (value / samples if samples else math.nan for value in sums.tolist())
         means = dict(zip(self.labels, values, strict=True))
         if math.isfinite(loss):
+            if not means[AUXILIARY]:
+                del means[AUXILIARY]
             return loss, means
         bad = ", ".join(label for label, value in means.items() if not math.isfinite(value)) or "its sum"
         raise SegkitError(
@@ -253,7 +255,8 @@ class Trainer:
                 values, parts = self.objective(outputs, masks, known, self.given(batch, start, part_size))
             with self.clock("backward"):
                 self.scaler.scale(values.sum() / batch.samples).backward()
-            sums += torch.stack([values.detach(), *(parts[label] for label in self.labels)]).float().sum(1)
+            own_sums = [parts.get(label, torch.zeros_like(values)) for label in self.labels]
+            sums += torch.stack([values.detach(), *own_sums]).float().sum(1)
         with self.clock("other ranks"):
             self.ranks.add_gradients(self.trained)
             return self.ranks.add(sums)

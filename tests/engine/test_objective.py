@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from segkit.contracts import Outputs
-from segkit.engine.objective import Objective, WeightedLoss, resize_mask
+from segkit.engine.objective import AUXILIARY, Objective, WeightedLoss, resize_mask
 from segkit.errors import SegkitError
 
 
@@ -18,11 +18,13 @@ def square(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
 
 
 def test_terms_add_up_with_their_factors() -> None:
-    """The objective is the weighted sum of the terms, each logged without its factor."""
+    """The objective is the sum of its parts, each with its factor; what further outputs add is a part of its own."""
     logits, mask = torch.randn(3, 1, 4, 4), torch.randint(0, 2, (3, 4, 4))
     total, parts = Objective([WeightedLoss("bce", 1.0, bce), WeightedLoss("square", 0.5, square)])(logits, mask)
     assert torch.allclose(total, bce(logits, mask) + 0.5 * square(logits, mask))
-    assert torch.equal(parts["square"], square(logits, mask))
+    assert torch.equal(parts["square"], 0.5 * square(logits, mask))
+    assert torch.allclose(sum(parts.values()), total)
+    assert AUXILIARY not in parts
 
 
 def test_coarse_outputs_see_the_mask_by_nearest_neighbour() -> None:
@@ -30,8 +32,10 @@ def test_coarse_outputs_see_the_mask_by_nearest_neighbour() -> None:
     fine, coarse = torch.randn(2, 1, 8, 8), torch.randn(2, 1, 4, 4)
     mask = torch.zeros(2, 8, 8, dtype=torch.int64)
     mask[:, 4:] = 1
-    total, _ = Objective([WeightedLoss("bce", 1.0, bce)])(Outputs([fine, coarse], (1.0, 0.4)), mask)
+    total, parts = Objective([WeightedLoss("bce", 1.0, bce)])(Outputs([fine, coarse], (1.0, 0.4)), mask)
     assert torch.allclose(total, bce(fine, mask) + 0.4 * bce(coarse, mask[:, ::2, ::2]))
+    assert torch.allclose(parts["bce"], bce(fine, mask))
+    assert torch.allclose(parts[AUXILIARY], 0.4 * bce(coarse, mask[:, ::2, ::2]))
 
 
 @pytest.mark.parametrize("shape", [(3, 5), (7, 9), (2, 2), (16, 4)])
