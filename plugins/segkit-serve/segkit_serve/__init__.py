@@ -11,3 +11,17 @@ import segkit
 def segkit_commands() -> dict[str, str]:
     """Return the command that serves models."""
     return {"serve": "segkit_serve.cli:serve"}
+
+
+@segkit.hookimpl
+def segkit_datasets() -> list[segkit.Dataset]:
+    """Return the dataset of what was corrected."""
+    return [
+        segkit.Dataset(
+            name="corrections",
+            factory="segkit_serve.dataset:CorrectionsReader",
+            summary="What people corrected on the page of segkit serve --keep.",
+            params="segkit_serve.params:CorrectionsParams",
+            modes={"images": 2, "slices": 2, "slab": 2, "patches": 3},
+        )
+    ]

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from segkit import SegkitError
 from segkit.jobs.predict.overlays import colour
 from segkit_serve import monailabel, refusal
+from segkit_serve.corrections import Corrections
 from segkit_serve.desk import Desk
 from segkit_serve.guard import Access, Guard
 from segkit_serve.openapi import docs, openapi
@@ -43,7 +44,7 @@ async def static(request: Request) -> Response:
     return FileResponse(path, media_type=KINDS[path.suffix])
 
 
-def make_app(desk: Desk, access: Access) -> ASGIApp:
+def make_app(desk: Desk, access: Access, kept: Corrections | None = None) -> ASGIApp:
     """Return the application; its workers end with it."""
 
     @asynccontextmanager
@@ -65,7 +66,7 @@ def make_app(desk: Desk, access: Access) -> ASGIApp:
         },
     )
     app.state.desk = desk
-    app.state.corrections = None
+    app.state.corrections = kept
     app.state.monai_images = {}
     most = max((len(model["classes"]) for model in desk.models), default=0)
     app.state.colours = [list(colour(label)) for label in range(1, most + 1)]

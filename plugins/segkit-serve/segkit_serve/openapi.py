@@ -41,6 +41,8 @@ EXPLAINED = {
 }
 MODEL = ("model", "query", "string", "Numbers of the models, such as 0 or 0,2, or all.")
 ANSWER = ("answer", "query", "string", "mask: give the label map's file in the place of JSON.")
+VERSION = ("version", "query", "integer", "The last version that was seen, 0 for none; another one is told.")
+WHO = ("who", "query", "string", "A name for the record; may be left out.")
 
 Operation = tuple[str, str, str, tuple[tuple[str, str, str, str], ...], dict[str, Any] | None, str]
 JSON, BYTES, OWN = "application/json", "application/octet-stream", "the image's own format"
@@ -66,6 +68,16 @@ OPERATIONS: tuple[Operation, ...] = (
     ("post", f"{PLACE}/models/{{model}}/explain", "Submit an explanation; a job.", (), EXPLAINED, JSON),
     ("get", f"{PLACE}/models/{{model}}/heat", "The last heat map, 0 to 255, a byte a pixel.", (), None, BYTES),
     ("post", f"{PLACE}/models/{{model}}/corrected", "A drawn label map as a file.", (), RAW, OWN),
+    ("get", f"{PLACE}/corrections", "The record of an image's corrections.", (), None, JSON),
+    ("get", f"{PLACE}/corrections/{{version}}", "A version's label map, a byte a pixel.", (), None, BYTES),
+    (
+        "post",
+        f"{PLACE}/models/{{model}}/corrections",
+        "Keep a drawn label map as the next version; 409 where there is one that was not seen.",
+        (VERSION, WHO),
+        RAW,
+        JSON,
+    ),
 )
 ERROR = {
     "description": "Refused: one sentence, and the way out.",

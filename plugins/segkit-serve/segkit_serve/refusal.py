@@ -20,6 +20,8 @@ class RefusedError(Exception):
         status: of HTTP.
         message: what is wrong.
         hint: the way out.
+
+    `more` is what a program needs to go on, such as the version that it has not seen.
     """
 
     def __init__(self, status: int, message: str, hint: str = "") -> None:
@@ -27,13 +29,14 @@ class RefusedError(Exception):
         self.status = status
         self.message = one_line(message)
         self.hint = one_line(hint)
+        self.more: dict[str, int] = {}
 
     def response(self) -> Response:
         """Return it as JSON, which is all that a client gets to see."""
         headers = {"Retry-After": "2"} if self.status == 503 else {}
         # What is left of a body that nobody reads any more would be taken for the next request.
         headers |= {"Connection": "close"} if self.status in (408, 413) else {}
-        return JSONResponse({"error": self.message, "hint": self.hint}, self.status, headers)
+        return JSONResponse({"error": self.message, "hint": self.hint, **self.more}, self.status, headers)
 
 
 def by_segkit(error: SegkitError) -> RefusedError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from starlette.routing import Route
 import segkit
 from segkit_serve import uploads
 from segkit_serve.cases import HeldCase
+from segkit_serve.corrections import Corrections
 from segkit_serve.desk import Desk
 from segkit_serve.refusal import RefusedError
 from segkit_serve.tasks import labels_file
@@ -242,6 +244,50 @@ async def write_corrected(request: Request) -> Response:
         return mask_file(held, 0, place / names[0])
 
 
+def corrections_of(request: Request) -> Corrections:
+    """Where corrections are kept; raises RefusedError where they are not."""
+    found: Corrections | None = request.app.state.corrections
+    if found is None:
+        raise RefusedError(403, "this server keeps nothing", "start it with --keep DIR, or download the mask")
+    return found
+
+
+async def corrections(request: Request) -> Response:
+    """The record of an image's corrections, whoever made them."""
+    held, _ = case_of(request)
+    return JSONResponse({"case": held.key, "versions": corrections_of(request).versions(held.key)})
+
+
+async def corrected_labels(request: Request) -> Response:
+    """A version's label map: one byte per pixel, C order."""
+    held, _ = case_of(request)
+    return gzipped(corrections_of(request).labels(held.key, int(request.path_params["version"])))
+
+
+async def keep_correction(request: Request) -> Response:
+    """Keep a label map that was drawn as the next version of an image's mask."""
+    held, number = case_of(request)
+    kept, desk = corrections_of(request), desk_of(request)
+    result = held.result(number)
+    try:
+        seen = int(request.query_params.get("version", "0"))
+    except ValueError:
+        raise RefusedError(400, "version is no number", "give the last version that was seen, 0 for none") from None
+    with desk.place():
+        data = await request.body()
+        new = kept.begin(held, seen)
+        try:
+            arguments = {**desk.about(held, number), "folder": str(new), "labels": data, "grid": result["grid"]}
+            arguments["proposed"] = str(labels_file(held.folder, number))
+            written = await desk.ask(held, number, "keep", arguments)
+            who = request.query_params.get("who", "")
+            record = kept.finish(held, new, seen, written, desk.models[number], who)
+        except BaseException:
+            shutil.rmtree(new, ignore_errors=True)
+            raise
+    return JSONResponse(record)
+
+
 CASE = "/api/cases/{case}"
 ROUTES = [
     Route("/api/info", info),
@@ -256,4 +302,7 @@ ROUTES = [
     Route(f"{CASE}/models/{{model:int}}/explain", explain, methods=["POST"]),
     Route(f"{CASE}/models/{{model:int}}/heat", heat),
     Route(f"{CASE}/models/{{model:int}}/corrected", write_corrected, methods=["POST"]),
+    Route(f"{CASE}/corrections", corrections),
+    Route(f"{CASE}/corrections/{{version:int}}", corrected_labels),
+    Route(f"{CASE}/models/{{model:int}}/corrections", keep_correction, methods=["POST"]),
 ]

@@ -14,8 +14,10 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from segkit import SegkitError
+from segkit.files import expanded
 from segkit_serve.app import make_app
 from segkit_serve.cases import Cases
+from segkit_serve.corrections import Corrections
 from segkit_serve.desk import PHOTOGRAPH, Desk
 from segkit_serve.guard import Access
 from segkit_serve.lane import Lane
@@ -91,7 +93,7 @@ def serve_models(
         quick, slow = make_lanes(paths, device)
         desk = Desk(quick, slow, Cases(Path(folder), limits), limits)
         loopback = listening.getsockname()[0] in ("127.0.0.1", "::1")
-        app = make_app(desk, Access(token, port, loopback, origins))
+        app = make_app(desk, Access(token, port, loopback, origins), kept_in(keep, desk))
         Patient.silence = limits.silence
         config = uvicorn.Config(
             app,
@@ -112,6 +114,17 @@ def serve_models(
             uvicorn.Server(config).run(sockets=[listening])
         finally:
             desk.end()
+
+
+def kept_in(keep: str | None, desk: Desk) -> Corrections | None:
+    """Return where corrections are kept, None for nowhere; raises SegkitError where models of one task are needed."""
+    if keep is None:
+        return None
+    tasks = {(tuple(model["classes"]), model["dims"]) for model in desk.models}
+    if len(tasks) > 1:
+        raise SegkitError("--keep takes models of the same classes and kind of image", "serve them one by one")
+    ((classes, dims),) = tasks
+    return Corrections(expanded(Path(keep), "--keep"), classes, dims)
 
 
 def listen(host: str, port: int) -> socket.socket:

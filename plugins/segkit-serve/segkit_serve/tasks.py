@@ -137,4 +137,40 @@ def write(models: Sequence[Model], task: Mapping[str, Any], tell: Tell) -> list[
     return [path.name for path in written]
 
 
-TASKS = {"predict": predict, "picture": picture, "explain": explain, "write": write}
+def keep(models: Sequence[Model], task: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+    """Write what a version of a correction consists of: the mask, the model's proposal, and the mask for a dataset.
+
+    Args:
+        task: as of `write`.
+
+    Returns:
+        The files' names, and how many pixels differ from the proposal, by class and together.
+    """
+    from PIL import Image
+
+    model, folder = models[task["model"]], Path(task["folder"])
+    if model.task.overlapping:
+        raise SegkitError("corrections of overlapping classes are not kept yet", "download the mask")
+    mask = write(models, {**task, "name": "mask"}, tell)[0]
+    grid = task["grid"]
+    labels = unpacked(task["labels"], grid)
+    proposed = unpacked(Path(task["proposed"]).read_bytes(), grid)
+    packed = gzip.compress(proposed.tobytes(), 1, mtime=0)
+    proposal = write(models, {**task, "labels": packed, "name": "proposal"}, tell)[0]
+    (folder / "labels.gz").write_bytes(gzip.compress(labels.tobytes(), 1, mtime=0))
+    dataset = mask
+    if labels.ndim == 2:
+        dataset = "dataset.png"
+        Image.fromarray(labels).save(folder / dataset)  # grey, its values the labels, as classes.toml says
+    names = enumerate(model.task.classes, start=1)
+    changed = {name: int(np.count_nonzero((labels == label) != (proposed == label))) for label, name in names}
+    return {
+        "mask": mask,
+        "proposal": proposal,
+        "dataset": dataset,
+        "pixels": int(np.count_nonzero(labels != proposed)),
+        "pixels_changed": changed,
+    }
+
+
+TASKS = {"keep": keep, "predict": predict, "picture": picture, "explain": explain, "write": write}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import threading
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import segkit
@@ -32,7 +34,9 @@ def work(connection: Connection, paths: Sequence[str], device: str, threads: int
         os.nice(nice)
     try:
         models = [segkit.load(path, device=device) for path in paths]
-        told = [describe(model) for model in models]
+        told = [
+            {**describe(model), "checkpoint": digest(Path(path))} for model, path in zip(models, paths, strict=True)
+        ]
     except SegkitError as error:
         connection.send(("failed", error.message, error.hint, isinstance(error, UsageError)))
         return
@@ -67,7 +71,13 @@ def do(models: Sequence[Model], number: int, name: str, arguments: dict[str, Any
         send("refused", number, f"cannot be predicted ({one_line(f'{type(error).__name__}: {error}')})", "report it")
 
 
-def describe(model: Model) -> dict[str, Any]:
+def digest(path: Path) -> str:
+    """SHA-256 of a checkpoint's file, by which a correction says whose proposal it corrects."""
+    with (path / "model.safetensors" if path.is_dir() else path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def describe(model: Model, path: Path) -> dict[str, Any]:
     """What the server and its clients need to know of a model."""
     named = {item["kind"]: item["name"] for item in model.header["components"]}
     calibration = model.header.get("calibration") or {}
@@ -77,6 +87,7 @@ def describe(model: Model) -> dict[str, Any]:
         "data": named.get("data", ""),
         "classes": list(model.task.classes),
         "overlapping": model.task.overlapping,
+        "checkpoint": digest(path),
         "dims": model.image_dims,
         "channels": model.image_channels,
         "expects_dice": bool(calibration.get("expected")),

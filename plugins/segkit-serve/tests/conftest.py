@@ -6,9 +6,11 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nibabel
 import numpy as np
@@ -32,7 +34,7 @@ class Server:
 
     base: str
     process: subprocess.Popen[str]
-    keep: Path
+    temporary: Path
     photograph: Path
     volume: Path
     models: tuple[Path, Path]
@@ -103,18 +105,26 @@ def start(place: Path, *arguments: str) -> tuple[subprocess.Popen[str], str]:
 
 
 @pytest.fixture(scope="session")
-def server(made: tuple[Path, Path, Path]) -> Iterator[Server]:
+def start_server(made: tuple[Path, Path, Path]) -> Callable[..., AbstractContextManager[Server]]:
+    """Start a server of some models, with options; it ends with the block."""
+    place = made[0]
+
+    @contextmanager
+    def started(*arguments: str) -> Iterator[Server]:
+        with TemporaryDirectory(dir=place) as temporary:
+            process, base = start(Path(temporary), *arguments)
+            try:
+                photograph, volume = place / "photographs/images/c3.png", place / "volumes/images/v3.nii.gz"
+                yield Server(base, process, Path(temporary), photograph, volume, made[1:])
+            finally:
+                process.terminate()
+                process.wait(20)
+
+    return started
+
+
+@pytest.fixture(scope="session")
+def server(made: tuple[Path, Path, Path], start_server) -> Iterator[Server]:
     """A server of both models."""
-    place, photographs, volumes = made
-    (place / "temporary").mkdir()
-    process, base = start(place / "temporary", str(photographs), str(volumes))
-    yield Server(
-        base,
-        process,
-        place / "kept",
-        place / "photographs" / "images" / "c3.png",
-        place / "volumes" / "images" / "v3.nii.gz",
-        (photographs, volumes),
-    )
-    process.terminate()
-    process.wait(20)
+    with start_server(str(made[1]), str(made[2])) as found:
+        yield found

@@ -110,9 +110,30 @@ async function show(result) {
     for (const view of views) view.picture = picture;
   }
   $("slices").hidden = !current.volume;
+  if (info.keeps_corrections) await earlier();
   repaint();
   say(current.results.map((one) => sentence(info.models[one.model], one)).join(" "));
   $("case-name").focus?.();
+}
+
+// Offer what was corrected of this image before, by whomever.
+async function earlier() {
+  const { versions } = await json(`/api/cases/${current.case}/corrections`);
+  current.version = versions.length ? versions.at(-1).version : 0;
+  if (!versions.length) return;
+  const last = versions.at(-1);
+  for (const view of views) {
+    const line = element("p", `Corrected before: version ${last.version}${last.who ? ` by ${last.who}` : ""}, ${last.saved.slice(0, 10)}. `, { class: "before" });
+    line.append(button("Open it", async () => {
+      const values = await bytes(`/api/cases/${current.case}/corrections/${last.version}`);
+      view.map.remember(Array.from({ length: view.map.depth }, (_, slice) => slice));
+      view.map.values.set(values);
+      pen.begin(view);
+      changed(view);
+      repaint();
+    }));
+    view.caption.querySelector(".actions").before(line);
+  }
 }
 
 function sentence(model, one) {

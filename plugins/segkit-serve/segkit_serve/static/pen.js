@@ -259,10 +259,16 @@ export class Pen {
     const known = this.current.version ?? 0;
     const body = await this.page.packed(this.view.map.values);
     const query = new URLSearchParams({ version: String(known), who });
-    const saved = await this.page.json(`${place}?${query}`, { method: "POST", body });
+    let saved;
+    try {
+      saved = await this.page.json(`${place}?${query}`, { method: "POST", body });
+    } catch (error) {
+      if (error.status === 409) this.current.version = error.told.version;
+      throw error;
+    }
     this.current.version = saved.version;
     this.unsaved = false;
     this.page.complain(null);
-    this.page.say(`Saved as version ${saved.version}: ${saved.pixels_changed.toLocaleString("en")} pixels are other than proposed.`);
+    this.page.say(`Saved as version ${saved.version}: ${saved.pixels.toLocaleString("en")} pixels are other than proposed.`);
   }
 }
