@@ -34,9 +34,7 @@ def work(connection: Connection, paths: Sequence[str], device: str, threads: int
         os.nice(nice)
     try:
         models = [segkit.load(path, device=device) for path in paths]
-        told = [
-            {**describe(model), "checkpoint": digest(Path(path))} for model, path in zip(models, paths, strict=True)
-        ]
+        told = [describe(model, Path(path)) for model, path in zip(models, paths, strict=True)]
     except SegkitError as error:
         connection.send(("failed", error.message, error.hint, isinstance(error, UsageError)))
         return
