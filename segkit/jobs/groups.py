@@ -104,5 +104,6 @@ def lines(record: Mapping[str, Any]) -> list[str]:
         for gap in found["gaps"]:
             ends = "" if gap["low"] is None else f" ({written(gap['low'])} to {written(gap['high'])})"
             pair = f"{gap['first']} minus {gap['second']}"
-            said.append(f"  {pair}: {written(gap['difference'])}{ends}, p (Holm) {probability(gap['p_holm'])}")
+            paired = f", {gap['pairs']} patients in both" if gap["pairs"] else ""
+            said.append(f"  {pair}: {written(gap['difference'])}{ends}, p (Holm) {probability(gap['p_holm'])}{paired}")
     return said

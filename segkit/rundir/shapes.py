@@ -22,7 +22,7 @@ STARTED = {
 }
 START_FILE = Either(None, {**STARTED, "trained_on": [NAME]})
 GROUP = {"group": NAME, "n": COUNT, "small": bool, "infinite": COUNT, "note": TEXT}
-GAP = {"first": NAME, "second": NAME, "p_holm": Limited(float, 0, 1)}
+GAP = {"first": NAME, "second": NAME, "p_holm": Limited(float, 0, 1), "pairs?": COUNT}
 GROUPS = {
     "file": NAME,
     "metric": NAME,

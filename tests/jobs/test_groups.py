@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import mannwhitneyu
+from scipy.stats import mannwhitneyu, wilcoxon
 
 from segkit import SegkitError
 from segkit.jobs.groups import read_groups
@@ -57,6 +57,37 @@ def test_patients_count_once():
     alone = gaps(values, names, [None] * 40)[0]
     together = gaps(values, names, [f"p{place // 10}" for place in range(40)])[0]
     assert together.p_value > alone.p_value
+
+
+def test_patients_in_both_groups_are_paired():
+    """Two scanners for each patient: the gap is that within patients, however much these differ; scipy's test of it."""
+    draw = np.random.default_rng(0)
+    level = draw.uniform(0.3, 0.9, 14)
+    values = np.concatenate([level, level - 0.02 + draw.normal(0, 0.005, 14)])[:, None]
+    names, patients = ["a"] * 14 + ["b"] * 14, [f"p{number}" for number in range(14)] * 2
+    (found,) = gaps(values, names, patients)
+    assert found.pairs == 14
+    apart = values[:14, 0] - values[14:, 0]
+    assert found.difference == pytest.approx(apart.mean())
+    assert found.p_value == pytest.approx(wilcoxon(apart).pvalue)
+    assert 0 < found.low < found.difference < found.high
+    (alone,) = gaps(values, names, [None] * 28)
+    assert alone.pairs == 0
+    assert alone.p_value > 0.3
+    few = gaps(values, names, [*patients[:5], *(f"q{place}" for place in range(9)), *patients[:14]])[0]
+    assert few.pairs == 0
+
+
+def test_a_structure_missed_in_one_of_both_groups_counts_as_the_largest_difference():
+    """Twelve pairs, all missed by one scanner: no mean, and surely apart; missed by both they are equal."""
+    values = np.concatenate([np.full(12, 3.0), np.full(12, np.inf)])[:, None]
+    patients = [f"p{number}" for number in range(12)] * 2
+    (found,) = gaps(values, ["a"] * 12 + ["b"] * 12, patients)
+    assert found.difference is None
+    assert found.p_value < 0.01
+    (same,) = gaps(np.full((24, 1), np.inf), ["a"] * 12 + ["b"] * 12, patients)
+    assert same.difference == 0
+    assert same.p_value == 1
 
 
 @pytest.mark.parametrize(
