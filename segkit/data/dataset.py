@@ -150,6 +150,17 @@ class LabelFiles(Protocol):
         """
 
     @classmethod
+    def write_probabilities_as(cls, form: str, stem: Path, values: np.ndarray, origin: Origin) -> Sequence[Path]:
+        """Write probabilities on the oriented grid beside a label map in one of `formats`, where it can hold them.
+
+        Args:
+            values: (K', *S) float16, which may lie in a file: the foreground's for one class, else one per label.
+
+        Returns:
+            The files, whose names begin with `stem`'s; none where the format holds labels alone.
+        """
+
+    @classmethod
     def write_map(cls, stem: Path, values: np.ndarray, like: Path) -> Path:
         """Write numbers (*S) on the oriented grid, such as a heat map, as float32; otherwise as `write_labels`."""
 

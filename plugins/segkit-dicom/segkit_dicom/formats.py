@@ -13,7 +13,7 @@ from segkit.data.origin import Origin
 from segkit_dicom.headers import LISTED, holds_image, read_header, text
 from segkit_dicom.identity import digest, salt
 from segkit_dicom.nifti_out import write_volume
-from segkit_dicom.prediction import write_seg_of
+from segkit_dicom.prediction import write_fractions, write_seg_of
 from segkit_dicom.series import by_series, key_of, listed, read_sample, stack_of, with_broken
 from segkit_dicom.stacks import Stack
 from segkit_nifti.files import SUFFIXES, stem_of
@@ -84,6 +84,13 @@ class DicomFiles:
         if stem_of(first.name) is not None:
             raise UnusableFileError(first.name, "is NIfTI: there is no DICOM to refer to", "leave out --format")
         return write_seg_of(stem.with_name(f"{stem.name}.dcm"), labels, origin, labelmap=form == "dicom-labelmap")
+
+    @classmethod
+    def write_probabilities_as(cls, form: str, stem: Path, values: np.ndarray, origin: Origin) -> Sequence[Path]:
+        """Write a fractional SEG object per class of probabilities (K', D, H, W) in RAS; none beside NIfTI."""
+        if form == "nifti" or stem_of(origin.files[0].name) is not None:
+            return []
+        return write_fractions(stem, values, origin)
 
     @classmethod
     def write_map(cls, stem: Path, values: np.ndarray, like: Path) -> Path:

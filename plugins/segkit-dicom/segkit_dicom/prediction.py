@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from segkit_dicom.headers import read_file
 from segkit_dicom.planes import has_place
 from segkit_dicom.seg_out import Maker, Segment, write_seg
 from segkit_dicom.series import stack_of
+from segkit_dicom.stacks import Stack
 
 logger = logging.getLogger("segkit")
 ABOVE = 4
@@ -28,26 +30,63 @@ def write_seg_of(path: Path, labels: np.ndarray, origin: Origin, *, labelmap: bo
     Raises:
         UnusableFileError: the series has no place in a patient.
     """
+    found, sources = sources_of(origin)
+    segments = segments_for(origin)
+    _tell_generic([segment.name for segment in segments if segment.code is None])
+    return write_seg(path, sources, own_order(labels, found), segments, maker_of(origin), labelmap=labelmap)
+
+
+def write_fractions(stem: Path, values: np.ndarray, origin: Origin) -> list[Path]:
+    """Write a fractional SEG object per class of probabilities (K', D, H, W) in RAS: never all classes are held.
+
+    Returns:
+        `stem`-CLASS.dcm of every class, by its number.
+
+    Raises:
+        UnusableFileError: the series has no place in a patient.
+    """
+    found, sources = sources_of(origin)
+    made = []
+    first = len(values) - len(origin.classes)  # the background's is what the others leave
+    for number, segment in enumerate(segments_for(origin), start=1):
+        own = own_order(values[first + number - 1].astype(np.float32), found)
+        path = stem.with_name(f"{stem.name}-{number}.dcm")
+        made.append(write_seg(path, sources, own, [segment], maker_of(origin)))
+    return made
+
+
+def sources_of(origin: Origin) -> tuple[Stack, list[Any]]:
+    """Return the stack of the files that a prediction is of, and their headers in its order."""
     datasets = {file: read_file(file) for file in origin.files}
-    first = datasets[origin.files[0]]
-    if not has_place(first):
+    if not has_place(datasets[origin.files[0]]):
         raise UnusableFileError(
             origin.files[0].name, "has no place in a patient: no SEG can refer to it", "leave out --format"
         )
     found = stack_of(datasets)
-    voxels = found.grid.to_file(labels).transpose(2, 1, 0)
-    codes = codes_of(origin)
-    segments = [Segment(name, codes.get(name)) for name in origin.classes]
-    _tell_generic([segment.name for segment in segments if segment.code is None])
-    made = origin.maker
-    maker = Maker() if made is None else Maker(f"segkit {made.name}", made.version, made.checkpoint)
     sources = [datasets[file] for file in found.files]
     for dataset in sources:
         dataset.pop("PixelData", None)
-    if len(sources) == 1 and len(found.planes) > 1:
-        order = np.argsort([plane.frame for plane in found.planes])
-        voxels = voxels[order]
-    return write_seg(path, sources, voxels, segments, maker, labelmap=labelmap)
+    return found, sources
+
+
+def own_order(values: np.ndarray, found: Stack) -> np.ndarray:
+    """Return a volume (D, H, W) in RAS as planes (slices, rows, columns) in the order of the files or their frames."""
+    voxels = found.slices_of(values)
+    if len(found.files) == 1 and len(found.planes) > 1:
+        return voxels[np.argsort([plane.frame for plane in found.planes])]
+    return voxels
+
+
+def segments_for(origin: Origin) -> list[Segment]:
+    """Return how the classes are described."""
+    codes = codes_of(origin)
+    return [Segment(name, codes.get(name)) for name in origin.classes]
+
+
+def maker_of(origin: Origin) -> Maker:
+    """Return what made a prediction."""
+    made = origin.maker
+    return Maker() if made is None else Maker(f"segkit {made.name}", made.version, made.checkpoint)
 
 
 def codes_of(origin: Origin) -> Mapping[str, tuple[str, str, str]]:

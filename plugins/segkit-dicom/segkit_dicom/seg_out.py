@@ -64,7 +64,8 @@ def write_seg(
     Args:
         sources: the series' datasets, in the order of its slices; or the one dataset of several frames.
         labels: (slices, rows, columns) uint8 in the sources' own orientation and order; or (classes, slices, rows,
-            columns) of 0 and 1 where classes overlap.
+            columns) of 0 and 1 where classes overlap; or probabilities (slices, rows, columns) of one class in
+            float32, which become 256 steps of a fractional object.
         segments: a description of each label, from 1 on.
     """
     maker = maker or Maker()
@@ -86,11 +87,14 @@ def write_seg(
         )
         for number, segment in enumerate(segments, start=1)
     ]
+    fractional = labels.dtype.kind == "f"
     pixels = labels if labels.ndim == 3 else np.moveaxis(labels, 0, -1)
+    content = "PROBABILITIES" if fractional else "SEGMENTATION"
+    kind = "FRACTIONAL" if fractional else "LABELMAP" if labelmap else "BINARY"
     found = Segmentation(
         source_images=sources,
-        pixel_array=np.ascontiguousarray(pixels.astype(np.uint8)),
-        segmentation_type="LABELMAP" if labelmap else "BINARY",
+        pixel_array=np.ascontiguousarray(np.clip(pixels, 0, 1) if fractional else pixels.astype(np.uint8)),
+        segmentation_type=kind,
         segment_descriptions=described,
         series_instance_uid=generate_uid(entropy_srcs=[uid, "series"]) if uid else generate_uid(),
         series_number=1000,
@@ -100,9 +104,9 @@ def write_seg(
         manufacturer_model_name="segkit",
         software_versions=segkit.__version__,
         device_serial_number="0",
-        content_label="SEGMENTATION",
-        series_description="segmentation by segkit, for research, not for diagnosis",
-        omit_empty_frames=bool(labels.any()),
+        content_label=content,
+        series_description=f"{content.lower()} by segkit, for research, not for diagnosis",
+        omit_empty_frames=not fractional and bool(labels.any()),
     )
     stream = io.BytesIO()
     found.save_as(stream, enforce_file_format=True)

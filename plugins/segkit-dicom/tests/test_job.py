@@ -73,7 +73,9 @@ def test_prediction_is_a_seg_of_its_series(data, segkit, tmp_path):
     """Predicted as DICOM SEG, a label map refers to the files that it was made of and says what made it."""
     root, _ = data
     segkit("run", "--arch", "unet", "--data", "dicom", "--data-root", root, "--output", tmp_path / "run", *SMALL)
-    segkit("predict", tmp_path / "run", root / "case0", "-o", tmp_path / "out", "--format", "dicom-seg")
+    segkit(
+        "predict", tmp_path / "run", root / "case0", "-o", tmp_path / "out", "--format", "dicom-seg", "--probabilities"
+    )
     [file] = json.loads((tmp_path / "out" / "prediction.json").read_text())["files"]
     found = pydicom.dcmread(tmp_path / "out" / file["mask"])
     source = pydicom.dcmread(next((root / "case0" / "ct").iterdir()))
@@ -84,3 +86,5 @@ def test_prediction_is_a_seg_of_its_series(data, segkit, tmp_path):
     algorithm = found.SegmentSequence[0].SegmentationAlgorithmIdentificationSequence[0]
     assert algorithm.AlgorithmName == "segkit segkit-unet:unet"
     assert "sha256" in algorithm.AlgorithmParameters
+    fractions = sorted((tmp_path / "out" / "probabilities").glob("*.dcm"))
+    assert [pydicom.dcmread(path).SegmentSequence[0].SegmentLabel for path in fractions] == ["lesion", "organ"]

@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-from pathlib import Path
 
 import highdicom
 import numpy as np
@@ -77,11 +76,46 @@ def test_seg_is_read_back_voxel_by_voxel(tmp_path, turn, forwards, form):
     assert np.array_equal(stack.grid.to_volume(own), turned)
 
 
+@pytest.mark.parametrize("classes", [("liver",), ("liver", "tumour")])
+@pytest.mark.parametrize("turn", TURNS)
+def test_probabilities_are_fractional_objects_of_each_class(tmp_path, turn, classes):
+    """In 256 steps, on the slice, row and column they were given, by pydicom's elements alone."""
+    found = slices(voxels(), TURNS[turn], forwards=turn != "coronal")
+    paths = write(tmp_path / "series", found)
+    _, stack, _ = read_volume(paths)
+    draw = np.random.default_rng(0)
+    given = draw.dirichlet(np.ones(3), found_shape(found)).astype(np.float32)  # (slices, rows, columns, labels)
+    order = [paths.index(plane.path) for plane in stack.planes]
+    turned = [stack.grid.to_volume(given[order][..., label].transpose(2, 1, 0)) for label in range(3)]
+    values = np.stack(turned if len(classes) == 2 else turned[1:2]).astype(np.float16)
+    origin = Origin(tuple(paths), read_sample(paths).affine, classes, Maker("unet", "0.1.0", "ab" * 32))
+    written = DicomFiles.write_probabilities_as("dicom-seg", tmp_path / "out", values, origin)
+    assert [path.name for path in written] == [f"out-{number}.dcm" for number in range(1, len(classes) + 1)]
+    for label, path in enumerate(written, start=1):
+        seg = pydicom.dcmread(path)
+        assert (seg.SegmentationType, seg.SegmentationFractionalType) == ("FRACTIONAL", "PROBABILITY")
+        assert [item.SegmentLabel for item in seg.SegmentSequence] == [classes[label - 1]]
+        planes = np.frombuffer(seg.PixelData, np.uint8)[: given[..., 0].size].reshape(given.shape[:3])
+        for frame, plane in zip(seg.PerFrameFunctionalGroupsSequence, planes, strict=True):
+            place = np.array(frame.PlanePositionSequence[0].ImagePositionPatient, float)
+            at = [np.allclose(place, np.array(one.ImagePositionPatient, float), atol=1e-3) for one in found].index(True)
+            assert np.abs(plane / seg.MaximumFractionalValue - given[at, ..., label]).max() < 0.003
+    assert list(DicomFiles.write_probabilities_as("nifti", tmp_path / "out", values, origin)) == []
+
+
+def found_shape(found):
+    """Slices, rows and columns of a series."""
+    return len(found), found[0].Rows, found[0].Columns
+
+
 @pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy is not installed (Debian package dicom3tools)")
-@pytest.mark.parametrize("form", ["dicom-seg", "dicom-labelmap"])
+@pytest.mark.parametrize("form", ["dicom-seg", "dicom-labelmap", "fractional"])
 def test_seg_has_no_errors_for_dciodvfy(tmp_path, form):
     """The checker of dicom3tools finds no error in a SEG that was written."""
-    path: Path = written(tmp_path, OBLIQUE, form)[3]
+    _, paths, _, path, turned = written(tmp_path, OBLIQUE, "dicom-seg" if form == "fractional" else form)
+    if form == "fractional":
+        origin = Origin(tuple(paths), read_sample(paths).affine, ("liver",), Maker("unet", "0.1.0", "ab" * 32))
+        [path] = DicomFiles.write_probabilities_as("dicom-seg", tmp_path / "p", (turned[None] / 2).astype("f2"), origin)
     told = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, check=False)
     lines = (told.stdout + told.stderr).splitlines()
     errors = [line for line in lines if line.startswith("Error")]

@@ -32,6 +32,7 @@ from segkit.jobs.predict.outputs import (
     class_sizes,
     mask_names,
     write_mask,
+    write_probabilities,
     write_sizes,
 )
 from segkit.jobs.predict.record import GENERATED, LabelMap, read_before, record
@@ -214,6 +215,8 @@ def run(
             task = first.image_task
             how = options.form, options.file_format, options.maker
             masks = write_mask(folder, item, part.read.writer, part.labels, sample, task, *how)
+            if options.probabilities and options.file_format:
+                write_probabilities(folder, item, part.read.writer, sample, task, *how[1:])
             if options.overlays:
                 write_overlay(folder / OVERLAYS / f"{item.name}.jpg", first, item, part.labels, sample)
             sizes = class_sizes(part.labels, task, sample.spacing)

@@ -17,7 +17,7 @@ from PIL import Image
 from segkit.data.case import Case, Sample
 from segkit.data.class_masks import is_class
 from segkit.data.label_png import colours_of
-from segkit.data.origin import Maker
+from segkit.data.origin import Maker, Origin
 from segkit.declarations import Task
 from segkit.engine.banded import bands_of
 from segkit.engine.label_forms import ENDING, Form, possible_endings
@@ -25,7 +25,7 @@ from segkit.engine.predictions import write_label_map, write_prediction
 from segkit.errors import SegkitError
 from segkit.files import new_part, own_folder, real, sync_folder, write_table, write_whole
 from segkit.jobs.predict.inputs import Input
-from segkit.jobs.predict.names import RECORD, SIZES
+from segkit.jobs.predict.names import PROBABILITIES, RECORD, SIZES
 
 TIFF = (".tif", ".tiff")
 EXPECTED = "expected_dice"
@@ -146,6 +146,18 @@ def write_mask(
     tiff = writer is None and item.path.suffix.lower() in TIFF
     write = partial(write_tiff, folder, item.path.suffix.lower()) if tiff else None
     return write_prediction(writer, folder, case, labels, sample, task, form, write)
+
+
+def write_probabilities(
+    folder: Path, item: Input, writer: Any, sample: Sample, task: Task, file_format: str, maker: Maker | None
+) -> None:
+    """Write what is in the .npy of an input's probabilities as its format holds them, where it can."""
+    write = getattr(writer, "write_probabilities_as", None)
+    if write is None:
+        return
+    stem = folder / PROBABILITIES / item.name
+    values = np.load(stem.with_name(f"{stem.name}.npy"), mmap_mode="r")
+    write(file_format, stem, values, Origin(tuple(item.files), sample.affine, task.classes, maker))
 
 
 def write_tiff(folder: Path, suffix: str, name: str, labels: np.ndarray) -> Path:
