@@ -27,6 +27,7 @@ NOT_HERE = {
     r"--from |--resume runs/unet-isic --epochs 40": "runs that are there: tests/jobs/test_start.py, test_longer.py",
     r"--jobs \d|--launcher ": "processes of their own: tests/test_launched.py, tests/jobs/launch",
     r"^segkit serve": "a server that does not end: plugins/segkit-serve/tests ask one",
+    r"^segkit isic-submission": "pictures called as the challenge's: plugins/segkit-isic/tests/test_submission.py",
     r"^segkit sweep": "a run per trial: tests/jobs/sweep, tests/test_swept.py",
     r"^segkit calibrate|--groups ": "more validation cases, a table: tests/cli/test_calibrate.py, test_evaluate.py",
     r"arch\.pretrained=true|^segkit weights download": "it downloads weights; from a server: tests/cli/test_weights.py",

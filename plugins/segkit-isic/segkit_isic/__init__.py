@@ -22,3 +22,9 @@ def segkit_datasets() -> list[segkit.Dataset]:
             reference="Codella et al. 2018, Skin Lesion Analysis Toward Melanoma Detection, arXiv:1710.05006",
         )
     ]
+
+
+@segkit.hookimpl
+def segkit_commands() -> dict[str, str]:
+    """Return the command that writes what the challenge's scorer takes."""
+    return {"isic-submission": "segkit_isic.submission:isic_submission"}
