@@ -19,7 +19,7 @@ PAGES = sorted(
     ]
 )
 LAUNCHER = re.compile(r"^(srun )?torchrun .* -m (?=segkit)")
-SEGKIT = re.compile(r"segkit( -{1,2}[a-z-]+)* [a-z]+( |$)")
+SEGKIT = re.compile(r"segkit( -{1,2}[a-z-]+)* [a-z][a-z-]*( |$)")
 """Output of a command may begin with the word too: "segkit 0.1.0", "segkit-unet ..."."""
 OTHER = re.compile(r"(python|pip|pytest|bash|mkdocs|pre-commit|tensorboard) \S|pytest$")
 
