@@ -96,6 +96,11 @@ class Group(click.Group):
         except click.ClickException as error:
             output.show_usage(error)
             sys.exit(error.exit_code)
+        except SystemExit as error:
+            # A network that leaves in the middle would end a run with exit code 0; a subcommand may leave as it likes.
+            if "--traceback" not in args and explain_culprit(error, within=args[:1]):
+                sys.exit(1)
+            raise
         except (click.Abort, KeyboardInterrupt, Exception) as error:
             # click takes an EOFError for the end of what somebody types; a cut file raises it too.
             cause = error.__cause__ if isinstance(error, click.Abort) else error
@@ -149,12 +154,18 @@ def is_memory(error: BaseException) -> bool:
     return out_of_memory(error)
 
 
-def explain_culprit(error: BaseException) -> bool:
-    """Tell an error that a plugin's code raised as that plugin's."""
+def explain_culprit(error: BaseException, within: Sequence[str] = ()) -> bool:
+    """Tell an error that a plugin's code raised as that plugin's.
+
+    Args:
+        within: subcommands whose own plugin is not meant.
+    """
     from segkit.cli.strangers import registry
     from segkit.jobs.culprit import culprit_of
 
     found = culprit_of(error, registry().plugins)
+    if found is not None and any(name in found.plugin.commands for name in within):
+        return False
     if found is not None:
         output.complain(str(found.error(error)))
     return found is not None

@@ -11,6 +11,8 @@ from segkit.errors import SegkitError, one_line
 from segkit.installed import Plugin, contact_of
 
 CORE = __name__.partition(".")[0]
+CODE = ("factory", "measure", "settings", "pretrained", "case_map", "layers", "offers", "params")
+"""Fields of declarations that may say where code is."""
 INSIDE = (f"{CORE}.api", f"{CORE}.jobs", f"{CORE}.cli")
 """What a plugin that calls it hands the work over to: what is raised further in is not the plugin's."""
 
@@ -65,7 +67,9 @@ def packages_of(plugin: Plugin) -> set[str]:
 
 def paths_of(component: object) -> list[str]:
     """The strings of a declaration that name code."""
-    return [path for name in ("factory", "measure", "settings", "pretrained") if (path := getattr(component, name, ""))]
+    # Not by getattr: params that are declared by their place would be imported, and may be what failed.
+    found = [vars(component).get(name, "") for name in CODE]
+    return [path for path in found if isinstance(path, str) and path]
 
 
 def components_in(plugin: Plugin, module: str) -> tuple[str, ...]:
