@@ -19,14 +19,25 @@ PAGES = {
     "metric.md": ("metric", "my-metric"),
     "explainer.md": ("explainer", "my-explainer"),
 }
+PARTS = {"optimizer": "my-optimizer", "augmentation": "my-augmentation", "command": "my-command"}
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_code_on_a_page_is_code_of_the_package(page):
     """Every block of Python is, word for word, in the package that `segkit new` writes (tests/cli/test_new.py)."""
     kind, name = PAGES[page]
+    check_page(page, list(make_package(kind, name, {}).files.values()))
+
+
+def test_code_on_the_page_of_parts_is_code_of_their_packages():
+    """Each of the three that it shows."""
+    packages = [make_package(kind, name, {}) for kind, name in PARTS.items()]
+    check_page("parts.md", [text for package in packages for text in package.files.values()])
+
+
+def check_page(page, written):
+    """Every block of Python is in one of the files."""
     text = (DOCS / "write-a-plugin" / page).read_text()
-    written = list(make_package(kind, name, {}).files.values())
     blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
     assert blocks
     for block in blocks:

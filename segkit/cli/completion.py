@@ -25,17 +25,21 @@ LAST_TERM = re.compile(r"(?:.*[\s+*])?")
 
 
 class KindName(click.Choice):  # type: ignore[type-arg]  # click 8.1 cannot be subscripted
-    """One of the kinds of component; a near miss is answered with the kind that was meant."""
+    """One of the kinds of component; a near miss is answered with the kind that was meant.
 
-    def __init__(self) -> None:
-        super().__init__(list(EVERY_KIND))
+    Args:
+        words: what may be said besides.
+    """
+
+    def __init__(self, words: tuple[str, ...] = ()) -> None:
+        super().__init__([*EVERY_KIND, *words])
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the kind; raises click's usage error where it is none."""
         value = KINDS_BY_WORD.get(value.lower(), value)
-        if value not in EVERY_KIND:
-            meant = did_you_mean(value, EVERY_KIND)
-            self.fail(f"{value!r} is none of {', '.join(EVERY_KIND)}{meant}", param, ctx)
+        if value not in self.choices:
+            meant = did_you_mean(value, self.choices)
+            self.fail(f"{value!r} is none of {', '.join(self.choices)}{meant}", param, ctx)
         return value
 
 

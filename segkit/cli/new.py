@@ -30,12 +30,15 @@ def examples(registry: Registry) -> dict[str, str]:
 
 
 @click.command("new", short_help="Write a new plugin package, ready to install.")
-@click.argument("kind", type=KindName(), metavar="KIND")
+@click.argument("kind", type=KindName(words=("command",)), metavar="KIND")
 @click.argument("name")
 @click.option("--output", type=PATH, metavar="DIR", default=".", help="Folder to write the package's folder into.")
 @click.option("--license", "license", metavar="NAME", help="Apache-2.0; without it the choice is left to you.")
 def new(kind: str, name: str, output: str, license: str | None) -> None:
-    """Write a complete small package with one component: KIND is arch, data, loss, metric or explainer.
+    """Write a complete small package with one component.
+
+    KIND is arch, data, loss, metric or explainer; optimizer, schedule, augmentation, normalization, sampler,
+    postprocess, exporter or section; or command, for a subcommand.
 
     \b
     segkit new arch tinynet

@@ -10,6 +10,7 @@ from pathlib import Path
 from string import Template
 
 from segkit.declarations import NAME
+from segkit.declarations.parts import PARTS
 from segkit.errors import SegkitError, UsageError
 from segkit.files import whole_folder
 from segkit.version import __version__
@@ -26,17 +27,24 @@ class Kind:
         summary: of the component that is written.
         command: what uses the component, {name} and an {other} component standing for themselves.
         other: the kind of the component that it is used with.
-        package: the code is a folder of two modules, because it imports torch at its top.
+        package: the name of a second module, because it imports at its top what the first must not; "" for one module.
+        look: what describes the component.
     """
 
     summary: str
     command: str
     other: str
-    package: bool = False
+    package: str = ""
+    look: str = "segkit info {name}"
+
+
+def by_setting(setting: str) -> str:
+    """The command of a part that a setting names."""
+    return f"segkit run --arch {{arch}} --data {{data}} --set {setting}={{name}}"
 
 
 KINDS: Mapping[str, Kind] = {
-    "arch": Kind("Three dilated convolutions.", "segkit run --arch {name} --data {data}", "data", True),
+    "arch": Kind("Three dilated convolutions.", "segkit run --arch {name} --data {data}", "data", "model"),
     "data": Kind(
         "Discs on noise.",
         "segkit run --arch {arch} --data {name}",
@@ -56,6 +64,21 @@ KINDS: Mapping[str, Kind] = {
         "Gradient times activation of a layer.",
         "segkit run --arch {arch} --data {data} --explain {name}",
         "arch",
+    ),
+    "optimizer": Kind("Steps by the sign of a running mean of the gradient.", by_setting("train.optimizer"), "arch"),
+    "schedule": Kind("Falls by a power of what is left of the run.", by_setting("train.schedule"), "arch"),
+    "augmentation": Kind("Adds a slope along a random axis.", by_setting("augment.further"), "arch"),
+    "normalization": Kind(
+        "Clips at percentiles, then zero mean and unit deviation.", by_setting("data.normalization"), "arch"
+    ),
+    "sampler": Kind("Shows structures in a share of the samples.", by_setting("data.sampler"), "arch"),
+    "postprocess": Kind(
+        "Takes out classes that are a small share of the image.", by_setting("evaluate.postprocess"), "arch"
+    ),
+    "exporter": Kind("Weights as a NumPy archive.", "segkit export RUN --to {name}", "arch"),
+    "section": Kind("Cases that were missed altogether.", "segkit run --arch {arch} --data {data}", "arch"),
+    "command": Kind(
+        "Median of a run's scores, class by class.", "segkit {name} RUN", "arch", "command", "segkit {name} --help"
     ),
 }
 
@@ -83,13 +106,19 @@ def make_package(kind: str, name: str, installed: Mapping[str, str], license: st
         license: a key of LICENSES, None where the author will choose.
 
     Raises:
-        UsageError: `name` cannot be a component's name.
+        UsageError: `name` cannot be a component's name, or there are no templates of the kind.
     """
     name = name.removeprefix(PREFIX)
     if not NAME.match(name) or not name[0].isalpha():
         raise UsageError(
             f"{name!r} cannot be a component's name", "use a-z, 0-9 and single hyphens between them, a letter first"
         )
+    if kind not in KINDS:
+        raise UsageError(
+            f"there is no template for a {kind}", f"docs/plugin-api.md describes it; there are: {', '.join(KINDS)}"
+        )
+    if kind in PARTS and name in PARTS[kind].own:
+        raise UsageError(f"{kind} {name!r} is the core's", "choose another name")
     described = KINDS[kind]
     module = "segkit_" + name.replace("-", "_")
     command = described.command.format(**{**{"arch": "ARCH", "data": "DATA"}, **installed, "name": name})
@@ -103,6 +132,7 @@ def make_package(kind: str, name: str, installed: Mapping[str, str], license: st
         "license": f'license = "{license}"\nlicense-files = ["LICENSE"]\n' if license else "",
         "dependencies": ", ".join(f'"{one}"' for one in (core_range(), *template(kind, "requires.txt").split())),
         "command": command,
+        "look": described.look.format(name=name),
         "choose": ""
         if license
         else "\nChoose a licence before you share it: a LICENSE file, and `license` in pyproject.toml.\n",
@@ -116,7 +146,7 @@ def make_package(kind: str, name: str, installed: Mapping[str, str], license: st
         f"{module}/__init__.py" if described.package else f"{module}.py": own,
     }
     if described.package:
-        files[f"{module}/model.py"] = template(kind, "model.py")
+        files[f"{module}/{described.package}.py"] = template(kind, f"{described.package}.py")
     filled = {path: Template(text).substitute(values).rstrip() + "\n" for path, text in files.items()}
     if license:
         filled["LICENSE"] = folder().joinpath("common", LICENSES[license]).read_text(encoding="utf-8")

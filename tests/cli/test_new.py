@@ -14,7 +14,20 @@ from click.testing import CliRunner
 from segkit.cli import main
 from segkit.scaffold import KINDS
 
-NAMES = {"arch": "tinynet", "data": "discs", "loss": "soft-overlap", "metric": "f-beta", "explainer": "gradact"}
+NAMES = {
+    **{"arch": "tinynet", "data": "discs", "loss": "soft-overlap", "metric": "f-beta", "explainer": "gradact"},
+    **{"optimizer": "sign-mean", "schedule": "falling", "augmentation": "slope", "normalization": "clipped"},
+    **{"sampler": "filled", "postprocess": "no-specks", "exporter": "archive", "section": "missed-ones"},
+    "command": "medians",
+}
+SETTINGS = {
+    "train.optimizer": "sign-mean",
+    "train.schedule": "falling",
+    "augment.further": "slope",
+    "data.normalization": "clipped",
+    "data.sampler": "filled",
+    "evaluate.postprocess": "no-specks",
+}
 
 
 def new(*arguments):
@@ -34,7 +47,7 @@ def packages(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def site(packages, install_source):
-    """The folder that pip installs all five into."""
+    """The folder that pip installs all of them into."""
     return install_source(sorted(packages.iterdir()))
 
 
@@ -69,7 +82,7 @@ def test_nothing_is_left_to_fill_in(packages):
     modules = [file.read_text() for file in packages.rglob("segkit_*/*.py")] + [
         file.read_text() for file in packages.glob("*/segkit_*.py")
     ]
-    assert len(modules) == 6
+    assert len(modules) == len(NAMES) + 2
     for text in modules:
         comments = [line.strip() for line in text.splitlines() if line.strip().startswith("#")]
         assert any(line.startswith("# Replace") for line in comments) or not comments
@@ -80,6 +93,8 @@ def test_they_are_listed_with_nothing_to_say_against_them(site, segkit_beside):
     listed = json.loads(segkit_beside(site, "list", "--json").stdout)
     found = {item["kind"]: item["full_name"] for item in listed if item["version"] == "0.1.0"}
     for kind, name in NAMES.items():
+        if kind == "command":
+            continue
         assert f"segkit-{name}:{name}" in {item["full_name"] for item in listed if item["kind"] == kind}, found
     report = json.loads(segkit_beside(site, "plugins", "--json").stdout)
     own = [plugin for plugin in report["plugins"] if plugin["distribution"] in {f"segkit-{n}" for n in NAMES.values()}]
@@ -108,17 +123,25 @@ def test_the_network_passes_its_own_tests(site, packages):
 
 
 def test_they_run_together_at_once(site, segkit_beside, tmp_path):
-    """One command trains the new network on the new dataset with the new loss, scores with the new metric, explains."""
+    """One command trains the new network on the new dataset with all new parts, scores and explains with new ones."""
     parts = ("--arch", "tinynet", "--data", "discs", "--loss", "soft-overlap", "--metric", "f-beta")
-    run = ("run", *parts, "--explain", "gradact")
+    further = [part for name, value in SETTINGS.items() for part in ("--set", f"{name}={value}")]
+    run = ("run", *parts, "--explain", "gradact", *further)
     options = ("--epochs", "1", "--size", "32", "--device", "cpu", "--output", str(tmp_path / "run"), "--json")
     done = segkit_beside(site, *run, *options, SEGKIT_CACHE=str(tmp_path / "cache"))
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
     names = {component["name"] for component in summary["components"]}
-    assert {f"segkit-{name}:{name}" for name in NAMES.values()} <= names
+    used = {name for kind, name in NAMES.items() if kind not in ("exporter", "section", "command")}
+    assert {f"segkit-{name}:{name}" for name in used} <= names
     assert list((tmp_path / "run" / "explanations").rglob("*gradact*.npz"))
-    assert (tmp_path / "run" / "report.html").is_file()
+    assert "missed altogether" in (tmp_path / "run" / "report.html").read_text()
+    told = segkit_beside(site, "medians", str(tmp_path / "run"), "--column", "f-beta")
+    assert told.returncode == 0, told.stderr
+    assert "\t" in told.stdout
+    done = segkit_beside(site, "export", str(tmp_path / "run"), "--to", "archive")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "model.npz").is_file()
 
 
 @pytest.mark.parametrize(
@@ -128,6 +151,8 @@ def test_they_run_together_at_once(site, segkit_beside, tmp_path):
         (("arch", "3d"), "a letter first"),
         (("arch", "tinynet", "--license", "MIT"), "--license MIT: unknown; say Apache-2.0"),
         (("shader", "tinynet"), "'shader' is none of"),
+        (("optimizer", "adamw"), "optimizer 'adamw' is the core's"),
+        (("launcher", "cluster"), "there is no template for a launcher"),
     ],
 )
 def test_what_cannot_be_meant_is_a_usage_error(arguments, message, tmp_path):
