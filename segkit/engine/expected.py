@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 
@@ -51,6 +53,24 @@ class ExpectedDice:
         """Return the mean over the classes that are predicted; 0 where none is: nothing found is not to be trusted."""
         found = self.per_class()
         return float(np.nanmean(found)) if np.isfinite(found).any() else 0.0
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One image's estimate.
+
+    Attributes:
+        dice: adds up the image.
+        slope, intercept: from its own number to the Dice of the validation cases.
+    """
+
+    dice: ExpectedDice
+    slope: float
+    intercept: float
+
+    def value(self) -> float:
+        """Return the expected Dice, 0 to 1."""
+        return min(max(self.slope * self.dice.value() + self.intercept, 0.0), 1.0)
 
 
 def dice_of(labels: np.ndarray, mask: np.ndarray, classes: int, ignore: int = 255) -> float:

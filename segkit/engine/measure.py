@@ -81,6 +81,7 @@ class CaseScores:
         values: metric name -> float64 (classes,), of those that are taken of one case.
         counts: metric name -> what was measured, without distances, for what is taken of all cases.
         reference_digest: SHA-256 of the reference mask with its grid; "" where nobody asked for it.
+        expected: the Dice that it can expect by its probabilities; None where nothing estimates it.
     """
 
     case: str
@@ -91,6 +92,15 @@ class CaseScores:
     counts: Mapping[str, Measurement] = field(default_factory=dict)
     reference_digest: str = ""
     annotated: np.ndarray | None = None
+    expected: float | None = None
+
+    @property
+    def dice(self) -> float:
+        """Mean Dice over the classes that either side has; NaN where neither has any."""
+        agreed = next(iter(self.counts.values())).true_positive
+        sizes = self.reference + self.predicted
+        there = sizes > 0
+        return float(np.mean(2 * agreed[there] / sizes[there])) if there.any() else float("nan")
 
     @property
     def missed(self) -> np.ndarray:

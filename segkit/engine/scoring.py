@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
 from segkit.data.case import Case, Sample
 from segkit.data.check import check_sample
@@ -19,7 +20,8 @@ from segkit.data.reading import read_at
 from segkit.declarations import Task
 from segkit.engine.clock import OFF, Clock
 from segkit.engine.distributed import ALONE, Ranks
-from segkit.engine.feeding import Feeds
+from segkit.engine.expected import Estimate
+from segkit.engine.feeding import Block, Feeds, Watch
 from segkit.engine.infer import Predictor
 from segkit.engine.measure import CaseScores, ChosenMetric, reference_digest, score_case
 from segkit.engine.memory import enough_memory
@@ -27,6 +29,11 @@ from segkit.engine.predictions import write_prediction
 from segkit.engine.progress import Progress
 from segkit.engine.volumes import VolumePredictor
 from segkit.errors import SegkitError
+
+
+def nothing_expected() -> Estimate | None:
+    """Estimate nothing."""
+    return None
 
 
 def score_cases(
@@ -43,6 +50,7 @@ def score_cases(
     postprocess: Callable[[np.ndarray], np.ndarray] | None = None,
     ranks: Ranks = ALONE,
     clock: Clock = OFF,
+    expecting: Callable[[], Estimate | None] = nothing_expected,
 ) -> list[CaseScores]:
     """Predict and score every case; returns the scores in the order of the case ids.
 
@@ -56,6 +64,7 @@ def score_cases(
         postprocess: changes a predicted label map (*S) before it is scored and kept.
         ranks: the processes that share the cases; each returns the scores of all.
         clock: told what the network and what the metrics take.
+        expecting: makes what estimates a case's Dice by its probabilities; None where nothing can.
 
     Raises:
         SegkitError: a case cannot be read or has no mask.
@@ -65,16 +74,16 @@ def score_cases(
     def predicted(samples: Iterable[Sample]) -> Iterator[Predicted]:
         for case, sample in zip(ordered, clock.over(samples, "reading cases"), strict=True):
             with clock("inference"):
-                found = predict_case(predictor, case, sample, reader.task, metrics)
+                found = predict_case(predictor, case, sample, reader.task, metrics, expecting())
             yield found
 
     def score(found: Predicted) -> CaseScores:
-        case, sample, mask, labels, sums = found
+        case, sample, mask, labels, sums, expected = found
         labels = labels if postprocess is None else postprocess(labels)
         row = score_case(case, labels, mask, sample.spacing, reader.task, metrics, background=background, sums=sums)
         if predictions is not None:
             write_prediction(reader, predictions, case, labels, sample, reader.task)
-        return replace(row, reference_digest=reference_digest(mask, sample.spacing))
+        return replace(row, reference_digest=reference_digest(mask, sample.spacing), expected=expected)
 
     scores = []
     progress.start("evaluate", len(ordered), "cases")
@@ -97,6 +106,7 @@ class Predicted(NamedTuple):
         sample: without its image, which may be large.
         mask, labels: label maps (*S), or (classes, *S), on the case's own grid.
         sums: what metrics that need probabilities added up, by `measure_key`.
+        expected: the Dice that it can expect; None where nothing estimates it.
     """
 
     case: Case
@@ -104,6 +114,7 @@ class Predicted(NamedTuple):
     mask: np.ndarray
     labels: np.ndarray
     sums: Mapping[Any, Mapping[str, np.ndarray]] = MappingProxyType({})
+    expected: float | None = None
 
 
 def predict_case(
@@ -112,6 +123,7 @@ def predict_case(
     sample: Sample,
     task: Task,
     metrics: Sequence[ChosenMetric],
+    estimate: Estimate | None = None,
 ) -> Predicted:
     """Predict one case; raises SegkitError where it has no mask to be scored against, or its logits are no numbers."""
     if sample.mask is None:
@@ -119,11 +131,24 @@ def predict_case(
     with enough_memory(f"case {case.id}"):
         try:
             feeds = Feeds(metrics, sample.mask, sample.spacing, task)
-            labels = predictor.labels(sample.image, sample.shape, sample.spacing, feeds.watch)
+            watch = both(feeds.watch, None if estimate is None else estimate.dice.take)
+            labels = predictor.labels(sample.image, sample.shape, sample.spacing, watch)
         except SegkitError as error:
             raise error.of(f"case {case.id}") from None
     kept = replace(sample, image=sample.image[:0].copy(), grid=sample.shape)
-    return Predicted(case, kept, sample.mask, labels, feeds.sums)
+    return Predicted(case, kept, sample.mask, labels, feeds.sums, None if estimate is None else estimate.value())
+
+
+def both(first: Watch | None, second: Watch | None) -> Watch | None:
+    """Return what tells two watches, or the one that is there."""
+    if first is None or second is None:
+        return first or second
+
+    def tell(block: Block, scores: torch.Tensor) -> None:
+        first(block, scores)
+        second(block, scores)
+
+    return tell
 
 
 def few(predictor: Predictor | VolumePredictor, workers: int) -> int:

@@ -48,6 +48,8 @@ PREPROCESSING = {
     "mirror?": bool,
     "mirrored?": Limited([NAME], 0, 3),
 }
+EXPECTED = "expected_dice"
+"""The column of tables of cases that says what Dice each can expect, of a calibrated model."""
 RANKING = {
     **dict.fromkeys(("aurc", "best", "random", "gained", "spearman"), NUMBER),
     **dict.fromkeys(("aurc_interval", "gained_interval", "spearman_interval"), Limited([NUMBER], 2, 2)),

@@ -14,6 +14,7 @@ from segkit.declarations import Metric, Task
 from segkit.engine.measure import UNANNOTATED, CaseScores, ChosenMetric
 from segkit.engine.over_cases import of_all_cases
 from segkit.engine.pooled import Pooled, pool
+from segkit.engine.shapes import EXPECTED
 from segkit.errors import UsageError
 from segkit.files import write_table
 from segkit.statistics import summarize
@@ -31,12 +32,15 @@ def write_cases(path: Path, scores: Sequence[CaseScores], task: Task, metrics: S
     """Write one row per case and class; floats in full, so that nothing is lost."""
     metrics = [metric for metric in metrics if not metric.over_cases]
     columns = ["case", "group", "class", "reference", "predicted", "status", *(metric.name for metric in metrics)]
+    expected = any(row.expected is not None for row in scores)
+    columns += [EXPECTED] if expected else []
     rows = []
     for row in scores:
+        known = ["" if row.expected is None else f"{row.expected:.4f}"] if expected else []
         for label, name in enumerate(task.classes):
             values = [float(row.values[metric.name][label]) for metric in metrics]
             counts = [int(row.reference[label]), int(row.predicted[label])]
-            rows.append([row.case, row.group or "", name, *counts, row.status(label), *values])
+            rows.append([row.case, row.group or "", name, *counts, row.status(label), *values, *known])
     write_table(path, columns, rows)
 
 

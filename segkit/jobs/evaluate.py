@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from segkit.config import Layer
 from segkit.data.case import Case
 from segkit.data.content import content_digest
@@ -17,6 +19,8 @@ from segkit.data.prefetch import prefetch
 from segkit.data.remarks import remarks_of
 from segkit.discovery import Registry
 from segkit.engine.device import default_workers
+from segkit.engine.ensemble import Ensemble
+from segkit.engine.measure import CaseScores
 from segkit.engine.postprocess import postprocessing
 from segkit.engine.progress import Progress
 from segkit.engine.scoring import score_cases
@@ -26,6 +30,7 @@ from segkit.files import whole_folder, write_json, write_text
 from segkit.jobs.another_place import shift_lines, shift_record
 from segkit.jobs.groups import group_record, read_groups
 from segkit.jobs.leaks import leaks_record, seen_sentence
+from segkit.jobs.predict.estimate import estimate_of
 from segkit.model import Model, load_model
 from segkit.planning import scoring
 from segkit.planning.build import build_metrics, build_steps
@@ -34,6 +39,7 @@ from segkit.planning.relation import by_content
 from segkit.planning.trained import TrainedModel, component
 from segkit.rundir.names import CASES, CONFIG, PREDICTIONS, SCORES, SUMMARY
 from segkit.rundir.write import NOTICE, summary_record
+from segkit.statistics.failure_ranking import rank_failures
 
 
 @dataclass(frozen=True)
@@ -196,6 +202,7 @@ def score_model(
             progress=progress,
             background=settings.background,
             postprocess=postprocessing(settings, plan.task, build_steps(plan)),
+            expecting=lambda: estimate_of(request.model, Ensemble((predictor,))),
         )
         summary = summary_record(
             plan,
@@ -215,12 +222,23 @@ def score_model(
             "shift": looked.shift,
             "calibration": request.model.header.get("calibration"),
         }
+        if ranking := expected_ranking(scores, plan.split):
+            summary["expected_ranking"] = ranking
         if request.groups is not None:
             summary["groups"] = group_record(request.groups, scores, metrics[0])
         write_cases(building / CASES, scores, plan.scored_task, metrics)
         write_json(building / SUMMARY, summary)
         write_text(building / CONFIG, plan.config.to_toml())
     return Scored(folder, summary)
+
+
+def expected_ranking(scores: Sequence[CaseScores], split: str) -> dict[str, Any] | None:
+    """Return how well the Dice that cases could expect ranked the scored ones; None where none did, or too few."""
+    if any(row.expected is None for row in scores):
+        return None
+    expected = np.array([row.expected for row in scores], np.float64)
+    ranking = rank_failures(expected, np.array([row.dice for row in scores]), [row.group for row in scores])
+    return None if ranking is None else {**ranking.as_record(), "split": split}
 
 
 def scores_folder(checkpoint: Path, in_run: bool, data: str, split: str) -> Path:

@@ -97,6 +97,7 @@ def render(
         "sections": sections,
         "legend": agreement_legend([overlay for _, overlay in pictures]),
         "cases": worst_first(record),
+        "expected": any(row.expected is not None for row in record.cases),
         "case_metrics": list(record.cases[0].values) if record.cases else [],
         "statuses": sorted({row.status for row in record.cases}),
         "requirements": requirements(record),
@@ -205,7 +206,10 @@ def class_scores(scores: Sequence[ScoreRow], overall: Sequence[ScoreRow]) -> dic
 
 
 def worst_first(record: RunRecord) -> list[CaseRow]:
-    """Rows of the case table by the main metric, undefined scores last."""
+    """Rows of the case table by what they could expect, where that is known, else by the main metric.
+
+    Undefined scores come last.
+    """
     direction = record.direction(record.main_metric)
     sign = 1.0 if direction.higher else -1.0
 
@@ -213,6 +217,9 @@ def worst_first(record: RunRecord) -> list[CaseRow]:
         value = row.values.get(record.main_metric, math.nan)
         return math.isnan(value), 0.0 if math.isnan(value) else sign * direction.comparable(value), row.case
 
+    known = [row.expected for row in record.cases if row.expected is not None]
+    if known and len(known) == len(record.cases):
+        return sorted(record.cases, key=lambda row: (row.expected or 0.0, row.case))
     return sorted(record.cases, key=key)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from segkit.config import ORIGINS, flatten, toml_value
 from segkit.declarations.direction import Direction
+from segkit.engine.shapes import EXPECTED
 from segkit.errors import SegkitError
 from segkit.files import from_cell, read_json, read_lines, read_rows, read_toml
 from segkit.rundir import shapes
@@ -40,6 +41,7 @@ class CaseRow:
         reference, predicted: pixels or voxels of the class.
         status: ok, empty, missed or spurious.
         values: by metric; NaN where undefined.
+        expected: the Dice that the case could expect, of a calibrated model; else None.
     """
 
     case: str
@@ -49,6 +51,7 @@ class CaseRow:
     predicted: int
     status: str
     values: Mapping[str, float]
+    expected: float | None = None
 
 
 @dataclass(frozen=True)
@@ -217,15 +220,18 @@ def read_cases(path: Path) -> list[CaseRow]:
 def case_row(cells: Mapping[str, str]) -> CaseRow | None:
     """Return one row of cases.csv; None where its figures are none."""
     try:
-        values = {name: float(text) for name, text in cells.items() if name not in CASE_COLUMNS}
+        values = {name: float(text) for name, text in cells.items() if name not in (*CASE_COLUMNS, EXPECTED)}
+        expected = float(cells[EXPECTED]) if cells.get(EXPECTED) else None
         reference, predicted = int(cells["reference"]), int(cells["predicted"])
     except ValueError:
+        return None
+    if expected is not None and not 0 <= expected <= 1:
         return None
     within = all(abs(value) < LARGEST_SCORE or not math.isfinite(value) for value in values.values())
     if not within or not 0 <= reference < LARGEST_COUNT or not 0 <= predicted < LARGEST_COUNT or not cells["case"]:
         return None
     case, group, class_name = (from_cell(cells[name]) for name in ("case", "group", "class"))
-    return CaseRow(case, group, class_name, reference, predicted, cells["status"], values)
+    return CaseRow(case, group, class_name, reference, predicted, cells["status"], values, expected)
 
 
 def read_settings(path: Path) -> list[Setting]:

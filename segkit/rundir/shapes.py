@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from segkit.engine.shapes import CALIBRATION, COUNT, NAME, NUMBER, SCORE_ROW, TASK, TEXT
+from segkit.engine.shapes import CALIBRATION, COUNT, NAME, NUMBER, RANKING, SCORE_ROW, TASK, TEXT
 from segkit.files import Either, Limited
 
 SECONDS = Limited(float, 0, 1e12)
@@ -82,6 +82,7 @@ SUMMARY = {
     "leaks?": Either(None, dict),
     "shift?": Either(None, SHIFT),
     "calibration?": Either(None, CALIBRATION),
+    "expected_ranking?": RANKING,
     "groups?": Either(None, GROUPS),
     "reliability?": Either(None, [RELIABILITY]),
     "parameter_groups?": [

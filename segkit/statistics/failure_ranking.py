@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +38,17 @@ class FailureRanking:
     gained_interval: tuple[float, float]
     spearman_interval: tuple[float, float]
     n: int
+
+    def as_record(self) -> dict[str, Any]:
+        """Return the figures as JSON can hold them: None for NaN, a list for an interval."""
+        return {name: plain(value) for name, value in dataclasses.asdict(self).items()}
+
+
+def plain(value: Any) -> Any:
+    """Return a figure as JSON can hold it."""
+    if isinstance(value, tuple):
+        return [plain(end) for end in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def rank_failures(

@@ -1,6 +1,8 @@
 """`segkit calibrate`: a new checkpoint with the same weights, fitted on validation only, shown on test."""
 
+import csv
 import json
+import re
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -230,3 +232,24 @@ def test_the_report_tells_the_bound_and_what_it_assumes(run, enough):
     assert "3 held-out cases" in text
     assert "exchangeable" in text
     assert "Spearman" in text
+
+
+def test_the_report_of_a_calibrated_model_shows_what_it_trusts_least_first(run, enough):
+    """Each case's expected Dice is in cases.csv, its page begins with the lowest, and says what that order is worth."""
+    assert calibrate().exit_code == 0
+    model = "run/model-calibrated.safetensors"
+    result = CliRunner().invoke(main, ["evaluate", model, "--device", "cpu", "--output", "scores"])
+    assert result.exit_code == 0, result.output
+    with Path("scores/cases.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    expected = {row["case"]: float(row["expected_dice"]) for row in rows}
+    ranking = json.loads(Path("scores/summary.json").read_text())["expected_ranking"]
+    assert 0 <= ranking["best"] <= ranking["aurc"] <= 1
+    assert ranking["split"] == "test"
+    assert ranking["n"] == len(expected)
+    assert CliRunner().invoke(main, ["report", "scores"]).exit_code == 0
+    text = Path("scores/report.html").read_text()
+    order = re.findall(r'<tr data-case="([^"]+)"', text)
+    assert order == sorted(expected, key=lambda case: (expected[case], case))
+    assert "The least expected Dice comes first" in text
+    assert "expected_dice" not in Path("run/cases.csv").read_text()

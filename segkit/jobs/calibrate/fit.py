@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -97,18 +96,10 @@ def expected_scores(fitted: Sequence[Observed], shown: Sequence[Observed], split
     spread = float(((own - own.mean()) ** 2).sum())
     slope = max(float(((own - own.mean()) * (true - true.mean())).sum()) / spread, 0.0) if spread > 1e-12 else 0.0
     intercept = float(true.mean()) - slope * float(own.mean())
-    figures = {name: plain(value) for name, value in dataclasses.asdict(ranking).items()}
     return {
         "score": "Dice",
         "slope": slope,
         "intercept": intercept,
         "cases": len(pairs),
-        "ranking": {**figures, "split": split},
+        "ranking": {**ranking.as_record(), "split": split},
     }
-
-
-def plain(value: Any) -> Any:
-    """Return a figure as JSON can hold it: None for NaN, a list for an interval."""
-    if isinstance(value, tuple):
-        return [plain(end) for end in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

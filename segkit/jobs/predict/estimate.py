@@ -2,29 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from segkit.engine.ensemble import Ensemble
-from segkit.engine.expected import ExpectedDice
+from segkit.engine.expected import Estimate, ExpectedDice
 from segkit.model import Model
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """One image's estimate.
-
-    Attributes:
-        dice: adds up the image.
-        slope, intercept: from its own number to the Dice of the validation cases.
-    """
-
-    dice: ExpectedDice
-    slope: float
-    intercept: float
-
-    def value(self) -> float:
-        """Return the expected Dice, 0 to 1."""
-        return min(max(self.slope * self.dice.value() + self.intercept, 0.0), 1.0)
 
 
 def estimate_of(model: Model, ensemble: Ensemble) -> Estimate | None:

@@ -22,13 +22,13 @@ from segkit.declarations import Task
 from segkit.engine.banded import bands_of
 from segkit.engine.label_forms import ENDING, Form, possible_endings
 from segkit.engine.predictions import write_label_map, write_prediction
+from segkit.engine.shapes import EXPECTED
 from segkit.errors import SegkitError
 from segkit.files import new_part, own_folder, real, sync_folder, write_table, write_whole
 from segkit.jobs.predict.inputs import Input
 from segkit.jobs.predict.names import PROBABILITIES, RECORD, SIZES
 
 TIFF = (".tif", ".tiff")
-EXPECTED = "expected_dice"
 COLUMNS = ("input", "mask", "class", "label", "pixels", "share", "mm2", "ml")
 
 
