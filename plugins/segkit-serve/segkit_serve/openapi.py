@@ -143,14 +143,15 @@ async def docs(request: Request) -> Response:
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>segkit serve: interface over HTTP</title><link rel="stylesheet" href="/static/page.css"></head>
+<title>segkit serve: interface over HTTP</title><link rel="icon" href="/static/icon.svg">
+<link rel="stylesheet" href="/static/page.css"></head>
 <body class="docs"><main><h1>Interface over HTTP</h1>
 <p>Every request has the token: <code>Authorization: Bearer TOKEN</code>, or <code>?token=TOKEN</code>. What is refused
 is answered with <code>{{"error": "...", "hint": "..."}}</code>. The same for programs:
 <a href="/openapi.json">openapi.json</a>.
 MONAI Label's clients, such as 3D Slicer's module, take <code>http://{host}/monai/TOKEN</code> as their server.</p>
 <h2>In a shell</h2>
-<pre>curl -H "Authorization: Bearer $TOKEN" -F file=@photo.jpg "http://{host}/api/predict"
+<pre tabindex="0" role="region" aria-label="Examples">curl -H "Authorization: Bearer $TOKEN" -F file=@photo.jpg "http://{host}/api/predict"
 curl -H "Authorization: Bearer $TOKEN" -F file=@photo.jpg "http://{host}/api/predict?answer=mask" -o mask.png
 curl -H "Authorization: Bearer $TOKEN" -F file=@volume.nii.gz "http://{host}/api/jobs"</pre>
 <h2>Addresses</h2>
