@@ -167,6 +167,9 @@ def class_maps(head: Head) -> torch.Tensor:
 
 def of_class(maps: torch.Tensor, logits: torch.Tensor, target: BoundTarget) -> torch.Tensor:
     """Return a target's map (N, *grid): its class's, with a margin less that of the next class at each cell."""
+    if target.task.overlapping:
+        # No background among the logits, and no rival: a class's own yes or no (issue 20).
+        return maps[:, target.label - 1]
     if maps.shape[1] == 1:
         return maps[:, 0] if target.label == 1 else -maps[:, 0]
     own = maps[:, target.label]

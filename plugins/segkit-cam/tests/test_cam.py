@@ -137,3 +137,17 @@ def test_volumes():
     (result,) = explain(model, x, None, [BoundTarget(Target("all", 1), Task(1, ("a",), 3))])
     expected = forward(model, x)[:, 0] - model[1].bias.detach()
     torch.testing.assert_close(result[0], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_of_overlapping_classes_each_has_its_own_logits_map():
+    """Label n is logit n - 1: the map of a 1x1 head is that logit less its bias."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Identity(), nn.Conv2d(3, 2, 1)).eval()
+    x = torch.randn(1, 3, 6, 8)
+    task = Task(3, ("whole", "core"), overlapping=True)
+    for label in (1, 2):
+        for margin in (False, True):
+            target = BoundTarget(Target("all", label, margin=margin), task)
+            ((maps, *_),) = explain(model, x, None, [target])
+            own = (model(x)[:, label - 1] - model[1].bias[label - 1]).detach()
+            torch.testing.assert_close(maps, own, rtol=1e-4, atol=1e-5)

@@ -292,3 +292,17 @@ def dropout_without_a_seed(model, x, layer, target):
     for module, training in modes.items():
         module.training = training
     return maps, ("ok",) * len(x)
+
+
+@explainer("overlapping", "label n is logit n - 1", overlapping=True)
+def logit_by_label(model, x, layer, target):
+    tapped = tap(model, x, layer)
+    status = target.status
+
+    def chosen(logits):
+        target(logits)
+        place = target.label if logits.shape[1] > 1 else 0
+        return (logits[:, place] * target.masks).flatten(1).sum(1)
+
+    found = (tapped.gradient(chosen) * tapped.activation.detach()).sum(dim=1)
+    return found, target.status or status

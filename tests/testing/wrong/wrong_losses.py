@@ -278,3 +278,12 @@ def param_overwritten(task, params):
         return mean((1 - torch.exp(-value)).clamp_min(1e-6) ** gamma * value, mask)
 
     return function
+
+
+LATEST = {}
+
+
+@LOSSES.add("partial", "not in a global")
+def task_in_a_global(task, params):
+    LATEST["classes"] = len(task.classes)
+    return lambda logits, mask: right(logits, mask) * (1 + 0.01 * LATEST["classes"])
