@@ -164,3 +164,12 @@ def test_what_happens_without_data(toy_registry: Registry, reader: object, text:
     assert without_data(item) == (
         f"not found; without --data-root {text}", f"say --data-root DIR, or set SEGKIT_DATA{hint}",
     )  # fmt: skip
+
+
+def test_an_old_python_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the version that is there, and the way out."""
+    monkeypatch.setattr(doctor, "OLDEST_PYTHON", (99, 0))
+    first = next(iter(doctor.versions(Registry.discover())))
+    assert (first.name, first.status) == ("python", BROKEN)
+    assert first.found == doctor.platform.python_version()
+    assert first.mend == "use Python 3.11 or newer"

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import mannwhitneyu, wilcoxon
 
 from segkit import SegkitError
-from segkit.jobs.groups import read_groups
+from segkit.jobs.groups import column_record, read_groups
 from segkit.statistics.subgroups import gaps, group_summaries
 
 
@@ -113,3 +113,20 @@ def test_rows_are_taken_by_id_and_others_left(tmp_path):
     path = tmp_path / "groups.csv"
     path.write_text("id,scanner,age\nc,x,70\nb,,60\na,y,60\n")
     assert read_groups(path, ["a", "b"]) == {"scanner": ["y", "not given"]}
+
+
+def test_a_grouping_has_two_to_twenty_values(tmp_path):
+    """One value and twenty-one are no grouping; twenty are."""
+    path, cases = tmp_path / "groups.csv", [f"c{number}" for number in range(21)]
+    rows = [f"{case},{min(number, 19)},{number},same" for number, case in enumerate(cases)]
+    path.write_text("\n".join(["case,twenty,more,one", *rows]) + "\n")
+    assert list(read_groups(path, cases)) == ["twenty"]
+
+
+def test_a_group_of_ten_is_not_small():
+    """Nine are."""
+    values, names = table((10, 9), (0.8, 0.3))
+    found = column_record(values, names, [None] * 19)
+    assert [(group["group"], group["n"], group["small"]) for group in found["groups"]] == [
+        ("a", 10, False), ("b", 9, True),
+    ]  # fmt: skip

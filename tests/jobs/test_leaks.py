@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -11,7 +12,7 @@ from click.testing import CliRunner
 from segkit.cli import main
 from segkit.data.leaks import Leak
 from segkit.discovery import Registry
-from segkit.jobs.leaks import leaks_record, sentence
+from segkit.jobs.leaks import find_seen, leaks_record, sentence
 
 
 @pytest.fixture
@@ -93,3 +94,28 @@ def test_a_scored_case_counts_once(tmp_path):
     assert len(record["pairs"]) == 4
     assert leaks_record(leaks, "val")["scored_and_trained"] == 1
     assert leaks_record([], "test") == {"scored_and_trained": 0, "source_trained": [], "pairs": []}
+
+
+def job_from(trained_on, contents, told, *, split="test"):
+    """A job that starts from a source; its scored cases have contents."""
+    return SimpleNamespace(
+        started=SimpleNamespace(record={"source": "old run", "trained_on": trained_on}),
+        plan=SimpleNamespace(split=split, cases={split: [SimpleNamespace(id=f"c{n}") for n in range(len(contents))]}),
+        progress=SimpleNamespace(message=told.append),
+    )
+
+
+@pytest.mark.parametrize(
+    ("trained_on", "found", "said"),
+    [
+        (["b", "x"], ["c1"], "LEAK: old run was trained on 1 of the 3 scored cases, by content: c1"),
+        (["x"], [], "old run was trained on none of the 3 scored cases, by content"),
+        ([], None, "whether old run was trained on any of the 3 scored cases is not known"),
+    ],
+)
+def test_what_a_source_has_seen_is_found_by_content(trained_on, found, said):
+    """In a store that holds it; each of the three answers is told."""
+    told = []
+    stores = {"test": SimpleNamespace(contents=["a", "b", "c"])}
+    assert find_seen(job_from(trained_on, "abc", told), stores) == found
+    assert told[0].startswith(said)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from torch import nn
 
 from segkit.config import Layer
 from segkit.discovery import Registry
@@ -80,3 +81,14 @@ def test_batch_normalisation_over_processes_needs_cuda() -> None:
     job = SimpleNamespace(device=SimpleNamespace(type="cpu"), ranks=SimpleNamespace(count=2))
     with pytest.raises(UsageError, match="CUDA only"):
         synchronised(None, job, 8, 4)
+
+
+@pytest.mark.parametrize(("samples", "batch", "ranks", "fits"), [(10, 4, 2, True), (9, 4, 2, False), (8, 2, 3, False)])
+def test_the_last_step_has_a_sample_for_every_process(samples, batch, ranks, fits):
+    """As many samples as processes are enough; fewer are refused before training."""
+    job = SimpleNamespace(device=SimpleNamespace(type="cuda"), ranks=SimpleNamespace(count=ranks))
+    if fits:
+        assert isinstance(synchronised(nn.Sequential(nn.BatchNorm2d(2)), job, samples, batch)[0], nn.SyncBatchNorm)
+    else:
+        with pytest.raises(UsageError, match="the last step of an epoch has"):
+            synchronised(nn.Sequential(nn.BatchNorm2d(2)), job, samples, batch)

@@ -108,3 +108,10 @@ def test_a_variant_that_cannot_be_meant(toy_registry: Registry, names: str, mess
     """Each in a sentence."""
     with pytest.raises(UsageError, match=message):
         find_metrics(toy_registry, names)
+
+
+@pytest.mark.parametrize("names", ["", " , ", (), None])
+def test_no_metric_is_refused(toy_registry, names):
+    """With those that are installed."""
+    with pytest.raises(UsageError, match="no metric was named"):
+        find_metrics(toy_registry, names)

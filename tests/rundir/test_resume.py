@@ -20,7 +20,7 @@ from segkit.errors import SegkitError, UsageError
 from segkit.jobs.run import RunResult, run_job
 from segkit.planning.plan import make_plan
 from segkit.rundir.allowances import read_allowances
-from segkit.rundir.resume import Resume, open_run
+from segkit.rundir.resume import Resume, is_longer, open_run
 
 TOY = Path(__file__).parents[1] / "toy"
 PLACES = {
@@ -312,3 +312,13 @@ def test_data_that_move_back_are_asked_for_and_taken(
     assert (tmp_path / "run" / "config.toml").read_bytes() == before
     go_on(toy_registry, tmp_path / "run", data__root=str(here))
     assert sums(tmp_path / "run") == sums(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    ("said", "longer"), [(3, True), ("3", True), (2, False), (1, False), (None, False), ("many", False)]
+)
+def test_more_epochs_than_a_run_was_to_have_make_it_longer(tmp_path, said, longer):
+    """As many, fewer, none and no number do not; nor does a folder that is no run."""
+    assert not is_longer(tmp_path, said)
+    (tmp_path / "config.toml").write_text("[train]\nepochs = 2\n")
+    assert is_longer(tmp_path, said) == longer

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from segkit.errors import SegkitError
-from segkit.jobs.compare.compose import comparison_folder
+from segkit.jobs.compare.compose import comparison_folder, default_name
 
 MODELS = [SimpleNamespace(label="one"), SimpleNamespace(label="two")]
 
@@ -44,3 +44,12 @@ def test_without_one_the_first_free_name_is_taken() -> None:
     assert "one" in name
     assert "two" in name
     assert unnamed.parent == first.parent
+
+
+@pytest.mark.parametrize(
+    ("labels", "name"),
+    [(["a", "b"], "a-b"), (["a", "b", "c", "d"], "a-b-c-d"), (["a", "b", "c", "d", "e"], "a-and-4-others")],
+)
+def test_a_comparison_is_called_after_its_models(labels, name):
+    """Of more than four the first one and how many more."""
+    assert default_name(labels) == name

@@ -12,6 +12,7 @@ from segkit.data.opening import Opener
 from segkit.discovery import Registry
 from segkit.errors import SegkitError
 from segkit.jobs.predict import counted, find_inputs
+from segkit.jobs.predict.inputs import distinct
 
 
 @pytest.fixture
@@ -243,3 +244,12 @@ def test_brackets_of_a_pattern(folder):
     """Where brackets match something they are a pattern."""
     make("scan1/a.png", "scan[1]/b.png")
     assert list(found("scan[1]/*.png")[0]) == ["a"]
+
+
+def test_names_that_no_way_tells_apart_are_numbered():
+    """From the second one on, in the order given, whatever their case."""
+    paths = [Path("a/x.png"), Path("b/X.png"), Path("c/x.png"), Path("d/y.png")]
+    assert distinct(paths, [lambda path: path.stem]) == ["x", "X-2", "x-3", "y"]
+    assert distinct(paths, [lambda path: path.stem, lambda path: f"{path.parent}-{path.stem}"]) == [
+        "a-x", "b-X", "c-x", "y",
+    ]  # fmt: skip
