@@ -14,7 +14,7 @@ from segkit.cli import strangers
 from segkit.cli.main import main
 from segkit.discovery import Registry
 from segkit.installed import Plugin
-from segkit.jobs.culprit import culprit_of
+from segkit.jobs.culprit import Culprit, culprit_of
 
 STRANGER = """
 import segkit
@@ -132,3 +132,13 @@ def test_json_stays_valid_when_a_loss_prints(installed: Registry) -> None:
     assert result.exit_code == 0, result.stderr
     assert json.loads(result.stdout)["name"]
     assert "a step" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("components", "said"), [(("a", "b", "c"), " (a, b, c)"), (("a", "b", "c", "d"), ""), ((), "")]
+)
+def test_the_components_of_a_large_plugin_are_not_listed(components, said) -> None:
+    """Up to three are named; of more, and of none, the plugin's name has to do."""
+    plugin = Plugin("segkit-x", "1.0", EntryPoint("x", "x", "segkit"))
+    error = Culprit(plugin, tuple(components), "x.py line 3").error(ValueError("no"))
+    assert error.message == f"plugin segkit-x 1.0{said}: ValueError: no, in x.py line 3"

@@ -19,6 +19,7 @@ class Everything:
     """A predictor of photographs that finds the class everywhere."""
 
     volumes = False
+    image_dims = 2
 
     def labels(self, image: np.ndarray, shape: tuple[int, ...], spacing: object) -> np.ndarray:
         return np.ones(shape, np.uint8)
@@ -112,3 +113,14 @@ def test_explain_counts_the_run_s_post_processing(applied: list[int], toy_run, t
         else:
             cases.explain_scored(toy_run, order, toy_registry, Path("out"), Progress())
     assert applied == [0]
+
+
+def test_an_image_too_large_to_explain_is_told_and_left_out(monkeypatch) -> None:
+    """Nothing is found, no prediction is made, and the way out is named."""
+    monkeypatch.setattr("segkit.jobs.explain.subject.MOST_PIXELS", 41)
+    image = np.zeros((3, 6, 7), np.uint8)
+    told: list[str] = []
+    found, prediction = explain_subject(Subject("a", image, image), Everything(), [], None, None, told.append)
+    assert found == []
+    assert prediction.size == 0
+    assert told == ["a is not explained: it has 6 x 7 pixels, and at most 41 are; save it smaller"]
