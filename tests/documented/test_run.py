@@ -26,6 +26,7 @@ NOT_HERE = {
     r"torchrun": "several processes: tests/test_several_processes.py",
     r"--from |--resume runs/unet-isic --epochs 40": "runs that are there: tests/jobs/test_start.py, test_longer.py",
     r"--jobs \d|--launcher ": "processes of their own: tests/test_launched.py, tests/jobs/launch",
+    r"^segkit next": "a calibrated model, two runs: plugins/segkit-serve/tests/test_next.py",
     r"^segkit serve": "a server that does not end: plugins/segkit-serve/tests ask one",
     r"^segkit isic-submission": "pictures called as the challenge's: plugins/segkit-isic/tests/test_submission.py",
     r"^segkit sweep": "a run per trial: tests/jobs/sweep, tests/test_swept.py",

@@ -9,8 +9,8 @@ import segkit
 
 @segkit.hookimpl
 def segkit_commands() -> dict[str, str]:
-    """Return the command that serves models."""
-    return {"serve": "segkit_serve.cli:serve"}
+    """Return the commands: serve models, and say which images to look at next."""
+    return {"serve": "segkit_serve.cli:serve", "next": "segkit_serve.next_cli:next_images"}
 
 
 @segkit.hookimpl
