@@ -31,6 +31,7 @@ def next_images(given: tuple[str, ...], count: int, diverse: bool, device: str, 
         raise UsageError("a model and images are needed", "segkit next MODEL IMAGES, such as runs/unet-isic new/")
 
     import segkit
+    from segkit.cli.output import print_json
     from segkit_serve.next_images import differing, rank
 
     loaded = [segkit.load(path, device=device) for path in models]
@@ -41,9 +42,7 @@ def next_images(given: tuple[str, ...], count: int, diverse: bool, device: str, 
     what = "expected_dice" if len(loaded) == 1 else "agreement"
     if as_json:
         rows = [{"image": str(one.path), what: round(one.known, 4)} for one in chosen]
-        click.echo(
-            json.dumps({"next": rows, "failed": [{"image": name, "reason": text} for name, text in failed]}, indent=2)
-        )
+        print_json({"next": rows, "failed": [{"image": name, "reason": text} for name, text in failed]})
     else:
         for one in chosen:
             click.echo(f"{one.known:.3f}\t{segkit_text(one.path)}")
