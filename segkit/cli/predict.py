@@ -195,7 +195,11 @@ def show(outcome: Outcome) -> None:
 
 
 def trust(outcome: Outcome) -> Iterator[str]:
-    """Yield what a calibrated model says of its label maps: the least trusted, and what that order is worth."""
+    """Yield what models say of their label maps: those least trusted or agreed on, and what that order is worth."""
+    agreed = sorted((part.agreement, part.item.label) for part in outcome.predicted if part.agreement is not None)
+    if agreed:
+        least = ", ".join(f"{label} {dice:.2f}" for dice, label in agreed[:LEAST])
+        yield f"least agreement of the models (Dice with one another; not measured how it ranks): {least}"
     calibration = outcome.record["models"][0].get("calibration") or {}
     known = sorted((part.expected, part.item.label) for part in outcome.predicted if part.expected is not None)
     if known:

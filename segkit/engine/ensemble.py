@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from segkit.declarations import Task
+from segkit.engine.agreement import Agreement
 from segkit.engine.calibration import decode_share, threshold_of
 from segkit.engine.decoding import decode
 from segkit.engine.feeding import Watch
@@ -41,23 +42,31 @@ class Ensemble:
         whole = any(predictor.volumes for predictor in self.predictors)
         return None if whole or len(sizes) > 1 else sizes.pop()
 
+    def agreement(self) -> Agreement | None:
+        """Return what tells how far several models agree on an image; None of one."""
+        if len(self.predictors) == 1:
+            return None
+        return Agreement(len(self.predictors), len(self.task.classes), overlapping=self.task.overlapping)
+
     def labels(
         self,
         image: np.ndarray,
         shape: tuple[int, ...] | None = None,
         spacing: Sequence[float] | None = None,
         watch: Watch | None = None,
+        agreement: Agreement | None = None,
     ) -> np.ndarray:
         """Return the label map (*S) uint8, or (classes, *S); arguments as of `Predictor.labels`.
 
         Args:
             watch: told of the scores of a single model; those of several are never made.
+            agreement: told of the probabilities of each of several.
         """
         if len(self.predictors) == 1:
             with turn_at(self.predictors[0].model):
                 return self.predictors[0].labels(image, shape, spacing, watch)
         labels = np.empty(self.task.mask_shape(shape or image.shape[1:]), np.uint8)
-        for planes, values in self.probabilities(image, shape, spacing):
+        for planes, values in self.probabilities(image, shape, spacing, agreement):
             self.decode_into(labels, planes, values)
         return labels
 
@@ -73,14 +82,20 @@ class Ensemble:
         np.moveaxis(labels, first, 0)[planes] = np.moveaxis(found.cpu().numpy(), first, 0)
 
     def probabilities(
-        self, image: np.ndarray, shape: tuple[int, ...] | None = None, spacing: Sequence[float] | None = None
+        self,
+        image: np.ndarray,
+        shape: tuple[int, ...] | None = None,
+        spacing: Sequence[float] | None = None,
+        agreement: Agreement | None = None,
     ) -> Iterator[Chunk]:
         """Yield mean probabilities, some planes of the first axis at a time.
+
+        Args: as of `labels`.
 
         Yields:
             Which planes, and (K', n, *rest) float32: the foreground's for one class, else one per label.
         """
-        yield from averaged([in_turns(predictor, image, shape, spacing) for predictor in self.predictors])
+        yield from averaged([in_turns(predictor, image, shape, spacing) for predictor in self.predictors], agreement)
 
 
 def in_turns(
@@ -99,8 +114,12 @@ def in_turns(
         yield piece
 
 
-def averaged(streams: Sequence[Iterator[Chunk]]) -> Iterator[Chunk]:
-    """Yield the mean of streams that cover the same planes in order, cut into different pieces."""
+def averaged(streams: Sequence[Iterator[Chunk]], agreement: Agreement | None = None) -> Iterator[Chunk]:
+    """Yield the mean of streams that cover the same planes in order, cut into different pieces.
+
+    Args:
+        agreement: told of the streams' pieces.
+    """
     waiting: list[torch.Tensor | None] = [None] * len(streams)
     position = 0
     while True:
@@ -111,6 +130,8 @@ def averaged(streams: Sequence[Iterator[Chunk]]) -> Iterator[Chunk]:
         if len(parts) < len(streams):
             return
         count = min(part.shape[1] for part in parts)
+        if agreement is not None:
+            agreement.take([part[:, :count] for part in parts])
         total = torch.zeros_like(parts[0][:, :count])
         for part in parts:
             total += part[:, :count].to(total.device)

@@ -157,6 +157,16 @@ def test_an_ensemble_averages_probabilities(photographs, trained_toy: Path) -> N
         np.testing.assert_allclose(both, mean, atol=2e-3)
         clear = np.abs(mean[0] - 0.5) > 2e-3
         np.testing.assert_array_equal(labels(f"both/{file.name}")[clear], (mean[0] > 0.5)[clear])
+    told = {row["input"]: row["agreement"] for row in csv.DictReader(Path("both/sizes.csv").read_text().splitlines())}
+    for file in json.loads(Path("both/prediction.json").read_text())["files"]:
+        one, two = (labels(f"{name}/{Path(file['mask']).name}") > 0 for name in ("one", "two"))
+        sizes = int(one.sum() + two.sum())
+        if not sizes:
+            assert "agreement" not in file
+            continue
+        assert file["agreement"] == pytest.approx(2 * int((one & two).sum()) / sizes, abs=1e-3)
+        assert float(told[file["input"]]) == file["agreement"]
+    assert "agreement" not in Path("one/sizes.csv").read_text()
 
 
 def change_weights(run: Path, factor: float) -> None:

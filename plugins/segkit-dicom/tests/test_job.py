@@ -12,6 +12,7 @@ from segkit.cli import main
 from segkit_dicom.seg_out import Segment, write_seg
 
 SMALL = ["--epochs", "1", "--set", "arch.depth=2", "--set", "arch.width=4", "--size", "16", "--device", "cpu"]
+FOLDERS = ("run", "out", "why", "again", "cache")
 PLANTED = ["QUIXOTIC", "DULCINEA", "CHART-", "19610203", "20240517", "ACC4711", "HIPPOCRAT", "GREGORIUS"]
 
 
@@ -58,10 +59,14 @@ def test_run_and_prediction_name_nobody(data, segkit, tmp_path):
     told += segkit(
         "run", "--arch", "unet", "--data", "dicom", "--data-root", root, "--output", tmp_path / "run", *SMALL
     )
-    told += segkit("predict", tmp_path / "run", root, "-o", tmp_path / "out", "--overlays")
+    told += segkit("predict", tmp_path / "run", root, "-o", tmp_path / "out", "--overlays", "--probabilities")
+    asked = "--explainer", "grad-cam", "--device", "cpu"
+    told += segkit("explain", tmp_path / "run", root / "case0" / "ct", "-o", tmp_path / "why", *asked)
+    told += segkit("data", "verify", "dicom", "--data-root", root)
+    told += segkit("evaluate", tmp_path / "run", "--data-root", root, "--device", "cpu", "--output", tmp_path / "again")
     assert "organ" in told
     planted = [text.encode() for text in [*PLANTED, *uids]]
-    files = [path for folder in ("run", "out", "cache") for path in (tmp_path / folder).rglob("*") if path.is_file()]
+    files = [path for folder in FOLDERS for path in (tmp_path / folder).rglob("*") if path.is_file()]
     assert len(files) > 10
     hits = [(path.name, text) for path in files for text in planted if text in path.read_bytes()]
     hits += [("name", path.name) for path in files for text in planted if text in str(path.name).encode()]

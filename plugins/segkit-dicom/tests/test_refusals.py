@@ -134,3 +134,16 @@ def test_cut_off_file_is_refused_wherever_it_ends(tmp_path, share):
     paths[0].write_bytes(content[: int(len(content) * share)])
     with pytest.raises(UnusableFileError, match=paths[0].name):
         read_sample(paths)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9, 0.999])
+def test_cut_off_pixels_that_are_read_later_are_refused(tmp_path, share):
+    """A slice of 8 KB, whose pixels are read when the volume is filled: refused by its length, before that."""
+    paths = write(tmp_path, slices(voxels((3, 64, 64)) % 3000))
+    content = paths[1].read_bytes()
+    paths[1].write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(UnusableFileError) as caught:
+        read_sample(paths)
+    assert paths[1].name in str(caught.value)
+    assert "cut off" in str(caught.value)
+    assert "QUIXOTIC" not in str(caught.value)

@@ -14,11 +14,13 @@ from segkit.data.case import Sample
 from segkit.data.origin import Maker
 from segkit.data.prefetch import prefetch
 from segkit.data.resample import resize_mask
+from segkit.engine.agreement import Agreement
 from segkit.engine.calibration import threshold_of
 from segkit.engine.ensemble import Ensemble
 from segkit.engine.expected import ExpectedDice
 from segkit.engine.label_forms import Form
 from segkit.engine.progress import Progress
+from segkit.engine.shapes import EXPECTED
 from segkit.errors import SegkitError
 from segkit.files import alone_in, own_folder, remove_parts, write_json, write_whole
 from segkit.jobs.predict.estimate import estimate_of
@@ -26,6 +28,7 @@ from segkit.jobs.predict.faults import fault_of
 from segkit.jobs.predict.inputs import Input
 from segkit.jobs.predict.names import OVERLAYS, PROBABILITIES, RECORD, SIZES
 from segkit.jobs.predict.outputs import (
+    AGREEMENT,
     ClassSize,
     ProbabilityFile,
     check_free,
@@ -74,12 +77,13 @@ class Read:
 
 @dataclass(frozen=True)
 class Labelled:
-    """An input with its label map, and the Dice that it can expect."""
+    """An input with its label map, the Dice that it can expect, and how far several models agree."""
 
     read: Read
     labels: np.ndarray | None = None
     error: SegkitError | None = None
     expected: float | None = None
+    agreement: float | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ class PredictedFile:
         remarks: what people must know of how the input was read.
         more: of overlapping classes the other files, the last of which says what is in them.
         expected: the Dice that it can expect by its own probabilities; None of a model that is not calibrated.
+        agreement: mean Dice of the label maps of every two models; None of one, or where none marks anything.
     """
 
     item: Input
@@ -99,6 +104,7 @@ class PredictedFile:
     remarks: tuple[str, ...] = ()
     more: tuple[Path, ...] = ()
     expected: float | None = None
+    agreement: float | None = None
 
 
 @dataclass
@@ -169,7 +175,10 @@ def predict_alone(
         ended = True
     finally:
         # Also where it is stopped: what is predicted is told.
-        rows = [(part.item.label, part.mask.name, part.sizes, part.expected) for part in outcome.predicted]
+        rows = [
+            (part.item.label, part.mask.name, part.sizes, {EXPECTED: part.expected, AGREEMENT: part.agreement})
+            for part in outcome.predicted
+        ]
         write_sizes(folder / SIZES, rows)
         outcome.record = record(models, outcome, options, None if ended else planned, earlier)
         write_json(folder / RECORD, outcome.record)
@@ -225,7 +234,7 @@ def run(
                 raise
             return item, fault_of(item, error, tuple(sample.shape))
         more = tuple(masks[1:])
-        return PredictedFile(item, masks[0], sizes, sample.remarks, more, expected=part.expected)
+        return PredictedFile(item, masks[0], sizes, sample.remarks, more, part.expected, part.agreement)
 
     yield from prefetch(write, label(), workers)
 
@@ -234,20 +243,21 @@ def label_one(model: Model, ensemble: Ensemble, part: Read, folder: Path, option
     """Predict one image that was read."""
     if part.sample is None:
         return Labelled(part, error=part.error)
-    sample, estimate = part.sample, estimate_of(model, ensemble)
+    sample, estimate, agreement = part.sample, estimate_of(model, ensemble), ensemble.agreement()
     try:
         if options.probabilities:
             path = folder / PROBABILITIES / f"{part.item.name}.npy"
-            labels = keep_probabilities(path, ensemble, sample, estimate.dice if estimate else None)
+            labels = keep_probabilities(path, ensemble, sample, estimate.dice if estimate else None, agreement)
         else:
             watch = estimate.dice.take if estimate else None
-            labels = ensemble.labels(sample.image, sample.shape, sample.spacing, watch)
+            labels = ensemble.labels(sample.image, sample.shape, sample.spacing, watch, agreement)
         labels = labels if model.postprocess is None else model.postprocess(labels)
     except Exception as error:  # of a network that a stranger wrote, and of the machine
         if refused_by_disk(error):
             raise
         return Labelled(part, error=fault_of(part.item, error, tuple(sample.shape)))
-    return Labelled(part, labels, expected=estimate.value() if estimate else None)
+    expected = estimate.value() if estimate else None
+    return Labelled(part, labels, expected=expected, agreement=agreement.value() if agreement else None)
 
 
 def refused_by_disk(error: Exception) -> bool:
@@ -256,13 +266,17 @@ def refused_by_disk(error: Exception) -> bool:
 
 
 def keep_probabilities(
-    path: Path, ensemble: Ensemble, sample: Sample, estimate: ExpectedDice | None = None
+    path: Path,
+    ensemble: Ensemble,
+    sample: Sample,
+    estimate: ExpectedDice | None = None,
+    agreement: Agreement | None = None,
 ) -> np.ndarray:
     """Write the probabilities of an image and return its label map, which is taken from them before rounding."""
     labels = np.empty(ensemble.task.mask_shape(sample.shape), np.uint8)
     file = ProbabilityFile(path, ensemble.task.out_channels, sample.shape)
     try:
-        for planes, values in ensemble.probabilities(sample.image, sample.shape, sample.spacing):
+        for planes, values in ensemble.probabilities(sample.image, sample.shape, sample.spacing, agreement):
             file.put(planes, values.cpu().numpy())
             ensemble.decode_into(labels, planes, values)
             if estimate is not None:

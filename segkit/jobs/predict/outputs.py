@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +29,7 @@ from segkit.jobs.predict.inputs import Input
 from segkit.jobs.predict.names import PROBABILITIES, RECORD, SIZES
 
 TIFF = (".tif", ".tiff")
+AGREEMENT = "agreement"
 COLUMNS = ("input", "mask", "class", "label", "pixels", "share", "mm2", "ml")
 
 
@@ -223,15 +224,15 @@ def reserve(descriptor: int) -> None:
         os.posix_fallocate(descriptor, 0, size)
 
 
-def write_sizes(path: Path, rows: Sequence[tuple[str, str, Sequence[ClassSize], float | None]]) -> None:
-    """Write one row per input and class; with the expected Dice of the input where there is one."""
-    estimated = any(expected is not None for *_, expected in rows)
-    cells = [
-        [*size_cells(source, mask, size), *([f"{expected:.4f}" if expected is not None else ""] if estimated else [])]
-        for source, mask, sizes, expected in rows
-        for size in sizes
-    ]
-    write_table(path, (*COLUMNS, *([EXPECTED] if estimated else [])), cells)
+def write_sizes(path: Path, rows: Sequence[tuple[str, str, Sequence[ClassSize], Mapping[str, float | None]]]) -> None:
+    """Write one row per input and class; with what is known of the whole input, by column, where it is of any."""
+    known = [name for name in (EXPECTED, AGREEMENT) if any(of_input.get(name) is not None for *_, of_input in rows)]
+    cells = []
+    for source, mask, sizes, of_input in rows:
+        told = [of_input.get(name) for name in known]
+        whole = ["" if value is None else f"{value:.4f}" for value in told]
+        cells += [[*size_cells(source, mask, size), *whole] for size in sizes]
+    write_table(path, (*COLUMNS, *known), cells)
 
 
 def size_cells(source: str, mask: str, size: ClassSize) -> Iterator[str]:

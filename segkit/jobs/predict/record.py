@@ -136,6 +136,7 @@ def record(
                 **({"more": [path.name for path in part.more]} if part.more else {}),
                 "classes": [vars(size) for size in part.sizes],
                 **({} if part.expected is None else {"expected_dice": round(part.expected, 4)}),
+                **({} if part.agreement is None else {"agreement": round(part.agreement, 4)}),
                 **({"remarks": list(part.remarks)} if part.remarks else {}),
             }
             for part in outcome.predicted

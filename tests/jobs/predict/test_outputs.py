@@ -35,7 +35,7 @@ def test_the_table_has_a_row_for_each_class(tmp_path: Path) -> None:
     """What is not known is left empty."""
     labels = np.eye(3, dtype=np.uint8)
     sizes = class_sizes(labels, Task(1, ("a", "b")), (1.0, 1 / 3))
-    write_sizes(tmp_path / "sizes.csv", [("in.jpg", "in.png", sizes, None)])
+    write_sizes(tmp_path / "sizes.csv", [("in.jpg", "in.png", sizes, {})])
     with (tmp_path / "sizes.csv").open(newline="") as stream:
         assert list(csv.reader(stream)) == [
             ["input", "mask", "class", "label", "pixels", "share", "mm2", "ml"],
