@@ -85,6 +85,11 @@ class Engine:
 
         return "\n".join(shlex.join(arguments) for arguments, _ in jobs)
 
+    def close(self) -> None:
+        """Say that every job has ended."""
+        if callable(getattr(self.launcher, "close", None)):
+            self.ask("close")
+
     def ask(self, method: str, *values: Any) -> Any:
         """Call the launcher; raises SegkitError whatever it raises."""
         try:

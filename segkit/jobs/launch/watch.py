@@ -200,4 +200,6 @@ def carry_out(jobs: Sequence[Job], engine: Engine, place: Path, progress: Progre
     with locked_if_free(place / "jobs") as alone:
         if not alone:
             raise SegkitError(f"another command watches the jobs of {place.parent}", "wait until it ends, or stop it")
-        return Watch(jobs, engine, progress).carry_out()
+        failed = Watch(jobs, engine, progress).carry_out()
+    engine.close()
+    return failed

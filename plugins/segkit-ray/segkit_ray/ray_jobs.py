@@ -1,0 +1,146 @@
+"""Ray's job API: a job is a command line on some node, which the cluster keeps track of whoever watches."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves the machine that was not asked for
+
+from ray.job_submission import JobSubmissionClient
+
+from segkit import SegkitError
+from segkit_ray.params import RayParams
+
+LOG = "job.log"
+LOOPBACK = "127.0.0.1"
+PASSED_ON = ("SEGKIT_", "PYTHON", "OMP_")
+"""How variables begin that a job is given; whatever else there is may be a secret, and Ray shows a job's variables."""
+STATES = {"PENDING": "waiting", "RUNNING": "running", "SUCCEEDED": "finished", "FAILED": "failed", "STOPPED": "failed"}
+PATIENCE = 180
+MB = 2**20
+
+
+class RayJobs:
+    """A launcher of Ray jobs; jobs go on whether or not anybody watches them."""
+
+    pause = 1.0
+
+    def __init__(self, params: RayParams) -> None:
+        self.params = params
+        self.address = params.address or f"http://{LOOPBACK}:{params.port}"
+        self.head: subprocess.Popen[bytes] | None = None
+
+    @functools.cached_property
+    def client(self) -> Any:
+        """The cluster's, which is started where it is to be this machine's and is not there."""
+        try:
+            return JobSubmissionClient(self.address)
+        except Exception as error:  # Ray has none of its own for this
+            if self.params.address is not None:
+                raise SegkitError(f"launcher ray: {self.address} does not answer", "see: ray status") from error
+        self.start()
+        return self.answered(JobSubmissionClient, self.address)
+
+    def start(self) -> None:
+        """Start Ray on this machine, reached from nowhere else, and wait until it answers."""
+        own = [f"--node-ip-address={LOOPBACK}", "--port=0", "--disable-usage-stats", "--block"]
+        dashboard = ["--include-dashboard=true", f"--dashboard-host={LOOPBACK}", f"--dashboard-port={self.params.port}"]
+        # A session of its own, which Ctrl-C does not reach; in the foreground of it, so that to end it ends its nodes
+        # alone, where `ray stop` would end every Ray of this user.
+        self.head = subprocess.Popen(
+            [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", *own, *dashboard],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        end = time.monotonic() + PATIENCE
+        while self.head.poll() is None and time.monotonic() < end:
+            time.sleep(self.pause)
+            with contextlib.suppress(Exception):
+                JobSubmissionClient(self.address)
+                return
+        self.close()
+        raise SegkitError(
+            f"launcher ray: Ray does not start on port {self.params.port}", "see: ray start --head --block"
+        )
+
+    def close(self) -> None:
+        """End what was started here."""
+        if self.head is not None and self.head.poll() is None:
+            self.head.terminate()
+            self.head.wait(PATIENCE)
+
+    def submit(self, arguments: Sequence[str], folder: Path) -> str:
+        """Submit a job, in this directory and with what variables may be passed on."""
+        id = f"segkit-{uuid.uuid4().hex}"
+        memory = {} if self.params.memory is None else {"entrypoint_memory": self.params.memory * MB}
+        self.answered(
+            self.client.submit_job,
+            entrypoint=entrypoint(arguments, folder),
+            submission_id=id,
+            runtime_env={"env_vars": self.variables()},
+            entrypoint_num_cpus=self.params.cpus,
+            entrypoint_num_gpus=self.params.gpus or None,
+            **memory,
+        )
+        return id
+
+    def variables(self) -> dict[str, str]:
+        """The variables of a job."""
+        passed = {name: value for name, value in os.environ.items() if name.startswith(PASSED_ON)}
+        return {"OMP_NUM_THREADS": str(self.params.cpus), **passed}
+
+    def script(self, jobs: Sequence[tuple[Sequence[str], Path]]) -> str:
+        """Return what would be submitted."""
+        asked = f"# to {self.address}, each with {self.params.cpus} processors and {self.params.gpus} GPUs"
+        return "\n".join([asked, *(entrypoint(arguments, folder) for arguments, folder in jobs)])
+
+    def states(self, ids: Sequence[str]) -> Mapping[str, str]:
+        """Say where jobs are; one that a cluster before this had is unknown."""
+        told = {job.submission_id: str(job.status.value) for job in self.answered(self.client.list_jobs)}
+        return {id: STATES.get(told[id], "unknown") for id in ids if id in told}
+
+    def state(self, id: str) -> str:
+        """Say where one job is."""
+        return self.states([id]).get(id, "unknown")
+
+    def reason(self, id: str) -> str:
+        """Say by which signal a job was ended, or what Ray says where it never came to an exit code."""
+        info = self.answered(self.client.get_job_info, id)
+        code = info.driver_exit_code
+        if code is None:
+            return f"Ray: {(info.message or str(info.status)).splitlines()[0]}"
+        if code < 0 or code > 128:
+            number = -code if code < 0 else code - 128
+            return f"ended by {signal.Signals(number).name}" if number in {*signal.Signals} else ""
+        return ""
+
+    def cancel(self, id: str) -> None:
+        """Ask a job to save and stop: Ray sends SIGTERM, and SIGKILL a little later."""
+        self.answered(self.client.stop_job, id)
+
+    def answered(self, call: Callable[..., Any], *values: Any, **named: Any) -> Any:
+        """Call the cluster; raises SegkitError where it does not answer."""
+        try:
+            return call(*values, **named)
+        except Exception as error:  # of the network, of Ray, or its answer as a RuntimeError
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+            raise SegkitError(f"launcher ray: {self.address}: {lines[-1]}", "see: ray status") from error
+
+
+def entrypoint(arguments: Sequence[str], folder: Path) -> str:
+    """A job's command for the shell that Ray gives it to."""
+    place, log = shlex.quote(str(Path.cwd())), shlex.quote(str(folder / LOG))
+    return f"cd {place} && exec {shlex.join(arguments)} >>{log} 2>&1"

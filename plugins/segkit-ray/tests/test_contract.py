@@ -1,0 +1,10 @@
+"""What every plugin has to pass."""
+
+import pytest
+
+pytest.importorskip("ray")
+pytest.importorskip("segkit_ray")
+
+from segkit.testing import plugin_checks
+
+test_plugin = plugin_checks("segkit-ray")
