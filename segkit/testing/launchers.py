@@ -26,8 +26,8 @@ def launched(subject: ComponentSubject, program: str) -> Iterator[tuple[Any, str
     """Submit a Python program; yields launcher, id and folder. Whatever comes, the job is cancelled."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        launcher = subject.factory(subject.params)
         try:
+            launcher = subject.factory(subject.params)
             job = launcher.submit([sys.executable, "-c", program], folder)
         except SegkitError as error:
             # Its engine is not on this machine, and it says so.
@@ -37,6 +37,8 @@ def launched(subject: ComponentSubject, program: str) -> Iterator[tuple[Any, str
         finally:
             if isinstance(job, str):
                 launcher.cancel(job)
+            if callable(getattr(launcher, "close", None)):
+                launcher.close()
 
 
 def ended(launcher: Any, job: str, patience: float = PATIENCE) -> str:
@@ -91,8 +93,8 @@ def another_command(subject: ComponentSubject) -> None:
 @check("launcher", "strange-id", needs=["resolves"])
 def strange_id(subject: ComponentSubject) -> None:
     """Of an id that it never gave it says "unknown", or "failed", and cancelling that does nothing."""
-    launcher = subject.factory(subject.params)
     try:
+        launcher = subject.factory(subject.params)
         state = launcher.state("999999999")
         launcher.cancel("999999999")
     except SegkitError as error:

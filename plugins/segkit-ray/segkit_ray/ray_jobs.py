@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import shlex
 import signal
@@ -39,18 +38,18 @@ class RayJobs:
     def __init__(self, params: RayParams) -> None:
         self.params = params
         self.address = params.address or f"http://{LOOPBACK}:{params.port}"
+        self.found: Any = None
         self.head: subprocess.Popen[bytes] | None = None
 
-    @functools.cached_property
     def client(self) -> Any:
-        """The cluster's, which is started where it is to be this machine's and is not there."""
-        try:
-            return JobSubmissionClient(self.address)
-        except Exception as error:  # Ray has none of its own for this
-            if self.params.address is not None:
-                raise SegkitError(f"launcher ray: {self.address} does not answer", "see: ray status") from error
-        self.start()
-        return self.answered(JobSubmissionClient, self.address)
+        """The cluster's; None where it is to be this machine's and is not there. Raises SegkitError."""
+        if self.found is None:
+            try:
+                self.found = JobSubmissionClient(self.address)
+            except Exception as error:  # Ray has none of its own for this
+                if self.params.address is not None:
+                    raise SegkitError(f"launcher ray: {self.address} does not answer", "see: ray status") from error
+        return self.found
 
     def start(self) -> None:
         """Start Ray on this machine, reached from nowhere else, and wait until it answers."""
@@ -84,10 +83,12 @@ class RayJobs:
 
     def submit(self, arguments: Sequence[str], folder: Path) -> str:
         """Submit a job, in this directory and with what variables may be passed on."""
+        if self.client() is None:
+            self.start()
         id = f"segkit-{uuid.uuid4().hex}"
         memory = {} if self.params.memory is None else {"entrypoint_memory": self.params.memory * MB}
         self.answered(
-            self.client.submit_job,
+            self.client().submit_job,
             entrypoint=entrypoint(arguments, folder),
             submission_id=id,
             runtime_env={"env_vars": self.variables()},
@@ -109,7 +110,9 @@ class RayJobs:
 
     def states(self, ids: Sequence[str]) -> Mapping[str, str]:
         """Say where jobs are; one that a cluster before this had is unknown."""
-        told = {job.submission_id: str(job.status.value) for job in self.answered(self.client.list_jobs)}
+        client = self.client()
+        listed = [] if client is None else self.answered(client.list_jobs)
+        told = {job.submission_id: str(job.status.value) for job in listed}
         return {id: STATES.get(told[id], "unknown") for id in ids if id in told}
 
     def state(self, id: str) -> str:
@@ -118,7 +121,10 @@ class RayJobs:
 
     def reason(self, id: str) -> str:
         """Say by which signal a job was ended, or what Ray says where it never came to an exit code."""
-        info = self.answered(self.client.get_job_info, id)
+        client = self.client()
+        if client is None:
+            return ""
+        info = self.answered(client.get_job_info, id)
         code = info.driver_exit_code
         if code is None:
             return f"Ray: {(info.message or str(info.status)).splitlines()[0]}"
@@ -129,7 +135,9 @@ class RayJobs:
 
     def cancel(self, id: str) -> None:
         """Ask a job to save and stop: Ray sends SIGTERM, and SIGKILL a little later."""
-        self.answered(self.client.stop_job, id)
+        client = self.client()
+        if client is not None and self.state(id) in ("waiting", "running"):
+            self.answered(client.stop_job, id)
 
     def answered(self, call: Callable[..., Any], *values: Any, **named: Any) -> Any:
         """Call the cluster; raises SegkitError where it does not answer."""
