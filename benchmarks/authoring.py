@@ -40,6 +40,15 @@ def method_lines(kind: str, files: dict[str, str]) -> int:
         "loss": ("loss",),
         "metric": ("score",),
         "explainer": ("explain",),
+        "optimizer": ("SignMomentum",),
+        "schedule": ("share",),
+        "augmentation": ("change",),
+        "normalization": ("measure",),
+        "sampler": ("choose",),
+        "postprocess": ("change",),
+        "exporter": ("write",),
+        "section": ("section",),
+        "command": ("command",),
     }
     total = 0
     for path, text in files.items():
