@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 
 
 def examples(registry: Registry) -> dict[str, str]:
-    """An installed component of each kind, by name: a network for 2D and 3D rather than one, photographs first."""
+    """An installed component of each kind, by name: a network for 2D and 3D rather than one, photographs first.
 
-    def suits(item: Found) -> tuple[int, str]:
-        dims = getattr(item.component, "spatial_dims", ())
-        first_mode = next(iter(getattr(item.component, "modes", {}).values()), 0)
-        return first_mode - len(dims), item.component.name
+    Of several the one with the shortest name: it is what the others are variants of.
+    """
+
+    def suits(item: Found) -> tuple[int, bool, int, str]:
+        dims, modes = getattr(item.component, "spatial_dims", ()), getattr(item.component, "modes", {})
+        first_mode = next(iter(modes.values()), 0)
+        return first_mode - len(dims), "images" not in modes, len(item.component.name), item.component.name
 
     found = sorted(registry.components(), key=suits, reverse=True)
     return {item.component.kind: item.component.name for item in found}

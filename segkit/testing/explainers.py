@@ -96,7 +96,8 @@ def explain(
         # The hint of the core is for those who use the explainer; whoever reads this wrote it.
         cause = error.__cause__
         found = f"it raised {told(cause)}" if cause is not None else error.message
-        fail(found, "return finite signed maps (N, *grid) and target.status, whatever it is given")
+        values = "signed maps" if explainer.map == "attribution" else "maps of values from 0, sure, to 1,"
+        fail(found, f"return finite {values} (N, *grid) and a status per sample, whatever it is given")
 
 
 @check("explainer", "shape", needs=["resolves"])
