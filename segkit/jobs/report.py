@@ -23,6 +23,7 @@ from segkit.planning.splits import scored_cases
 from segkit.report.large_pictures import Part, parts_shown, too_large, whole_shown
 from segkit.report.pictures import CasePicture, choose_cases, displayable
 from segkit.report.volume_pictures import volume_slice
+from segkit.report.volume_viewer import shown_volume
 from segkit.rundir.names import CONFIG, PREDICTIONS
 from segkit.rundir.read import CaseRow, RunRecord, read_record
 from segkit.statistics.failures import case_value
@@ -58,15 +59,17 @@ class ScoredCase:
 
     def picture(self, label: str, score: float, score_name: str, level: int | None = None) -> CasePicture:
         """Make it into a picture: a photograph as it is, of a volume the slice `level`, or the one that tells most."""
-        where = ""
+        where, volume = "", None
         if self.sample.image.ndim == 4:
             found = volume_slice(self.sample.image, self.mask, self.prediction, self.sample.spacing, level)
             image, mask, prediction, where = found.image, found.reference, found.prediction, found.where
+            if level is None:
+                volume = shown_volume(self.sample.image, self.mask, self.prediction, self.sample.spacing)
         elif too_large(self.sample.image):
             return self._part(whole_shown(self.sample.image, self.mask, self.prediction), label, score, score_name)
         else:
             image, mask, prediction = displayable(self.sample.image), self.mask, self.prediction
-        return CasePicture(self.case.id, label, image, mask, prediction, score, score_name, where)
+        return CasePicture(self.case.id, label, image, mask, prediction, score, score_name, where, volume)
 
     def pictures(self, label: str, score: float, score_name: str) -> list[CasePicture]:
         """Make it into pictures: of a photograph too large for a page the whole, shrunk, and its worst parts."""

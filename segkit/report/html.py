@@ -24,6 +24,8 @@ from segkit.report.overlays import (
 from segkit.report.pictures import CasePicture
 from segkit.report.style import DISCLAIMER
 from segkit.report.tables import ScoreRow, table_rows
+from segkit.report.volume_viewer import colours as volume_colours
+from segkit.report.volume_viewer import packed
 from segkit.rundir.privacy import renamed, without_paths
 from segkit.rundir.read import CaseRow, RunRecord
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 TEMPLATES = Path(__file__).parent / "templates"
+SCRIPTS = ("report.js", "volumes.js")
+"""One script of the page, so that its policy names one hash."""
 ALL_CLASSES = "all classes"
 
 
@@ -151,14 +155,16 @@ def page_environment() -> Environment:
         "jpeg_file_url": lambda content: data_url("image/jpeg", content),
         "png_url": lambda content: data_url("image/png", content),
         "png_size": png_size,
+        "packed": packed,
         "svg_path": svg_path,
         "sort_key": sort_key,
         "web_link": web_link,
     }
-    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    script = "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS)
     environment.globals |= {
         "interval": text.interval,
         "signed_interval": text.signed_interval,
+        "volume_colours": volume_colours,
         "disclaimer": DISCLAIMER,
         "style": (TEMPLATES / "report.css").read_text(encoding="utf-8"),
         "script": script,

@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from segkit.report.volume_viewer import ShownVolume
 
 MORE_OF_THE_WORST = ("second worst", "third worst")
 MANY = 10
@@ -26,6 +30,7 @@ class CasePicture:
         score: None where undefined.
         score_name: the metric's plain name.
         where: which part of a volume it is, such as "axial slice 17 of 35"; empty where the whole case is shown.
+        volume: the volume to scroll through on the page; None for photographs.
     """
 
     case: str
@@ -36,6 +41,7 @@ class CasePicture:
     score: float | None
     score_name: str
     where: str = ""
+    volume: ShownVolume | None = None
 
     def __post_init__(self) -> None:
         grid = self.image.shape[:2]

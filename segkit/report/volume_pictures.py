@@ -83,8 +83,8 @@ def display_size(shape: tuple[int, ...], spacing: tuple[float, ...] | None) -> t
     return int(height), int(width)
 
 
-def grey_values(volume: np.ndarray, level: int) -> np.ndarray:
-    """Return a slice of a volume (D, H, W) as uint8.
+def grey_values(volume: np.ndarray, level: int | slice) -> np.ndarray:
+    """Return a slice of a volume (D, H, W), or several, as uint8.
 
     Hounsfield units, told by values under -500 such as air has, are shown in the soft tissue window. Else black to
     white is the 4th to the 99.5th percentile; voxels of the lowest twentieth of the range, mostly air, are left out of

@@ -50,9 +50,16 @@ def write_report(
     page = run_folder / REPORT
     shown = list(zip(pictures, overlays, strict=True))
     explained = explanations_section(run_folder, record)
-    further = [*([explained] if explained else []), *sections]
+    volumes = viewer_section(pictures)
+    further = [*([volumes] if volumes else []), *([explained] if explained else []), *sections]
     write_text(page, render(record, curves, distributions, shown, further, no_pictures))
     return page
+
+
+def viewer_section(pictures: Sequence[CasePicture]) -> Section | None:
+    """Return the part of the page that lets one scroll through volumes; None where there are none."""
+    shown = [picture for picture in pictures if picture.volume is not None]
+    return Section("volumes", "Volumes", "volumes.html.j2", shown) if shown else None
 
 
 def draw_plot(plot: Plot, figures: Figures) -> PlotFiles:
