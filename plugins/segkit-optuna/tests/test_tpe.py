@@ -45,6 +45,19 @@ def test_it_finds_an_optimum(tmp_path):
     assert max(scores) > 0.98
 
 
+@pytest.mark.full
+def test_a_planted_optimum_is_found_whatever_the_seed(tmp_path):
+    """Within a factor of two of it, over four orders of magnitude and beside a setting that hardly matters."""
+    decay = SearchedSetting("train.weight_decay", (), 1e-6, 1e-1, log=True)
+    found = 0
+    for seed in range(10):
+        (tmp_path / str(seed)).mkdir()
+        trials = made(study(tmp_path / str(seed), seed, (RATE, decay)), [], 25)
+        best = max(trials, key=lambda trial: trial.score)
+        found += 0.5 < float(best.values["train.learning_rate"]) / 3e-3 < 2
+    assert found >= 9
+
+
 def test_resumed_it_draws_the_same(tmp_path):
     """Opened anew after every trial, and with its file removed, it suggests what it would have."""
     (tmp_path / "whole").mkdir()
