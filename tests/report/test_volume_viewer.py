@@ -1,14 +1,16 @@
 """Volumes that the page lets one scroll through."""
 
 import base64
+import shutil
 import zlib
 
 import numpy as np
+import pytest
 
 from segkit.report.html import page_environment
 from segkit.report.pictures import CasePicture
 from segkit.report.volume_viewer import MARGIN, MOST_VOXELS, packed, shown_volume
-from segkit.report.writer import viewer_section
+from segkit.report.writer import viewer_section, write_report
 
 
 def volume(shape=(60, 70, 80)):
@@ -65,3 +67,39 @@ def test_section_escapes_names():
     assert "<script>alert" not in page
     assert 'data-shape="37 42 54"' in page
     assert viewer_section([CasePicture("a", "worst", plain, mask, mask, 0.5, "Dice")]) is None
+
+
+@pytest.mark.full
+def test_volume_is_scrolled_in_a_browser(tmp_path, run_writer):
+    """Three planes are drawn under the page's own policy; the keys scroll, and B hides the masks while it is held."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright, which drives the browser, is not installed")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no Chromium is installed")
+    image, reference, prediction = volume()
+    plain, mask = np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), np.uint8)
+    shown = shown_volume(image, reference, prediction, (1.0, 1.0, 1.0))
+    picture = CasePicture("case-0", "worst", plain, mask, mask, 0.5, "Dice", volume=shown)
+    page_file = write_report(run_writer(tmp_path / "run"), [picture])
+    wrong: list[str] = []
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 390, "height": 800})
+        page.on("console", lambda message: wrong.append(message.text))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.goto(page_file.as_uri())
+        caption = page.locator("#volumes figcaption").first
+        caption.wait_for()
+        before = caption.inner_text()
+        canvas = page.locator("#volumes canvas").first
+        canvas.focus()
+        page.keyboard.press("ArrowUp")
+        assert page.locator("#volumes canvas").count() == 3
+        assert int(caption.inner_text().split()[1]) == int(before.split()[1]) + 1
+        with_masks = canvas.screenshot()
+        page.keyboard.down("b")
+        assert canvas.screenshot() != with_masks
+        page.keyboard.up("b")
+        assert canvas.screenshot() == with_masks
+        browser.close()
+    assert wrong == []

@@ -138,8 +138,9 @@ async function earlier() {
 
 function sentence(model, one) {
   const found = one.sizes.filter((size) => size.pixels > 0);
-  if (!found.length) return `${plain(model.arch)} finds none of ${model.classes.join(", ")}.`;
-  return `${plain(model.arch)} finds ${found.map((size) => `${size.name} (${amount(size)})`).join(", ")}.`;
+  const who = info.models.length > 1 ? `Model ${model.number + 1}` : plain(model.arch);
+  if (!found.length) return `${who} finds none of ${model.classes.join(", ")}.`;
+  return `${who} finds ${found.map((size) => `${size.name} (${amount(size)})`).join(", ")}.`;
 }
 
 function amount(size) {
@@ -258,8 +259,8 @@ function evidence(result) {
   const found = result.evidence ?? {};
   add("AUROC beside the prediction", found.prediction?.auroc, "1 is best, 0.5 is chance");
   add("Energy inside the prediction", found.prediction?.energy, "higher is better");
-  add("Deletion", found.curves?.deletion, "lower is better");
-  add("Insertion", found.curves?.insertion, "higher is better");
+  add("Deletion, area", found.curves?.deletion_area, "lower is better");
+  add("Insertion, area", found.curves?.insertion_area, "higher is better");
   add("Likeness with random weights", found.randomisation?.everything, "nearer 0 is better");
   return [verdict, list];
 }

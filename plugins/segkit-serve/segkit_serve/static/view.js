@@ -65,7 +65,7 @@ export class View {
     const context = this.layer.getContext("2d");
     const image = context.createImageData(width, height);
     const pixels = new Uint32Array(image.data.buffer);
-    const soft = Math.round(state.opacity * 255);
+    const soft = this.heat ? 0 : Math.round(state.opacity * 255); // under a heat map the outline alone: two tints are none
     const labels = map.classes.map((_, index) => index + 1).filter((label) => !state.hidden.has(label));
     for (const label of labels) {
       const mask = map.mask(state.slice, label);
