@@ -95,8 +95,9 @@ class Architecture(Component):
         pretrained: "package.module:name" of pretrained(params) -> segkit.data.pretrained.PretrainedWeights | None: the
             published weights that its param `pretrained` (true, false or a file) starts with; None: there are none.
         variants: own params of networks that `segkit plan` chooses among by what they cost on the device, the smallest
-            first, such as ({"width": 16}, {"width": 32}). It also sets a param `depth`, how often the grid is halved,
-            and a param `checkpointing`, which saves memory, where there are such.
+            first, such as ({"width": 16}, {"width": 32}). It also sets params `depth`, how often the grid is halved,
+            `spacing`, the grid's, and `checkpointing`, which saves memory, where there are such.
+        suits: what it may be taken for where nobody names one: "any-data".
     """
 
     kind: ClassVar[str] = "arch"
@@ -112,6 +113,7 @@ class Architecture(Component):
     offers: tuple[str, ...] | str = ()
     pretrained: str = ""
     variants: tuple[Mapping[str, Any], ...] = ()
+    suits: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -126,6 +128,7 @@ class Architecture(Component):
         check_words_or_path(self, "offers", self.offers)
         if isinstance(self.layers, str):
             check_path(self, "layers", self.layers)
+        check_words(self, "suits", self.suits)
         if not isinstance(self.variants, tuple) or not all(isinstance(one, Mapping) for one in self.variants):
             raise TypeError(f"arch {self.name}: variants must be a tuple of params by name, not {self.variants!r}")
         for part, modules in self.parts.items():

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -63,7 +64,8 @@ def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
 def read_pickled(path: Path) -> dict[str, torch.Tensor]:
     """Read a file of torch.save by `torch.load(weights_only=True)`, which makes tensors and plain values alone."""
     try:
-        found: Any = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(numbers_of_numpy()):
+            found: Any = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         code = FORBIDDEN.search(str(error))
         what = f" ({code[1]})" if code else ""
@@ -83,6 +85,14 @@ def read_pickled(path: Path) -> dict[str, torch.Tensor]:
             f"give a state dict, alone or under a key such as {', '.join(USUAL_KEYS[:3])}",
         )
     return weights
+
+
+def numbers_of_numpy() -> list[Any]:
+    """Return what single numbers of numpy are made by: they run nothing, and nnU-Net logs its figures as such."""
+    made: Any = np._core.multiarray.scalar  # type: ignore[attr-defined]
+    kinds = (np.float64, np.float32, np.int64, np.int32, np.bool_)
+    # Files of numpy 1 call the module otherwise.
+    return [made, (made, "numpy.core.multiarray.scalar"), np.dtype, *(type(np.dtype(kind)) for kind in kinds)]
 
 
 def weights_in(found: Any, depth: int = 0) -> dict[str, torch.Tensor] | None:

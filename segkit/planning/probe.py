@@ -48,11 +48,11 @@ def shapes_for(plan: Plan, task: Task) -> Shapes | None:
     known = params.describe(plan.arch.component.params)
     # First weights would be looked for, and are of no use here.
     plain = replace(given, **{one: info.default for one, info in known.items() if info.start})
-    factory = plan.arch.load()
+    size = plan.size
     for device in ("meta", "cpu"):  # some networks look at values while they are built
         try:
             with torch.random.fork_rng(devices=[]), torch.device(device):
-                network: nn.Module = factory(task, plain)
+                network: nn.Module = plan.arch.network(task, plain, size)
                 return {key: tuple(value.shape) for key, value in network.state_dict().items()}
         except Exception:  # what a stranger's factory raises for a task that nobody asked for
             continue

@@ -25,6 +25,8 @@ def network(name: str, summary: str, params: str, reference: str, last: str, mid
 
 
 WINDOWS = "static: the mask of the shifted windows is made for the size it was exported at"
+MEDNEXT = tuple({"width": width, "kernel": kernel} for width, kernel in ((16, 3), (32, 3), (32, 5), (48, 5)))
+"""MedNeXt's widths and kernels, the published S being 32 and 3."""
 DEEPEST = "model" + ".1.submodule" * 4
 """Where MONAI's recursive U-Nets keep their coarsest level."""
 
@@ -135,6 +137,7 @@ def segkit_architectures() -> list[Architecture]:
             "dec_stages.3",
             "bottleneck",
             small={"width": 4, "kernel": 3},
+            variants=MEDNEXT,
             parts={
                 "encoder": ("network.stem", "network.enc_stages", "network.down_blocks", "network.bottleneck"),
                 "decoder": ("network.up_blocks", "network.dec_stages"),

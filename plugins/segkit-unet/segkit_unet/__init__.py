@@ -23,6 +23,7 @@ def segkit_architectures() -> list[Architecture]:
             offers="segkit_unet.params:offers",
             parts={"encoder": ("encoder", "bottleneck"), "decoder": ("decoder",), "head": ("head", "heads")},
             small={"width": 4, "depth": 2},
+            suits=("any-data",),
             variants=tuple({"width": width} for width in (8, 16, 24, 32, 48, 64)),
             defaults={
                 2: {"arch.norm": "instance", "arch.width": 24},

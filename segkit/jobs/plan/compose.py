@@ -100,7 +100,7 @@ class Planner:
         return reader, with_modes_of(found.component, reader)
 
     def architectures(self, data: Dataset) -> list[Found]:
-        """Return the architecture that was named, else all that have variants to choose among.
+        """Return the architecture that was named, else those that suit any data, or that have variants at all.
 
         Raises:
             UsageError: there is none, or the named one cannot work on the data.
@@ -121,7 +121,7 @@ class Planner:
                 "no installed architecture says which variants of it can be chosen among",
                 f"say --arch NAME; {able_architectures(self.registry, dims)}",
             )
-        return able
+        return [item for item in able if "any-data" in item.component.suits] or able  # type: ignore[attr-defined]
 
     def base_plan(self, arch: Found, mode: str | None) -> Plan:
         """What a run would be where nothing is planned but its mode."""

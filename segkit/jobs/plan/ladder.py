@@ -57,6 +57,7 @@ def ladder(
                 "components.arch": arch.full_name,
                 **chosen,
                 **depth_of(arch.component, grid),
+                **spacing_of(arch.component, grid),
                 **grid.settings,
             }
             rungs.append(Rung(arch, grid, variant, settings))
@@ -99,6 +100,12 @@ def depth_of(arch: Architecture, grid: Grid) -> dict[str, int]:
     while side // 2 >= COARSEST[len(grid.size)]:
         depth, side = depth + 1, side // 2
     return {"arch.depth": int(min(max(depth, info.min), info.max))}
+
+
+def spacing_of(arch: Architecture, grid: Grid) -> dict[str, list[float]]:
+    """Tell a network the spacing of its grid, where it has a param `spacing`."""
+    told = grid.spacing is not None and "spacing" in params.describe(arch.params)
+    return {"arch.spacing": list(grid.spacing)} if told and grid.spacing is not None else {}
 
 
 def has(arch: Found, name: str) -> bool:
