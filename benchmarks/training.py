@@ -4,10 +4,11 @@
 
 A step is forward, loss (binary cross entropy with logits), backward and AdamW. Ours run as segkit's trainer runs them:
 channels-last memory, the precision that `run.autocast=auto` stands for (bfloat16 on CUDA and on processors with matrix
-units, else float32), the trainer's own optimizer (fused). The others run as their own examples do: default memory
-layout, float32, `torch.optim.AdamW`. The pairs have the same widths, depth and input; parameters are printed, because
-no two libraries' networks are the same to the last layer. Further rows give ours in float32 where the trainer's
-precision is reduced, and in the default way: what of the difference is precision, trainer and network.
+units, else float32), the trainer's own optimizer (fused). The others run as their own examples do (default memory
+layout, float32, `torch.optim.AdamW`), and in every faster way that PyTorch documents for them: channels-last memory,
+bfloat16 autocast, the fused optimizer. Ratios are taken in equal precision, to the fastest of the others in its fastest
+way: what of a difference is precision, layout or trainer counts for nobody. The pairs have the same widths, depth and
+input; parameters are printed, because no two libraries' networks are the same to the last layer.
 
 All networks of a pair are measured in turns within one process, a step each, so that whatever else the machine does
 falls on all alike; the median step counts. Peak memory is measured apart, one process per network: the largest
@@ -25,7 +26,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +43,8 @@ from segkit.engine.schedule import make_optimizer
 from segkit.params import build
 from segkit.settings import Train
 
-GOAL = 1.3
-"""Images per second of the first pair on a CPU, ours over the faster of the others."""
+GOAL = 1.2
+"""Images per second of the first pair on a CPU, ours over the fastest of the others in equal precision (issue 28)."""
 Make = Callable[[], nn.Module]
 
 
@@ -80,8 +82,23 @@ def smp(name: str, **options: Any) -> nn.Module:
     return network
 
 
-TRAINER, TRAINER_FLOAT32, DEFAULT = "as trained", "as trained, float32", "default way"
-"""Ways of running a network: layout and optimizer of segkit's trainer or PyTorch's defaults, and the precision."""
+@dataclass(frozen=True)
+class Way:
+    """A way of running a network: memory layout, optimizer, precision."""
+
+    channels_last: bool
+    fused: bool
+    precision: str
+
+    @property
+    def text(self) -> str:
+        """What it is, after the network's name."""
+        layout = "channels last" if self.channels_last else "default layout"
+        return f"{layout}, {'fused, ' if self.fused else ''}{'float32' if self.precision == 'none' else self.precision}"
+
+
+TRAINER, DEFAULT = Way(True, True, "auto"), Way(False, False, "none")
+"""As segkit's trainer runs, in the precision that suits the device, and as PyTorch does where nobody says anything."""
 
 PAIRS: dict[str, tuple[tuple[int, ...], dict[str, Make]]] = {
     "U-Net 64..1024, 2D": (
@@ -114,7 +131,7 @@ PAIRS: dict[str, tuple[tuple[int, ...], dict[str, Make]]] = {
         },
     ),
 }
-"""Input, and the networks by name; the first is ours, the others run in their default way."""
+"""Input, and the networks by name; the first is ours."""
 
 
 class Stepper:
@@ -124,19 +141,17 @@ class Stepper:
         way: one of the ways of running a network.
     """
 
-    def __init__(self, make: Make, shape: tuple[int, ...], device: torch.device, way: str) -> None:
+    def __init__(self, make: Make, shape: tuple[int, ...], device: torch.device, way: Way) -> None:
         torch.manual_seed(0)
-        as_trainer = way != DEFAULT
-        self.layout = (torch.channels_last if len(shape) == 4 else torch.channels_last_3d) if as_trainer else None
-        self.precision = training_precision(device, "auto") if way == TRAINER else "none"
+        last = torch.channels_last if len(shape) == 4 else torch.channels_last_3d
+        self.layout = last if way.channels_last else None
+        self.precision = way.precision
         self.device = device
         self.network = self.laid(make().to(device)).train()
         self.images = self.laid(torch.randn(shape, device=device))
         self.mask = (torch.rand(shape[0], 1, *shape[2:], device=device) > 0.5).float()
         self.optimizer: torch.optim.Optimizer = (
-            make_optimizer(self.network, Train(), device)
-            if as_trainer
-            else torch.optim.AdamW(self.network.parameters())
+            make_optimizer(self.network, Train(), device) if way.fused else torch.optim.AdamW(self.network.parameters())
         )
 
     def laid(self, what: Any) -> Any:
@@ -161,16 +176,30 @@ class Stepper:
         return time.perf_counter() - start
 
 
-def variants(networks: dict[str, Make], device: torch.device) -> dict[str, tuple[Make, str]]:
-    """Name what is measured: ours as trained and in the default way, the others in theirs."""
+def variants(networks: dict[str, Make], device: torch.device) -> dict[str, tuple[Make, Way]]:
+    """Name what is measured: ours as trained, in float32 and in the default way, the others in every way."""
     first, *others = networks
-    precision = training_precision(device, "auto")
-    name = first if precision == "none" else f"{first}, {precision}"
-    measured = {name: (networks[first], TRAINER)}
-    if precision != "none":
-        measured[f"{first}, float32"] = (networks[first], TRAINER_FLOAT32)
-    measured[f"{first}, {DEFAULT}"] = (networks[first], DEFAULT)
-    return measured | {name: (networks[name], DEFAULT) for name in others}
+    measured = {}
+    for way in own_ways(device):
+        measured[f"{first}, {way.text}"] = (networks[first], way)
+    for name in others:
+        for way in every_way(device):
+            measured[f"{name}, {way.text}"] = (networks[name], way)
+    return measured
+
+
+def own_ways(device: torch.device) -> list[Way]:
+    """The ways of ours."""
+    trained = replace(TRAINER, precision=training_precision(device, "auto"))
+    return list(dict.fromkeys([trained, replace(TRAINER, precision="none"), DEFAULT]))
+
+
+def every_way(device: torch.device) -> Iterator[Way]:
+    """The default way, and both layouts with the fused optimizer in every precision that ours is measured in."""
+    yield DEFAULT
+    for precision in dict.fromkeys(["none", training_precision(device, "auto")]):
+        for channels_last in (False, True):
+            yield Way(channels_last, True, precision)
 
 
 def interleaved(
@@ -228,13 +257,13 @@ def peak(pair: str, name: str, args: argparse.Namespace) -> float:
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
 
 
-def row(name: str, result: dict[str, Any], samples: int, memory: float, slowest: float) -> str:
+def row(name: str, result: dict[str, Any], samples: int, memory: float, reference: float) -> str:
     """Write one network's figures."""
     cells = [
         name,
         f"{result['parameters'] / 1e6:.2f} M",
         f"{samples / result['seconds']:.2f}",
-        f"{slowest / result['seconds']:.2f}",
+        f"{reference / result['seconds']:.2f}",
         f"{memory:,.0f}",
         str(result["steps"]),
     ]
@@ -246,17 +275,25 @@ def section(pair: str, args: argparse.Namespace, device: torch.device) -> list[s
     shape, networks = PAIRS[pair]
     print(f"{pair}: {args.seconds:g} s", file=sys.stderr)
     results = interleaved(shape, networks, device, args.seconds)
-    others = list(networks)[1:]
-    # Ratios are to the fastest of the others.
-    reference = min(results[name]["seconds"] for name in others)
+    ways = {name: way for name, (_, way) in variants(networks, device).items()}
+    ours = next(iter(networks))
+    fastest = {
+        precision: min(
+            results[name]["seconds"]
+            for name, way in ways.items()
+            if way.precision == precision and not name.startswith(f"{ours},")
+        )
+        for precision in {way.precision for way in ways.values()}
+    }
     lines = [f"## {pair}, input {'x'.join(map(str, shape))}", ""]
-    lines += ["| network | parameters | images/s | to the fastest other | peak MiB | steps |"]
+    lines += ["| network | parameters | images/s | to the fastest other in this precision | peak MiB | steps |"]
     lines += ["| --- | ---: | ---: | ---: | ---: | ---: |"]
-    lines += [row(name, result, shape[0], peak(pair, name, args), reference) for name, result in results.items()]
+    for name, result in results.items():
+        lines.append(row(name, result, shape[0], peak(pair, name, args), fastest[ways[name].precision]))
     first = next(iter(results))
-    ratio = reference / results[first]["seconds"]
+    ratio = fastest[ways[first].precision] / results[first]["seconds"]
     if pair == next(iter(PAIRS)) and device.type == "cpu":
-        lines += ["", f"Goal {GOAL}: {'met' if ratio >= GOAL else 'missed'} ({ratio:.2f})."]
+        lines += ["", f"Goal {GOAL}, in equal precision: {'met' if ratio >= GOAL else 'missed'} ({ratio:.2f})."]
     return [*lines, ""]
 
 

@@ -52,7 +52,11 @@ LARGE = {
     "predict": (["--rounds", "1"], ["isic2017-small", "isic2017-original"], "|"),
     "roundtrip": ([str(DATA / "amos-label-0013" / "amos_0013.nii.gz")], ["monai", "amos-label-0013"], "|"),
     "startup": (["--rounds", "1"], [], "| segkit list |"),
-    "training": (["--seconds", "0.1", "--device", "cpu", "--only", "U-Net 16..128, 3D"], ["monai"], "| segkit unet |"),
+    "training": (
+        ["--seconds", "0.1", "--device", "cpu", "--only", "U-Net 16..128, 3D"],
+        ["monai"],
+        "| segkit unet, channels",
+    ),
     "volume": (["--only", "peer", "--rounds", "1"], ["monai"], "| segkit |"),
 }
 
