@@ -64,7 +64,9 @@ def make_lanes(paths: Sequence[str], device: str) -> tuple[Lane, Lane]:
     quick.start()
     if all(model["dims"] != PHOTOGRAPH for model in quick.models):
         return quick, quick
-    slow = Lane(paths, device, 1, nice=5)  # started when it is first asked
+    slow = Lane(paths, device, 1, nice=5)
+    if any(model["dims"] != PHOTOGRAPH for model in quick.models):
+        slow.start()  # else when it first explains: the first volume of a busy machine waited 14 seconds for its worker
     return quick, slow
 
 
