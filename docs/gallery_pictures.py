@@ -148,6 +148,8 @@ def main() -> None:
             if name == NETWORKS[0]:
                 model = segkit.load(folder / name)
                 for found in segkit.components("explainer"):
+                    if found.component.needs:
+                        continue  # the first network offers nothing beyond what every network has
                     explainer_picture(found.component.name, model, test_case(photographs)[1])
 
 

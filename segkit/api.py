@@ -199,7 +199,8 @@ def export(
         () if data_root is None else (Layer("segkit.export", {"data.root": str(data_root)}),),
         force,
     )
-    return export_checkpoint(checkpoint_of(Path(model)), wish, Registry.discover(), watcher(progress).message)
+    path, record = export_checkpoint(checkpoint_of(Path(model)), wish, Registry.discover(), watcher(progress).message)
+    return {**record, "file": str(path)}
 
 
 def watcher(progress: Progress | bool) -> Progress:

@@ -59,20 +59,20 @@ def export(
         tuple(flag_layers({"data_root": data_root})),
         force,
     )
-    record = export_checkpoint(checkpoint_of(Path(run)), wish, registry, progress.message)
+    path, record = export_checkpoint(checkpoint_of(Path(run)), wish, registry, progress.message)
     if as_json:
         output.print_json(record)
     elif "exporter" in record:
-        output.say(f"{record['exporter']}: {record['file']}")
+        output.say(f"{record['exporter']}: {path}")
     else:
-        show(record)
+        show(path, record)
 
 
-def show(record: dict[str, Any]) -> None:
+def show(path: Path, record: dict[str, Any]) -> None:
     """Say where the graph is, and how far it is from the network."""
     checked = record["checked"]
-    output.say(f"graph: {record['file']}")
-    output.say(f"how to use it: {record['file']}.json")
+    output.say(f"graph: {path}")
+    output.say(f"how to use it: {path}.json")
     output.say(
         f"checked on {checked['images']} images with {checked['runtime']}: logits differ by at most "
         f"{checked['largest_difference']:.2g} (largest logit {checked['largest_logit']:.3g}), labels agree on "

@@ -44,18 +44,19 @@ class Wish:
 
 def export_checkpoint(
     checkpoint: Path, wish: Wish, registry: Registry, tell: Callable[[str], None] | None = None
-) -> dict[str, Any]:
+) -> tuple[Path, dict[str, Any]]:
     """Write a trained network in another format.
 
     Returns:
-        What was written: its file, and for a graph what `export_model` says.
+        The file, and what `export_model` or `export_by_plugin` says of it.
 
     Raises:
         UsageError: there is no such format, or its file is not called so.
         SegkitError: a file is there already, there are no images to check on, or the graph is another function.
     """
     if wish.kind not in FORMATS:
-        return export_by_plugin(registry, wish.kind, wish.assignments, checkpoint, wish.file, force=wish.force)
+        record = export_by_plugin(registry, wish.kind, wish.assignments, checkpoint, wish.file, force=wish.force)
+        return Path(record["file"]), record
     if wish.assignments:
         raise UsageError(f"--set goes with a plugin's exporter, not with --to {wish.kind}", "leave it out")
     suffix = FORMATS[wish.kind]
@@ -76,7 +77,7 @@ def export_checkpoint(
         raise SegkitError(f"the network has no graph for --to {wish.kind}: {level[6:]}", "choose another --to")
     if level != "dynamic" and tell is not None:
         tell(f"the graph takes images of one size only, one at a time ({level})")
-    return {**export_model(model, wish.kind, path, samples, level, force=wish.force), "file": str(path)}
+    return path, export_model(model, wish.kind, path, samples, level, force=wish.force)
 
 
 def dataset_samples(model: Model, checkpoint: Path, said: Sequence[Layer], registry: Registry) -> list[Sample]:
