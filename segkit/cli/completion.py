@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from segkit.declarations.parts import EVERY_KIND
+from segkit.declarations.parts import EVERY_KIND, own_parts
 from segkit.errors import did_you_mean
 
 if TYPE_CHECKING:
@@ -72,4 +72,6 @@ class ComponentName(click.ParamType):  # type: ignore[type-arg]
         for item in Registry.discover().components(self.kind):
             names = (item.full_name,) if ":" in typed else (item.component.name, *item.component.aliases)
             offered |= {name: item.component.summary for name in names if name not in offered}
+        if self.kind is None:
+            offered |= {one.name: one.summary for one in own_parts() if one.name not in offered}
         return [CompletionItem(before + name, help=text) for name, text in offered.items() if name.startswith(typed)]

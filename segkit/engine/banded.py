@@ -12,7 +12,6 @@ from segkit.contracts import IGNORE, Measurement
 from segkit.data.large_array import is_large, let_go
 from segkit.declarations import Task
 from segkit.engine.class_measure import COUNTS, measure_classes
-from segkit.engine.memory import check_memory
 from segkit.engine.scratch import MOST_HELD
 from segkit.errors import SegkitError
 
@@ -79,6 +78,8 @@ class LargePair:
                 f"distances of the background of {' x '.join(map(str, self.mask.shape[-2:]))} pixels are not measured",
                 "leave out evaluate.background, or the metrics of distances",
             )
+        from segkit.engine.memory import check_memory  # brings torch, which planning what is measured does without
+
         place = occupied(self.prediction, self.mask)
         shape = tuple(part.stop - part.start for part in place)
         check_memory(A_PIXEL * shape[0] * shape[1], shape)

@@ -189,6 +189,7 @@ def empties(subject: MetricSubject) -> None:
     for name, prediction, mask, spacing in empty_cases():
         with warnings.catch_warnings(record=True) as caught, np.errstate(all="warn"):
             warnings.simplefilter("always")
+            warnings.simplefilter("ignore", ResourceWarning)  # of whatever is collected meanwhile
             try:
                 values = score(subject, prediction, mask, spacing)
             except (ArithmeticError, ValueError, IndexError, KeyError) as error:

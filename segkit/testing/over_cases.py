@@ -23,6 +23,7 @@ def cases(subject: MetricSubject) -> None:
         score = subject.found.load()(task_of(drawn[0][2]), subject.params)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
+            warnings.simplefilter("ignore", ResourceWarning)  # of whatever is collected meanwhile, the metric's or not
             values, turned, alone = (np.asarray(score(some), np.float64) for some in (found, found[::-1], found[-1:]))
         if caught:
             fail(f"{len(found)} cases warned: {caught[0].message}", "divide only where the denominator is above 0")

@@ -26,7 +26,7 @@ def completed(kind_of_name, incomplete):
         (ComponentName("arch"), "zz", []),
         (ComponentName("metric"), "", ["distance", "overlap"]),
         (ComponentName("explainer", words=("none",)), "", ["none"]),
-        (ComponentName(), "o", ["overlap"]),
+        (ComponentName(), "o", ["overlap", "onnx"]),
         (ComponentName("loss", terms=True), "ov", ["overlap"]),
         (ComponentName("loss", terms=True), "other + 0.5*ov", ["other + 0.5*overlap"]),
         (ComponentName("loss", terms=True), "other+o", ["other+overlap"]),

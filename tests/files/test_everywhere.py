@@ -25,9 +25,14 @@ REASONS = {
     "segkit/jobs/predict/outputs.py": "the part that could not be written",
     "segkit/jobs/run.py": "the resume state of a run that is finished",
     "segkit/jobs/train.py": "the note that a run goes on for longer, once its new model is written",
+    "segkit/jobs/launch/job.py": "the directory of a planned run that never trained, where it holds no more",
     "segkit/report/figures.py": "figures that an earlier page recorded as its own",
     "segkit/rundir/claim.py": "what a run wrote before it trained, and folders that it made, where empty",
     "segkit/testing/files.py": "files of the copy that a plugin's check spoils",
+    "plugins/segkit-serve/segkit_serve/cases.py": "an upload that the server took, once it is forgotten",
+    "plugins/segkit-serve/segkit_serve/corrections.py": "a version that was not finished, under a name of its own",
+    "plugins/segkit-serve/segkit_serve/routes.py": "the version that could not be finished",
+    "plugins/segkit-serve/segkit_serve/uploads.py": "the folder of an upload that was refused",
     "plugins/segkit-tensorboard/segkit_tensorboard/events.py": "the event file of a run that begins anew",
 }
 """Why a file may delete; whoever adds one says so here."""
