@@ -30,7 +30,7 @@ from segkit.engine.memory import check_memory, check_planes
 from segkit.engine.preprocessing import Preprocessing
 from segkit.engine.restore import resize_planes, restore
 from segkit.engine.scratch import held_bytes, new_labels
-from segkit.engine.tiles import tile_scores
+from segkit.engine.tiles import STRIP, tile_blocks, tile_scores
 from segkit.engine.windows import AxisWindows, PaddedPlanes, Place, blend_windows, cropped
 from segkit.errors import UsageError
 
@@ -130,19 +130,32 @@ class VolumePredictor:
             UsageError: patches are taken at a spacing in mm and the volume's is not given.
         """
         own = tuple(shape or image.shape[1:])
-        axis = self.walked_axis(own, spacing)
         # Labels are all that is held of the whole volume: a byte a voxel, whatever the number of exclusive classes.
         labels = new_labels(self.task.mask_shape(own))
-        front = np.moveaxis(labels, axis - len(own), -len(own))
-        for planes, scores in self.scores(image, own, spacing, axis):
-            found = labelled(scores, self.calibration, overlapping=self.task.overlapping)
-            where: Any = (..., planes, *[slice(None)] * (len(own) - 1))
-            front[where] = found.cpu().numpy()
+        for block, scores in self.blocks(image, own, spacing):
+            where: Any = (..., *block)
+            labels[where] = labelled(scores, self.calibration, overlapping=self.task.overlapping).cpu().numpy()
             let_go(labels)
             if watch is not None:
-                block = tuple(planes if other == axis else slice(0, side) for other, side in enumerate(own))
-                watch(block, calibrated(scores, self.calibration).movedim(1, 1 + axis))
+                watch(block, calibrated(scores, self.calibration))
         return labels
+
+    def blocks(
+        self, image: Any, own: tuple[int, ...], spacing: Sequence[float] | None
+    ) -> Iterator[tuple[tuple[slice, ...], torch.Tensor]]:
+        """Yield scores (K, *block) float32 in the order in which they are finished, and where they lie."""
+        if self.preprocessing.tiles:
+            check_memory(self.bytes_needed(own, spacing, 0), own)
+            working, normalise = self.working_shape(own, spacing), self._normaliser(image)
+            at_once = WINDOWS_AT_ONCE.get(self.device.type, 4)
+            with torch.inference_mode():
+                for rows, columns, scores in tile_blocks(self, image, own, working, normalise, at_once):
+                    yield (rows, columns), scores
+            return
+        axis = self.walked_axis(own, spacing)
+        for planes, scores in self.scores(image, own, spacing, axis):
+            block = tuple(planes if other == axis else slice(0, side) for other, side in enumerate(own))
+            yield block, scores.movedim(1, 1 + axis)
 
     def probabilities(
         self,
@@ -188,6 +201,8 @@ class VolumePredictor:
         if self.preprocessing.mode in ("patches", TILES):
             working = [max(pair) for pair in zip(self.working_shape(own, spacing), self.size, strict=True)]
             slab = self.size[axis] * math.prod(side for other, side in enumerate(working) if other != axis)
+        if self.preprocessing.tiles and tuple(working) == tuple(own):
+            slab = self.size[0] * min(working[1], STRIP + 2 * self.size[1])
         return held_bytes(self.task.mask_shape(own)) + 2 * 4 * self.score_channels * slab
 
     @torch.inference_mode()

@@ -44,7 +44,7 @@ from segkit.jobs.leaks import find_leaks, find_seen, leaks_record
 from segkit.jobs.report import pictures
 from segkit.jobs.sections import plugin_sections
 from segkit.jobs.start import needs_source, start_from, start_summary
-from segkit.jobs.stores import Stores, open_stores, tell_lacking
+from segkit.jobs.stores import Stores, open_stores, tell_lacking, tell_thin
 from segkit.jobs.train import Trained, keep_model, shared_settings, train_model
 from segkit.jobs.unscored import predict_unscored, unscored_cases
 from segkit.planning.build import assemble, build_steps
@@ -133,6 +133,7 @@ def run_job(
             stores = open_stores(job)
             if ranks.leads:
                 tell_lacking(job, stores)
+                tell_thin(job, stores)
                 job.leaks = find_leaks(job, stores)
                 job.seen = find_seen(job, stores)
                 point_to_page(job, stores)

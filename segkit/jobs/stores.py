@@ -13,6 +13,7 @@ from segkit.data.prefetch import prefetch
 from segkit.data.resolution import Resolution
 from segkit.data.roots import cache_folder
 from segkit.data.store import Store, open_store
+from segkit.data.thinness import thin_classes
 from segkit.data.tile_store import open_tile_store
 from segkit.data.volume_layout import VolumeLayout, median_spacing
 from segkit.data.volume_store import VolumeStore, open_volume_store
@@ -51,6 +52,19 @@ def tell_lacking(job: Job, stores: Stores) -> None:
             others = [split for split, store in stores.items() if label in store.held_labels()]
             where = f", the {' and the '.join(others)} split has it" if others else ""
             job.progress.message(f"note: class {name} is in no training mask{where}: it cannot be learnt")
+
+
+def tell_thin(job: Job, stores: Stores) -> None:
+    """Say of which classes resizing loses structures, where the training images were never looked at before."""
+    plan, store = job.plan, stores["train"]
+    if store.volumes or len(plan.size) != 2 or plan.root.generated or not store.was_built:
+        return
+    size = " x ".join(map(str, plan.size))
+    for name, (own, working) in thin_classes(plan.reader, plan.cases["train"], plan.task, plan.size).items():
+        job.progress.message(
+            f"note: structures of class {name} are about {own:.2g} pixels wide, {working:.2g} once images are resized "
+            f"to {size}: thin ones are lost; say --set data.mode=tiles, or a larger --size"
+        )
 
 
 def check_not_all_ignored(job: Job, store: Store | VolumeStore) -> None:

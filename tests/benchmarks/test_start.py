@@ -52,6 +52,7 @@ LARGE = {
     "predict": (["--rounds", "1"], ["isic2017-small", "isic2017-original"], "|"),
     "roundtrip": ([str(DATA / "amos-label-0013" / "amos_0013.nii.gz")], ["monai", "amos-label-0013"], "|"),
     "startup": (["--rounds", "1"], [], "| segkit list |"),
+    "tiles": (["--only", "whole"], [], "labels differ"),
     "training": (
         ["--seconds", "0.1", "--device", "cpu", "--only", "U-Net 16..128, 3D"],
         ["monai"],

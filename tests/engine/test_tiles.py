@@ -12,7 +12,7 @@ from segkit.data.large_array import LargeArray
 from segkit.data.normalize import Normalization
 from segkit.data.resample import resize_image
 from segkit.data.resolution import Resolution
-from segkit.engine import scratch
+from segkit.engine import scratch, tiles
 from segkit.engine.preprocessing import Preprocessing
 from segkit.engine.volumes import VolumePredictor, make_predictor
 
@@ -143,3 +143,26 @@ def test_preprocessing_of_tiles_is_kept_in_the_model():
     """Mode, resolution and overlap come back from a checkpoint's header."""
     made = predictor(resolution=Resolution(micrometres=0.5), overlap=0.25).preprocessing
     assert Preprocessing.from_dict(made.to_dict()) == made
+
+
+@pytest.mark.parametrize("overlap", [0.0, 0.3, 0.5])
+def test_strips_are_the_whole(monkeypatch, overlap) -> None:
+    """Walked in strips of columns, scores are bit for bit those of whole rows, and every pixel is told of once."""
+    torch.manual_seed(0)
+    network = nn.Conv2d(3, 1, 5, padding=2).eval()
+    preprocessing = Preprocessing("tiles", (32, 48), Normalization("unit"), overlap=overlap)
+    made = make_predictor(network, Task(3, ("light",), 2), preprocessing, torch.device("cpu"))
+    values = image(90, 400)
+
+    def scores() -> torch.Tensor:
+        found = torch.full((1, 90, 400), torch.nan)
+        for block, part in made.blocks(values, (90, 400), None):
+            assert torch.isnan(found[:, block[0], block[1]]).all()
+            found[:, block[0], block[1]] = part
+        return found
+
+    whole = scores()
+    monkeypatch.setattr(tiles, "STRIP", 70)
+    assert torch.equal(scores(), whole)
+    assert not torch.isnan(whole).any()
+    assert np.array_equal(made.labels(Kept(values)), made.labels(values))

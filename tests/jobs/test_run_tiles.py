@@ -6,16 +6,20 @@ import csv
 import hashlib
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from segkit import Case, Sample, Task
 from segkit.config import Layer
 from segkit.discovery import Registry
 from segkit.engine.checkpoint import read_model
 from segkit.engine.progress import Progress
 from segkit.errors import UsageError
 from segkit.jobs.run import RunResult, run_job
+from segkit.jobs.stores import tell_thin
 from segkit.model import load_model
 from segkit.planning.plan import Plan, make_plan
 from segkit.rundir.resume import open_run
@@ -104,3 +108,20 @@ def test_what_cannot_be_meant_is_refused_before_training(toy_registry: Registry,
     """A resolution that is none, a normalisation of volumes, a dataset of volumes."""
     with pytest.raises(UsageError, match=told):
         plan_of(toy_registry, **values)
+
+
+def test_resizing_that_loses_structures_is_told_once() -> None:
+    """What of a thin class is left at the working size is said when a store is built, with what to set."""
+    mask = np.zeros((400, 400), np.uint8)
+    mask[::40] = 1
+    task = Task(3, ("vessel",), 2)
+    reader = SimpleNamespace(read=lambda case: Sample(np.zeros((3, 400, 400), np.uint8), mask))
+    root = SimpleNamespace(generated=False)
+    plan = SimpleNamespace(size=(128, 128), root=root, reader=reader, cases={"train": [Case("a")]}, task=task)
+    told: list[str] = []
+    job: Any = SimpleNamespace(plan=plan, progress=SimpleNamespace(message=told.append))
+    for built in (True, False):
+        tell_thin(job, {"train": SimpleNamespace(volumes=False, was_built=built)})  # type: ignore[dict-item]
+    assert len(told) == 1
+    assert told[0].startswith("note: structures of class vessel are about 1 pixels wide, 0.32 once images are resized")
+    assert told[0].endswith("to 128 x 128: thin ones are lost; say --set data.mode=tiles, or a larger --size")
