@@ -61,7 +61,11 @@ def read_table(path: Path, ids: Sequence[str], stems: Mapping[str, str] | None =
         for names in (ID_COLUMNS, SPLIT_COLUMNS, PATIENT_COLUMNS, ANNOTATED_COLUMNS)
     )
     if id_column is None or split_column is patient_column is annotated_column is None:
-        raise SegkitError(f"{path.name} has the columns {', '.join(filter(None, head)) or 'of none'}", EXAMPLE)
+        # A link may lead to any file of the reader's: a stranger's folder does not get it quoted (issue 19).
+        named = (
+            "columns of another table" if path.is_symlink() else f"columns {', '.join(filter(None, head)) or 'of none'}"
+        )
+        raise SegkitError(f"{path.name} has the {named}", EXAMPLE)
     splits: dict[str, str] = {}
     patients: dict[str, str] = {}
     annotated: dict[str, tuple[str, ...]] = {}

@@ -102,6 +102,16 @@ def test_tables_that_cannot_be_meant(pairs, root, reader, text, said):
     assert caught.value.hint
 
 
+def test_what_a_link_leads_to_is_not_quoted(pairs, root, reader, tmp_path):
+    """A stranger's folder may link to any file of whoever looks at it; the table's columns are not those of that."""
+    pairs("a", "b")
+    (tmp_path / "own").write_text("nobody's business,age\n")
+    (root / "splits.csv").symlink_to(tmp_path / "own")
+    with pytest.raises(SegkitError, match=r"^splits\.csv has the columns of another table") as caught:
+        reader()
+    assert "business" not in str(caught.value)
+
+
 def test_given_table_must_be_there(pairs, reader, tmp_path):
     """A file that was asked for and is missing is no reason to go on without."""
     pairs("a", "b")
