@@ -44,8 +44,6 @@ def pixels_of(files: Sequence[Path]) -> int:
     if not files or not files[0].name.lower().endswith(SUFFIXES):
         return 0
     try:
-        if not files[0].stat().st_size:  # files of the system, such as /proc/kmsg, have no size and may not end
-            return 0
         with open_image(files[0]) as opened:
             return opened.width * opened.height
     except Exception:  # what is wrong with it is told where it is read; Pillow's bound is an exception of its own

@@ -64,6 +64,9 @@ def open_image(path: Path, formats: tuple[str, ...] = FORMATS, *, whole: bool = 
     """
     if path.exists() and not path.is_file():
         raise IsADirectoryError("it is a folder, a pipe or a device")
+    if path.exists() and not path.stat().st_size:
+        # Files of the system, such as /proc/kmsg, have no size, and reading them may not end.
+        raise UnidentifiedImageError("it is empty")
     # Not by its path: Pillow (13.0) maps an uncompressed TIFF then, and mixes up the rows of one that is turned.
     opening = opened_whole if whole else open_formats
     with path.open("rb") as stream, opening(stream, formats) as opened:

@@ -101,6 +101,6 @@ def test_pixels_are_turned_into_an_array_band_by_band(monkeypatch, size, mode, c
 
 def test_a_file_without_a_size_is_not_opened(tmp_path, monkeypatch):
     """One of the system that is called a photograph, such as /proc/kmsg, would be waited for without an end."""
-    monkeypatch.setattr("segkit.data.at_once.open_image", pytest.fail)
+    monkeypatch.setattr("segkit.data.image_files.open_formats", pytest.fail)
     (tmp_path / "a.png").touch()
     assert pixels_of([tmp_path / "a.png"]) == 0
