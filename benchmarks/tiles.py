@@ -258,13 +258,13 @@ def crops(folder: Path, side: int) -> None:
 
     def from_file(rows: slice, columns: slice) -> None:
         with tifffile.TiffFile(path) as file:
-            zarr.open(file.aszarr(), mode="r")[rows, columns]
+            zarr.open_array(file.aszarr(), mode="r")[rows, columns]
 
     def from_open_file(rows: slice, columns: slice) -> None:
         opened[rows, columns]
 
     with tifffile.TiffFile(path) as file:
-        opened = zarr.open(file.aszarr(), mode="r")
+        opened = zarr.open_array(file.aszarr(), mode="r")
         rates = (
             per_second(from_store, places),
             per_second(from_file, places[:40]),
