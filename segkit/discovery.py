@@ -14,9 +14,7 @@ from typing import Any
 import pluggy
 
 from segkit.declarations import NAME, PATH, Architecture, Component, Task, hookspecs, resolve
-from segkit.declarations.parts import EVERY_KIND
-from segkit.errors import SegkitError, UsageError, did_you_mean
-from segkit.installed import (
+from segkit.declarations.installed import (
     DISABLE_ALL,
     DISABLE_VARIABLE,
     SLOW,
@@ -28,6 +26,8 @@ from segkit.installed import (
     installed_plugins,
     message_of,
 )
+from segkit.declarations.parts import EVERY_KIND
+from segkit.errors import SegkitError, UsageError, did_you_mean
 
 HEAVY_MODULES = ("torch", "torchvision", "timm", "matplotlib", "scipy", "nibabel")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,43 +11,46 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import torch
-from torch import nn
 
 from segkit.data.case import Sample
 from segkit.data.check import problem_of
-from segkit.data.normalize import PLUGIN, Measure, Normalization
 from segkit.data.opening import Opener
 from segkit.data.photographs import pixels_of
 from segkit.declarations import Task
 from segkit.discovery import Found, Registry
-from segkit.engine.bounded import TooLargeError, build_bounded
 from segkit.engine.calibration import calibration_of
 from segkit.engine.checkpoint import read_model
 from segkit.engine.device import choose_device
 from segkit.engine.infer import Predictor
-from segkit.engine.postprocess import PredictionStep, postprocessing
+from segkit.engine.postprocess import postprocessing
 from segkit.engine.preprocessing import Preprocessing
 from segkit.engine.turns import turn_at
 from segkit.engine.volumes import VolumePredictor, make_predictor
-from segkit.errors import SegkitError, UsageError, one_line
+from segkit.errors import SegkitError, UsageError
 from segkit.explain.any_image import explain_any
 from segkit.explain.case import build_explainer
 from segkit.explain.evidence import EvidenceSettings
 from segkit.explain.explanation import Explanation
 from segkit.explain.images import Wish
 from segkit.explain.targets import parse_target
-from segkit.params import build, describe
+from segkit.params import build
 from segkit.planning.offers import check_offers
 from segkit.planning.overlapping import check_overlapping
-from segkit.planning.strangers import check_rebuilt
-from segkit.settings import AXES, Augment, Evaluate
+from segkit.planning.rebuilt import (
+    build_network,
+    built_steps,
+    check_preprocessing,
+    find_needed,
+    load_weights,
+    tell_version,
+    with_measure,
+    with_mirrored,
+)
+from segkit.settings import Evaluate
 
 logger = logging.getLogger("segkit")
 Image = np.ndarray | PIL.Image.Image | str | Path | Sequence[str | Path]
 """A file, the files of a volume's channels, a Pillow image, or an array (C, *S)."""
-
-DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,100}[A-Za-z0-9])?")
-"""A distribution's name, after PEP 508."""
 
 
 @dataclass(frozen=True)
@@ -252,155 +254,3 @@ def load_model(path: Path, device: str, registry: Registry) -> Model:
     predictor = make_predictor(network, task, preprocessing, chosen, calibration=calibration)
     further = built_steps(path, header, registry, task, steps)
     return Model(task, header, predictor, Opener(registry, dataset), postprocessing(steps, task, further))
-
-
-def with_mirrored(preprocessing: Preprocessing, header: Mapping[str, Any], task: Task) -> Preprocessing:
-    """Return preprocessing that knows which axes training mirrored, of an older checkpoint by its record of training.
-
-    One that was scored with mirrored copies and trained without stays what it was scored as.
-    """
-    flip = header.get("training", {}).get("augment", {}).get("flip")
-    if preprocessing.mirrored is not None or flip is None:
-        return preprocessing
-    augment = build(Augment, {"flip": flip}, "augment")
-    mirrored = augment.mirrored(task.spatial_dims)
-    return preprocessing if preprocessing.mirror and not mirrored else replace(preprocessing, mirrored=mirrored)
-
-
-def built_steps(
-    path: Path, header: Mapping[str, Any], registry: Registry, task: Task, settings: Evaluate
-) -> list[PredictionStep]:
-    """Build the plugins' steps that the run's predictions went through; raises SegkitError where one is missing."""
-    built = []
-    named = {item["name"]: item for item in header["components"] if item["kind"] == "postprocess"}
-    for name in settings.postprocess:
-        if name not in named:
-            raise SegkitError(f"{path.name}: its header names no {name}", "copy the file again")
-        found = find_needed(path, registry, "postprocess", name, named[name]["version"])
-        tell_version(path, found, named[name]["version"])
-        params = build(found.component.params, named[name]["params"], f"postprocess {found.component.name}")
-        check_rebuilt(params, f"{path.name}: its postprocess {found.component.name}")
-        built.append(PredictionStep(found.full_name, found.load()(task, params)))
-    return built
-
-
-def with_measure(
-    preprocessing: Preprocessing, path: Path, header: Mapping[str, Any], registry: Registry
-) -> Preprocessing:
-    """Return preprocessing whose normalisation can measure, where it is a plugin's.
-
-    Raises:
-        SegkitError: the plugin is not installed.
-    """
-    if preprocessing.normalization.kind != PLUGIN:
-        return preprocessing
-    named = next(item for item in header["components"] if item["kind"] == "normalization")
-    found = find_needed(path, registry, "normalization", named["name"], named["version"])
-    tell_version(path, found, named["version"])
-    params = build(found.component.params, named["params"], f"normalization {found.component.name} in {path.name}")
-    check_rebuilt(params, f"{path.name}: its normalization {found.component.name}")
-    measure = Measure(found.full_name, [], found.load()(params))
-    return replace(preprocessing, normalization=Normalization(PLUGIN, measure=measure))
-
-
-def check_preprocessing(preprocessing: Preprocessing, task: Task) -> None:
-    """Raise ValueError where a working size, a slab or a normalisation cannot be of a task's images."""
-    if len(preprocessing.size) != task.spatial_dims:
-        raise ValueError(f"a size of {len(preprocessing.size)} axes for {task.spatial_dims}")
-    if preprocessing.slab % 2 == 0 or task.in_channels % preprocessing.slab:
-        raise ValueError(f"a slab of {preprocessing.slab} slices for {task.in_channels} channels")
-    if not {*(preprocessing.mirrored or ())} <= {*AXES[task.spatial_dims]}:
-        raise ValueError(f"mirrored along {', '.join(preprocessing.mirrored or ())}")
-    channels = task.in_channels // preprocessing.slab
-    if len(preprocessing.normalization.mean) not in (0, channels):
-        raise ValueError(f"normalization of {len(preprocessing.normalization.mean)} channels for {channels}")
-    if len({*task.classes}) < len(task.classes):
-        raise ValueError("a class twice")
-
-
-def tell_version(path: Path, found: Found, version: str) -> None:
-    """Warn where a component is of another version than the model was trained with: it may compute something else."""
-    if found.plugin.version != version:
-        logger.warning(
-            "%s was trained with %s %s, %s is installed", path.name, found.full_name, version, found.plugin.version
-        )
-
-
-def find_needed(path: Path, registry: Registry, kind: str, full_name: str, version: str) -> Found:
-    """Find a component that a model is applied with; where it is missing, name the distribution to install."""
-    try:
-        return registry.find(kind, full_name)
-    except SegkitError as error:
-        hint = install_hint(path.name, full_name.partition(":")[0], version)
-        raise SegkitError(f"{path.name} needs {full_name} {version}: {error.message}", hint) from None
-
-
-def install_hint(file: str, distribution: str, version: str) -> str:
-    """Say what a checkpoint names as missing, as its word: whoever wrote the file chose what would be installed."""
-    from packaging.version import InvalidVersion, Version
-
-    try:
-        pinned = f"'{distribution}=={Version(version)}'"
-    except InvalidVersion:
-        pinned = ""
-    if not pinned or not DISTRIBUTION.fullmatch(distribution):
-        return "ask who made the file which plugin it needs"
-    return f"the file says that pip install {pinned} brings it: look who publishes that before you do"
-
-
-def build_network(
-    path: Path,
-    found: Found,
-    task: Task,
-    settings: Mapping[str, Any],
-    version: str,
-    weights: Mapping[str, torch.Tensor],
-    size: tuple[int, ...],
-) -> nn.Module:
-    """Build the network with the params of the checkpoint, except those that mattered only where training started.
-
-    Raises:
-        SegkitError: they do not fit the installed architecture, or make another network than the weights are of.
-    """
-    known = describe(found.component.params)
-    kept = {name: value for name, value in settings.items() if name not in known or not known[name].start}
-    try:
-        params = build(found.component.params, kept, f"arch {found.component.name}")
-    except UsageError as error:
-        raise SegkitError(
-            f"{path.name} was written for {found.full_name} {version}, installed is {found.plugin.version}: "
-            f"{error.message}",
-            install_hint(path.name, found.plugin.name, version),
-        ) from None
-    check_rebuilt(params, f"{path.name}: its arch {found.component.name}")
-    found.load()
-    try:
-        return build_bounded(lambda: found.network(task, params, size), weights)
-    except TooLargeError as error:
-        raise SegkitError(f"{path.name} does not fit {found.full_name}: {error}", "copy the file again") from None
-    except (ArithmeticError, LookupError, MemoryError, RuntimeError, TypeError, ValueError) as error:
-        # What a factory raises of params that passed its checks: with the task of the file they make no network.
-        reason = one_line(f"{type(error).__name__}: {error}")
-        raise SegkitError(
-            f"{path.name}: {found.full_name} cannot be built as the file says ({reason})", "copy the file again"
-        ) from None
-
-
-def load_weights(path: Path, network: nn.Module, weights: Mapping[str, torch.Tensor], full_name: str) -> None:
-    """Load the weights; raises SegkitError that lists the first keys that differ, or where some are not numbers."""
-    expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in weights.items()}
-    different = [name for name in sorted({*expected, *found}) if expected.get(name) != found.get(name)]
-    if different:
-        shown = "; ".join(f"{name} is {found.get(name)}, expected {expected.get(name)}" for name in different[:3])
-        raise SegkitError(
-            f"{path.name} does not fit {full_name}: {len(different)} tensors differ: {shown}",
-            "install the version of the plugin that wrote it",
-        )
-    network.load_state_dict(dict(weights))
-    spoiled = [name for name, value in sorted(weights.items()) if not bool(torch.isfinite(value).all())]
-    if spoiled:
-        raise SegkitError(
-            f"{path.name} holds weights that are NaN or infinite: {', '.join(spoiled[:3])}",
-            "its training diverged: train again with a lower learning rate",
-        )

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from segkit.declarations.installed import Plugin
 from segkit.discovery import Registry
-from segkit.installed import Plugin
 
 PROJECT = Path(__file__).resolve().parents[1]
 BUILD = """

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from packaging.requirements import Requirement
 
 import segkit
-from segkit import SegkitError, UsageError, installed
+from segkit import SegkitError, UsageError
+from segkit.declarations import installed
+from segkit.declarations.installed import Plugin
 from segkit.discovery import Registry
-from segkit.installed import Plugin
 
 
 def plugin_of(name, *components, requires=("segkit-core>=0.1,<1",), entry_point=None):
@@ -273,7 +274,7 @@ def test_reasons_move_no_cursor(error, reason):
 
 def test_a_range_without_an_end_is_told():
     """A plugin that works with every later core says more than anybody can know."""
-    from segkit.installed import check_version
+    from segkit.declarations.installed import check_version
 
     point = types.SimpleNamespace(name="open", value="open", load=lambda: None)
     (note,) = check_version(Plugin("segkit-open", "1.0", point, ("segkit-core>=0.1",)))
@@ -298,7 +299,7 @@ def test_a_plugin_for_a_newer_api_is_told_so(error):
 
 def test_entry_points_in_another_group_are_told(tmp_path, monkeypatch):
     """A group that begins like ours and is none: the plugin is shown as failed, with the line to write."""
-    from segkit.installed import installed_plugins
+    from segkit.declarations.installed import installed_plugins
 
     folder = tmp_path / "segkit_wrong-1.0.dist-info"
     folder.mkdir()

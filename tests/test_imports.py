@@ -18,10 +18,9 @@ from segkit.discovery import Registry
 PROJECT = Path(__file__).resolve().parents[1]
 CORE = PROJECT / "segkit"
 FLOORS = (
-    ("version", "errors", "contracts", "starting"),
+    ("version", "errors", "contracts", "padding", "starting"),
     ("params", "files"),
     ("declarations",),
-    ("installed",),
     ("discovery",),
     ("settings",),
     ("config",),

@@ -21,8 +21,9 @@ from segkit.engine.progress import Progress
 from segkit.engine.sealed import read_sealed, write_sealed
 from segkit.errors import SegkitError, UsageError
 from segkit.jobs.run import run_job
-from segkit.model import build_network, load_model
+from segkit.model import load_model
 from segkit.planning.plan import make_plan
+from segkit.planning.rebuilt import build_network
 from segkit.rundir.write import without_folders
 
 

@@ -176,7 +176,7 @@ def explain_damage(error: BaseException) -> bool:
     frames = traceback.walk_tb(error.__traceback__)
     if not any(frame.f_globals.get("__name__") == "importlib.metadata" for frame, _ in frames):
         return False
-    from segkit.installed import damaged_distributions
+    from segkit.declarations.installed import damaged_distributions
 
     for name, reason in damaged_distributions():
         output.complain(f"{name} is installed, and {reason}; reinstall or uninstall it, and ask segkit doctor")

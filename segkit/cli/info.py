@@ -15,10 +15,10 @@ from segkit.cli.list_ import own_object
 from segkit.cli.paths import PATH
 from segkit.cli.registry import load_registry
 from segkit.cli.weights import availability, availability_text
+from segkit.declarations.installed import CORE
 from segkit.declarations.parts import OwnPart, own_parts
 from segkit.discovery import matches
 from segkit.errors import UsageError
-from segkit.installed import CORE
 from segkit.version import __version__
 
 if TYPE_CHECKING:

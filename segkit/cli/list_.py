@@ -10,8 +10,8 @@ import click
 from segkit.cli import output
 from segkit.cli.completion import KindName
 from segkit.cli.registry import load_registry, warn_of_failures
+from segkit.declarations.installed import CORE
 from segkit.declarations.parts import EVERY_KIND, OwnPart, own_parts
-from segkit.installed import CORE
 from segkit.version import __version__
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from segkit.declarations.hookspecs import API_VERSION
 from segkit.version import __version__
 
 if TYPE_CHECKING:
-    from segkit.installed import Plugin
+    from segkit.declarations.installed import Plugin
 
 
 @click.command("plugins")

@@ -261,12 +261,13 @@ def refuse_source(folder: Path, source: str | None) -> None:
     Those that it once started from may be named again: an engine gives its jobs the same command line once more.
     """
     from segkit.config import read_file
+    from segkit.rundir.names import CONFIG
     from segkit.rundir.resume import has_state
     from segkit.rundir.source import open_source
 
     if source is None or not has_state(folder):
         return
-    if open_source(source).digest != read_file(folder / "config.toml").values.get("start.digest"):
+    if open_source(source).digest != read_file(folder / CONFIG).values.get("start.digest"):
         raise UsageError(
             f"--resume {folder} and --from {source} were both given: the run goes on with its own weights",
             "leave --from out, or start a new run",

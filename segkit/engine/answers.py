@@ -76,4 +76,4 @@ def way_out(found: Any, wanted: tuple[int, ...]) -> str:
         return "its author must return a tensor of that shape"
     if found.shape[1] != wanted[1]:
         return "its author must build the last layer for task.out_channels"
-    return "its author must bring the logits back to the image's grid; segkit.engine.padding pads and crops"
+    return "its author must bring the logits back to the image's grid; segkit.padding pads and crops"

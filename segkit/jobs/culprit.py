@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from segkit.declarations.installed import Plugin, contact_of
 from segkit.errors import SegkitError, one_line
-from segkit.installed import Plugin, contact_of
 
 CORE = __name__.partition(".")[0]
 CODE = ("factory", "measure", "settings", "pretrained", "case_map", "layers", "offers", "params")

@@ -15,10 +15,10 @@ from importlib import metadata
 from pathlib import Path
 
 from segkit.data.roots import cache_folder
+from segkit.declarations.installed import CORE, canonical, damaged_distributions
 from segkit.discovery import Found, Registry
 from segkit.errors import SegkitError
 from segkit.files import bytes_text, expanded
-from segkit.installed import CORE, canonical, damaged_distributions
 from segkit.jobs.origins import foreign_module
 from segkit.version import __version__
 

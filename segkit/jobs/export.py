@@ -18,12 +18,12 @@ from segkit.data.case import Sample
 from segkit.declarations import Architecture, Task
 from segkit.discovery import Registry
 from segkit.engine.infer import check_finite
-from segkit.engine.padding import pad_to_multiple
 from segkit.engine.quiet import quiet
 from segkit.errors import SegkitError
 from segkit.files import alone_in, read_json, write_json, write_whole
 from segkit.jobs.export_steps import steps
 from segkit.model import Model
+from segkit.padding import pad_to_multiple
 from segkit.version import __version__
 
 FORMATS = {"onnx": ".onnx", "torch-export": ".pt2"}

@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from segkit.installed import Plugin
+from segkit.declarations.installed import Plugin
 
 
 def foreign_module(plugin: Plugin) -> str:

@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 from segkit.declarations import NAME, Metric
+from segkit.declarations.installed import canonical
 from segkit.discovery import Found, Registry, matches
 from segkit.errors import UsageError
-from segkit.installed import canonical
 from segkit.planning.replaced import Choice
 from segkit.planning.terms import Term, parse_sum
 

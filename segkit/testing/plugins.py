@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 from segkit.declarations.hookspecs import EVENT_HOOKS
+from segkit.declarations.installed import ContractError, check_version
 from segkit.discovery import HEAVY_MODULES
-from segkit.installed import ContractError, check_version
 from segkit.testing.check import check, fail, listed
 from segkit.testing.subjects import PluginSubject
 

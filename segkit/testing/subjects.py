@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from segkit.data.dataset import DatasetReader
 from segkit.declarations import Architecture, Component, Dataset, Explainer, Loss, Metric, Task
+from segkit.declarations.installed import Plugin
 from segkit.discovery import Found
-from segkit.installed import Plugin
 from segkit.params import build, describe
 from segkit.testing.check import fail
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from segkit.declarations import Architecture
+from segkit.declarations.installed import Plugin, canonical
 from segkit.discovery import Found, Registry
 from segkit.errors import UsageError, did_you_mean
-from segkit.installed import Plugin, canonical
 from segkit.testing.causes import place, told
 from segkit.testing.check import MODULES, Check, CheckFailure, NotChecked, checks_of
 from segkit.testing.limit import LIMIT, TookTooLongError, time_limit

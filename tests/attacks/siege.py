@@ -318,8 +318,8 @@ def warm_up() -> None:
     import segkit.jobs.predict
     import segkit.jobs.run
     import segkit.report  # noqa: F401
+    from segkit.declarations.installed import Plugin
     from segkit.discovery import Registry
-    from segkit.installed import Plugin
 
     torch.set_num_threads(1)
     registry = Registry.discover()

@@ -23,7 +23,7 @@ import resource, sys
 from importlib.metadata import EntryPoint
 from segkit.cli import main
 from segkit.discovery import Registry
-from segkit.installed import Plugin
+from segkit.declarations.installed import Plugin
 registry = Registry()
 registry.add(Plugin("segkit-toy", "1.0", EntryPoint("toy", "segkit_toy", "segkit")))
 Registry.discover = classmethod(lambda cls, **_: registry)

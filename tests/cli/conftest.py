@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 import segkit
 from segkit.cli.main import main
+from segkit.declarations.installed import Plugin
 from segkit.discovery import Registry
-from segkit.installed import Plugin
 
 
 @dataclass(frozen=True)

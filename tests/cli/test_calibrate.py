@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from segkit.cli import main
+from segkit.declarations.installed import Plugin
 from segkit.engine.checkpoint import read_model
-from segkit.installed import Plugin
 from segkit.jobs.calibrate import compose
 from segkit.model import load_model
 

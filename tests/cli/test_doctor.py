@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 
 import segkit
 from segkit.cli import main
+from segkit.declarations.installed import Plugin
 from segkit.discovery import Registry
-from segkit.installed import Plugin
 
 
 @pytest.fixture

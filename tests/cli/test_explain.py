@@ -47,7 +47,7 @@ def toy(patch: pytest.MonkeyPatch) -> Registry:
     """The toy plugin alone."""
     from importlib.metadata import EntryPoint
 
-    from segkit.installed import Plugin
+    from segkit.declarations.installed import Plugin
 
     patch.syspath_prepend(str(Path(__file__).parents[1] / "toy"))
     registry = Registry()

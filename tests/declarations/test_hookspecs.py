@@ -13,9 +13,9 @@ import pytest
 
 import segkit
 from segkit.declarations import KINDS, hookspecs
+from segkit.declarations.installed import Plugin
 from segkit.declarations.parts import EVERY_KIND, PARTS, Launcher, Part
 from segkit.discovery import Registry
-from segkit.installed import Plugin
 
 PAGE = Path(__file__).parents[2] / "docs" / "plugin-api.md"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from segkit.declarations.installed import Plugin
 from segkit.declarations.parts import EVERY_KIND
-from segkit.installed import Plugin
 from segkit.testing.suite import Suite
 
 PAGE = Path(__file__).parents[2] / "docs" / "write-a-plugin" / "gallery.md"

@@ -39,7 +39,7 @@ def check(model: nn.Module) -> None:
         (lambda y: y.detach().numpy(), "a ndarray in eval mode"),
         (lambda y: None, "a NoneType in eval mode"),
         (lambda y: y[:, :1], r"a tensor \(1, 1, 8, 8\) in eval mode.*task.out_channels"),
-        (lambda y: y[..., ::2, ::2], r"a tensor \(1, 3, 4, 4\) in eval mode.*segkit.engine.padding"),
+        (lambda y: y[..., ::2, ::2], r"a tensor \(1, 3, 4, 4\) in eval mode.*segkit.padding"),
         (lambda y: y[0], r"a tensor \(3, 8, 8\) in eval mode"),
         (lambda y: Outputs([y], (1.0,)), "a Outputs in eval mode"),
     ],

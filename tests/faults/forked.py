@@ -62,8 +62,8 @@ def learn(place: Path) -> None:
 
 def few_plugins() -> None:
     """Let commands find the toy plugin, one whose data can be fetched, and no other."""
+    from segkit.declarations.installed import Plugin
     from segkit.discovery import Registry
-    from segkit.installed import Plugin
 
     registry = Registry()
     registry.add(Plugin("segkit-toy", "1.0", EntryPoint("toy", "segkit_toy", "segkit")))

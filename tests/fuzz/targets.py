@@ -24,11 +24,11 @@ from segkit import params
 from segkit.config import ChosenParams, Layer, read_file, resolve
 from segkit.data.roots import find_root
 from segkit.data.store import open_store
+from segkit.declarations.installed import Plugin
 from segkit.discovery import Registry
 from segkit.engine.checkpoint import read_model
 from segkit.engine.progress import Progress
 from segkit.engine.state import load_state
-from segkit.installed import Plugin
 from segkit.jobs.run import run_job
 from segkit.planning.plan import Plan, make_plan
 from segkit.rundir.resume import open_run

@@ -12,9 +12,9 @@ import segkit
 from segkit.config import Layer
 from segkit.contracts import RunInfo
 from segkit.declarations import hookspecs
+from segkit.declarations.installed import Plugin
 from segkit.discovery import Registry
 from segkit.engine.progress import Progress
-from segkit.installed import Plugin
 from segkit.jobs.events import SILENT, Events
 from segkit.jobs.run import run_job
 from segkit.planning.plan import make_plan

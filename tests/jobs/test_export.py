@@ -15,7 +15,6 @@ from segkit.data.case import Sample
 from segkit.data.normalize import Normalization
 from segkit.declarations import Task
 from segkit.engine.infer import Predictor
-from segkit.engine.padding import pad_to_multiple
 from segkit.errors import SegkitError
 from segkit.jobs import export
 from segkit.jobs.export import (
@@ -29,6 +28,7 @@ from segkit.jobs.export import (
     resizing,
     trace,
 )
+from segkit.padding import pad_to_multiple
 
 
 class Net(nn.Module):

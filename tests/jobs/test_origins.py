@@ -6,8 +6,8 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
+from segkit.declarations.installed import Plugin
 from segkit.discovery import Registry
-from segkit.installed import Plugin
 from segkit.jobs.origins import foreign_module
 
 

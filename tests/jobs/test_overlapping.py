@@ -14,13 +14,13 @@ import torch
 
 from segkit.config import Layer
 from segkit.data.class_masks import is_class
+from segkit.declarations.installed import Plugin
 from segkit.discovery import Registry
 from segkit.engine.checkpoint import read_model
 from segkit.engine.predictions import read_prediction
 from segkit.engine.progress import Progress
 from segkit.errors import SegkitError, UsageError
 from segkit.explain import read_explanation
-from segkit.installed import Plugin
 from segkit.jobs.run import RunResult, run_job
 from segkit.model import load_model
 from segkit.planning.plan import Plan, make_plan

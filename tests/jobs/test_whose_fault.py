@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 
 from segkit.cli import strangers
 from segkit.cli.main import main
+from segkit.declarations.installed import Plugin
 from segkit.discovery import Registry
-from segkit.installed import Plugin
 
 DECLARED = '''
 from dataclasses import dataclass

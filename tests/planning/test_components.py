@@ -70,7 +70,7 @@ def test_a_recipe_means_what_its_dataset_requires(toy_registry: Registry) -> Non
 
     import segkit
     from segkit.config import Layer
-    from segkit.installed import Plugin
+    from segkit.declarations.installed import Plugin
     from segkit.planning.plan import make_plan
 
     stranger = types.ModuleType("stranger_twin")

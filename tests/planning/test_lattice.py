@@ -13,9 +13,9 @@ import pytest
 
 from segkit.config import Config, Kind, Layer, read_file
 from segkit.declarations import Task
+from segkit.declarations.installed import Plugin
 from segkit.discovery import Registry
 from segkit.errors import UsageError
-from segkit.installed import Plugin
 from segkit.planning.environment import variable
 from segkit.planning.plan import Plan, make_plan
 from segkit.planning.scoring import plan_scoring

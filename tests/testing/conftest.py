@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from segkit.installed import Plugin
+from segkit.declarations.installed import Plugin
 from segkit.testing.suite import Suite
 
 SAMPLES = Path(__file__).parent / "samples"

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from segkit import IGNORE, Loss, Metric
+from segkit.declarations.installed import Plugin
 from segkit.discovery import Found
-from segkit.installed import Plugin
 from segkit.testing.check import CheckFailure, NotChecked
 from segkit.testing.overlapping import overlapping_loss, overlapping_metric
 from segkit.testing.subjects import LossSubject, MetricSubject

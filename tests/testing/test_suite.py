@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from segkit.declarations import Architecture
+from segkit.declarations.installed import Plugin
 from segkit.discovery import Registry
 from segkit.errors import UsageError
-from segkit.installed import Plugin
 from segkit.testing import plugin_checks
 from segkit.testing.check import checks_of
 from segkit.testing.suite import Suite

@@ -19,9 +19,9 @@ from typing import Any, BinaryIO
 
 import segkit.jobs.run
 from segkit.config import Layer
+from segkit.declarations.installed import Plugin
 from segkit.discovery import Registry
 from segkit.engine.progress import Progress
-from segkit.installed import Plugin
 from segkit.planning.plan import make_plan
 from segkit.rundir.resume import open_run
 

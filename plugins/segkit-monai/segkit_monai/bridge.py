@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from segkit import Outputs, SegkitError
-from segkit.engine.padding import crop, pad_to_multiple
+from segkit.padding import crop, pad_to_multiple
 
 
 class Bridged(nn.Module):

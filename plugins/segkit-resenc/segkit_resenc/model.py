@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from segkit import Outputs, SegkitError, Task, UsageError
-from segkit.engine.padding import crop, pad_to_multiple
+from segkit.padding import crop, pad_to_multiple
 from segkit_resenc.params import Layout, PlainParams, ResidualParams
 from segkit_resenc.topology import Topology, topology
 

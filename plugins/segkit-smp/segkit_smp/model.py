@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from segkit import SegkitError, Task, UsageError
 from segkit.data.pretrained import first_weights
-from segkit.engine.padding import crop, pad_to_multiple
+from segkit.padding import crop, pad_to_multiple
 from segkit_smp import ARCHITECTURES
 from segkit_smp.published import published
 from segkit_smp.weights import load_encoder, offline

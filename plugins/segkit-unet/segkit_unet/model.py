@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from segkit import Outputs, SegkitError, Task
-from segkit.engine.padding import crop, pad_to_multiple
+from segkit.padding import crop, pad_to_multiple
 from segkit_unet.blocks import CONVOLUTION, LINEAR, POOLING, UpBlock, double_convolution, initialize
 from segkit_unet.checkpointing import recomputed
 from segkit_unet.params import UNetParams

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from segkit import Outputs, SegkitError, Task, UsageError
-from segkit.engine.padding import crop, pad_to_multiple
+from segkit.padding import crop, pad_to_multiple
 from segkit_unet.blocks import CONVOLUTION, POOLING, DoubleConvolution, UpBlock, initialize
 from segkit_unetpp.params import UNetPlusPlusParams
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from segkit.engine.padding import crop, pad_to_multiple
+from segkit.padding import crop, pad_to_multiple
 
 
 @pytest.mark.parametrize(("shape", "multiple"), [((5, 9), 4), ((8, 8), 8), ((3, 5, 7), 2), ((5, 6, 7), (1, 4, 8))])
