@@ -9,16 +9,12 @@ paired differences and 95 % intervals. What is there already is not trained agai
 from __future__ import annotations
 
 import argparse
-import csv
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-
-from segkit.statistics import summarize
+from trained import scores_of, told, train
 
 SETTINGS = (
     "--set data.mode=slices --set data.patches=8 --set arch.width=12 --set arch.depth=3 --set train.batch_size=16 "
@@ -75,35 +71,6 @@ def half_annotated(source: Path, target: Path) -> dict[str, list[str]]:
     return annotated
 
 
-def train(root: Path, run: Path, epochs: int, seed: int) -> None:
-    """Train and score one model, or go on where it was stopped."""
-    segkit = [sys.executable, "-m", "segkit", "run"]
-    if (run / "summary.json").is_file():
-        return
-    if (run / "config.toml").is_file():
-        subprocess.run([*segkit, "--resume", str(run)], check=True)
-        return
-    chosen = f"--arch unet --data msd --data-root {root} --output {run} --epochs {epochs} --seed {seed} {SETTINGS}"
-    subprocess.run([*segkit, *chosen.split()], check=True)
-
-
-def dice_of(run: Path) -> dict[str, dict[str, float]]:
-    """Dice by class and case."""
-    found: dict[str, dict[str, float]] = {}
-    with (run / "cases.csv").open(newline="", encoding="utf-8") as stream:
-        for row in csv.DictReader(stream):
-            found.setdefault(row["class"], {})[row["case"]] = float(row["dice"])
-    return found
-
-
-def told(values: list[float]) -> str:
-    """A mean with its interval."""
-    found = summarize(np.array(values))
-    if found.ci_low is None or found.ci_high is None:
-        return f"{found.mean:.4f}"
-    return f"{found.mean:.4f} ({found.ci_low:.4f} to {found.ci_high:.4f})"
-
-
 def main() -> None:
     """Train what is missing and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -116,8 +83,9 @@ def main() -> None:
     scores = {}
     for name, root in lay_out(options.source, options.place, options.cases).items():
         run = options.place / f"run-{name.replace(' ', '-')}-{options.seed}"
-        train(root, run, options.epochs, options.seed)
-        scores[name] = dice_of(run)
+        length = ["--epochs", str(options.epochs), "--seed", str(options.seed)]
+        train(run, "--arch", "unet", "--data", "msd", "--data-root", str(root), *length, *SETTINGS.split())
+        scores[name] = scores_of(run)
     print("model | class | Dice | less the exclusive task's, paired")
     for name, classes in scores.items():
         for label, values in classes.items():

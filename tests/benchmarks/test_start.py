@@ -21,7 +21,7 @@ import segkit
 PROJECT = Path(__file__).resolve().parents[2]
 BENCHMARKS = PROJECT / "benchmarks"
 DATA = PROJECT.parent / "shared" / "data"
-PARTS = {"end_to_end_ways", "explainer_table"}
+PARTS = {"end_to_end_ways", "explainer_table", "trained"}
 """Modules of other benchmarks, not started on their own."""
 
 IN_PROCESS = {
@@ -50,6 +50,11 @@ LARGE = {
     "newcomer": (["--epochs", "1", "--size", "32"], [], "|"),
     "overfit": ([str(DATA / "amos-mini"), "--epochs", "1", "--width", "2"], ["amos-mini"], "|"),
     "predict": (["--rounds", "1"], ["isic2017-small", "isic2017-original"], "|"),
+    "pretrained": (
+        ["fewer", str(DATA / "hippocampus"), "pretrained", "--epochs", "1", "--seeds", "0"],
+        ["hippocampus", "timm"],
+        "| mean of seeds |",
+    ),
     "roundtrip": ([str(DATA / "amos-label-0013" / "amos_0013.nii.gz")], ["monai", "amos-label-0013"], "|"),
     "startup": (["--rounds", "1"], [], "| segkit list |"),
     "tiles": (["--only", "whole"], [], "labels differ"),
