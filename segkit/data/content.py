@@ -12,6 +12,7 @@ from segkit.data.at_once import room_for
 from segkit.data.case import Case
 from segkit.data.dataset import DatasetReader
 from segkit.data.in_parts import AT_ONCE
+from segkit.data.in_time import read_case
 from segkit.data.large_array import LargeArray, bands, is_large
 from segkit.data.prefetch import prefetch
 
@@ -51,7 +52,7 @@ def large_digest(image: LargeArray) -> str:
 def content_of(reader: DatasetReader, case: Case) -> str:
     """Read a case in full and return its image's digest."""
     with room_for(case.files):
-        return content_digest(reader.read(case).image)
+        return content_digest(read_case(reader, case).image)
 
 
 def known_cases(

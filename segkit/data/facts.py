@@ -18,6 +18,7 @@ from segkit.data.class_masks import painted
 from segkit.data.dataset import DatasetReader
 from segkit.data.duplicates import Prints, prints_of
 from segkit.data.in_parts import bands_of, counts_of, mean_and_deviation
+from segkit.data.in_time import read_case
 from segkit.data.prefetch import prefetch
 from segkit.data.sources import bytes_of
 from segkit.declarations import Task
@@ -101,7 +102,7 @@ def facts_of(reader: DatasetReader, split: str, case: Case, dataset_name: str) -
 def facts_of_one(reader: DatasetReader, split: str, case: Case, dataset_name: str) -> CaseFacts | Problem:
     """As `facts_of`, without a look at what other threads read."""
     try:
-        sample = reader.read(case)
+        sample = read_case(reader, case)
         check_sample(sample, case, reader.task, dataset_name)
     except Exception as error:  # whatever a stranger's reader may raise
         if isinstance(error, UnusableFileError):

@@ -12,6 +12,7 @@ from typing import Any
 from segkit.data.case import Sample
 from segkit.data.check import problem_of
 from segkit.data.image_files import SUFFIXES
+from segkit.data.in_time import in_time
 from segkit.data.photographs import read_photograph
 from segkit.data.resample import resize_image
 from segkit.declarations import Task
@@ -135,10 +136,11 @@ class Opener:
         if len(paths) > 1 and not hasattr(reader, "open_files"):
             raise UnusableFileError(path.name, f"is one of {len(paths)} files, an image of its kind is one", "give one")
         if reader is None:
-            return open_photograph(path, task, size)
+            return in_time(lambda: open_photograph(path, task, size), path.name)
+        several = getattr(reader, "open_files", None)
+        read = (lambda: reader.open_file(path)) if several is None else (lambda: several(paths, task.in_channels))
         try:
-            several = getattr(reader, "open_files", None)
-            sample: Sample = reader.open_file(path) if several is None else several(paths, task.in_channels)
+            sample: Sample = in_time(read, path.name)
         except SegkitError:
             raise
         except Exception as error:  # a stranger's reader, and a file from anywhere

@@ -11,6 +11,7 @@ from segkit.data.case import Case, Sample
 from segkit.data.check import check_sample
 from segkit.data.content import content_digest
 from segkit.data.dataset import DatasetReader
+from segkit.data.in_time import in_time, read_case
 from segkit.data.likeness import numbers_of
 from segkit.data.resample import resize_image
 from segkit.errors import SegkitError
@@ -40,7 +41,7 @@ def read_with_content(
     """
     with room_for(case.files):
         sample, whole = read_both(reader, case, size, dataset_name)
-        image = reader.read(case).image if whole is None else whole
+        image = read_case(reader, case).image if whole is None else whole
         return sample, content_digest(image), numbers_of(sample, reader.task, case, image)
 
 
@@ -50,7 +51,8 @@ def read_both(
     """Return a case at `size`, and the image on its own grid where that was read on the way."""
     size = tuple(size)
     read_resized = getattr(reader, "read_resized", None)
-    sample: Sample = reader.read(case) if read_resized is None else read_resized(case, size)
+    read = (lambda: reader.read(case)) if read_resized is None else (lambda: read_resized(case, size))
+    sample: Sample = in_time(read, f"case {case.id}")
     check_sample(sample, case, reader.task, dataset_name)
     if read_resized is None:
         return replace(sample, image=resize_image(sample.image, size), grid=sample.shape), sample.image

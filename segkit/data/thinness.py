@@ -9,6 +9,7 @@ import numpy as np
 from segkit.data.case import Case
 from segkit.data.class_masks import is_class
 from segkit.data.dataset import DatasetReader
+from segkit.data.in_time import read_case
 from segkit.declarations import Task
 
 LOOKED_AT = 12
@@ -50,7 +51,7 @@ def thin_classes(
     step = -(-len(cases) // LOOKED_AT) or 1
     widths: dict[str, list[tuple[float, float]]] = {name: [] for name in task.classes}
     for case in cases[::step]:
-        sample = reader.read(case)
+        sample = read_case(reader, case)
         if sample.mask is None:
             continue
         scale = min(1.0, *(wanted / side for wanted, side in zip(size, sample.shape, strict=True)))

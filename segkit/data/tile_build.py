@@ -20,6 +20,7 @@ from segkit.data.check import check_sample
 from segkit.data.content import content_digest
 from segkit.data.dataset import DatasetReader
 from segkit.data.grid import nearest_indices
+from segkit.data.in_time import read_case
 from segkit.data.likeness import numbers_of
 from segkit.data.prefetch import prefetch
 from segkit.data.resolution import Resolution
@@ -91,7 +92,7 @@ def build_tile_store(
 
     def read(case: Case) -> tuple[Sample, list[str]]:
         with named_case(dataset_name, case):
-            sample = reader.read(case)
+            sample = read_case(reader, case)
             check_sample(sample, case, reader.task, dataset_name)
             return sample, [hash_once(path) for path in case.files]
 

@@ -19,6 +19,7 @@ from segkit.data.check import check_sample
 from segkit.data.class_masks import is_class
 from segkit.data.content import content_digest
 from segkit.data.dataset import DatasetReader
+from segkit.data.in_time import read_case
 from segkit.data.intensities import PER_CASE, Moments, case_moments
 from segkit.data.likeness import numbers_of
 from segkit.data.prefetch import prefetch
@@ -174,7 +175,7 @@ def prepare_volume(
 ) -> PreparedVolume:
     """Read, check and resample one volume."""
     with named_case(dataset_name, case):
-        sample = reader.read(case)
+        sample = read_case(reader, case)
         check_sample(sample, case, reader.task, dataset_name)
         sources = [hash_file(path) for path in case.files]
     if sample.mask is None:

@@ -15,6 +15,7 @@ import torch
 from segkit.data.case import Case, Sample
 from segkit.data.check import check_sample
 from segkit.data.dataset import DatasetReader
+from segkit.data.in_time import read_case
 from segkit.data.prefetch import prefetch
 from segkit.data.reading import read_at
 from segkit.declarations import Task
@@ -176,6 +177,6 @@ def read_ahead(
 
 def read_whole(reader: DatasetReader, case: Case, dataset_name: str) -> Sample:
     """Read and check one case on its own grid; raises SegkitError where it cannot be read or is not the task's."""
-    sample = reader.read(case)
+    sample = read_case(reader, case)
     check_sample(sample, case, reader.task, dataset_name)
     return sample

@@ -14,6 +14,7 @@ import numpy as np
 from segkit.config import Layer
 from segkit.data.case import Case
 from segkit.data.content import content_digest
+from segkit.data.in_time import read_case
 from segkit.data.likeness import numbers_of
 from segkit.data.prefetch import prefetch
 from segkit.data.remarks import remarks_of
@@ -148,7 +149,7 @@ def look_at(plan: Plan, request: Request, workers: int | None, progress: Progres
     cases, task = plan.cases[plan.split], plan.reader.task
 
     def look(case: Case) -> tuple[str, list[float | None]]:
-        sample = plan.reader.read(case)
+        sample = read_case(plan.reader, case)
         return content_digest(sample.image), numbers_of(sample, task, case)
 
     progress.start("comparing with training", len(cases), "cases")

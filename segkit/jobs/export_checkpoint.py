@@ -9,6 +9,7 @@ from typing import Any
 
 from segkit.config import Layer
 from segkit.data.case import Sample
+from segkit.data.in_time import read_case
 from segkit.discovery import Registry
 from segkit.errors import SegkitError, UsageError
 from segkit.jobs.evaluate import Request, plan_scoring
@@ -86,7 +87,7 @@ def dataset_samples(model: Model, checkpoint: Path, said: Sequence[Layer], regis
     request = Request(checkpoint, model, config if config.is_file() else None, None, said)
     try:
         plan = plan_scoring(request, registry)
-        return [plan.reader.read(case) for case in plan.cases[plan.split][:CHECKED]]
+        return [read_case(plan.reader, case) for case in plan.cases[plan.split][:CHECKED]]
     except SegkitError as error:
         raise SegkitError(
             f"there are no images to check the graph on: {error.message}", "name some with --images, or say --data-root"

@@ -11,6 +11,7 @@ import numpy as np
 from segkit.data.case import Case, Sample
 from segkit.data.class_masks import is_class
 from segkit.data.dataset import DatasetReader
+from segkit.data.in_time import read_case
 from segkit.data.large_array import parts_of
 from segkit.discovery import Registry
 from segkit.engine.measure import UNANNOTATED, CaseScores
@@ -86,7 +87,7 @@ class ScoredCase:
 
 def read_scored_case(reader: DatasetReader, case: Case, predictions: Path) -> ScoredCase:
     """Read one case and its prediction; raises SegkitError where there is none or no mask, or their grids differ."""
-    sample = reader.read(case)
+    sample = read_case(reader, case)
     if sample.mask is None:
         raise SegkitError(f"case {case.id} has no mask", "show cases that have one")
     prediction = read_prediction(reader, predictions, case)

@@ -13,6 +13,7 @@ from segkit.data.case import Case, Sample
 from segkit.data.class_masks import painted
 from segkit.data.dataset import DatasetReader
 from segkit.data.facts import CaseFacts
+from segkit.data.in_time import read_case
 from segkit.data.label_png import colours_of
 from segkit.data.overview import Overview
 from segkit.data.prefetch import prefetch
@@ -67,7 +68,7 @@ def show_data(
     def draw(fact: CaseFacts) -> ShownMask:
         name = (fact.split, fact.id)
         with room_for(by_name[name].files):
-            sample = understood.reader.read(by_name[name])
+            sample = read_case(understood.reader, by_name[name])
             if sample.mask is not None:
                 sample = replace(sample, mask=painted(sample.mask, understood.reader.task))
             return drawn(sample, fact, len(classes), odd.get(name, ()))

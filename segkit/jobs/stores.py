@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from segkit.contracts import IGNORE
+from segkit.data.in_time import read_case
 from segkit.data.large_array import parts_of
 from segkit.data.prefetch import prefetch
 from segkit.data.resolution import Resolution
@@ -150,7 +151,7 @@ def training_spacing(job: Job) -> tuple[float, ...] | None:
     plan, cases = job.plan, job.plan.cases["train"]
     job.progress.start("spacing", len(cases), "cases")
     found = []
-    with closing(prefetch(lambda case: plan.reader.read(case).spacing, cases, min(2, job.workers))) as spacings:
+    with closing(prefetch(lambda case: read_case(plan.reader, case).spacing, cases, min(2, job.workers))) as spacings:
         for spacing in spacings:
             found.append(spacing)
             job.progress.advance()

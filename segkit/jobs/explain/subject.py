@@ -12,6 +12,7 @@ import numpy as np
 
 from segkit.data.case import Case, Sample
 from segkit.data.dataset import DatasetReader
+from segkit.data.in_time import read_case
 from segkit.data.reading import read_at
 from segkit.declarations import Task
 from segkit.engine.infer import Predictor
@@ -82,11 +83,11 @@ def read_subject(
 ) -> Subject:
     """Read a case as `case_subject` gives it."""
     if predictor.volumes:
-        volume = reader.read(case)
+        volume = read_case(reader, case)
         file = case.files[0] if case.files else None
         return Subject(case.id, volume.image, volume.image, volume.mask, volume.spacing, file, reader)
     shown = read_at(reader, case, predictor.size, dataset_name)
-    full = reader.read(case)
+    full = read_case(reader, case)
     return Subject(case.id, full.image, shown.image, full.mask, full.spacing)
 
 

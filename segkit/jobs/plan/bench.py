@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from segkit.config import Kind, Layer
+from segkit.data.in_time import read_case
 from segkit.discovery import Registry
 from segkit.engine.allocation import kept_for_reuse
 from segkit.engine.cost import count_flops
@@ -121,7 +122,7 @@ class InProcess:
         predictor = make_predictor(
             trainer.current_model().eval(), plan.task, preprocessing, job.device, plan.config.run.autocast
         )
-        sample = plan.reader.read(plan.cases["train"][len(plan.cases["train"]) // 2])
+        sample = read_case(plan.reader, plan.cases["train"][len(plan.cases["train"]) // 2])
         begun = time.perf_counter()
         predictor.labels(sample.image, sample.shape, sample.spacing)
         return time.perf_counter() - begun

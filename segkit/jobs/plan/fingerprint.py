@@ -15,6 +15,7 @@ from segkit.data.case import Case, Sample
 from segkit.data.check import check_sample
 from segkit.data.class_masks import is_class
 from segkit.data.dataset import DatasetReader
+from segkit.data.in_time import read_case
 from segkit.data.prefetch import prefetch
 from segkit.data.resample import resize_image
 from segkit.data.working_grid import coarse_axis
@@ -156,7 +157,7 @@ Looked = tuple[tuple[int, ...], tuple[float, ...] | None, tuple[Structure, ...],
 
 def look_at(reader: DatasetReader, dataset_name: str, case: Case) -> Looked:
     """Read one case; return its shape, its spacing, what it holds, and the bytes of its image."""
-    sample = reader.read(case)
+    sample = read_case(reader, case)
     check_sample(sample, case, reader.task, dataset_name)
     if sample.mask is None:
         raise SegkitError(f"dataset {dataset_name}, case {case.id} has no mask", "training needs one for every image")
