@@ -25,7 +25,7 @@ def segkit_architectures() -> list[Architecture]:
         "layers": {"last": "last", "middle": "middle"},
         "parts": PARTS,
         "sized": True,
-        "small": {"width": 4, "stages": 3},
+        "small": {"width": 4, "stages": 4},  # of three stages one head is left: nothing to supervise deeply
         "variants": tuple({"width": width} for width in WIDTHS),
     }
     return [
