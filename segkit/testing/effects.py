@@ -9,7 +9,7 @@ import inspect
 import typing
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import FunctionType, MethodType, UnionType
+from types import FunctionType, MethodType, ModuleType, UnionType
 from typing import Any, Literal, Union
 
 from segkit.params import ParamInfo
@@ -101,6 +101,8 @@ def fingerprint(value: Any, ignored: type, depth: int = DEPTH) -> Any:
         return None
     if value is None or isinstance(value, (bool, int, float, complex, str, bytes, Path)):
         return value
+    if isinstance(value, (type, ModuleType)) or typing.get_origin(value) is not None:
+        return repr(value)  # a class that is kept, such as what layers are made of, has the methods asked for below
     if hasattr(value, "detach"):
         value = value.detach().float().cpu().numpy() if value.is_floating_point() else value.cpu().numpy()
     if hasattr(value, "tobytes") and hasattr(value, "shape"):
@@ -120,6 +122,4 @@ def fingerprint(value: Any, ignored: type, depth: int = DEPTH) -> Any:
         return value.__qualname__, deeper(cells), deeper(value.__defaults__), deeper(value.__kwdefaults__)
     if isinstance(value, MethodType):
         return value.__qualname__, deeper(value.__self__)
-    if isinstance(value, type):
-        return value.__qualname__
     return type(value).__qualname__, deeper(getattr(value, "__dict__", {}))

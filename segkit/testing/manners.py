@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from segkit.params import ParamInfo, describe
+from segkit.testing.causes import told
 from segkit.testing.check import NotChecked, check, fail, listed
 from segkit.testing.effects import fingerprint, mentioned, others, recorded
 from segkit.testing.exercise import USED, build, use
@@ -28,6 +29,18 @@ def usable(subject: ComponentSubject) -> None:
         raise NotChecked(f"the kit does not use components of kind {subject.kind}")
 
 
+@contextlib.contextmanager
+def working() -> Iterator[None]:
+    """Around what is the component's alone: that it does not work the checks of its kind tell, not one of its manners.
+
+    What the kit itself does goes outside: an error of its own here would look like a check that does not apply.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise NotChecked(f"it does not work: {told(error)}") from error
+
+
 @check("component", "globals", needs=FIRST)
 def globals_kept(subject: ComponentSubject) -> None:
     """Torch's switches, shared generators, the environment and warnings are as they were once it was used."""
@@ -38,17 +51,15 @@ def globals_kept(subject: ComponentSubject) -> None:
     states = []
     with untouched():
         around = environment()
-        try:
-            for seed in (1, 2):
-                seed_all(seed)
+        for seed in (1, 2):
+            seed_all(seed)
+            with working():
                 built = build(subject, subject.params)
                 # First weights are drawn with a seed that `build` sets: of networks, what forward does is looked at.
                 if isinstance(subject, ArchitectureSubject):
                     torch.manual_seed(seed)
                 use(subject, built, subject.params)
-                states.append(generators())
-        except Exception as error:
-            raise NotChecked(f"it does not work: {type(error).__name__}") from None
+            states.append(generators())
         turned = [name for name, value in environment().items() if around[name] != value]
     # Earlier checks put back what was turned, such as when the plugin's modules were imported.
     turned += [*subject.turned, *(name for name, (read, _) in switches().items() if read() != before[name])]
@@ -65,11 +76,8 @@ def silent(subject: ComponentSubject) -> None:
     """It prints nothing: standard output is the results' of whoever uses it."""
     usable(subject)
     printed = io.StringIO()
-    try:
-        with contextlib.redirect_stdout(printed):
-            use(subject, build(subject, subject.params), subject.params)
-    except Exception as error:
-        raise NotChecked(f"it does not work: {type(error).__name__}") from None
+    with working(), contextlib.redirect_stdout(printed):
+        use(subject, build(subject, subject.params), subject.params)
     if printed.getvalue().strip():
         fail(f"it prints {printed.getvalue().strip().splitlines()[0]!r}", "take out print(), or use logging")
 
@@ -81,13 +89,9 @@ def params_effect(subject: ComponentSubject) -> None:
     infos = describe(subject.component.params)
     if not infos:
         raise NotChecked("it has no params")
-    try:
-        seen = looked_at(subject, subject.params)
-    except Exception as error:
-        raise NotChecked(f"it does not work: {type(error).__name__}") from None
-    suspects = suspected(subject, subject.params, seen, list(infos))
+    suspects = suspected(subject, subject.params, looked_at(subject, subject.params), list(infos))
     for changed in branches(subject.params, infos) if suspects else ():
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(NotChecked):
             suspects = suspected(subject, changed, looked_at(subject, changed), list(suspects))
     for name, found in suspects.items():
         fail(found, f"use {name}, or take it out of the params")
@@ -134,14 +138,16 @@ class Seen:
 
 
 def looked_at(subject: ComponentSubject, params: Any) -> Seen:
-    """Build and use a component with params that note who reads them."""
+    """Build and use a component with params that note who reads them; raises NotChecked where it does not work."""
     reads: set[str] = set()
-    twin, kind = recorded(params, reads), subject.component.params
-    first = set(reads)
-    built = build(subject, twin)
-    early, made = set(reads), fingerprint(built, kind)
-    outcome = fingerprint(use(subject, built, twin), kind)
-    return Seen(first, early, reads, (made, outcome))
+    with working():
+        twin = recorded(params, reads)
+        first = set(reads)
+        built = build(subject, twin)
+    early, made = set(reads), fingerprint(built, subject.component.params)
+    with working():
+        used = use(subject, built, twin)
+    return Seen(first, early, reads, (made, fingerprint(used, subject.component.params)))
 
 
 def branches(params: Any, infos: Mapping[str, ParamInfo]) -> Iterator[Any]:
@@ -158,10 +164,13 @@ def alike(subject: ComponentSubject, params: Any, values: Mapping[str, Any], bas
     """Whether other values of params build the same and give the same; not where it cannot be built at all."""
     kind = subject.component.params
     try:
-        changed = replace(params, **values)
-        built = build(subject, changed)
+        with working():
+            changed = replace(params, **values)
+            built = build(subject, changed)
         if fingerprint(built, kind) != base[0]:
             return False
-        return bool(fingerprint(use(subject, built, changed), kind) == base[1])
-    except Exception:
+        with working():
+            used = use(subject, built, changed)
+    except NotChecked:
         return False
+    return bool(fingerprint(used, kind) == base[1])

@@ -161,6 +161,14 @@ def param_without_effect(task, params):
     return Net(task.in_channels, task.out_channels, width)
 
 
+@NETWORKS.add("params-effect", "or take it out of the params", params=Depth, **PAIR)
+def param_without_effect_beside_classes(task, params):
+    network = param_without_effect(task, params)
+    # Networks of a library keep what their layers are made of.
+    network.made_of, network.of_tensors = torch.nn.Conv2d, torch.Tensor
+    return network
+
+
 @NETWORKS.add("params-effect", "nothing reads depth", params=Depth, **PAIR)
 def param_forgotten(task, params):
     return Net(task.in_channels, task.out_channels)
