@@ -26,6 +26,9 @@ SUFFIX = "-calibrated.safetensors"
     help="One temperature (labels stay), or a factor and a shift per class; none with --risk alone.",
 )
 @click.option("--risk", metavar="fnr=LEVEL", help="Choose the threshold that keeps the mean missed foreground below.")
+@click.option(
+    "--with", "others", type=PATH, multiple=True, metavar="RUN", help="A model that predicts together with this one."
+)
 @click.option("--data-root", type=PATH, metavar="DIR", help="Folder of the model's dataset.")
 @click.option("--metric", type=ComponentName("metric"), multiple=True, help="Of probabilities; else all installed.")
 @click.option("--set", "assignments", metavar="SECTION.FIELD=VALUE", multiple=True, help="Set a field or param.")
@@ -40,6 +43,7 @@ def calibrate(
     run: str,
     method: str | None,
     risk: str | None,
+    others: tuple[str, ...],
     assignments: tuple[str, ...],
     file: str | None,
     device: str,
@@ -52,17 +56,19 @@ def calibrate(
 
     RUN is a run directory or a model.safetensors. The new checkpoint has the same weights; it is shown on the test
     split, or crosswise on halves of validation without one, what that does to every metric of probabilities, and how
-    well the Dice that a case can expect by them ranks the cases.
+    well the Dice that a case can expect by them ranks the cases. Where the model averages mirrored copies, their
+    agreement is tried too; with --with, that of the models.
 
     \b
     segkit calibrate runs/unet-isic
     segkit calibrate runs/unet-isic --risk fnr=0.1
+    segkit calibrate runs/unet-isic --with runs/unet-isic-2 --with runs/unet-isic-3
     """
     from segkit.cli.progress import make_progress
     from segkit.cli.registry import load_registry
     from segkit.config import read_assignments
     from segkit.engine.device import default_workers
-    from segkit.errors import SegkitError
+    from segkit.errors import SegkitError, UsageError
     from segkit.files import real
     from segkit.jobs.calibrate.compose import Wish, plan_calibration, write_calibrated
     from segkit.jobs.calibrate.compose import calibrate as job
@@ -73,12 +79,15 @@ def calibrate(
     from segkit.rundir.names import CONFIG
 
     level = None if risk is None else read_risk(risk)
-    wish = Wish(method or ("temperature" if level is None else "none"), level)
+    if others and level is not None:
+        raise UsageError("--risk and --with: several models together keep no bound of one", "say them one by one")
     registry, progress = load_registry(), make_progress()
     checkpoint = checkpoint_of(Path(run))
     target = Path(file) if file else checkpoint.with_name(checkpoint.stem.removesuffix("-calibrated") + SUFFIX)
     if target.exists() and not force and (file is None or real(target) != real(checkpoint)):
         raise SegkitError(f"{target} exists already", "say --force to replace it, or name another file with -o")
+    together = tuple(load_model(checkpoint_of(Path(other)), device, registry) for other in others)
+    wish = Wish(method or ("temperature" if level is None else "none"), level, together)
     config = checkpoint.with_name(CONFIG)
     said = [*flag_layers(options), read_assignments(assignments)]
     request = Request(

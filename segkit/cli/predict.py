@@ -196,14 +196,15 @@ def show(outcome: Outcome) -> None:
 
 def trust(outcome: Outcome) -> Iterator[str]:
     """Yield what models say of their label maps: those least trusted or agreed on, and what that order is worth."""
+    calibration, estimate = outcome.record["models"][0].get("calibration") or {}, outcome.record.get("estimate")
     agreed = sorted((part.agreement, part.item.label) for part in outcome.predicted if part.agreement is not None)
     if agreed:
         least = ", ".join(f"{label} {dice:.2f}" for dice, label in agreed[:LEAST])
-        yield f"least agreement of the models (Dice with one another; not measured how it ranks): {least}"
-    calibration = outcome.record["models"][0].get("calibration") or {}
+        worth = "" if estimate else "; not measured how it ranks"
+        yield f"least agreement of the models (Dice with one another{worth}): {least}"
     known = sorted((part.expected, part.item.label) for part in outcome.predicted if part.expected is not None)
-    if known:
-        ranking = calibration["expected"]["ranking"]
+    if known and estimate:
+        ranking = estimate["ranking"]
         yield f"lowest expected Dice: {', '.join(f'{label} {expected:.2f}' for expected, label in known[:LEAST])}"
         yield (
             f"  that order goes {100 * (ranking['gained'] or 0):.0f} % of the way from none to the best (AURC), "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +42,11 @@ class Ensemble:
         whole = any(predictor.volumes for predictor in self.predictors)
         return None if whole or len(sizes) > 1 else sizes.pop()
 
+    @property
+    def volumes(self) -> bool:
+        """Whether images are needed whole."""
+        return self.size is None
+
     def agreement(self) -> Agreement | None:
         """Return what tells how far several models agree on an image; None of one."""
         if len(self.predictors) == 1:
@@ -55,12 +60,14 @@ class Ensemble:
         spacing: Sequence[float] | None = None,
         watch: Watch | None = None,
         agreement: Agreement | None = None,
+        shares: Callable[[torch.Tensor], None] | None = None,
     ) -> np.ndarray:
         """Return the label map (*S) uint8, or (classes, *S); arguments as of `Predictor.labels`.
 
         Args:
             watch: told of the scores of a single model; those of several are never made.
             agreement: told of the probabilities of each of several.
+            shares: told of the mean probabilities of several.
         """
         if len(self.predictors) == 1:
             with turn_at(self.predictors[0].model):
@@ -68,6 +75,8 @@ class Ensemble:
         labels = np.empty(self.task.mask_shape(shape or image.shape[1:]), np.uint8)
         for planes, values in self.probabilities(image, shape, spacing, agreement):
             self.decode_into(labels, planes, values)
+            if shares is not None:
+                shares(values)
         return labels
 
     def decode_into(self, labels: np.ndarray, planes: slice, probabilities: torch.Tensor) -> None:

@@ -1,15 +1,20 @@
-"""The Dice that a prediction can expect by its own probabilities, from sums over blocks."""
+"""The Dice that a prediction can expect by its own probabilities and by what its members agree on, from sums."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
+from segkit.engine.agreement import Agreement
 from segkit.engine.calibration import decode_at
 from segkit.engine.decoding import probabilities
 from segkit.engine.feeding import Block
+from segkit.engine.infer import Predictor, mirrored_axes
+from segkit.engine.volumes import VolumePredictor
+
+AnyPredictor = Predictor | VolumePredictor
 
 
 class ExpectedDice:
@@ -56,21 +61,50 @@ class ExpectedDice:
 
 
 @dataclass(frozen=True)
+class Line:
+    """From what an image's probabilities and label maps say to the Dice of validation cases that said as much.
+
+    Attributes:
+        soft: the factor of the Dice that its probabilities expect.
+        agreement: the factor of the agreement of its members' label maps; 0 where nobody asks for it.
+    """
+
+    soft: float
+    agreement: float
+    intercept: float
+
+    def at(self, soft: float, agreement: float | None) -> float:
+        """Return the expected Dice, 0 to 1; nothing marked by anybody is no agreement."""
+        return min(max(self.soft * soft + self.agreement * (agreement or 0.0) + self.intercept, 0.0), 1.0)
+
+
+@dataclass(frozen=True)
 class Estimate:
     """One image's estimate.
 
     Attributes:
         dice: adds up the image.
-        slope, intercept: from its own number to the Dice of the validation cases.
+        agreement: adds up what the mirrored copies, or the models, agree on; None where the line does not ask.
     """
 
     dice: ExpectedDice
-    slope: float
-    intercept: float
+    line: Line
+    agreement: Agreement | None = None
 
     def value(self) -> float:
         """Return the expected Dice, 0 to 1."""
-        return min(max(self.slope * self.dice.value() + self.intercept, 0.0), 1.0)
+        return self.line.at(self.dice.value(), self.agreement.value() if self.agreement else None)
+
+    def told(self, predictor: AnyPredictor) -> AnyPredictor:
+        """Return a single model's predictor that tells this estimate what its mirrored copies are labelled."""
+        return predictor if self.agreement is None else replace(predictor, copies=self.agreement.take_labels)
+
+
+def copies_of(predictor: AnyPredictor) -> Agreement | None:
+    """Return what tells how far a model's mirrored copies agree on an image; None where it makes no two."""
+    task = predictor.task
+    number = len(list(mirrored_axes(task.spatial_dims, predictor.mirrored))) if predictor.mirror else 1
+    return Agreement(number, len(task.classes), overlapping=task.overlapping) if number > 1 else None
 
 
 def dice_of(labels: np.ndarray, mask: np.ndarray, classes: int, ignore: int = 255) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -17,13 +17,16 @@ from segkit.data.normalize import Normalization, to_float
 from segkit.data.resample import resize_image
 from segkit.declarations import Task
 from segkit.engine.calibration import Calibration, calibrated, labelled
-from segkit.engine.decoding import probabilities
+from segkit.engine.decoding import decode, probabilities
 from segkit.engine.device import autocast
 from segkit.engine.feeding import Watch
 from segkit.engine.memory import check_memory
 from segkit.engine.plane_labels import ROWS, plane_labels, plane_scores
 from segkit.errors import SegkitError
 from segkit.settings import AXES
+
+Copies = Callable[[Sequence[torch.Tensor]], None]
+"""Told of the label maps (N, *S) of all mirrored copies of a batch, turned back; of overlapping classes (K, N, *S)."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Predictor:
         mirrored: names of the axes that are mirrored then; None: all.
         calibration: what is done to scores before they are probabilities and labels; `scores` and `logits` are as the
             network gives them.
+        copies: told of what each mirrored copy is labelled, before the mean is taken; None: nobody wants to know.
     """
 
     volumes: ClassVar[Literal[False]] = False
@@ -51,6 +55,7 @@ class Predictor:
     mirror: bool = False
     mirrored: tuple[str, ...] | None = None
     calibration: Calibration | None = None
+    copies: Copies | None = None
 
     @property
     def channels(self) -> int:
@@ -146,11 +151,16 @@ class Predictor:
         """
         if not self.mirror:
             return self._restored(images, shape)
-        copies = list(mirrored_axes(len(shape), self.mirrored))
+        mirrored = list(mirrored_axes(len(shape), self.mirrored))
         mean = torch.zeros((), device=self.device)
-        for axes in copies:
+        maps = []
+        for axes in mirrored:
             logits = self._restored(images.flip(axes), shape).flip(axes)
-            mean = mean + probabilities(logits, dim=1, overlapping=self.task.overlapping) / len(copies)
+            mean = mean + probabilities(logits, dim=1, overlapping=self.task.overlapping) / len(mirrored)
+            if self.copies is not None:
+                maps.append(decode(logits.movedim(1, 0), overlapping=self.task.overlapping))
+        if self.copies is not None:
+            self.copies(maps)
         # The limit keeps them finite, so that blending and interpolating them gives numbers.
         alone = self.task.overlapping or self.task.out_channels == 1
         return mean.logit(eps=1e-7) if alone else mean.clamp_min(1e-7).log()

@@ -21,6 +21,7 @@ from segkit.data.reading import read_at
 from segkit.declarations import Task
 from segkit.engine.clock import OFF, Clock
 from segkit.engine.distributed import ALONE, Ranks
+from segkit.engine.ensemble import Ensemble
 from segkit.engine.expected import Estimate
 from segkit.engine.feeding import Block, Feeds, Watch
 from segkit.engine.infer import Predictor
@@ -133,7 +134,8 @@ def predict_case(
         try:
             feeds = Feeds(metrics, sample.mask, sample.spacing, task)
             watch = both(feeds.watch, None if estimate is None else estimate.dice.take)
-            labels = predictor.labels(sample.image, sample.shape, sample.spacing, watch)
+            applied = predictor if estimate is None else estimate.told(predictor)
+            labels = applied.labels(sample.image, sample.shape, sample.spacing, watch)
         except SegkitError as error:
             raise error.of(f"case {case.id}") from None
     kept = replace(sample, image=sample.image[:0].copy(), grid=sample.shape)
@@ -152,7 +154,7 @@ def both(first: Watch | None, second: Watch | None) -> Watch | None:
     return tell
 
 
-def few(predictor: Predictor | VolumePredictor, workers: int) -> int:
+def few(predictor: Predictor | VolumePredictor | Ensemble, workers: int) -> int:
     """Return how many threads may hold cases at once: of volumes one, since each may be large."""
     return min(1, workers) if predictor.volumes else workers
 
@@ -160,17 +162,19 @@ def few(predictor: Predictor | VolumePredictor, workers: int) -> int:
 def read_ahead(
     reader: DatasetReader,
     cases: Sequence[Case],
-    predictor: Predictor | VolumePredictor,
+    predictor: Predictor | VolumePredictor | Ensemble,
     dataset_name: str,
     workers: int,
 ) -> Generator[Sample, None, None]:
     """Read cases in order, as the predictor takes them: photographs at its size, volumes as they are."""
 
+    size = None if predictor.volumes else predictor.size
+
     def read(case: Case) -> Sample:
         with enough_memory(f"case {case.id}"):
-            if predictor.volumes:
+            if size is None:
                 return read_whole(reader, case, dataset_name)
-            return read_at(reader, case, predictor.size, dataset_name)
+            return read_at(reader, case, size, dataset_name)
 
     return prefetch(read, cases, workers)
 

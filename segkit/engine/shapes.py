@@ -56,6 +56,19 @@ RANKING = {
     "n": COUNT,
     "split": NAME,
 }
+ESTIMATE = {
+    "score": NAME,
+    "slope": float,
+    "agreement_slope?": float,
+    "intercept": float,
+    "by?": NAME,
+    "members?": Either(None, NAME),
+    "mirror?": bool,
+    "tried?": {str: NUMBER},
+    "cases": COUNT,
+    "ranking": RANKING,
+}
+"""From what a case says of itself to its Dice: of which of its signs, which were tried, what it is worth."""
 CALIBRATION = {
     "classes": TASK["classes"],
     "method?": NAME,
@@ -76,7 +89,8 @@ CALIBRATION = {
             "assumes": TEXT,
         },
     ),
-    "expected?": Either(None, {"score": NAME, "slope": float, "intercept": float, "cases": COUNT, "ranking": RANKING}),
+    "expected?": Either(None, ESTIMATE),
+    "together?": Either(None, {**ESTIMATE, "models": [NAME]}),
 }
 LIKENESS = {
     "columns": Limited([NAME], 1, 100_000),

@@ -25,7 +25,7 @@ from segkit.declarations import Task
 from segkit.engine.calibration import Calibration, calibrated, labelled
 from segkit.engine.decoding import probabilities
 from segkit.engine.feeding import Watch
-from segkit.engine.infer import Predictor
+from segkit.engine.infer import Copies, Predictor
 from segkit.engine.memory import check_memory, check_planes
 from segkit.engine.preprocessing import Preprocessing
 from segkit.engine.restore import resize_planes, restore
@@ -51,6 +51,7 @@ class VolumePredictor:
         task: the network's: `spatial_dims` is 2 in slices and slab, `in_channels` counts all slices of a slab.
         preprocessing: its mode is slices, slab, patches or tiles.
         calibration: what is done to scores before they are probabilities and labels; `scores` are as blended.
+        copies: told of what each mirrored copy of a slice or window is labelled, on the working grid; None: nobody.
     """
 
     volumes: ClassVar[Literal[True]] = True
@@ -61,6 +62,7 @@ class VolumePredictor:
     device: torch.device
     precision: str = "auto"
     calibration: Calibration | None = None
+    copies: Copies | None = None
 
     @property
     def size(self) -> tuple[int, ...]:
@@ -109,6 +111,7 @@ class VolumePredictor:
             self.precision,
             self.mirror,
             self.preprocessing.mirrored,
+            copies=self.copies,
         )
 
     def labels(

@@ -203,7 +203,7 @@ def score_model(
             progress=progress,
             background=settings.background,
             postprocess=postprocessing(settings, plan.task, build_steps(plan)),
-            expecting=lambda: estimate_of(request.model, Ensemble((predictor,))),
+            expecting=lambda: estimate_of([request.model.header], Ensemble((predictor,))),
         )
         summary = summary_record(
             plan,

@@ -1,8 +1,10 @@
 """`segkit calibrate`: a new checkpoint with the same weights, fitted on validation only, shown on test."""
 
 import csv
+import importlib
 import json
 import re
+import shutil
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -13,8 +15,10 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from segkit.cli import main
+from segkit.data.content import content_digest
 from segkit.declarations.installed import Plugin
-from segkit.engine.checkpoint import read_model
+from segkit.engine.checkpoint import KEY, read_model
+from segkit.engine.sealed import write_sealed
 from segkit.jobs.calibrate import compose
 from segkit.model import load_model
 
@@ -253,3 +257,84 @@ def test_the_report_of_a_calibrated_model_shows_what_it_trusts_least_first(run, 
     assert order == sorted(expected, key=lambda case: (expected[case], case))
     assert "The least expected Dice comes first" in text
     assert "expected_dice" not in Path("run/cases.csv").read_text()
+
+
+def predict(*args: str) -> dict:
+    """Call `segkit predict ARGS` on photo.png and return what prediction.json says."""
+    image = np.random.default_rng(0).integers(0, 90, (40, 44, 3), dtype=np.uint8)
+    image[5:20, 5:20, 0] += 140
+    Image.fromarray(image).save("photo.png")
+    result = CliRunner().invoke(main, ["predict", *args, "photo.png", "-o", "out", "--device", "cpu", "--force"])
+    assert result.exit_code == 0, result.output
+    return {**json.loads(Path("out/prediction.json").read_text()), "told": result.stderr}
+
+
+def test_mirrored_copies_are_a_sign_that_is_tried(run, enough):
+    """The record says what was tried and what was chosen; predictions made otherwise expect nothing, and say why."""
+    result = calibrate("--set", "evaluate.mirror=true")
+    assert result.exit_code == 0, result.output
+    record = read_model(Path("run/model-calibrated.safetensors"))[1]["calibration"]["expected"]
+    assert (record["mirror"], record["members"], set(record["tried"])) == (
+        True,
+        "mirrored copies",
+        {"probabilities", "agreement", "both"},
+    )
+    assert "agreement of mirrored copies" in result.stdout
+    model = "run/model-calibrated.safetensors"
+    with_copies, without = predict(model, "--tta"), predict(model, "--no-tta")
+    assert 0 <= with_copies["files"][0]["expected_dice"] <= 1
+    assert with_copies["estimate"] == record
+    assert "expected_dice" not in without["files"][0]
+    assert "estimate" not in without
+    assert "measured with mirrored copies" in without["told"]
+
+
+def test_several_models_expect_what_was_measured_for_them_together(run, enough):
+    """Of just these models; of others, or one of them, the table has what it had."""
+    shutil.copytree("run", "other")
+    old, header = read_model(Path("other/model.safetensors"))
+    changed = {name: values * np.float32(1.05) for name, values in old.items()}
+    header = {name: value for name, value in header.items() if name not in ("sha256", "weights")}
+    write_sealed(
+        Path("other/model.safetensors"), KEY, {**header, "weights": "other", "trained_on": ["0" * 32]}, changed
+    )
+    result = calibrate("--with", "other")
+    assert result.exit_code == 0, result.output
+    assert "of a case by 2 models together, n = 3" in result.stdout
+    model = "run/model-calibrated.safetensors"
+    record = read_model(Path(model))[1]["calibration"]["together"]
+    together, alone, stranger = predict(model, "other"), predict(model), predict(model, "run")
+    assert together["estimate"] == record
+    assert {"expected_dice", "agreement"} < set(together["files"][0])
+    assert alone["estimate"] != record
+    assert "estimate" not in stranger
+    assert "expected_dice" not in stranger["files"][0]
+    assert "not measured for these models together" in stranger["told"]
+    assert predict("other", model)["files"][0]["expected_dice"] == pytest.approx(
+        together["files"][0]["expected_dice"], abs=1e-3
+    )
+
+
+def test_a_model_that_has_seen_the_held_out_cases_is_no_witness(run, enough):
+    """As another fold has: what it says of them is no estimate of new ones."""
+    shutil.copytree("run", "fold")
+    weights, header = read_model(Path("fold/model.safetensors"))
+    squares = importlib.import_module("segkit_toy")
+    squares.Squares.make_sample(Path("drawn"), squares.DataParams())
+    seen = content_digest(np.load("drawn/val/val-0.npy")[:3])
+    header = {name: value for name, value in header.items() if name != "sha256"}
+    write_sealed(Path("fold/model.safetensors"), KEY, {**header, "trained_on": [seen]}, weights)
+    result = calibrate("--with", "fold")
+    assert result.exit_code == 1
+    assert "1 of the 6 cases that are held out here are among those that it was trained on (val-0)" in result.stderr
+    write_sealed(Path("fold/model.safetensors"), KEY, {**header, "trained_on": []}, weights)
+    result = calibrate("--with", "fold")
+    assert result.exit_code == 1
+    assert "does not say which images it was trained on" in result.stderr
+
+
+def test_a_bound_and_models_together_exclude_each_other(run, enough):
+    """Before any is loaded."""
+    result = calibrate("--risk", "fnr=0.6", "--with", "run")
+    assert result.exit_code == 2
+    assert "keep no bound" in result.stderr

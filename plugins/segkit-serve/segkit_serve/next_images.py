@@ -54,11 +54,12 @@ def rank(
         SegkitError: one model alone that is not calibrated knows nothing of how well it does.
     """
     first = models[0]
+    unknown = SegkitError(
+        "the model does not say what it expects of itself",
+        "calibrate it (segkit calibrate), or give several models, whose disagreement tells",
+    )
     if len(models) == 1 and not (first.header.get("calibration") or {}).get("expected"):
-        raise SegkitError(
-            "the model does not say what it expects of itself",
-            "calibrate it (segkit calibrate), or give several models, whose disagreement tells",
-        )
+        raise unknown
     found, failed = [], []
     for item in find_inputs(texts, first.opener, first.image_channels, first.image_dims).items:
         try:
@@ -68,7 +69,9 @@ def rank(
             tell(str(error))
             continue
         if len(models) == 1:
-            known = each[0].expected if each[0].expected is not None else 0.0
+            if each[0].expected is None:  # calibrated with mirrored copies, and used without
+                raise unknown
+            known = each[0].expected
         else:
             pairs = combinations([one.labels for one in each], 2)
             known = float(np.mean([agreement(one, other) for one, other in pairs]))

@@ -8,29 +8,28 @@ from pathlib import Path
 from typing import Any
 
 from segkit.config import Layer
-from segkit.data.case import Case
 from segkit.discovery import Registry
 from segkit.engine.calibration import Calibration
 from segkit.engine.checkpoint import KEY, read_model
-from segkit.engine.infer import Predictor
-from segkit.engine.measure import CaseScores, ChosenMetric
 from segkit.engine.progress import Progress
-from segkit.engine.scoring import score_cases
 from segkit.engine.sealed import write_sealed
-from segkit.engine.summary import POOLED, score_rows
-from segkit.engine.volumes import VolumePredictor
 from segkit.errors import SegkitError, UsageError
 from segkit.files import write_json
-from segkit.jobs.calibrate.fit import ASSUMES, RISK, control_risk, expected_scores, fit
-from segkit.jobs.calibrate.observe import Observed, observe
+from segkit.jobs.calibrate.bench import AnyPredictor, Bench, Part, halved
+from segkit.jobs.calibrate.estimates import Estimates, check_unseen
+from segkit.jobs.calibrate.fit import ASSUMES, RISK, control_risk, fit
+from segkit.jobs.calibrate.observe import Observed
 from segkit.jobs.evaluate import Request, plan_scoring
+from segkit.jobs.predict.together import check_no_bound, check_same_task
+from segkit.model import Model
 from segkit.planning.build import build_metrics
 from segkit.planning.components import metric_of
 from segkit.planning.plan import Plan
 
 FEWEST = 5
 """Validation cases: what fewer of them say changes with every one."""
-AnyPredictor = Predictor | VolumePredictor
+SHOWN_ON = {True: "test", False: "val, fitted on one half and shown on the other"}
+"""By whether there is a test split."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +39,12 @@ class Wish:
     Attributes:
         method: "temperature" or "vector"; "none" keeps the probabilities as they are.
         level: of the share of missed foreground; None for no guarantee.
+        others: models that will predict together with this one.
     """
 
     method: str = "temperature"
     level: float | None = None
+    others: tuple[Model, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,21 +104,19 @@ def calibrate(plan: Plan, request: Request, wish: Wish, workers: int, progress: 
             f"{request.checkpoint.name} is calibrated already", "calibrate the run's own model.safetensors"
         )
     bench = Bench(plan, build_metrics(plan), workers, progress)
-    plain = model.predictor
-    fitted = bench.observe(plan.cases["val"], plain, "validation cases")
+    if wish.others:
+        check_same_task((model, *wish.others))
+        check_no_bound((model, *wish.others))
+        check_unseen(bench, wish.others)
+    plain, held_out = model.predictor, plan.cases["val"]
+    fitted = bench.observe(held_out, plain, "validation cases")
     chosen = fitting(fitted, wish.method, plain)
-    halves = halved(plan.cases["val"])
-    if plan.cases["test"]:
-        shown_on, parts = "test", [(plan.cases["test"], chosen)]
-    else:
-        kept = [{case.id for case in half} for half in halves]
-        fits = [fitting([case for case in fitted if case.case in own], wish.method, plain) for own in kept]
-        shown_on, parts = "val, fitted on one half and shown on the other", list(zip(halves, fits[::-1], strict=True))
-    calibrated = replace(plain, calibration=chosen)
-    sure = bench.observe(plan.cases["val"], calibrated, "calibrated cases")
-    seen = [row for cases, made in parts for row in bench.observe(cases, replace(plain, calibration=made), shown_on)]
-    before = [row for cases, _ in parts for row in bench.score(cases, plain)]
-    after = [row for cases, made in parts for row in bench.score(cases, replace(plain, calibration=made))]
+    parts, shown_on = parts_of(plan, fitted, chosen, wish, plain), SHOWN_ON[bool(plan.cases["test"])]
+    sure = bench.observe(held_out, replace(plain, calibration=chosen), "calibrated cases")
+    risk = risk_record(request.model.header, sure, wish.level)
+    before = [row for part in parts for row in bench.score(part.shown, plain)]
+    after = [row for part in parts for row in bench.score(part.shown, replace(plain, calibration=part.calibration))]
+    estimates = Estimates(bench, plain, parts, sure, wish.level)
     record: dict[str, Any] = {
         "classes": list(plan.task.classes),
         "method": wish.method,
@@ -126,11 +125,26 @@ def calibrate(plan: Plan, request: Request, wish: Wish, workers: int, progress: 
         "fitted_on": "val",
         "cases": len(fitted),
         "shown_on": shown_on,
-        "expected": expected_scores(sure, seen, shown_on),
-        "risk": risk_record(plan, request.model.header, sure, wish.level),
+        "expected": estimates.alone(chosen, risk, shown_on),
+        "together": estimates.together(request.model.header, wish.others, chosen, shown_on),
+        "risk": risk,
     }
     record = {name: value for name, value in record.items() if value is not None}
     return Calibrated(record, bench.rows(before), bench.rows(after))
+
+
+def parts_of(
+    plan: Plan, fitted: Sequence[Observed], chosen: Calibration | None, wish: Wish, plain: AnyPredictor
+) -> list[Part]:
+    """Return the test cases with what all of validation gave, or each half of validation with what the other gave."""
+    if plan.cases["test"]:
+        return [Part(plan.cases["test"], plan.cases["val"], chosen)]
+    one, other = halved(plan.cases["val"])
+    made = []
+    for half in (one, other):
+        own = {case.id for case in half}
+        made.append(fitting([case for case in fitted if case.case in own], wish.method, plain))
+    return [Part(other, one, made[0]), Part(one, other, made[1])]
 
 
 def fitting(observed: Sequence[Observed], method: str, plain: AnyPredictor) -> Calibration | None:
@@ -138,50 +152,7 @@ def fitting(observed: Sequence[Observed], method: str, plain: AnyPredictor) -> C
     return plain.calibration if method == "none" else fit(observed, method)
 
 
-@dataclass(frozen=True)
-class Bench:
-    """Where cases are looked at and scored."""
-
-    plan: Plan
-    metrics: Sequence[ChosenMetric]
-    workers: int
-    progress: Progress
-
-    def observe(self, cases: Sequence[Case], predictor: AnyPredictor, what: str) -> list[Observed]:
-        """Look at cases as `segkit.jobs.calibrate.observe` does."""
-        return observe(self.plan, cases, predictor, self.workers, self.progress, what)
-
-    def score(self, cases: Sequence[Case], predictor: AnyPredictor) -> list[CaseScores]:
-        """Score cases on their own grid."""
-        return score_cases(
-            self.plan.reader,
-            self.plan.data.full_name,
-            cases,
-            predictor,
-            self.metrics,
-            predictions=None,
-            workers=self.workers,
-            progress=self.progress,
-        )
-
-    def rows(self, scores: Sequence[CaseScores]) -> list[dict[str, Any]]:
-        """Summarise scores, pooled over cases: one case has few errors."""
-        return score_rows(sorted(scores, key=lambda row: row.case), self.plan.task, self.metrics, (POOLED,))
-
-
-def halved(cases: Sequence[Case]) -> tuple[list[Case], list[Case]]:
-    """Deal cases into two halves by the order of their ids, the cases of a patient into one."""
-    halves: tuple[list[Case], list[Case]] = ([], [])
-    where: dict[str, int] = {}
-    for case in sorted(cases, key=lambda case: case.id):
-        smaller = 0 if len(halves[0]) <= len(halves[1]) else 1
-        halves[where.setdefault(case.group or f"/{case.id}", smaller)].append(case)
-    return halves
-
-
-def risk_record(
-    plan: Plan, header: Mapping[str, Any], observed: Sequence[Observed], level: float | None
-) -> dict[str, Any] | None:
+def risk_record(header: Mapping[str, Any], observed: Sequence[Observed], level: float | None) -> dict[str, Any] | None:
     """Return the threshold that keeps the bound, with what it stands on; None where none was asked for."""
     if level is None:
         return None

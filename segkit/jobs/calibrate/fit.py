@@ -1,17 +1,15 @@
-"""From observed cases to a calibration: its factors, its threshold, what an expected score means."""
+"""From observed cases to a calibration: its factors, its threshold."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from segkit.engine.calibration import Calibration
 from segkit.errors import SegkitError, UsageError
 from segkit.jobs.calibrate.observe import Observed
-from segkit.statistics.failure_ranking import rank_failures
 from segkit.statistics.risk import cases_needed, controlled_threshold, missed_shares
 from segkit.statistics.scaling import fit_temperature, fit_vector
 
@@ -77,29 +75,3 @@ def control_risk(observed: Sequence[Observed], level: float) -> tuple[float, int
             "ask for a weaker bound, hold out more cases, or train a better model",
         )
     return threshold, len(counts)
-
-
-def expected_scores(fitted: Sequence[Observed], shown: Sequence[Observed], split: str) -> dict[str, Any] | None:
-    """Return the line from a case's own estimate to its Dice, and how well it ranks the shown cases.
-
-    None where there are too few cases for an order: no estimate is shown without that figure.
-    """
-    pairs = np.array([(case.expected, case.dice) for case in fitted if math.isfinite(case.dice)])
-    ranking = rank_failures(
-        np.array([case.expected for case in shown]),
-        np.array([case.dice for case in shown]),
-        [case.group for case in shown],
-    )
-    if len(pairs) < 3 or ranking is None:
-        return None
-    own, true = pairs.T
-    spread = float(((own - own.mean()) ** 2).sum())
-    slope = max(float(((own - own.mean()) * (true - true.mean())).sum()) / spread, 0.0) if spread > 1e-12 else 0.0
-    intercept = float(true.mean()) - slope * float(own.mean())
-    return {
-        "score": "Dice",
-        "slope": slope,
-        "intercept": intercept,
-        "cases": len(pairs),
-        "ranking": {**ranking.as_record(), "split": split},
-    }

@@ -5,15 +5,17 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from segkit.contracts import IGNORE
 from segkit.data.case import Case
+from segkit.engine.agreement import Agreement
 from segkit.engine.calibration import foreground_odds
-from segkit.engine.expected import ExpectedDice, dice_of
+from segkit.engine.ensemble import Ensemble
+from segkit.engine.expected import ExpectedDice, copies_of, dice_of
 from segkit.engine.feeding import Block
 from segkit.engine.infer import Predictor
 from segkit.engine.memory import enough_memory
@@ -21,6 +23,7 @@ from segkit.engine.progress import Progress
 from segkit.engine.scoring import read_ahead
 from segkit.engine.volumes import VolumePredictor
 from segkit.errors import SegkitError
+from segkit.jobs.calibrate.trust import Signs
 from segkit.planning.plan import Plan
 from segkit.statistics.risk import THRESHOLDS
 
@@ -36,17 +39,14 @@ class Observed:
         scores: float64 (pixels, K) of some pixels drawn evenly, as the network gives them.
         truth: (pixels,) their labels in the mask.
         foreground: int64 (thresholds,): pixels of the mask's foreground by their probability of foreground.
-        expected: what its probabilities let expect of the Dice.
-        dice: what it was, the mean over the classes of either side; NaN where both sides are empty.
+        signs: what it says of itself, and its Dice.
     """
 
     case: str
-    group: str | None
     scores: np.ndarray
     truth: np.ndarray
     foreground: np.ndarray
-    expected: float
-    dice: float
+    signs: Signs
 
 
 def observe(
@@ -70,17 +70,59 @@ def observe(
             if sample.mask is None:
                 raise SegkitError(f"case {case.id} has no mask", "calibrate on a split whose cases all have one")
             watch = Watcher(case.id, sample.mask, len(plan.task.classes), predictor)
+            agreement = copies_of(predictor)
+            telling = predictor if agreement is None else replace(predictor, copies=agreement.take_labels)
             with enough_memory(f"case {case.id}"):
                 try:
-                    labels = predictor.labels(sample.image, sample.shape, sample.spacing, watch.take)
+                    labels = telling.labels(sample.image, sample.shape, sample.spacing, watch.take)
                 except SegkitError as error:
                     raise error.of(f"case {case.id}") from None
-            dice = dice_of(labels, sample.mask, len(plan.task.classes))
-            scores, truth = watch.drawn()
-            found.append(Observed(case.id, case.group, scores, truth, watch.foreground, watch.expected.value(), dice))
+            signs = signs_of(case, watch.expected, agreement, labels, sample.mask)
+            found.append(Observed(case.id, *watch.drawn(), watch.foreground, signs))
             progress.advance()
     progress.finish()
     return found
+
+
+def observe_together(
+    plan: Plan, cases: Sequence[Case], ensemble: Ensemble, workers: int, progress: Progress, what: str
+) -> list[Signs]:
+    """Predict cases with several models and note what they say together, in the order of their ids.
+
+    Raises:
+        SegkitError: a case cannot be read or has no mask.
+    """
+    ordered = sorted(cases, key=lambda case: case.id)
+    found = []
+    progress.start(what, len(ordered), "cases")
+    with closing(read_ahead(plan.reader, ordered, ensemble, plan.data.full_name, min(1, workers))) as samples:
+        for case, sample in zip(ordered, samples, strict=True):
+            if sample.mask is None:
+                raise SegkitError(f"case {case.id} has no mask", "calibrate on a split whose cases all have one")
+            expected, agreement = ExpectedDice(len(plan.task.classes)), ensemble.agreement()
+            with enough_memory(f"case {case.id}"):
+                try:
+                    labels = ensemble.labels(
+                        sample.image,
+                        sample.shape,
+                        sample.spacing,
+                        agreement=agreement,
+                        shares=expected.take_probabilities,
+                    )
+                except SegkitError as error:
+                    raise error.of(f"case {case.id}") from None
+            found.append(signs_of(case, expected, agreement, labels, sample.mask))
+            progress.advance()
+    progress.finish()
+    return found
+
+
+def signs_of(
+    case: Case, expected: ExpectedDice, agreement: Agreement | None, labels: np.ndarray, mask: np.ndarray
+) -> Signs:
+    """Return what a predicted case says of itself."""
+    agreed = None if agreement is None else agreement.value() or 0.0
+    return Signs(case.group, expected.value(), agreed, dice_of(labels, mask, len(expected.pixels)))
 
 
 class Watcher:

@@ -23,16 +23,9 @@ def lines(found: Calibrated) -> Iterator[str]:
             continue  # one number for all classes
         said.add(values)
         yield f"  {old['metric']} {old['class']}: {with_interval(old)} -> {with_interval(new)}"
-    if expected := record.get("expected"):
-        ranking = expected["ranking"]
-        yield f"expected {expected['score']} of a case, n = {ranking['n']}:"
-        yield (
-            f"  AURC {figure(ranking, 'aurc')}, of no order {number(ranking['random'])}, of the best "
-            f"{number(ranking['best'])}: {percent(ranking, 'gained')} of the way"
-        )
-        yield f"  Spearman {figure(ranking, 'spearman')}"
-    else:
-        yield "expected score of a case: not shown, there are too few cases to say how well it ranks them"
+    yield from estimate_lines(record.get("expected"), "")
+    if "together" in record:
+        yield from estimate_lines(record["together"], f" by {len(record['together']['models'])} models together")
     if risk := record.get("risk"):
         yield (
             f"foreground from a probability of {risk['threshold']:g} on: expected share of missed foreground at most "
@@ -42,6 +35,30 @@ def lines(found: Calibrated) -> Iterator[str]:
         if risk["selected_on"] is not False:
             known = "was" if risk["selected_on"] else "may have been"
             yield f"  the epoch {known} chosen by its score on these cases: they may be better than new ones"
+
+
+def estimate_lines(record: Mapping[str, Any] | None, whose: str) -> Iterator[str]:
+    """Yield what an estimate stands on, and how well it ranks."""
+    if record is None:
+        yield f"expected score of a case{whose}: not shown, there are too few cases to say how well it ranks them"
+        return
+    ranking = record["ranking"]
+    yield f"expected {record['score']} of a case{whose}, n = {ranking['n']}:"
+    yield f"  {chosen_by(record)}"
+    yield (
+        f"  AURC {figure(ranking, 'aurc')}, of no order {number(ranking['random'])}, of the best "
+        f"{number(ranking['best'])}: {percent(ranking, 'gained')} of the way"
+    )
+    yield f"  Spearman {figure(ranking, 'spearman')}"
+
+
+def chosen_by(record: Mapping[str, Any]) -> str:
+    """Say which signs the estimate stands on, and what each that was tried misses validation cases by."""
+    names = {"probabilities": "probabilities", "agreement": f"agreement of {record['members']}", "both": "both"}
+    if not record.get("members"):
+        return "by its probabilities"
+    errors = ", ".join(f"{names[name]} {number(error)}" for name, error in record["tried"].items())
+    return f"by {names[record['by']]}, chosen on {record['cases']} validation cases: left out, each misses by {errors}"
 
 
 def with_interval(row: Mapping[str, Any]) -> str:

@@ -15,15 +15,14 @@ from segkit.data.origin import Maker
 from segkit.data.prefetch import prefetch
 from segkit.data.resample import resize_mask
 from segkit.engine.agreement import Agreement
-from segkit.engine.calibration import threshold_of
 from segkit.engine.ensemble import Ensemble
-from segkit.engine.expected import ExpectedDice
+from segkit.engine.expected import Estimate, ExpectedDice
 from segkit.engine.label_forms import Form
 from segkit.engine.progress import Progress
 from segkit.engine.shapes import EXPECTED
 from segkit.errors import SegkitError
 from segkit.files import alone_in, own_folder, remove_parts, write_json, write_whole
-from segkit.jobs.predict.estimate import estimate_of
+from segkit.jobs.predict.estimate import estimate_of, telling, why_none
 from segkit.jobs.predict.faults import fault_of
 from segkit.jobs.predict.inputs import Input
 from segkit.jobs.predict.names import OVERLAYS, PROBABILITIES, RECORD, SIZES
@@ -39,6 +38,7 @@ from segkit.jobs.predict.outputs import (
     write_sizes,
 )
 from segkit.jobs.predict.record import GENERATED, LabelMap, read_before, record
+from segkit.jobs.predict.together import check_no_bound, check_same_task
 from segkit.model import Model
 
 MOST_REMARKS = 5
@@ -162,6 +162,8 @@ def predict_alone(
     # Killed at any moment, the folder says which of its files are predictions, and the same command goes on.
     write_json(folder / RECORD, record(models, outcome, options, planned, earlier))
     ended = False
+    if reason := why_none(models, Ensemble(tuple(model.predictor for model in models))):
+        progress.message(f"note: {reason}")
     progress.start("predict", len(items), "files" if len(items) != 1 else "file")
     try:
         for result in run(models, items, folder, options):
@@ -200,6 +202,7 @@ def run(
 ) -> Iterator[PredictedFile | tuple[Input, SegkitError]]:
     """Read, predict and write, at most a few files of each under way."""
     first, ensemble = models[0], Ensemble(tuple(model.predictor for model in models))
+    headers = [model.header for model in models]
     # Each volume may be large: no more than two are in memory.
     workers = options.workers if first.image_dims == 2 else min(1, options.workers)
 
@@ -213,7 +216,7 @@ def run(
 
     def label() -> Iterator[Labelled]:
         for part in prefetch(read, items, workers):
-            yield label_one(first, ensemble, part, folder, options)
+            yield label_one(first, ensemble, estimate_of(headers, ensemble), part, folder, options)
 
     def write(part: Labelled) -> PredictedFile | tuple[Input, SegkitError]:
         if part.labels is None or part.read.sample is None:
@@ -239,18 +242,23 @@ def run(
     yield from prefetch(write, label(), workers)
 
 
-def label_one(model: Model, ensemble: Ensemble, part: Read, folder: Path, options: Options) -> Labelled:
+def label_one(
+    model: Model, ensemble: Ensemble, estimate: Estimate | None, part: Read, folder: Path, options: Options
+) -> Labelled:
     """Predict one image that was read."""
     if part.sample is None:
         return Labelled(part, error=part.error)
-    sample, estimate, agreement = part.sample, estimate_of(model, ensemble), ensemble.agreement()
+    sample, agreement = part.sample, ensemble.agreement()
+    if estimate is not None and agreement is not None and estimate.agreement is not None:
+        agreement = estimate.agreement  # counted once for both
+    applied, dice = telling(ensemble, estimate), estimate.dice if estimate else None
     try:
         if options.probabilities:
             path = folder / PROBABILITIES / f"{part.item.name}.npy"
-            labels = keep_probabilities(path, ensemble, sample, estimate.dice if estimate else None, agreement)
+            labels = keep_probabilities(path, applied, sample, dice, agreement)
         else:
-            watch = estimate.dice.take if estimate else None
-            labels = ensemble.labels(sample.image, sample.shape, sample.spacing, watch, agreement)
+            watch, shares = (dice.take, dice.take_probabilities) if dice else (None, None)
+            labels = applied.labels(sample.image, sample.shape, sample.spacing, watch, agreement, shares)
         labels = labels if model.postprocess is None else model.postprocess(labels)
     except Exception as error:  # of a network that a stranger wrote, and of the machine
         if refused_by_disk(error):
@@ -306,36 +314,6 @@ def write_overlay(path: Path, model: Model, item: Input, labels: np.ndarray, sam
     data = overlay_jpeg(picture, model.task.classes, caption)
     own_folder(path.parent.parent, path.parent.name)
     write_whole(path, lambda stream: stream.write(data))
-
-
-def check_same_task(models: Sequence[Model]) -> None:
-    """Raise SegkitError where models cannot be averaged: other classes, or images of another kind."""
-    first = models[0]
-    for number, model in enumerate(models[1:], start=2):
-        for what, one, other in (
-            ("classes", first.task.classes, model.task.classes),
-            ("ways of classes to overlap", first.task.overlapping, model.task.overlapping),
-            ("channels", first.image_channels, model.image_channels),
-            ("axes of an image", first.image_dims, model.image_dims),
-            ("post-processing", first.header.get("postprocess"), model.header.get("postprocess")),
-        ):
-            if one != other:
-                raise SegkitError(
-                    f"model 1 and model {number} cannot predict together: their {what} are {one} and {other}",
-                    "average models of one task",
-                )
-
-
-def check_no_bound(models: Sequence[Model]) -> None:
-    """Raise SegkitError where one of several models has a threshold that keeps a bound: together they keep none."""
-    for number, model in enumerate(models, start=1):
-        limit = threshold_of(model.predictor.calibration)
-        if len(models) > 1 and limit is not None:
-            raise SegkitError(
-                f"model {number} marks foreground from a probability of {limit:g} on, which keeps its bound on what is "
-                "missed; several models together keep none",
-                "predict with it alone, or average models without --risk",
-            )
 
 
 def possible_names(model: Model, item: Input, options: Options) -> list[str]:

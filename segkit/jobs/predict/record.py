@@ -103,9 +103,12 @@ def record(
         begun: what is still to be written; None at the end.
         earlier: label maps of predictions before that stay in the folder.
     """
+    from segkit.engine.ensemble import Ensemble
+    from segkit.jobs.predict.estimate import estimate_record
     from segkit.jobs.predict.overlays import colour
 
-    first = models[0]
+    first, together = models[0], Ensemble(tuple(model.predictor for model in models))
+    estimate = estimate_record([model.header for model in models], together)
     generated = any(model.header.get("generated_sample") for model in models)
     return {
         "segkit": __version__,
@@ -120,6 +123,7 @@ def record(
             }
             for model in models
         ],
+        **({"estimate": estimate} if estimate else {}),
         "postprocess": first.header.get("postprocess", {}),
         "classes": [
             {"label": label, "name": name, "colour": list(colour(label))}

@@ -15,7 +15,7 @@ from segkit.engine.ensemble import Ensemble
 from segkit.engine.expected import ExpectedDice
 from segkit.engine.feeding import Block, Watch
 from segkit.errors import SegkitError
-from segkit.jobs.predict.estimate import estimate_of
+from segkit.jobs.predict.estimate import estimate_of, telling
 from segkit.jobs.predict.faults import fault_of
 from segkit.jobs.predict.inputs import Input
 from segkit.jobs.predict.outputs import ClassSize, class_sizes, write_mask
@@ -56,9 +56,9 @@ def predict_image(model: Model, files: Sequence[Path], tell: Callable[[float], N
         ensemble = Ensemble((model.predictor,))
         sample = model.opener.open(item.files, model.image_task, ensemble.size)
         shape = tuple(sample.shape)
-        estimate = estimate_of(model, ensemble)
+        estimate = estimate_of([model.header], ensemble)
         watch = watching(estimate.dice if estimate else None, tell if len(shape) == 3 else None, math.prod(shape))
-        labels = ensemble.labels(sample.image, shape, sample.spacing, watch)
+        labels = telling(ensemble, estimate).labels(sample.image, shape, sample.spacing, watch)
         labels = labels if model.postprocess is None else model.postprocess(labels)
         sizes = class_sizes(labels, model.image_task, sample.spacing)
     except (

@@ -8,11 +8,12 @@ import pytest
 from segkit import SegkitError
 from segkit.jobs.calibrate.fit import fit
 from segkit.jobs.calibrate.observe import Observed
+from segkit.jobs.calibrate.trust import Signs
 
 
 def observed(scores, truth):
     """A case of which nothing but some pixels is known."""
-    return Observed("a", None, scores, truth, np.zeros(1, np.int64), 0.5, 0.5)
+    return Observed("a", scores, truth, np.zeros(1, np.int64), Signs(None, 0.5, None, 0.5))
 
 
 @pytest.fixture
