@@ -32,8 +32,8 @@ from trained import over_seeds, scores_of, told, train
 ENCODER = "tf_efficientnet_lite0"
 COMMON = "--metric dice --explain none --set run.threads=1 --set evaluate.save_predictions=false"
 NETWORK = f"--arch smp-unet --set arch.encoder=tu-{ENCODER} --data isic {COMMON}"
-RECIPE = ""
-"""How a pretrained network is trained, chosen by `recipe`."""
+RECIPE = "--set train.learning_rate=0.001 --set train.rates.encoder=0.2"
+"""How a pretrained network is trained: the best of CANDIDATES at `recipe ... --epochs 6 --seeds 0`."""
 CANDIDATES = {
     "the recipe of isic": "",
     "a tenth of the rate for the encoder": "--set train.rates.encoder=0.1",
