@@ -70,6 +70,22 @@ EXPORT = ("export", "run", "--to", "torch-export", "--images", "images/photograp
 DOWNLOAD = ("data", "download", "isic", "--set", f"data.year={YEAR}", "--data-root", "fetched")
 VERIFY = ("data", "verify", "squares", "--data-root", "data", "--deep")
 CLEAR = ("data", "cache", "clear", "--yes")
+CALIBRATE = (
+    "calibrate",
+    "run",
+    "--data-root",
+    "more",
+    "--metric",
+    "brier",
+    "--output",
+    "calibrated.safetensors",
+    "--device",
+    "cpu",
+)
+SWEEP = ("sweep", *TRAIN, "--vary", "train.learning_rate=1e-3,1e-2", "--trials", "2", "--seeds", "1")
+SWEEP = (*SWEEP, "--output", "study")
+SWEPT = ("study/trials/*/model.safetensors", "study/*.csv", "study/comparison/*.csv")
+NEW = ("new", "arch", "tinynet", "--output", "plugins")
 CACHED = tuple(f"cache/{kind}/*{ending}" for kind in ("stores", "samples") for ending in ("[0-9a-f]", ".building"))
 
 COMMANDS = {
@@ -86,6 +102,9 @@ COMMANDS = {
     "longer": Command(LONGER, lambda place: LONGER, tuple(name.replace("out/", "run/") for name in RUN_WANTED)),
     "grid": Command(GRID, lambda place: GRID, GRID_WANTED, base=False),
     "export": Command(EXPORT, lambda place: EXPORT, ("run/model.pt2", "run/model.pt2.json")),
+    "calibrate": Command(CALIBRATE, lambda place: CALIBRATE, ("calibrated.*",)),
+    "sweep": Command(SWEEP, lambda place: SWEEP, SWEPT, base=False),
+    "new": Command(NEW, lambda place: NEW, ("plugins/**/*",), base=False),
     "data download": Command(DOWNLOAD, lambda place: DOWNLOAD, ("fetched/*/*.jpg", "fetched/*/*.png"), base=False),
     "data verify": Command(VERIFY, lambda place: VERIFY, ("data/*/*.npy",), says=True),
     "data cache clear": Command(
@@ -106,6 +125,10 @@ def make_base(place: Path) -> Path:
     for number, path in enumerate(sorted((sample.parent / "test").glob("*.npy"))):
         Image.fromarray(np.load(path)[:3].transpose(1, 2, 0)).save(place / "images" / f"photograph-{number}.png")
     shutil.copytree(sample.parent, place / "data")
+    # Calibration needs five cases of validation: each of the three twice, turned upside down.
+    shutil.copytree(sample.parent, place / "more")
+    for path in sorted((place / "more" / "val").glob("*.npy")):
+        np.save(path.with_stem(f"{path.stem}-turned"), np.load(path)[:, ::-1])
     return place
 
 

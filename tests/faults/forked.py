@@ -61,13 +61,14 @@ def learn(place: Path) -> None:
 
 
 def few_plugins() -> None:
-    """Let commands find the toy plugin, one whose data can be fetched, and no other."""
+    """Let commands find the toy plugin, one whose data can be fetched, one that measures probabilities, and no other."""
     from segkit.declarations.installed import Plugin
     from segkit.discovery import Registry
 
     registry = Registry()
     registry.add(Plugin("segkit-toy", "1.0", EntryPoint("toy", "segkit_toy", "segkit")))
     registry.add(Plugin("segkit-isic", "1.0", EntryPoint("isic", "segkit_isic", "segkit")))
+    registry.add(Plugin("segkit-metrics", "1.0", EntryPoint("metrics", "segkit_metrics", "segkit")))
     Registry.discover = classmethod(lambda cls, **_: registry)  # type: ignore[method-assign,assignment]
 
 
