@@ -61,7 +61,7 @@ def learn(place: Path) -> None:
 
 
 def few_plugins() -> None:
-    """Let commands find the toy plugin, one whose data can be fetched, one that measures probabilities, and no other."""
+    """Let commands find the toy plugin, one to fetch data with, one that measures probabilities, and no other."""
     from segkit.declarations.installed import Plugin
     from segkit.discovery import Registry
 
