@@ -6,7 +6,6 @@ import hashlib
 import http.client
 import json
 import re
-import shutil
 import ssl
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
 
 from segkit.errors import SegkitError
-from segkit.files import bytes_text, write_json
+from segkit.files import bytes_text, check_room, write_json
 from segkit.version import __version__
 
 Progress = Callable[[str, int, int], None]
@@ -110,16 +109,6 @@ def hash_file(path: Path, progress: Progress) -> Any:
             done += len(block)
             progress(f"checking {path.name.removesuffix('.part')}", done, total)
     return digest
-
-
-def check_room(needed: int, folder: Path, what: str) -> None:
-    """Raise SegkitError where the disk of `folder` has less than `needed` bytes free."""
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise SegkitError(
-            f"{what} needs {bytes_text(needed)}, the disk of {folder} has {bytes_text(free)} free",
-            "free some space, or name a folder on another disk",
-        )
 
 
 class _Part:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, TypeGuard
 
@@ -14,7 +15,7 @@ KEPT = 2
 """Bands that are kept: of rows that are asked for in order none is read twice."""
 
 
-class LargeArray:
+class LargeArray(ABC):
     """An array (H, W), or (C, H, W), of which only what is asked for is read; a subclass reads rectangles.
 
     It is indexed as a numpy array is, with slices without a step and whole numbers, and gives numpy arrays; as a whole
@@ -30,9 +31,9 @@ class LargeArray:
     dtype: np.dtype
     band: int = BAND
 
+    @abstractmethod
     def read(self, rows: slice, columns: slice) -> np.ndarray:
         """Return a rectangle, (..., rows, columns); both slices have start and stop and lie inside."""
-        raise NotImplementedError
 
     @property
     def ndim(self) -> int:
@@ -73,11 +74,13 @@ class LargeArray:
         parts = []
         for start in range(rows.start // self.band * self.band, rows.stop, self.band):
             stop = min(start + self.band, self.shape[-2])
-            if start not in kept:
+            band = kept.get(start)  # once: another thread may drop it at any time
+            if band is None:
+                band = self.read(slice(start, stop), slice(0, width))
                 for old in [*kept][: max(0, len(kept) - KEPT + 1)]:
                     kept.pop(old, None)
-                kept[start] = self.read(slice(start, stop), slice(0, width))
-            parts.append(kept[start][..., max(rows.start, start) - start : min(rows.stop, stop) - start, :])
+                kept[start] = band
+            parts.append(band[..., max(rows.start, start) - start : min(rows.stop, stop) - start, :])
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-2)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -31,7 +30,7 @@ from segkit.data.tiles import blocks_bytes, write_blocks
 from segkit.data.working_grid import WorkingPlanes
 from segkit.declarations import Task
 from segkit.errors import SegkitError
-from segkit.files import bytes_text
+from segkit.files import check_room
 
 FOREGROUND = "foreground.bin"
 FILES = (IMAGES, MASKS, FOREGROUND)
@@ -256,11 +255,10 @@ def foreground_places(
 
 def check_disk(folder: Path, case: Case, size: tuple[int, int], channels: int, dtype: np.dtype, planes: int) -> None:
     """Raise SegkitError where the disk has no room for a case's blocks, before the first is written."""
-    needed = blocks_bytes(size, channels, dtype) + blocks_bytes(size, planes, np.uint8)
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise SegkitError(
-            f"case {case.id}: its tiles of {size[0]} x {size[1]} pixels take {bytes_text(needed)}, the disk of the "
-            f"store has {bytes_text(free)}",
-            "set a smaller data.resolution, free some space, or put SEGKIT_CACHE on another disk",
-        )
+    check_room(
+        blocks_bytes(size, channels, dtype) + blocks_bytes(size, planes, np.uint8),
+        folder,
+        f"case {case.id}: a store of its {size[0]} x {size[1]} pixels",
+        disk="the disk of the store",
+        hint="set a smaller data.resolution, free some space, or put SEGKIT_CACHE on another disk",
+    )

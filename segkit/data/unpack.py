@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from segkit.data.download import BLOCK, Progress, check_room
+from segkit.data.download import BLOCK, Progress
 from segkit.data.folders import writing
 from segkit.errors import SegkitError
-from segkit.files import bytes_text
+from segkit.files import bytes_text, check_room
 
 MOST_ENTRIES = 1_000_000
 LARGEST_RATIO = 100

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-import shutil
 import tempfile
 from collections.abc import Sequence
 
 import numpy as np
 
 from segkit.data.roots import cache_folder
-from segkit.errors import SegkitError
-from segkit.files import bytes_text
+from segkit.files import check_room
 
 MOST_HELD = 2**27
 """Bytes of a label map in memory, 134 million pixels: a photograph. Slides have ten times that and more."""
@@ -36,12 +34,7 @@ def new_labels(shape: Sequence[int]) -> np.ndarray:
         return np.empty(tuple(shape), np.uint8)
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(folder).free
-    if size > free:
-        raise SegkitError(
-            f"a label map of {' x '.join(map(str, shape))} takes {bytes_text(size)}, the cache's disk has "
-            f"{bytes_text(free)}",
-            "free some space, or put SEGKIT_CACHE on another disk",
-        )
+    what = f"a label map of {' x '.join(map(str, shape))}"
+    check_room(size, folder, what, disk="the cache's disk", hint="free some space, or put SEGKIT_CACHE on another disk")
     with tempfile.TemporaryFile(dir=folder) as file:
         return np.memmap(file, np.uint8, "w+", shape=tuple(shape))

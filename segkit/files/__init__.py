@@ -27,6 +27,7 @@ from segkit.files.reading import (
     read_toml,
     reason_of,
 )
+from segkit.files.room import check_room
 from segkit.files.shape import Either, Limited, check_shape
 from segkit.files.tables import from_cell, to_cell, write_table
 from segkit.files.tensors import TensorFile, read_tensor_file
@@ -46,6 +47,7 @@ __all__ = [
     "TensorFile",
     "alone_in",
     "bytes_text",
+    "check_room",
     "check_shape",
     "expanded",
     "home_folder",

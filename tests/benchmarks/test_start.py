@@ -21,7 +21,7 @@ import segkit
 PROJECT = Path(__file__).resolve().parents[2]
 BENCHMARKS = PROJECT / "benchmarks"
 DATA = PROJECT.parent / "shared" / "data"
-PARTS = {"end_to_end_ways", "explainer_table", "trained"}
+PARTS = {"end_to_end_ways", "explainer_table", "tiles_ways", "trained"}
 """Modules of other benchmarks, not started on their own."""
 
 IN_PROCESS = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -264,7 +266,7 @@ def test_labels_outside_the_classes_are_found_in_any_band(make_store):
 
 def test_a_full_disk_is_told_before(make_store, monkeypatch):
     """Tiles that the disk has no room for are refused before the first is written, with the way out."""
-    monkeypatch.setattr(tile_build.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 1000})())
-    with pytest.raises(SegkitError, match=r"case-0: its tiles of 300 x 200 pixels take .*, the disk") as told:
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 1000})())
+    with pytest.raises(SegkitError, match=r"case-0: a store of its 300 x 200 pixels needs .* has 1 kB free") as told:
         make_store(photographs())
     assert "data.resolution" in told.value.hint

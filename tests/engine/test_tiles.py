@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -134,8 +136,8 @@ def test_a_label_map_that_the_disk_has_no_room_for(monkeypatch, tmp_path):
     """It is refused with the way out before anything is predicted."""
     monkeypatch.setenv("SEGKIT_CACHE", str(tmp_path))
     monkeypatch.setattr(scratch, "MOST_HELD", 1000)
-    monkeypatch.setattr(scratch.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 1})())
-    with pytest.raises(SegkitError, match=r"100 x 130 takes .*, the cache's disk has"):
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 1})())
+    with pytest.raises(SegkitError, match=r"100 x 130 needs .*, the cache's disk has"):
         predictor().labels(image(100, 130))
 
 

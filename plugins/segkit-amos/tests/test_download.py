@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import shutil
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -15,7 +16,6 @@ from click.testing import CliRunner
 
 from segkit import SegkitError
 from segkit.cli import main
-from segkit.data import download
 from segkit_amos.params import AmosParams
 from segkit_amos.reader import ARCHIVE, DOWNLOAD_BASE, MIRROR_VARIABLE, AmosReader
 
@@ -107,7 +107,7 @@ def test_full_disk_is_told_first(published, tmp_path, monkeypatch):
         used: int
         free: int
 
-    monkeypatch.setattr(download.shutil, "disk_usage", lambda path: Usage(10**9, 10**9, 1000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**9, 10**9, 1000))
     with pytest.raises(SegkitError, match=r"amos22\.zip needs .*has 1 kB free; free some space"):
         AmosReader.download(tmp_path / "fetched", AmosParams(), lambda what, done, total: None)
     parts = list((tmp_path / "fetched").rglob("*.part"))

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import segkit
+from segkit_folder.params import DealtParams
 
 
 @dataclass(frozen=True)
-class OutlineParams:
-    """What can be set of photographs with outlines, whatever the format."""
+class OutlineFiles:
+    """How photographs with outlines are read."""
 
     classes: tuple[str, ...] = segkit.param(
         (), "Names of the classes to learn, in this order; none: all of the file, in the order of their ids."
@@ -28,13 +29,11 @@ class OutlineParams:
     patient: str | None = segkit.param(
         None, "Regular expression whose first group is the patient in a case's id, such as '(\\w+)_image'."
     )
-    val: float = segkit.param(0.15, "Share of patients to validate on, where nothing says it.", min=0, max=0.9)
-    test: float = segkit.param(0.15, "Share of patients to test on, where nothing says it.", min=0, max=0.9)
-    split_seed: int = segkit.param(0, "Seed of the shares, the folds and the generated sample.", min=0, max=2**31 - 1)
-    fold: int | None = segkit.param(
-        None, "Cross-validation fold that is scored, from 0, where nothing says the splits; none: the shares.", min=0
-    )
-    folds: int = segkit.param(5, "How many folds the cases are dealt out to, where data.fold is set.", min=2, max=100)
+
+
+@dataclass(frozen=True)
+class OutlineParams(DealtParams, OutlineFiles):
+    """What can be set of photographs with outlines, whatever the format."""
 
 
 @dataclass(frozen=True)

@@ -207,7 +207,7 @@ class OutlineReader:
             return
         told = {drawing.id: drawing.split for drawing in drawings if drawing.split is not None}
         self.dealt_splits = () if told else SPLITS
-        self.listed, notes = by_split(cases, told, where, self.params)
+        self.listed, notes = by_split(cases, told, where, self.params, self.params.patient)
         self.notes += notes
 
 

@@ -6,26 +6,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from segkit_folder.recipe import RECIPE as FOLDER
+
 RECIPE: Mapping[str, Any] = MappingProxyType(
-    {
-        "components.loss": "dice + ce",
-        "components.metrics": ("dice", "iou"),
-        "data.size": (256, 256),
-        "data.normalization": "dataset",
-        "train.epochs": 30,
-        "train.batch_size": 8,
-        "train.optimizer": "adamw",
-        "train.learning_rate": 2e-3,
-        "train.weight_decay": 1e-2,
-        "train.schedule": "cosine",
-        "train.selection": "dice",
-        # No mirroring: nobody has said that left and right are alike.
-        "augment.warp": 0.7,
-        "augment.rotation": 15.0,
-        "augment.scale": 0.2,
-        "augment.shift": 0.05,
-        "augment.brightness": 0.1,
-        "augment.contrast": 0.2,
-    }
+    {**{name: value for name, value in FOLDER.items() if not isinstance(value, Mapping)}, **FOLDER["images"]}
 )
-"""Config fields (segkit/settings.py) by dotted name."""
+"""Config fields (segkit/settings.py) by dotted name: those of a folder of one's own, in its mode images."""

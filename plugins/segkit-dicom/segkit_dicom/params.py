@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import segkit
+from segkit_folder.params import DealtParams
 
 
 @dataclass(frozen=True)
-class DicomParams:
-    """What can be set of folders of DICOM."""
+class DicomFiles:
+    """How folders of DICOM are read."""
 
     classes: tuple[str, ...] = segkit.param(
         (),
@@ -21,8 +22,8 @@ class DicomParams:
         "Coded types of the classes, in their order, that predictions in DICOM SEG carry, such as "
         "'SCT:10200004:Liver'; none: those of classes.toml.",
     )
-    val: float = segkit.param(0.15, "Share of patients to validate on.", min=0, max=0.9)
-    test: float = segkit.param(0.15, "Share of patients to test on.", min=0, max=0.9)
-    split_seed: int = segkit.param(0, "Seed of the shares, the folds and the generated sample.", min=0, max=2**31 - 1)
-    fold: int | None = segkit.param(None, "Cross-validation fold that is scored, from 0; none: the shares.", min=0)
-    folds: int = segkit.param(5, "How many folds the cases are dealt out to, where data.fold is set.", min=2, max=100)
+
+
+@dataclass(frozen=True)
+class DicomParams(DealtParams, DicomFiles):
+    """What can be set of folders of DICOM."""

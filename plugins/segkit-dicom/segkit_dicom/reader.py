@@ -147,7 +147,7 @@ class DicomReader(DicomFiles, VolumeReader):
             listed = {split: [case for case in cases if folders[case.id] == split] for split in SPLIT_FOLDERS}
             self.notes.append(("splits", "from the folders' names"))
         else:
-            listed, told = deal_out(cases, params)  # type: ignore[arg-type]
+            listed, told = deal_out(cases, params)
             self.dealt_splits = SPLIT_FOLDERS
             self.notes.append(("splits", told))
         groups = {case.id: case.group and digest(f"patient {case.group}", secret) for case in cases}

@@ -10,8 +10,24 @@ import segkit
 
 
 @dataclass(frozen=True)
-class FolderParams:
-    """What can be set of a folder of one's own."""
+class DealtParams:
+    """How cases are dealt out to splits by seed, for every dataset of people's own files.
+
+    As the first of two bases its fields come after those of the other: where things lie is asked before.
+    """
+
+    val: float = segkit.param(0.15, "Share of patients to validate on, where nothing says it.", min=0, max=0.9)
+    test: float = segkit.param(0.15, "Share of patients to test on, where nothing says it.", min=0, max=0.9)
+    split_seed: int = segkit.param(0, "Seed of the shares, the folds and a generated sample.", min=0, max=2**31 - 1)
+    fold: int | None = segkit.param(
+        None, "Cross-validation fold that is scored, from 0, where nothing says the splits; none: the shares.", min=0
+    )
+    folds: int = segkit.param(5, "How many folds the cases are dealt out to, where data.fold is set.", min=2, max=100)
+
+
+@dataclass(frozen=True)
+class FolderFiles:
+    """What a folder of one's own holds and how it is read."""
 
     images: str | None = segkit.param(
         None, "Folder of the images, or a pattern of their names such as '*_image.png'; none: the usual names."
@@ -53,10 +69,8 @@ class FolderParams:
     patient: str | None = segkit.param(
         None, "Regular expression whose first group is the patient in a case's id, such as '(\\w+)_image'."
     )
-    val: float = segkit.param(0.15, "Share of patients to validate on, where nothing says it.", min=0, max=0.9)
-    test: float = segkit.param(0.15, "Share of patients to test on, where nothing says it.", min=0, max=0.9)
-    split_seed: int = segkit.param(0, "Seed of the shares and of the folds.", min=0, max=2**31 - 1)
-    fold: int | None = segkit.param(
-        None, "Cross-validation fold that is scored, from 0, where nothing says the splits; none: the shares.", min=0
-    )
-    folds: int = segkit.param(5, "How many folds the cases are dealt out to, where data.fold is set.", min=2, max=100)
+
+
+@dataclass(frozen=True)
+class FolderParams(DealtParams, FolderFiles):
+    """What can be set of a folder of one's own."""

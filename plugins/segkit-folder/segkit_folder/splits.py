@@ -17,7 +17,7 @@ from segkit.errors import did_you_mean
 from segkit.files import read_bytes
 from segkit_folder.listing import composed, file_stem
 from segkit_folder.pairing import Pair
-from segkit_folder.params import FolderParams
+from segkit_folder.params import DealtParams
 
 FILE = "splits.csv"
 LARGEST = 256 * 2**20
@@ -172,7 +172,7 @@ def by_folder(pairs: Sequence[Pair]) -> dict[str, str]:
     return {} if set(told.values()) == {"train"} else told
 
 
-def deal_out(cases: Sequence[Case], params: FolderParams) -> tuple[dict[str, list[Case]], str]:
+def deal_out(cases: Sequence[Case], params: DealtParams) -> tuple[dict[str, list[Case]], str]:
     """Return cases by split where nothing says it, one fold or shares, and how in words; raises SegkitError."""
     if params.fold is not None:
         train, validation = deal(cases, params.fold, params.folds, params.split_seed)

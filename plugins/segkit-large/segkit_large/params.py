@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import segkit
+from segkit_folder.params import DealtParams
 
 
 @dataclass(frozen=True)
-class LargeParams:
-    """What can be set of images larger than memory."""
+class LargeFiles:
+    """How images larger than memory are read."""
 
     classes: tuple[str, ...] = segkit.param(
         (),
@@ -32,10 +33,8 @@ class LargeParams:
     patient: str | None = segkit.param(
         None, "Regular expression whose first group is the patient in a case's id, such as '(\\w+)_slide'."
     )
-    val: float = segkit.param(0.15, "Share of patients to validate on, where nothing says it.", min=0, max=0.9)
-    test: float = segkit.param(0.15, "Share of patients to test on, where nothing says it.", min=0, max=0.9)
-    split_seed: int = segkit.param(0, "Seed of the shares and of the folds.", min=0, max=2**31 - 1)
-    fold: int | None = segkit.param(
-        None, "Cross-validation fold that is scored, from 0, where nothing says the splits; none: the shares.", min=0
-    )
-    folds: int = segkit.param(5, "How many folds the cases are dealt out to, where data.fold is set.", min=2, max=100)
+
+
+@dataclass(frozen=True)
+class LargeParams(DealtParams, LargeFiles):
+    """What can be set of images larger than memory."""

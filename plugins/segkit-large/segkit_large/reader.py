@@ -208,7 +208,7 @@ class LargeReader:
             self.describing.append(path)
             cases = [Case(case.id, table.patients.get(case.id), case.files) for case in cases]
             told = table.splits
-        listed, notes = by_split(cases, told, path.name, self.params)  # type: ignore[arg-type]
+        listed, notes = by_split(cases, told, path.name, self.params, self.params.patient)
         self.dealt_splits = () if told else ("train", "val", "test")
         self.notes += [("classes", ", ".join(self.task.classes)), *notes]
         return listed

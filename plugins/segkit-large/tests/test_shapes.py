@@ -11,6 +11,7 @@ import pytest
 
 from segkit import UnusableFileError
 from segkit_coco.polygons import fill
+from segkit_large import shapes
 from segkit_large.shapes import ShapesMask, read_shapes
 
 SIZE = (100, 140)
@@ -22,8 +23,8 @@ def mask_of(tmp_path: Path) -> Callable[..., ShapesMask]:
 
     def make(text: str, *classes: str, **options: object) -> ShapesMask:
         (tmp_path / "a.geojson").write_text(text)
-        shapes = read_shapes(tmp_path / "a.geojson", "a.geojson")
-        return ShapesMask(shapes, classes or ("tumour",), SIZE, "a.geojson", **options)  # type: ignore[arg-type]
+        found = read_shapes(tmp_path / "a.geojson", "a.geojson")
+        return ShapesMask(found, classes or ("tumour",), SIZE, "a.geojson", **options)  # type: ignore[arg-type]
 
     return make
 
@@ -116,9 +117,27 @@ def test_overlapping_classes_are_refused_or_ordered(mask_of, drawn: SimpleNamesp
         ('[{"geometry": {"type": "Polygon", "coordinates": [[[1, 2], [3, NaN], [1, 5]]]}}]', "an outline of 3 corners"),
         ('[{"geometry": {"type": "Polygon", "coordinates": []}}]', "is no GeoJSON"),
         ("[" * 100_000, "is no GeoJSON"),
+        ('{"features": [], "features": []}', "is no GeoJSON"),
+        (f'{{"features": [], "x": {10**30}}}', "is no GeoJSON"),
     ],
 )
 def test_what_is_no_polygon_is_told(mask_of, text: str, told: str) -> None:
     """Text that is none, points and lines are refused with the file's name."""
     with pytest.raises(UnusableFileError, match=f"a.geojson.*{told}"):
         mask_of(text)
+
+
+def test_a_file_that_is_too_large(mask_of, drawn: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More bytes than are parsed are refused with the file's name, once, and the way out."""
+    monkeypatch.setattr(shapes, "LARGEST", 100)
+    text = drawn.collection(drawn.feature(drawn.ring((10, 10), (50, 10), (50, 50), (10, 50))))
+    with pytest.raises(UnusableFileError, match=r"^a\.geojson is larger than the 100 bytes") as told:
+        mask_of(text)
+    assert "simplified" in told.value.hint
+
+
+def test_measurements_that_are_none(mask_of, drawn: SimpleNamespace) -> None:
+    """QuPath writes NaN where a measurement could not be made; what counts are the corners."""
+    feature = drawn.feature(drawn.ring((10, 10), (50, 10), (50, 50), (10, 50)))
+    feature["properties"]["measurements"] = {"Nucleus: Circularity": float("nan")}
+    assert np.asarray(mask_of(drawn.collection(feature))).sum() == 1600
