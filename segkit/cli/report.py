@@ -13,7 +13,11 @@ from segkit.cli.paths import PATH
 from segkit.errors import SegkitError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from segkit.discovery import Registry
+    from segkit.report.gallery import LargePicture
+    from segkit.report.pictures import CasePicture
 
 
 @click.command()
@@ -76,6 +80,31 @@ def render(folder: Path, registry: Registry, data_root: str | None, *, anonymous
     # A plugin reads the run itself and knows nothing of the numbers that stand for ids.
     found = [] if anonymous else registry.components("section")
     with locked_run(folder):
+        larger, reason_for_larger = larger_pictures(folder, registry, data_root, pictures)
+        if reason_for_larger:
+            tell(f"no larger pictures: {reason_for_larger}")
         sections = plugin_sections(found, folder, tell)
-        page = write_report(folder, pictures, anonymous=anonymous, no_pictures=reason, sections=sections)
+        page = write_report(
+            folder, pictures, anonymous=anonymous, no_pictures=reason, sections=sections, gallery=larger
+        )
         return page, len(pictures)
+
+
+def larger_pictures(
+    folder: Path, registry: Registry, data_root: str | None, pictures: Sequence[CasePicture]
+) -> tuple[list[LargePicture], str]:
+    """Draw every scored photograph as it can be looked into; beside them, why there are none."""
+    from segkit.cli.data.chosen import reading_threads
+    from segkit.cli.progress import make_progress
+    from segkit.jobs.gallery import gallery_again
+
+    progress = make_progress()
+
+    def watch(done: int, total: int) -> None:
+        if done == 1:
+            progress.start("pictures", total, "cases")
+        progress.advance()
+
+    found = gallery_again(folder, registry, data_root, pictures, reading_threads(), watch)
+    progress.close()
+    return found

@@ -58,7 +58,7 @@ class ScoredCase:
     mask: np.ndarray
     prediction: np.ndarray
 
-    def picture(self, label: str, score: float, score_name: str, level: int | None = None) -> CasePicture:
+    def picture(self, label: str, score: float | None, score_name: str, level: int | None = None) -> CasePicture:
         """Make it into a picture: a photograph as it is, of a volume the slice `level`, or the one that tells most."""
         where, volume = "", None
         if self.sample.image.ndim == 4:
@@ -80,7 +80,7 @@ class ScoredCase:
         labels = [label, *(f"{label} part {number}" for number in range(1, len(parts)))]
         return [self._part(part, name, score, score_name) for name, part in zip(labels, parts, strict=True)]
 
-    def _part(self, part: Part, label: str, score: float, score_name: str) -> CasePicture:
+    def _part(self, part: Part, label: str, score: float | None, score_name: str) -> CasePicture:
         shown = displayable(part.image), part.reference, part.prediction
         return CasePicture(self.case.id, label, *shown, score, score_name, part.where)
 

@@ -39,6 +39,7 @@ from segkit.files import own_folder, read_json, write_json
 from segkit.jobs.events import Events
 from segkit.jobs.explain import check_run_layers, explain_run
 from segkit.jobs.folder import environment, held_folder
+from segkit.jobs.gallery import gallery, shown_whole
 from segkit.jobs.job import Job
 from segkit.jobs.leaks import find_leaks, find_seen, leaks_record
 from segkit.jobs.report import pictures
@@ -49,6 +50,8 @@ from segkit.jobs.train import Trained, keep_model, shared_settings, train_model
 from segkit.jobs.unscored import predict_unscored, unscored_cases
 from segkit.planning.build import assemble, build_steps
 from segkit.planning.plan import Plan
+from segkit.report.gallery import LargePicture
+from segkit.report.pictures import CasePicture
 from segkit.report.writer import write_report
 from segkit.rundir.names import CASES, MODEL, PREDICTIONS, REPORT, STATE_FOLDER, SUMMARY, UNSCORED
 from segkit.rundir.resume import Resume, open_run, restarted
@@ -174,11 +177,13 @@ def finish(job: Job, trained: Trained, stores: Stores, scores: Sequence[CaseScor
     keep_model(job, trained, stores, summary["scores"])
     write_json(job.folder / SUMMARY, summary | {FINISHED_FIELD: False})
     with job.clock("report"):
-        write_page(job, scores)
+        shown = list(pictures(job, scores))
+        larger = larger_pictures(job, scores, shown)
+        write_page(job, shown, larger)
     if job.clock.runs:
         job.clock.write(job.folder)
         # Once more, because only now it is known what the report itself took.
-        write_page(job, scores)
+        write_page(job, shown, larger)
     summary |= {FINISHED_FIELD: True}
     write_json(job.folder / SUMMARY, summary)
     if not job.plan.config.run.keep_state:
@@ -315,13 +320,20 @@ def score_split(job: Job, predictor: Predictor | VolumePredictor) -> list[CaseSc
     return scores
 
 
-def write_page(job: Job, scores: Sequence[CaseScores]) -> None:
+def larger_pictures(job: Job, scores: Sequence[CaseScores], shown: Sequence[CasePicture]) -> list[LargePicture]:
+    """Draw every scored photograph as it can be looked into."""
+    if not shown_whole(shown):
+        return []
+    job.progress.start("pictures", len(scores), "cases")
+    found = gallery(job, scores, lambda *_: job.progress.advance())
+    job.progress.finish()
+    return found
+
+
+def write_page(job: Job, shown: Sequence[CasePicture], larger: Sequence[LargePicture]) -> None:
     """Write figures and report.html."""
     job.progress.start("report", 1, "page")
-    write_report(
-        job.folder,
-        list(pictures(job, scores)),
-        sections=plugin_sections(job.plan.sections, job.folder, job.progress.message),
-    )
+    sections = plugin_sections(job.plan.sections, job.folder, job.progress.message)
+    write_report(job.folder, shown, sections=sections, gallery=larger)
     job.progress.advance()
     job.progress.finish()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from segkit.data.dataset import SPLITS
 from segkit.discovery import distribution_of
 from segkit.report import text
+from segkit.report.gallery import LargePicture
 from segkit.report.overlays import (
     OUTLINE,
     Overlay,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 TEMPLATES = Path(__file__).parent / "templates"
-SCRIPTS = ("report.js", "volumes.js")
+SCRIPTS = ("report.js", "volumes.js", "gallery.js")
 """One script of the page, so that its policy names one hash."""
 ALL_CLASSES = "all classes"
 
@@ -75,14 +76,18 @@ def render(
     pictures: Sequence[tuple[CasePicture, Overlay]],
     sections: Sequence[Section] = (),
     no_pictures: str = "",
+    gallery: Sequence[LargePicture] = (),
 ) -> str:
     """Return the page's HTML; everything that comes from the run is escaped.
 
     Args:
         no_pictures: why there are none, in a sentence.
+        gallery: cases that can be looked at larger.
     """
     scores = table_rows(record.summary)
     overall = overall_scores(scores)
+    cases = worst_first(record)
+    larger = in_rows(gallery, cases, record.case_names)
     context = {
         "record": record,
         "summary": record.summary,
@@ -100,7 +105,12 @@ def render(
         "no_pictures": renamed(without_paths(no_pictures), record.case_names),
         "sections": sections,
         "legend": agreement_legend([overlay for _, overlay in pictures]),
-        "cases": worst_first(record),
+        "thin": mostly_thin([overlay.thin for _, overlay in pictures]),
+        "cases": cases,
+        "larger": larger,
+        "larger_legend": list(dict.fromkeys(entry for _, picture in larger for entry in picture.legend)),
+        "larger_thin": mostly_thin([picture.thin for _, picture in larger]),
+        "anchors": anchors(larger, pictures, record.case_names),
         "expected": any(row.expected is not None for row in record.cases),
         "case_metrics": list(record.cases[0].values) if record.cases else [],
         "statuses": sorted({row.status for row in record.cases}),
@@ -129,6 +139,31 @@ def in_order(values: Mapping[str, Any] | None, order: Sequence[str]) -> list[tup
 def agreement_legend(overlays: Sequence[Overlay]) -> list[tuple[str, tuple[int, int, int]]]:
     """Names and colours of all that occurs in the agreement maps."""
     return list(dict.fromkeys(entry for overlay in overlays for entry in overlay.legend))
+
+
+def mostly_thin(thin: Sequence[bool]) -> bool:
+    """Whether outlines would hide what most pictures show, so that the agreement is shown first."""
+    return 2 * sum(thin) > len(thin)
+
+
+def in_rows(
+    gallery: Sequence[LargePicture], cases: Sequence[CaseRow], names: Mapping[str, str]
+) -> list[tuple[str, LargePicture]]:
+    """Return larger pictures beside their cases' shown names, in the order of the table."""
+    place = {row.case: number for number, row in reversed(list(enumerate(cases)))}
+    named = [(names.get(picture.case, picture.case), picture) for picture in gallery]
+    return sorted(named, key=lambda entry: place.get(entry[0], len(cases)))
+
+
+def anchors(
+    larger: Sequence[tuple[str, LargePicture]],
+    pictures: Sequence[tuple[CasePicture, Overlay]],
+    names: Mapping[str, str],
+) -> dict[str, str]:
+    """Return where on the page a case is seen best, by its shown name: its larger picture, else the one shown."""
+    shown = [names.get(picture.case, picture.case) for picture, _ in pictures]
+    found = {case: f"picture-{number}" for number, case in reversed(list(enumerate(shown, start=1)))}
+    return found | {case: f"larger-{number}" for number, (case, _) in enumerate(larger, start=1)}
 
 
 def page_environment() -> Environment:
@@ -164,6 +199,7 @@ def page_environment() -> Environment:
     environment.globals |= {
         "interval": text.interval,
         "signed_interval": text.signed_interval,
+        "shares": text.shares,
         "volume_colours": volume_colours,
         "disclaimer": DISCLAIMER,
         "style": (TEMPLATES / "report.css").read_text(encoding="utf-8"),

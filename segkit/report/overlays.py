@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.figure import Figure
 
-DISPLAY_WIDTH = 640
-DISPLAY_HEIGHT = 640
+DISPLAY_SIDE = 640
+THIN = 6.0
+"""Display pixels: the two outlines of a structure that is not wider would hide it (issue 27)."""
+THIN_SHARE, SHARE = 0.15, 0.5
+"""Share of a display pixel that what is marked must cover to be seen there, of thin structures and of others."""
 JPEG_QUALITY = 85
 
 OUTLINE: dict[str, dict[str, Any]] = {
@@ -51,6 +54,7 @@ class Overlay:
         agreement: (H, W) uint8, keys of AGREEMENT, 0 where both are background.
         missed_share: share of the reference that the prediction lacks; extra_share: share of the prediction
             that lies outside the reference; None where the mask is empty.
+        thin: whether outlines would hide what they surround, so that the agreement is to be looked at.
     """
 
     image: np.ndarray
@@ -59,6 +63,7 @@ class Overlay:
     agreement: np.ndarray
     missed_share: float | None
     extra_share: float | None
+    thin: bool = False
 
     @property
     def legend(self) -> list[tuple[str, tuple[int, int, int]]]:
@@ -66,24 +71,57 @@ class Overlay:
         return [AGREEMENT[key] for key in AGREEMENT if (self.agreement == key).any()]
 
 
-def make_overlay(picture: CasePicture) -> Overlay:
-    """Bring a case to display size, at most 640 pixels a side."""
+def make_overlay(picture: CasePicture, side: int = DISPLAY_SIDE) -> Overlay:
+    """Bring a case to display size, at most `side` pixels a side."""
     height, width = picture.image.shape[:2]
-    scale = min(1.0, DISPLAY_WIDTH / width, DISPLAY_HEIGHT / height)
+    scale = min(1.0, side / width, side / height)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     reference, prediction = picture.reference, picture.prediction
     agreement = agreement_map(reference, prediction)
     image = Image.fromarray(picture.image).resize(size, Image.Resampling.LANCZOS) if scale < 1 else picture.image
     here, there = (in_any_class(mask) for mask in (reference, prediction))
     counted = agreement != IGNORED
+    lines = outlines(reference, size), outlines(prediction, size)
+    thin = is_thin(*((lines[0], here) if lines[0] else (lines[1], there)), scale)
     return Overlay(
         image=np.asarray(image),
-        reference=outlines(reference, size),
-        prediction=outlines(prediction, size),
-        agreement=np.asarray(Image.fromarray(agreement).resize(size, Image.Resampling.NEAREST)),
+        reference=lines[0],
+        prediction=lines[1],
+        agreement=shrunk_agreement(agreement, size, THIN_SHARE if thin else SHARE) if scale < 1 else agreement,
         missed_share=share(agreement, (MISSED, CONFUSED), here & counted),
         extra_share=share(agreement, (EXTRA, CONFUSED), there & counted),
+        thin=thin,
     )
+
+
+def is_thin(lines: list[np.ndarray], marked: np.ndarray, scale: float) -> bool:
+    """Whether what lines (points, 2) on the display surround is THIN there: twice its area by its circumference.
+
+    Args:
+        marked: bool (H, W), at full size; scale: display pixels a pixel.
+    """
+    around = sum(float(np.hypot(*np.diff(line, axis=0).T).sum()) for line in lines)
+    return around > 0 and bool(2 * np.count_nonzero(marked) * scale**2 / around < THIN)
+
+
+def shrunk_agreement(agreement: np.ndarray, size: tuple[int, int], least: float) -> np.ndarray:
+    """Shrink an agreement map to `size` (W, H): what covers most of a pixel, if all that is marked covers `least`.
+
+    The nearest pixel alone would leave holes in vessels (issue 27).
+    """
+    keys = [key for key in AGREEMENT if (agreement == key).any()]
+    if not keys:
+        return np.zeros(size[::-1], np.uint8)
+    covered = np.stack(
+        [
+            np.asarray(
+                Image.fromarray((agreement == key).view(np.uint8)).convert("F").resize(size, Image.Resampling.BOX)
+            )
+            for key in keys
+        ]
+    )
+    most = np.array(keys, np.uint8)[covered.argmax(axis=0)]
+    return np.where(covered.sum(axis=0) >= least, most, np.uint8(0))
 
 
 def agreement_map(reference: np.ndarray, prediction: np.ndarray) -> np.ndarray:

@@ -70,3 +70,10 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+def shares(missed: float | None, extra: float | None) -> str:
+    """Say what share of the reference is missed, and what share of the prediction too much; None where it is empty."""
+    first = "Nothing in the reference" if missed is None else f"{100 * missed:.1f} % of the reference missed"
+    second = "nothing predicted" if extra is None else f"{100 * extra:.1f} % of the prediction outside it"
+    return f"{first}; {second}."

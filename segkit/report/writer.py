@@ -10,6 +10,7 @@ from segkit.report.curves import curve_plots
 from segkit.report.distribution import distribution_plots
 from segkit.report.explanations import explanations_section
 from segkit.report.figures import Figures, figures_of
+from segkit.report.gallery import LargePicture
 from segkit.report.html import PlotFiles, Section, render
 from segkit.report.overlays import case_png, make_overlay
 from segkit.report.pictures import CasePicture
@@ -26,6 +27,7 @@ def write_report(
     anonymous: bool = False,
     sections: Sequence[Section] = (),
     no_pictures: str = "",
+    gallery: Sequence[LargePicture] = (),
 ) -> Path:
     """Write figures/*.png and report.html from a run directory's data files; returns the page's path.
 
@@ -34,6 +36,7 @@ def write_report(
         anonymous: show numbers in the place of case ids and groups.
         sections: further parts of the page.
         no_pictures: why there are none, in a sentence.
+        gallery: cases that can be looked at larger.
 
     Raises:
         SegkitError: a file of the run is missing or cannot be understood, or the disk is full.
@@ -52,7 +55,7 @@ def write_report(
     explained = explanations_section(run_folder, record)
     volumes = viewer_section(pictures)
     further = [*([volumes] if volumes else []), *([explained] if explained else []), *sections]
-    write_text(page, render(record, curves, distributions, shown, further, no_pictures))
+    write_text(page, render(record, curves, distributions, shown, further, no_pictures, gallery))
     return page
 
 

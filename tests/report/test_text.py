@@ -63,3 +63,16 @@ def test_interval_needs_both_ends():
     """An interval with an undefined end is undefined."""
     assert text.interval(0.7, 0.9) == "0.700 to 0.900"
     assert text.interval(None, 0.9) == text.UNDEFINED
+
+
+@pytest.mark.parametrize(
+    ("missed", "extra", "said"),
+    [
+        (0.125, 0.5, "12.5 % of the reference missed; 50.0 % of the prediction outside it."),
+        (None, 1.0, "Nothing in the reference; 100.0 % of the prediction outside it."),
+        (1.0, None, "100.0 % of the reference missed; nothing predicted."),
+    ],
+)
+def test_what_a_case_shows_in_words(missed, extra, said):
+    """Each side has its own word where it is empty."""
+    assert text.shares(missed, extra) == said

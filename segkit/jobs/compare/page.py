@@ -16,7 +16,7 @@ from segkit.jobs.compare.plots import Heading, comparison_plots
 from segkit.jobs.compare.runs import RUNS
 from segkit.report import text
 from segkit.report.figures import figures_of
-from segkit.report.html import PlotFiles, agreement_legend, page_environment
+from segkit.report.html import PlotFiles, agreement_legend, mostly_thin, page_environment
 from segkit.report.overlays import Overlay, make_overlay
 from segkit.report.pictures import CasePicture
 from segkit.report.writer import draw_plot
@@ -94,7 +94,7 @@ def render_comparison(
         "probability": text.probability,
         "average_count": average_count,
     }
-    environment.globals |= {"signed_interval": text.signed_interval, "shares": shares}
+    environment.globals |= {"signed_interval": text.signed_interval}
     labels = [model.label for model in analysis.models]
     leaks = {run.record.leak for model in analysis.models for run in model.runs if run.record.leak}
     scores, pairs = score_tables(analysis), pair_tables(analysis)
@@ -130,6 +130,7 @@ def render_comparison(
         "plots": plots,
         "pictures": pictures,
         "legend": agreement_legend([overlay for shown in pictures for _, overlay in shown.pictures]),
+        "thin": mostly_thin([overlay.thin for shown in pictures for _, overlay in shown.pictures]),
         "no_pictures": without_paths(no_pictures),
         "cases": case_lines(analysis),
         "grouped": any(analysis.data.groups),
@@ -226,11 +227,3 @@ def run_rows(analysis: Analysis) -> list[dict[str, Any]]:
 def average_count(value: float) -> str:
     """A count over cases, or its mean over seeds: "3", "1.5"."""
     return f"{value:.0f}" if value == int(value) else f"{value:.1f}"
-
-
-def shares(overlay: Overlay) -> str:
-    """What the prediction misses and what it has too much, in a sentence."""
-    missed, extra = overlay.missed_share, overlay.extra_share
-    first = "Nothing in the reference" if missed is None else f"{100 * missed:.1f} % of the reference missed"
-    second = "nothing predicted" if extra is None else f"{100 * extra:.1f} % of the prediction outside it"
-    return f"{first}; {second}."

@@ -1,7 +1,6 @@
 """The page of a comparison: self-contained, hostile names are text, and it works in a browser at a phone's width."""
 
 from html.parser import HTMLParser
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +8,6 @@ import pytest
 from segkit.discovery import Registry
 from segkit.jobs.compare.compose import write_comparison
 from segkit.jobs.compare.models import group_runs
-from segkit.jobs.compare.page import shares
 from segkit.jobs.compare.runs import read_runs
 from segkit.report.pictures import CasePicture
 
@@ -131,16 +129,3 @@ def test_names_of_runs_that_were_written_to_run(tmp_path, runs, make_masks, monk
     assert found.split("<title>")[1].split("</title>")[0] != "taken-over"
     assert "Content-Security-Policy" in found
     assert found.count("<script") == 1
-
-
-@pytest.mark.parametrize(
-    ("missed", "extra", "said"),
-    [
-        (0.125, 0.5, "12.5 % of the reference missed; 50.0 % of the prediction outside it."),
-        (None, 1.0, "Nothing in the reference; 100.0 % of the prediction outside it."),
-        (1.0, None, "100.0 % of the reference missed; nothing predicted."),
-    ],
-)
-def test_what_a_case_shows_in_words(missed, extra, said):
-    """Each side has its own word where it is empty."""
-    assert shares(SimpleNamespace(missed_share=missed, extra_share=extra)) == said
