@@ -11,6 +11,7 @@ from segkit.cli import output
 from segkit.cli.completion import ComponentName
 from segkit.cli.options import flag_layers
 from segkit.cli.paths import PATH
+from segkit.cli.setting_text import SETTING
 
 if TYPE_CHECKING:
     from segkit.jobs.calibrate.compose import Calibrated
@@ -31,7 +32,9 @@ SUFFIX = "-calibrated.safetensors"
 )
 @click.option("--data-root", type=PATH, metavar="DIR", help="Folder of the model's dataset.")
 @click.option("--metric", type=ComponentName("metric"), multiple=True, help="Of probabilities; else all installed.")
-@click.option("--set", "assignments", metavar="SECTION.FIELD=VALUE", multiple=True, help="Set a field or param.")
+@click.option(
+    "--set", "assignments", type=SETTING, metavar="SECTION.FIELD=VALUE", multiple=True, help="Set a field or param."
+)
 @click.option(
     "-o", "--output", "file", type=PATH, metavar="FILE", help="The new checkpoint; else beside the run's own."
 )

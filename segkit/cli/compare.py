@@ -14,6 +14,7 @@ from segkit.cli.completion import ComponentName
 from segkit.cli.options import FLAG_FIELDS, flag_layers
 from segkit.cli.paths import PATH
 from segkit.cli.run import run as run_command
+from segkit.cli.setting_text import SETTING
 from segkit.errors import SegkitError, UsageError
 
 if TYPE_CHECKING:
@@ -48,7 +49,11 @@ def shared_options() -> list[click.Parameter]:
     help="Loss or sum of losses, repeatable.",
 )
 @click.option(
-    "--vary", multiple=True, metavar="KIND.PARAM=VALUE", help="A setting that models differ in, repeatable per value."
+    "--vary",
+    type=SETTING,
+    multiple=True,
+    metavar="KIND.PARAM=VALUE",
+    help="A setting that models differ in, repeatable per value.",
 )
 @click.option("--seeds", type=click.IntRange(1, 1000), default=1, help="Train every model with so many seeds.")
 @click.option("--folds", type=click.IntRange(2, 1000), help="Cross-validate, if the dataset deals out folds.")
@@ -56,6 +61,7 @@ def shared_options() -> list[click.Parameter]:
 @click.option(
     "--set",
     "assignments",
+    type=SETTING,
     metavar="[NAME:]KIND.PARAM=VALUE",
     multiple=True,
     help="Set any config field or param, of all models or of those that NAME is a part of.",

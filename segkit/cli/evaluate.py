@@ -11,6 +11,7 @@ from segkit.cli import output
 from segkit.cli.completion import ComponentName
 from segkit.cli.options import flag_layers
 from segkit.cli.paths import PATH
+from segkit.cli.setting_text import SETTING
 
 
 @click.command()
@@ -24,7 +25,9 @@ from segkit.cli.paths import PATH
 @click.option("--data-root", type=PATH, metavar="DIR", help="Folder of the data.")
 @click.option("--metric", type=ComponentName("metric"), multiple=True, help="Metric, repeatable; else the run's own.")
 @click.option("--tta/--no-tta", default=None, help="Average over mirrored copies or not; else as the run did.")
-@click.option("--set", "assignments", metavar="SECTION.FIELD=VALUE", multiple=True, help="Set a field or param.")
+@click.option(
+    "--set", "assignments", type=SETTING, metavar="SECTION.FIELD=VALUE", multiple=True, help="Set a field or param."
+)
 @click.option(
     "--groups", type=PATH, metavar="CSV", help="Table of the cases: a column case, one per grouping (sex, scanner)."
 )

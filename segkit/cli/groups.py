@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gc
 import importlib
+import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,8 @@ BY_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errn
 FREE_SPACE = "free some space, check its permissions, or name another --output"
 MORE_MEMORY = "free some, work on smaller images or with --workers 0, or use a machine with more"
 INTERRUPTED = 130
+COMPLETES = "_SEGKIT_COMPLETE"
+"""The variable by which click is asked by a shell what may come next."""
 BY_CTRL_C = "stopped by Ctrl-C"
 
 
@@ -84,6 +87,10 @@ class Group(click.Group):
     ) -> Any:
         """Run the command line; leaves by SystemExit unless `standalone_mode` is off."""
         args = list(sys.argv[1:] if args is None else args)
+        if COMPLETES in os.environ:
+            from segkit.cli.bash_words import register
+
+            register()
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         gc.enable()  # off while segkit was imported (segkit/starting.py)

@@ -11,6 +11,7 @@ from segkit.cli import output
 from segkit.cli.completion import ComponentName
 from segkit.cli.groups import Group
 from segkit.cli.registry import load_registry
+from segkit.cli.setting_text import SETTING
 from segkit.errors import SegkitError
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ def list_weights(as_json: bool) -> None:
 
 @weights.command(short_help="Fetch the weights that an architecture can start from.")
 @click.argument("name", type=ComponentName("arch"))
-@click.option("--set", "assignments", metavar="arch.PARAM=VALUE", multiple=True, help="Set a param, as for a run.")
+@click.option(
+    "--set", "assignments", type=SETTING, metavar="arch.PARAM=VALUE", multiple=True, help="Set a param, as for a run."
+)
 @output.json_option
 def download(name: str, assignments: tuple[str, ...], as_json: bool) -> None:
     """Fetch the weights that the architecture NAME starts with where arch.pretrained=true, into segkit's cache.

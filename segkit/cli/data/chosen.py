@@ -13,6 +13,7 @@ from segkit.cli.completion import ComponentName
 from segkit.cli.options import flag_layers
 from segkit.cli.paths import PATH
 from segkit.cli.registry import load_registry
+from segkit.cli.setting_text import SettingText
 from segkit.errors import SegkitError
 
 if TYPE_CHECKING:
@@ -30,7 +31,12 @@ def dataset_options(command: Command) -> Command:
         click.argument("name", type=ComponentName("data")),
         click.option("--data-root", type=PATH, metavar="DIR", help="Folder of the data."),
         click.option(
-            "--set", "assignments", metavar="data.PARAM=VALUE", multiple=True, help="Set a param of the dataset."
+            "--set",
+            "assignments",
+            type=SettingText(("data",)),
+            metavar="data.PARAM=VALUE",
+            multiple=True,
+            help="Set a param of the dataset.",
         ),
     )
     for option in reversed(options):
