@@ -1,8 +1,10 @@
 """`segkit export`: the graph alone, used as the JSON beside it says, gives the label maps of segkit."""
 
+import importlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from torch.nn import functional
 
 from segkit.cli import main
 from segkit.discovery import Registry
+from segkit.jobs.export_steps import steps
 from segkit.model import load_model
 
 
@@ -175,6 +178,36 @@ def test_a_stranger_gets_equal_masks(toy_run) -> None:
     )
     assert done.returncode == 0, done.stderr
     model = load_model(Path("run/model.safetensors"), "cpu", Registry.discover())
+    told = dict(line.split(".mask.png: ") for line in done.stdout.splitlines())
     for name in names:
         with Image.open(f"{name}.mask.png") as mask:
-            assert np.mean(np.asarray(mask) == model.predict(name)) > 0.9999, name
+            differing = np.count_nonzero(np.asarray(mask) != model.predict(name))
+        assert differing <= int(told[name].split()[0]) < 20, name
+
+
+@pytest.mark.parametrize("mirror", [True, False])
+def test_a_stranger_s_rounding_is_segkit_s(toy_run, mirror, monkeypatch) -> None:
+    """With PyTorch in the graph's place not a pixel differs: only the runtime's own rounding decides otherwise."""
+    pytest.importorskip("onnxruntime")
+    model = load_model(Path("run/model.safetensors"), "cpu", Registry.discover())
+    model = replace(model, predictor=replace(model.predictor, mirror=mirror))
+    monkeypatch.setitem(model.header["preprocessing"], "mirror", mirror)
+    monkeypatch.syspath_prepend(str(STRANGER.parent))
+    mask_of = importlib.import_module("apply_graph").mask_of
+
+    class Network:
+        """The network itself, called as a session of onnxruntime is."""
+
+        def run(self, _names, feed):
+            images = torch.from_numpy(feed["images"]).contiguous(memory_format=torch.channels_last)
+            with torch.inference_mode():
+                return [model.predictor.model(images).numpy()]
+
+    how = steps(model, 1)
+    random = np.random.default_rng(1)
+    for height, width in ((71, 93), (400, 301), (1200, 1600)):
+        small = Image.fromarray(random.integers(0, 256, (6, 7, 3), dtype=np.uint8))
+        small.resize((width, height), Image.Resampling.BICUBIC).save("photo.png")
+        found, lead = mask_of("photo.png", Network(), how)
+        assert found.any() != found.all() or lead.min() > 0
+        np.testing.assert_array_equal(found, model.predict("photo.png"))
