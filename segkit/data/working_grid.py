@@ -104,6 +104,8 @@ class WorkingPlanes:
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """Return planes start to stop along the first axis, (C, stop - start, *rest) of the image's dtype."""
+        if start >= stop:  # before a volume that is smaller than a window, which is padded around it
+            return np.empty((len(self.image), 0, *self.size[1:]), self.image.dtype)
         first = self._weights[0]
         if first is None:
             block, rows = np.asarray(self.image[:, start:stop]), None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import torch
 from hypothesis import given
@@ -43,3 +45,13 @@ def test_labels_of_scores_are_labels_of_their_probabilities(scores: np.ndarray) 
     assert torch.equal(decode(found, above=0.5), decode(logits))
     assert len(found) == 1 or torch.allclose(found.sum(dim=0), torch.ones(()))
     assert torch.equal(probabilities(logits[None], dim=1)[0], found)
+
+
+def test_probabilities_are_the_same_however_scores_lie_in_memory() -> None:
+    """Those of a softmax over a copy in the usual order, but for the last bit where vectors end within a row."""
+    scores = torch.randn((5, 3, 17, 19), generator=torch.Generator().manual_seed(0)) * 4
+    known = scores.softmax(dim=0)
+    for order in itertools.permutations(range(4)):
+        back = [order.index(axis) for axis in range(4)]
+        lying = scores.permute(order).contiguous().permute(back)
+        torch.testing.assert_close(probabilities(lying), known, rtol=5e-7, atol=0)

@@ -118,6 +118,17 @@ def test_a_volume_smaller_than_the_patch() -> None:
     assert torch.allclose(found, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_volume_far_smaller_than_the_patch_at_another_spacing(axis: int) -> None:
+    """The first planes that are read are all padding: they are none of the volume's, which is resampled on the way."""
+    shape = tuple(12 if other == axis else 40 for other in range(3))
+    image = volume(shape)
+    made = predictor(Local(1, 3), "patches", (40, 40, 40), spacing=(1.5, 1.5, 1.5))
+    walked = [planes for planes, _ in made.scores(image, shape, (1.0, 1.0, 1.0), axis)]
+    assert (walked[0].start, walked[-1].stop) == (0, shape[axis])
+    assert made.labels(image, spacing=(1.0, 1.0, 1.0)).shape == shape
+
+
 def test_constants_stay_constant() -> None:
     """A network that always says one class says it everywhere, at any spacing and with any window."""
     model = Local(1, 3)

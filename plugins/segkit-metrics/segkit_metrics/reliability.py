@@ -52,11 +52,12 @@ class Adder:
         order = sorted(range(mask.ndim), key=lambda axis: -probabilities.strides[1 + axis])
         mask, taken = mask.transpose(order), taken.transpose(order)
         probabilities = probabilities.transpose(0, *(1 + axis for axis in order))
-        truth = mask[taken].astype(np.int64)
+        every = bool(taken.all())
+        truth = (mask.reshape(-1) if every else mask[taken]).astype(np.int64)
         channels = len(probabilities)
         # Without a copy where every pixel counts, and in single precision until one label is chosen: of 17 labels the
         # rest would be most of the work.
-        flat = probabilities.reshape(channels, -1) if taken.all() else probabilities[:, taken]
+        flat = probabilities.reshape(channels, -1) if every else probabilities[:, taken]
         values = every_label(flat, self.labels)
         pixels = np.array([len(truth)], dtype=np.int64)
         if self.per_class:
@@ -125,38 +126,44 @@ def most_probable(values: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np
     """
     confidence = values.max(axis=0)
     right = of_label(values, truth) == confidence
-    largest = values == confidence
-    if np.count_nonzero(largest) > len(truth):
-        tied = np.flatnonzero(np.count_nonzero(largest, axis=0) > 1)
-        right[tied] = values[:, tied].argmax(axis=0) == truth[tied]
+    # Two labels share the largest only where it is at most half of what all have together: few pixels are so unsure.
+    unsure = np.flatnonzero(right & (confidence <= (1 + len(values) * OFF) / 2))
+    if unsure.size:
+        right[unsure] = values[:, unsure].argmax(axis=0) == truth[unsure]
     return confidence[None].astype(np.float64), right[None]
 
 
 def of_label(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return what each pixel's label was given, (pixels,) of probabilities (labels, pixels)."""
     flat = np.ascontiguousarray(values).reshape(-1)
-    found: np.ndarray = flat[labels * values.shape[1] + np.arange(values.shape[1])]
+    place = labels.astype(np.int64)
+    place *= values.shape[1]
+    place += np.arange(values.shape[1])
+    found: np.ndarray = flat.take(place)
     return found
 
 
 def binned(confidence: np.ndarray, right: np.ndarray, bins: int) -> Sums:
     """Count pixels and right ones, and sum confidences, (rows, bins) of confidences (rows, pixels)."""
     count, rows = bins or CELLS, len(confidence)
-    flat = (cells(confidence, bins) + count * np.arange(rows)[:, None]).ravel()
+    flat = cells(confidence, bins)
+    if rows > 1:
+        flat += count * np.arange(rows)[:, None]
+    flat = flat.ravel()
     size = rows * count
-    found = {
-        "counts": np.bincount(flat, minlength=size).astype(np.int64),
-        "right": np.bincount(flat[right.ravel()], minlength=size).astype(np.int64),
-        "confidence": np.bincount(flat, weights=confidence.ravel(), minlength=size),
-    }
+    sure = np.bincount(flat, weights=confidence.ravel(), minlength=size)
+    flat *= 2  # each bin's wrong ones, then its right ones: counted in one pass
+    flat += right.ravel()
+    counted = np.bincount(flat, minlength=2 * size).astype(np.int64).reshape(size, 2)
+    found = {"counts": counted.sum(axis=1), "right": counted[:, 1], "confidence": sure}
     return {name: value.reshape(rows, count) for name, value in found.items()}
 
 
 def cells(confidence: np.ndarray, bins: int) -> np.ndarray:
     """Return the bin of each confidence: the last one takes 1 itself."""
     if bins:
-        widths: np.ndarray = np.minimum((confidence.astype(np.float64) * bins).astype(np.int64), bins - 1)
-        return widths
+        widths: np.ndarray = (confidence.astype(np.float64, copy=False) * bins).astype(np.int64)
+        return np.minimum(widths, bins - 1, out=widths)
     inside = np.clip(confidence, 1e-9, 1 - 1e-9)
     logit = np.log(inside / (1 - inside))
     place = np.floor((logit + LARGEST_LOGIT) * (CELLS / (2 * LARGEST_LOGIT)))

@@ -176,3 +176,23 @@ def test_sums_do_not_depend_on_how_probabilities_lie_in_memory():
     for turned in (np.moveaxis(values, -1, 0), np.moveaxis(values.transpose(2, 1, 0, 3).copy(), -1, 0).swapaxes(1, 3)):
         for name, expected in first.items():
             np.testing.assert_allclose(feed(turned, whole)[name], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("channels", [2, 3, 17])
+@pytest.mark.parametrize("levels", [1, 2, 5])
+def test_the_first_of_equally_probable_labels_is_the_one_that_counts(channels, levels):
+    """As argmax chooses it, which decodes label maps: among few levels of scores nearly every pixel is a tie."""
+    draw = np.random.default_rng(levels)
+    scores = draw.integers(0, levels, (channels, 4000)).astype(np.float32)
+    values = np.exp(scores) / np.exp(scores).sum(axis=0)
+    truth = draw.integers(0, channels, 4000)
+    sure, right = reliability.most_probable(values, truth)
+    np.testing.assert_array_equal(right[0], values.argmax(axis=0) == truth)
+    np.testing.assert_array_equal(sure[0], values.max(axis=0).astype(np.float64))
+    added = reliability.binned(sure, right, 15)
+    place = np.minimum((sure[0] * 15).astype(int), 14)
+    for number in range(15):
+        inside = place == number
+        assert added["counts"][0, number] == inside.sum()
+        assert added["right"][0, number] == right[0][inside].sum()
+        assert added["confidence"][0, number] == pytest.approx(sure[0][inside].sum(), rel=1e-12)
