@@ -14,7 +14,8 @@ import pydicom
 from pydicom.config import IGNORE, settings
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import FileDataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.uid import UID
 
 from segkit import UnusableFileError
 
@@ -37,11 +38,14 @@ DIRECTORY = "1.2.840.10008.1.3.10"
 MASKS = (SEG, LABELMAP, RTSTRUCT)
 AGAIN = "copy or export it again"
 DAMAGED = (
-    *(EOFError, ValueError, LookupError, AttributeError, TypeError, NotImplementedError, RuntimeError, OverflowError),
-    *(MemoryError, struct.error),
+    *(EOFError, ValueError, NotImplementedError, OverflowError, MemoryError, RecursionError, struct.error),
+    BytesLengthException,
 )
-"""What pydicom raises where a file is cut off or damaged: it converts values without looking at them first. A length of
-garbage is a MemoryError, sequences within sequences a RecursionError; each came of a byte changed in a right file."""
+"""What pydicom raises where a file is cut off or damaged, each seen on a right file with bytes changed: a length of
+garbage is a MemoryError, sequences within sequences a RecursionError."""
+MISTAKEN = (*DAMAGED, AttributeError, TypeError, LookupError)
+"""What comes of values that are of another kind than their element's, such as text or a sequence in place of a number:
+pydicom converts them where they are asked for, and gives what is there."""
 LISTED = (
     *("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "PatientID", "SeriesDescription"),
     *("Modality", "Rows", "Columns", "NumberOfFrames", "ImagePositionPatient", "ImageOrientationPatient"),
@@ -87,7 +91,7 @@ def read_without_pixels_yet(path: Path) -> FileDataset:
         UnusableFileError: as `read_header`.
     """
     found = _read(path, defer_size=LATER)
-    syntax = found.file_meta.get("TransferSyntaxUID")
+    syntax = syntax_of(found, path.name)
     if syntax is None or syntax.is_deflated:
         return _read(path)  # pydicom would look for them at places of the inflated text
     size = path.stat().st_size
@@ -121,9 +125,21 @@ def _read(path: Path, **how: Any) -> FileDataset:
     return found
 
 
+def syntax_of(dataset: Any, name: str) -> UID | None:
+    """Return how a file's elements are encoded; None where it does not say.
+
+    Raises:
+        UnusableFileError: what it says is no transfer syntax.
+    """
+    said = dataset.file_meta.get("TransferSyntaxUID") if hasattr(dataset, "file_meta") else None
+    if said is not None and not (isinstance(said, UID) and said.is_transfer_syntax):
+        raise UnusableFileError(name, "is damaged: it says to be in a transfer syntax that is none", AGAIN)
+    return said
+
+
 def _check_end(stream: BinaryIO, found: FileDataset, path: Path) -> None:
     """Raise UnusableFileError where a file ends before its header or its pixels do, as far as lengths say it."""
-    syntax = found.file_meta.get("TransferSyntaxUID")
+    syntax = syntax_of(found, path.name)
     if syntax is None or syntax.is_compressed or syntax.is_deflated:
         return
     order = "<" if syntax.is_little_endian else ">"

@@ -10,7 +10,7 @@ from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
 from pydicom.pixels.utils import pixel_array
 
 from segkit import UnusableFileError
-from segkit_dicom.headers import AGAIN, DAMAGED, text
+from segkit_dicom.headers import AGAIN, MISTAKEN, syntax_of, text
 
 MEASURED = ("CT", "MR", "PT", "NM")
 """Modalities whose values are measures: MONOCHROME1 there says how they are shown, not that they are turned round."""
@@ -39,8 +39,8 @@ def stored(dataset: Any, name: str) -> np.ndarray:
     except Exception as error:  # of four libraries, on files from anywhere
         if isinstance(error, MemoryError):
             raise
-        syntax = dataset.file_meta.get("TransferSyntaxUID") if hasattr(dataset, "file_meta") else None
-        said = getattr(syntax, "name", None) or "no transfer syntax"
+        syntax = syntax_of(dataset, name)
+        said = "no transfer syntax" if syntax is None else syntax.name
         raise UnusableFileError(
             name, f"cannot be decoded as what it says to be ({said}): cut off, or of another transfer syntax", AGAIN
         ) from error
@@ -53,7 +53,7 @@ def stored(dataset: Any, name: str) -> np.ndarray:
 
 def plain(dataset: Any, name: str) -> np.ndarray | None:
     """Return pixels of one grey value each that are not compressed, without a copy; None of others."""
-    syntax = dataset.file_meta.get("TransferSyntaxUID") if hasattr(dataset, "file_meta") else None
+    syntax = syntax_of(dataset, name)
     bits = int(dataset.get("BitsAllocated") or 0)
     if syntax is None or syntax.is_compressed or bits not in (8, 16) or int(dataset.get("SamplesPerPixel") or 1) != 1:
         return None
@@ -121,5 +121,5 @@ def modality_values(values: np.ndarray, dataset: Any, name: str) -> np.ndarray |
         return None
     try:
         return np.asarray(apply_modality_lut(values, dataset)).astype(np.float32)
-    except DAMAGED as error:
+    except MISTAKEN as error:
         raise UnusableFileError(name, "has a damaged table of values (ModalityLUTSequence)", AGAIN) from error

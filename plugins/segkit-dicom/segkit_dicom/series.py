@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from segkit import Sample, UnusableFileError
-from segkit_dicom.headers import DAMAGED, LISTED, read_file, read_header, read_without_pixels_yet, series_uid, text
+from segkit_dicom.headers import LISTED, MISTAKEN, read_file, read_header, read_without_pixels_yet, series_uid, text
 from segkit_dicom.pixels import modality_values, rescaled, stored, upright
 from segkit_dicom.planes import EXPORT, has_place, planes_of
 from segkit_dicom.stacks import Stack, stack
@@ -217,7 +217,7 @@ def in_words(path: Path) -> Iterator[None]:
         yield
     except MemoryError:
         raise
-    except (OSError, *DAMAGED) as error:
+    except (OSError, *MISTAKEN) as error:
         # Not the library's words: they may quote what the header holds.
         raise UnusableFileError(path.name, f"has a damaged header ({type(error).__name__})", EXPORT) from None
 

@@ -5,6 +5,7 @@ import pytest
 from series_files import CORONAL, slices, voxels, write
 
 from segkit import UnusableFileError
+from segkit_dicom.headers import read_file, read_header, read_without_pixels_yet
 from segkit_dicom.series import read_sample
 
 
@@ -147,3 +148,42 @@ def test_cut_off_pixels_that_are_read_later_are_refused(tmp_path, share):
     assert paths[1].name in str(caught.value)
     assert "cut off" in str(caught.value)
     assert "QUIXOTIC" not in str(caught.value)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_changed_bytes_are_read_or_refused_in_words(tmp_path, seed):
+    """Wherever bytes of a right file are others, nothing but a sentence with its name comes out of reading it."""
+    draw = np.random.default_rng(seed)
+    [path] = write(tmp_path, slices(voxels((1, 6, 7))))
+    content = bytearray(path.read_bytes())
+    for place in draw.integers(128, len(content), 3):
+        content[place] = draw.choice([0, 255, draw.integers(256), content[place] ^ 1])
+    path.write_bytes(content)
+    for read in (read_header, read_file, read_without_pixels_yet, lambda path: read_sample([path])):
+        told = ""
+        try:
+            read(path)
+        except UnusableFileError as error:
+            told = str(error)
+        assert not told or path.name in told
+        assert "QUIXOTIC" not in told
+
+
+def test_a_number_of_half_its_bytes_is_refused_in_words(tmp_path):
+    """pydicom has an error of its own for it, which is none of Python's usual ones."""
+    [path] = write(tmp_path, slices(voxels((1, 6, 7))))
+    rows = b"\x28\x00\x10\x00US\x02\x00\x06\x00"
+    content = path.read_bytes()
+    assert rows in content
+    path.write_bytes(content.replace(rows, rows[:6] + b"\x01\x00\x06"))
+    with pytest.raises(UnusableFileError, match=path.name):
+        read_sample([path])
+
+
+def test_a_transfer_syntax_that_is_none_is_refused(tmp_path):
+    """It says how the rest is to be read: nothing is guessed."""
+    [path] = write(tmp_path, slices(voxels((1, 6, 7))))
+    path.write_bytes(path.read_bytes().replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.9\0", 1))
+    for read in (read_header, read_without_pixels_yet):
+        with pytest.raises(UnusableFileError, match="transfer syntax that is none"):
+            read(path)
