@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -17,7 +17,8 @@ from segkit.rundir.names import CONFIG, MODEL
 if TYPE_CHECKING:
     from segkit.data.origin import Maker
     from segkit.engine.label_forms import Form
-    from segkit.jobs.predict import Outcome
+    from segkit.engine.progress import Progress
+    from segkit.jobs.predict import Input, Outcome
     from segkit.model import Model
 
 FORMS: tuple[Literal["auto", "labels", "bits", "files"], ...] = ("auto", "labels", "bits", "files")
@@ -43,6 +44,7 @@ SHOWN = 20
     "Or a format that an installed plugin writes, such as dicom-seg.",
 )
 @click.option("--tta/--no-tta", default=None, help="Average over copies mirrored as in training; else as scored.")
+@click.option("--keep-ids", type=PATH, metavar="FILE", help="Also write who is behind names that hide people.")
 @click.option("--force", is_flag=True, help="Replace results that are there already.")
 @click.option("--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")
 @click.option("--workers", type=click.IntRange(0, 256), metavar="N", help="Threads that read and write files.")
@@ -54,6 +56,7 @@ def predict(
     probabilities: bool,
     form: str,
     tta: bool | None,
+    keep_ids: str | None,
     force: bool,
     device: str,
     workers: int | None,
@@ -98,6 +101,8 @@ def predict(
     if any(model.header.get("generated_sample") for model in loaded):
         progress.message("GENERATED SAMPLE: the model has learnt from drawn images, its predictions mean nothing")
     try:
+        if keep_ids is not None:
+            write_ids(Path(keep_ids), first, items, progress, Path(folder))
         outcome = predict_files(loaded, items, Path(folder), options, progress)
     finally:
         progress.close()
@@ -108,6 +113,14 @@ def predict(
     if outcome.failed:
         output.complain(f"{len(outcome.failed)} of {len(items)} files could not be predicted, as told above")
         sys.exit(1)
+
+
+def write_ids(path: Path, model: Model, items: Sequence[Input], progress: Progress, folder: Path) -> None:
+    """Write what stands behind the names of images, before any is predicted."""
+    from segkit.jobs.identities import Named, keep_identities
+
+    images = [Named(item.name, model.opener.reader_of(item.path), item.files) for item in items]
+    keep_identities(path, images, progress.message, out_of=folder)
 
 
 def chosen_format(name: str, model: Model) -> tuple[Form, str]:

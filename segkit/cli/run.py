@@ -82,6 +82,9 @@ if TYPE_CHECKING:
 @click.option("--minutes", type=float, help="With --plan: time from start to report.  [60]")
 @click.option("--resume", type=PATH, metavar="RUN", help="Go on with a run that was stopped, in its directory.")
 @click.option("--allow", metavar="NAME,...", multiple=True, help="With --resume: what may differ, by its name.")
+@click.option(
+    "--keep-ids", type=PATH, metavar="FILE", help="Also write who is behind case ids that hide people, such as DICOM's."
+)
 @click.option("--dry-run", is_flag=True, help="Show every setting and where it comes from; train nothing.")
 @click.option("--open", "show_page", is_flag=True, help="Show the report in the browser at the end.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
@@ -133,6 +136,7 @@ def refuse_options(resume: str, options: dict[str, Any]) -> None:
     said = [layer.source for layer in said_layers(options) if layer.values]
     said += [f"--{name}" for name in ("config",) if options[name] is not None]
     said += ["--from"] if options["source"] is not None else []
+    said += ["--keep-ids"] if options["keep_ids"] is not None else []
     if said:
         raise UsageError(
             f"--resume {resume}: this run is finished, and {', '.join(said)} cannot change it",
@@ -166,6 +170,8 @@ def carry_out(command: str, **options: Any) -> RunResult:
         check_own_output(plan.output, stopped.folder)
     elif launch.leads and not launch.restarts:  # started again by torchrun, the command finds its own run there
         check_output(plan.output)
+    if options["keep_ids"] is not None and launch.leads:
+        keep_ids(Path(options["keep_ids"]), plan, progress, stopped.folder if stopped else None)
 
     from segkit.engine.stop import Stopped
     from segkit.jobs.events import Events
@@ -182,6 +188,16 @@ def carry_out(command: str, **options: Any) -> RunResult:
         sys.exit(stop.exit_code)
     finally:
         progress.close()
+
+
+def keep_ids(path: Path, plan: Plan, progress: Progress, folder: Path | None) -> None:
+    """Write what stands behind the ids of a plan's cases, before anything is trained."""
+    from segkit.jobs.identities import Named, keep_identities
+
+    out_of = folder or (Path(plan.output) if plan.output is not None else None)
+    cases = {case.id: case for split in plan.cases.values() for case in split}
+    images = [Named(case.id, plan.reader, case.files) for case in cases.values()]
+    keep_identities(path, images, progress.message, out_of=out_of)
 
 
 def plan_of(options: dict[str, Any], stopped: Resume | None, registry: Registry, progress: Progress) -> Plan:

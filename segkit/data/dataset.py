@@ -95,10 +95,12 @@ class LabelFiles(Protocol):
         formats: where label maps can be written in several formats, the end of the file's name by the format's, the
             usual one first: {"nifti": ".nii.gz", "dicom-seg": ".dcm"}. `write_labels_as` is then used in the place of
             `write_labels`, and `segkit predict --format` takes the names.
+        plane_formats: the same of label maps of photographs, where these are written in others.
     """
 
     suffixes: tuple[str, ...]
     formats: Mapping[str, str]
+    plane_formats: Mapping[str, str]
 
     @classmethod
     def open_file(cls, path: Path) -> Sample:
@@ -118,6 +120,16 @@ class LabelFiles(Protocol):
 
         Returns:
             What each image is called (None: as its file), and its files in the order of their channels.
+        """
+
+    @classmethod
+    def identify(cls, files: Sequence[Path]) -> Mapping[str, str]:
+        """Return who and what stands behind an image that `gather` or the dataset calls by a name that hides it.
+
+        `segkit run` and `predict` write it where people say `--keep-ids FILE`, and nowhere else.
+
+        Args:
+            files: of one image.
         """
 
     @classmethod

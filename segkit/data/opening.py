@@ -108,12 +108,16 @@ class Opener:
         order = {path: place for place, path in enumerate(paths)}
         return sorted(images, key=lambda image: order[image[1][0]])
 
-    def _gathering(self, path: Path) -> Any:
-        """The reader class of a file where it tells which files are one image."""
+    def reader_of(self, path: Path) -> Any:
+        """The reader class of a file as of `format_of`, None where nothing installed reads it."""
         try:
-            reader = self.format_of(path)
+            return self.format_of(path)
         except UnusableFileError:
             return None
+
+    def _gathering(self, path: Path) -> Any:
+        """The reader class of a file where it tells which files are one image."""
+        reader = self.reader_of(path)
         return reader if hasattr(reader, "gather") else None
 
     def open(self, files: Path | Sequence[Path], task: Task, size: Sequence[int] | None = None) -> Sample:

@@ -22,19 +22,12 @@ def dicom_ids(folder: Path, file: Path) -> None:
 
     The file identifies patients: keep it where their records are, and nowhere else.
     """
-    from segkit_dicom.headers import text
-    from segkit_dicom.identity import digest, keep_ids, salt
+    from segkit_dicom.identity import digest, identity_of, keep_ids, salt
     from segkit_dicom.listing import look_through
     from segkit_dicom.series import key_of
 
-    secret, known = salt(), {}
-    for files in look_through(folder).series.values():
-        header = files[0].header
-        known[digest(key_of(header), secret)] = {
-            "patient": text(header, "PatientID"),
-            "patient_digest": digest(f"patient {text(header, 'PatientID')}", secret),
-            "study": text(header, "StudyInstanceUID"),
-            "series": text(header, "SeriesInstanceUID"),
-        }
+    secret = salt()
+    headers = [files[0].header for files in look_through(folder).series.values()]
+    known = {digest(key_of(header), secret): identity_of(header, secret) for header in headers}
     keep_ids(file, known)
     click.echo(f"warning: {file} identifies {len(known)} series and their patients: keep it safe", err=True)

@@ -11,7 +11,7 @@ import numpy as np
 from segkit import Sample, UnusableFileError
 from segkit.data.origin import Origin
 from segkit_dicom.headers import LISTED, holds_image, read_header, text
-from segkit_dicom.identity import digest, salt
+from segkit_dicom.identity import digest, identity_of, salt
 from segkit_dicom.nifti_out import write_volume
 from segkit_dicom.prediction import write_fractions, write_seg_of
 from segkit_dicom.series import by_series, key_of, listed, read_sample, stack_of, with_broken
@@ -49,6 +49,13 @@ class DicomFiles:
                 (digest(key_of(header) + alone, secret), (*(file.path for file in files), *whole.get(uid, ())))
             )
         return images
+
+    @classmethod
+    def identify(cls, files: Sequence[Path]) -> Mapping[str, str]:
+        """Return patient, study and series of an image's files, nothing of NIfTI; raises UnusableFileError."""
+        if stem_of(files[0].name) is not None:
+            return {}  # called as its file
+        return identity_of(read_header(files[0], LISTED), salt())
 
     @classmethod
     def open_file(cls, path: Path) -> Sample:

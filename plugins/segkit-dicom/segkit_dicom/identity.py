@@ -8,9 +8,11 @@ import os
 import secrets
 import sys
 from pathlib import Path
+from typing import Any
 
 from segkit import SegkitError
 from segkit.files import expanded, write_json
+from segkit_dicom.headers import text
 
 SALT = "dicom-salt"
 BYTES = 32
@@ -49,6 +51,17 @@ def salt() -> bytes:
 def digest(text: str, secret: bytes) -> str:
     """Return 12 hexadecimal digits that stand for a patient or series."""
     return hmac.new(secret, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:12]
+
+
+def identity_of(header: Any, secret: bytes) -> dict[str, str]:
+    """Return who and what a file's header says to be, and the digest that stands for the patient."""
+    patient = text(header, "PatientID")
+    return {
+        "patient": patient,
+        "patient_digest": digest(f"patient {patient}", secret),
+        "study": text(header, "StudyInstanceUID"),
+        "series": text(header, "SeriesInstanceUID"),
+    }
 
 
 def keep_ids(path: Path, known: dict[str, dict[str, str]]) -> None:

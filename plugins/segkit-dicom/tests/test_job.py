@@ -93,3 +93,32 @@ def test_prediction_is_a_seg_of_its_series(data, segkit, tmp_path):
     assert "sha256" in algorithm.AlgorithmParameters
     fractions = sorted((tmp_path / "out" / "probabilities").glob("*.dcm"))
     assert [pydicom.dcmread(path).SegmentSequence[0].SegmentLabel for path in fractions] == ["lesion", "organ"]
+
+
+def test_ids_are_kept_where_somebody_asks(data, segkit, tmp_path):
+    """By case id who is behind it, in a file of its own that the user alone may read, with a warning; nowhere else."""
+    root, _ = data
+    kept, again = tmp_path / "kept.json", tmp_path / "kept2.json"
+    told = segkit(
+        *("run", "--arch", "unet", "--data", "dicom", "--data-root", root, "--output", tmp_path / "run", *SMALL),
+        *("--keep-ids", kept),
+    )
+    known = json.loads(kept.read_text())
+    assert "identifies the people behind 6 cases" in told
+    assert kept.stat().st_mode & 0o077 == 0
+    assert sorted(one["patient"] for one in known.values()) == [f"CHART-{number}" for number in range(6)]
+    cases = (tmp_path / "run" / "cases.csv").read_text()
+    assert any(case in cases for case in known)
+    assert known[next(iter(known))]["patient_digest"] in cases or all(one["patient_digest"] for one in known.values())
+    told = segkit("predict", tmp_path / "run", root, "-o", tmp_path / "out", "--keep-ids", again)
+    assert "identifies the people behind 6 cases" in told
+    assert json.loads(again.read_text()) == known
+    files = [path for folder in ("run", "out") for path in (tmp_path / folder).rglob("*") if path.is_file()]
+    assert not [path for path in files if b"CHART-" in path.read_bytes()]
+    segkit("predict", tmp_path / "run", root, "-o", tmp_path / "out", "--keep-ids", again, "--force")
+    arguments = ["predict", tmp_path / "run", root / "case0", "-o", tmp_path / "out2", "--keep-ids"]
+    for file, words in ((again, "holds something else"), (tmp_path / "out2" / "ids.json", "handed on without names")):
+        refused = CliRunner().invoke(main, [str(argument) for argument in (*arguments, file)])
+        assert refused.exit_code == 2, refused.output
+        assert words in refused.stderr
+    assert not (tmp_path / "out2").exists()

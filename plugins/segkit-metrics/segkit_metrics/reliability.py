@@ -163,7 +163,8 @@ def cells(confidence: np.ndarray, bins: int) -> np.ndarray:
     """Return the bin of each confidence: the last one takes 1 itself."""
     if bins:
         widths: np.ndarray = (confidence.astype(np.float64, copy=False) * bins).astype(np.int64)
-        return np.minimum(widths, bins - 1, out=widths)
+        np.minimum(widths, bins - 1, out=widths)
+        return widths
     inside = np.clip(confidence, 1e-9, 1 - 1e-9)
     logit = np.log(inside / (1 - inside))
     place = np.floor((logit + LARGEST_LOGIT) * (CELLS / (2 * LARGEST_LOGIT)))
