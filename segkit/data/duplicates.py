@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from segkit.data.in_parts import bands_of
+from segkit.data.large_array import LargeArray, is_large
 from segkit.data.resample import resize_image
 
 SIDE = {2: 24, 3: 10}
@@ -53,16 +55,34 @@ class Pair:
 
 
 def prints_of(image: np.ndarray) -> Prints:
-    """Return what an image (C, *S) is recognised by."""
+    """Return what an image (C, *S), in memory or not, is recognised by."""
     exact = hashlib.sha256(f"{image.dtype}{image.shape}".encode())
-    exact.update(np.ascontiguousarray(image).data)
     dims = image.ndim - 1
-    grey = image.mean(axis=0, dtype=np.float32, keepdims=True)
-    small = resize_image(grey, (SIDE[dims],) * dims)[0]
+    size = (SIDE[dims],) * dims
+    if is_large(image):
+        for rows in bands_of(image):
+            exact.update(np.ascontiguousarray(image[..., rows, :]).data)
+        small = resize_image(Grey(image), size)[0]
+    else:
+        exact.update(np.ascontiguousarray(image).data)
+        small = resize_image(image.mean(axis=0, dtype=np.float32, keepdims=True), size)[0]
     if np.ptp(small) <= FLAT * np.abs(small).max():
         return Prints(exact.hexdigest(), None)
     bits = [np.diff(small, axis=axis).ravel() > 0 for axis in range(dims)]
     return Prints(exact.hexdigest(), np.concatenate(bits))
+
+
+class Grey(LargeArray):
+    """The mean of the channels of an image (C, H, W) that is not in memory, (1, H, W) float32."""
+
+    def __init__(self, image: LargeArray) -> None:
+        self.image, self.shape, self.band = image, (1, *image.shape[1:]), image.band
+        self.dtype = np.dtype(np.float32)
+
+    def read(self, rows: slice, columns: slice) -> np.ndarray:
+        """Return a rectangle."""
+        found: np.ndarray = self.image.read(rows, columns).mean(axis=0, dtype=np.float32, keepdims=True)
+        return found
 
 
 def find_pairs(prints: Sequence[Prints], near: float = NEAR) -> list[Pair]:

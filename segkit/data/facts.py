@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from segkit.data.dataset import DatasetReader
 from segkit.data.duplicates import Prints, prints_of
 from segkit.data.in_parts import bands_of, counts_of, mean_and_deviation
 from segkit.data.in_time import read_case
+from segkit.data.large_array import every, is_large
 from segkit.data.prefetch import prefetch
 from segkit.data.sources import bytes_of
 from segkit.declarations import Task
@@ -117,10 +119,11 @@ def counted(sample: Sample, task: Task, split: str, case: Case) -> CaseFacts:
     image = sample.image
     facts: dict[str, object] = {"counts": None, "valid": 0}
     if sample.mask is not None:
-        facts = mask_facts(painted(sample.mask, task), image, len(task.classes))
+        mask = np.asarray(sample.mask) if task.overlapping else sample.mask
+        facts = mask_facts(painted(mask, task), image, len(task.classes))
         if task.overlapping:
-            counts = [np.count_nonzero(plane == 1) for plane in sample.mask]
-            facts |= {"counts": tuple(map(int, counts)), "marked": int((sample.mask == 1).any(axis=0).sum())}
+            counts = [np.count_nonzero(plane == 1) for plane in mask]
+            facts |= {"counts": tuple(map(int, counts)), "marked": int((mask == 1).any(axis=0).sum())}
     mean, deviation = mean_and_deviation(image)
     return CaseFacts(
         split=split,
@@ -139,39 +142,56 @@ def counted(sample: Sample, task: Task, split: str, case: Case) -> CaseFacts:
 
 
 def mask_facts(mask: np.ndarray, image: np.ndarray, classes: int) -> dict[str, object]:
-    """Return the facts about a mask (*S) and the image (C, *S) below it."""
+    """Return the facts about a mask (*S) and the image (C, *S) below it, either in memory or not."""
     from scipy.ndimage import label
 
-    histogram = counts_of(mask.astype(np.uint8, copy=False))
-    foreground = (mask > 0) & (mask != IGNORE)
-    steps = tuple(slice(None, None, -(-side // COUNTED)) for side in mask.shape)
-    mixed = bool(foreground.any() and not foreground.all())
+    histogram, digest = np.zeros(256, np.int64), hashlib.sha256()
+    for rows in whole_bytes(mask):
+        band = np.asarray(mask[..., rows, :]).astype(np.uint8, copy=False)
+        histogram += counts_of(band)
+        digest.update(np.packbits(is_marked(band)).tobytes())
+    marked = int(histogram[1:IGNORE].sum())
+    sparse = is_marked(every(mask, [-(-side // COUNTED) for side in mask.shape]))
+    mixed = 0 < marked < mask.size
     return {
         "counts": tuple(int(count) for count in histogram[1 : classes + 1]),
         "valid": int(mask.size - histogram[IGNORE]),
-        "contrast": contrast(image, foreground) if mixed else float("nan"),
-        "pieces": int(label(foreground[steps], np.ones((3,) * mask.ndim))[1]),
-        "border": border_share(foreground),
-        "mask_print": hashlib.sha256(np.packbits(foreground).tobytes()).hexdigest() if mixed else "",
+        "contrast": contrast(image, mask, marked) if mixed else float("nan"),
+        "pieces": int(label(sparse, np.ones((3,) * mask.ndim))[1]),
+        "border": border_share(mask),
+        "mask_print": digest.hexdigest() if mixed else "",
     }
 
 
-def contrast(image: np.ndarray, foreground: np.ndarray) -> float:
-    """Return how much brighter the foreground is than the rest, in deviations of the whole image."""
+def is_marked(labels: np.ndarray) -> np.ndarray:
+    """Return which pixels are of any class."""
+    found: np.ndarray = (labels > 0) & (labels != IGNORE)
+    return found
+
+
+def whole_bytes(mask: np.ndarray) -> Iterator[slice]:
+    """Yield the rows of a mask at once, or of one that is not in memory so many that their bits fill whole bytes."""
+    step = 256 if is_large(mask) else mask.shape[-2]
+    for start in range(0, mask.shape[-2], step):
+        yield slice(start, start + step)
+
+
+def contrast(image: np.ndarray, mask: np.ndarray, count: int) -> float:
+    """Return how much brighter the foreground, of `count` pixels, is than the rest, in deviations of the image."""
     total = squares = inside = 0.0
-    shift = float(image.reshape(len(image), -1)[:, 0].mean())  # squares of what is far from 0 lose digits
+    corner: tuple[Any, ...] = (slice(None), *(0,) * mask.ndim)
+    shift = float(image[corner].mean())  # squares of what is far from 0 lose digits
     for rows in bands_of(image):
         grey = image[..., rows, :].mean(axis=0, dtype=np.float64) - shift
         total, squares = total + float(grey.sum()), squares + float(np.square(grey).sum())
-        inside += float(grey[foreground[..., rows, :]].sum())
-    count, marked_count = foreground.size, np.count_nonzero(foreground)
-    deviation = math.sqrt(max(0.0, squares / count - (total / count) ** 2))
+        inside += float(grey[is_marked(mask[..., rows, :])].sum())
+    deviation = math.sqrt(max(0.0, squares / mask.size - (total / mask.size) ** 2))
     if deviation == 0.0:
         return float("nan")
-    return (inside / marked_count - (total - inside) / (count - marked_count)) / deviation
+    return (inside / count - (total - inside) / (mask.size - count)) / deviation
 
 
-def border_share(foreground: np.ndarray) -> float:
+def border_share(mask: np.ndarray) -> float:
     """Return the share of the last two axes' border that is foreground."""
-    edges = [foreground[..., 0, :], foreground[..., -1, :], foreground[..., :, 0], foreground[..., :, -1]]
-    return float(np.concatenate([edge.ravel() for edge in edges]).mean())
+    edges = [mask[..., 0, :], mask[..., -1, :], mask[..., :, 0], mask[..., :, -1]]
+    return float(is_marked(np.concatenate([edge.ravel() for edge in edges])).mean())

@@ -93,7 +93,7 @@ def opened_image(path: Path, file: str, formats: tuple[str, ...] = FORMATS) -> I
             if wrong:
                 raise OSError(wrong[0])  # Pillow went on with what was left of it
     except Image.DecompressionBombError:
-        raise too_many_pixels(file, "more than twice as many") from None
+        raise too_many_pixels(file, f"more than {2 * int(Image.MAX_IMAGE_PIXELS or 0):,}") from None
     except UnidentifiedImageError:
         raise unidentified(path, file, formats) from None
     except FileNotFoundError:
@@ -209,7 +209,9 @@ def too_many_pixels(file: str, found: str) -> UnusableFileError:
     """Describe a file that would fill the memory when decoded."""
     limit = f"{Image.MAX_IMAGE_PIXELS:,}"
     return UnusableFileError(
-        file, f"has too many pixels: {found}, at most {limit} are read", "check the file, or save it smaller"
+        file,
+        f"has too many pixels: {found}, at most {limit} are read whole",
+        "save it smaller, or as a tiled TIFF, which is read in parts (docs/large-images.md)",
     )
 
 

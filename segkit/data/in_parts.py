@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -10,8 +11,8 @@ AT_ONCE = 2**20
 """Values of a part, and of a row where rows are longer."""
 
 
-def bands_of(array: np.ndarray) -> Iterator[slice]:
-    """Yield parts of the rows of an array (..., H, W), all else taken whole."""
+def bands_of(array: Any) -> Iterator[slice]:
+    """Yield parts of the rows of an array (..., H, W), in memory or not, all else taken whole."""
     rows = max(1, AT_ONCE // max(1, array.size // max(1, array.shape[-2])))
     for start in range(0, array.shape[-2], rows):
         yield slice(start, start + rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -44,6 +44,11 @@ class LargeArray(ABC):
     def size(self) -> int:
         """Number of values."""
         return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the whole would take."""
+        return self.size * self.dtype.itemsize
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -126,6 +131,15 @@ def parts_of(array: Any) -> Iterator[np.ndarray]:
         return
     for rows in bands(array):
         yield array[..., rows, :]
+
+
+def every(array: Any, steps: Sequence[int]) -> np.ndarray:
+    """Return every so many values of an array (*S) along each axis; of one that is not in memory row by row."""
+    if not is_large(array):
+        taken: np.ndarray = array[tuple(slice(None, None, step) for step in steps)]
+        return taken
+    across = (..., slice(None, None, steps[-1]))
+    return np.stack([array[..., row, :][across] for row in range(0, array.shape[-2], steps[-2])], axis=-2)
 
 
 def let_go(array: np.ndarray) -> None:

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
 from segkit.data.case import Case
 from segkit.data.dataset import DatasetReader
+from segkit.data.large_array import bands, is_large
 from segkit.data.prefetch import prefetch
 from segkit.data.reading import read_at
 from segkit.data.sources import content_hash
@@ -170,7 +172,14 @@ def equal_volumes(first: VolumeStore, second: VolumeStore) -> Iterator[tuple[int
             scales_agree = all(
                 np.array_equal(*pair) for pair in zip(first.scale(index), second.scale(other), strict=True)
             )
-            # A thousandth of the voxels first: pages of the file that need not be read are not.
-            sampled = np.array_equal(one.reshape(-1)[::1009], two.reshape(-1)[::1009])
-            if scales_agree and sampled and np.array_equal(one, two):
+            if scales_agree and same_voxels(one, two):
                 yield index, other
+
+
+def same_voxels(one: Any, two: Any) -> bool:
+    """Whether two stored images of one size are equal, in memory or not; no more is read than it takes to differ."""
+    if is_large(one):
+        return all(np.array_equal(one[..., rows, :], two[..., rows, :]) for rows in bands(one))
+    # A thousandth of the voxels first: pages of the file that need not be read are not.
+    sampled = np.array_equal(one.reshape(-1)[::1009], two.reshape(-1)[::1009])
+    return sampled and np.array_equal(one, two)

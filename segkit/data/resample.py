@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from PIL import Image
 
@@ -10,8 +12,8 @@ from segkit.data.large_array import BAND, LargeArray, is_large
 from segkit.data.working_grid import WorkingPlanes
 
 
-def resize_image(image: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
-    """Resample an image (C, *S) to (C, *size): linear, with antialiasing where it shrinks.
+def resize_image(image: Any, size: tuple[int, ...]) -> np.ndarray:
+    """Resample an image (C, *S), in memory or not, to (C, *size): linear, with antialiasing where it shrinks.
 
     The dtype stays: uint8 and int16 are rounded, float32 is not. 2D by Pillow's BILINEAR, channel by channel; 3D by the
     same filter along each axis.
@@ -19,7 +21,8 @@ def resize_image(image: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     if is_large(image):
         return _resize_large(image, size)
     if image.shape[1:] == tuple(size):
-        return image
+        same: np.ndarray = image
+        return same
     resize = _resize_plane if len(size) == 2 else _resize_volume
     resized = np.empty((len(image), *size), image.dtype)
     for channel, target in zip(image, resized, strict=True):

@@ -20,6 +20,7 @@ from segkit.data.prefetch import prefetch
 from segkit.data.suspicion import Suspicion, gravest_first, suspicions
 from segkit.files import write_text, write_whole
 from segkit.report.data_page import DataPage, ShownMask, data_page, data_sheet, shown_mask
+from segkit.report.large_pictures import too_large, whole_shown
 from segkit.report.pictures import displayable
 from segkit.report.volume_pictures import volume_slice
 
@@ -113,6 +114,10 @@ def drawn(sample: Sample, fact: CaseFacts, classes: int, odd: Sequence[Suspicion
         found = volume_slice(sample.image, empty, empty, sample.spacing)
         picture, shown = found.image, found.reference
         facts += f", {found.where}"
+    elif too_large(sample.image):
+        empty = np.zeros(sample.image.shape[1:], np.uint8) if mask is None else mask
+        whole = whole_shown(sample.image, empty, empty)
+        picture, shown = displayable(whole.image), None if mask is None else whole.reference
     else:
         picture = displayable(sample.image)
     if fact.spacing is not None:

@@ -24,7 +24,7 @@ from segkit.report.overlays import (
 )
 from segkit.report.pictures import CasePicture
 from segkit.report.style import DISCLAIMER
-from segkit.report.tables import ScoreRow, table_rows
+from segkit.report.tables import ScoreRow, readable, table_rows
 from segkit.report.volume_viewer import colours as volume_colours
 from segkit.report.volume_viewer import packed
 from segkit.rundir.privacy import renamed, without_paths
@@ -84,7 +84,7 @@ def render(
         no_pictures: why there are none, in a sentence.
         gallery: cases that can be looked at larger.
     """
-    scores = table_rows(record.summary)
+    scores = readable(table_rows(record.summary))
     overall = overall_scores(scores)
     cases = worst_first(record)
     larger = in_rows(gallery, cases, record.case_names)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from segkit.errors import one_line
@@ -16,6 +16,9 @@ COLUMNS = ("metric", "class", "mean", "ci_low", "ci_high", "median", "n", "misse
 """Header of the tab-separated lines."""
 HEADS = ("metric", "class", "mean", "95 % interval", "median", "n", "missed", "spurious", "empty")
 """Header on a terminal."""
+LENGTHS = ("mean", "std", "median", "ci_low", "ci_high")
+SMALL = 0.1
+"""mm below which lengths are shown in micrometres: those of slides."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,23 @@ def table_rows(summary: Mapping[str, Any]) -> list[ScoreRow]:
     ]
 
 
+def readable(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
+    """Return rows as people read them: metrics whose means all lie below a tenth of a millimetre in micrometres."""
+    largest: dict[str, float] = {}
+    for row in rows:
+        if row.unit == "mm" and row.mean is not None:
+            largest[row.metric] = max(largest.get(row.metric, 0.0), abs(row.mean))
+    small = {metric for metric, length in largest.items() if 0 < length < SMALL}
+    return [in_micrometres(row) if row.metric in small else row for row in rows]
+
+
+def in_micrometres(row: ScoreRow) -> ScoreRow:
+    """Return a row of millimetres in micrometres."""
+    lengths = {name: getattr(row, name) for name in LENGTHS}
+    larger: dict[str, Any] = {name: None if length is None else 1000 * length for name, length in lengths.items()}
+    return replace(row, unit="\u00b5m", **larger)
+
+
 def shown_metric(row: Mapping[str, Any], main: str | None) -> str:
     """Name a row's metric, and how it was aggregated where others of the table were aggregated otherwise."""
     # A metric over all cases together can be taken in no other way.
@@ -102,7 +122,7 @@ def _field(value: object) -> str:
 def _print_table(rows: list[ScoreRow], console: Console) -> None:
 
     shown = []
-    for row in rows:
+    for row in readable(rows):
         cells = [row.metric, row.class_name, text.number(row.mean, row.unit), text.interval(row.ci_low, row.ci_high)]
         cells += [text.number(row.median, row.unit), *map(str, (row.n, row.missed, row.spurious, row.empty))]
         shown.append(cells)

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from segkit import Case, Sample, SegkitError, Task
+from segkit.data.facts import facts_of
+from segkit.data.large_array import LargeArray
 from segkit.data.overview import overview
 
 
@@ -116,3 +118,32 @@ def test_volumes_without_masks(describe):
     [split] = describe({"test": volumes}, dims=3).splits
     assert (split.spacing, split.without_mask, split.dtypes) == ((2, 1, 2), 3, ("float32",))
     assert math.isnan(split.classes[0].mean)
+
+
+def test_facts_of_what_is_not_in_memory(array_reader):
+    """Counted band by band, an image and its mask give the facts that they give as arrays."""
+    random = np.random.default_rng(0)
+    mask = np.zeros((700, 333), np.uint8)
+    mask[100:300, 50:90], mask[:5], mask[600, 200:] = 1, 255, 1
+    whole = Sample(random.integers(0, 256, (3, 700, 333)).astype(np.uint8), mask)
+    parts = Sample(ReadByParts(whole.image), ReadByParts(mask))
+    reader = array_reader({"whole": whole, "parts": parts}, Task(3, ("lesion",), 2))
+    one, other = (facts_of(reader, "train", Case(name), "arrays") for name in ("whole", "parts"))
+    for name in ("shape", "dtype", "counts", "valid", "pieces", "border", "mask_print"):
+        assert getattr(one, name) == getattr(other, name), name
+    for name in ("mean", "std", "contrast"):
+        assert getattr(one, name) == pytest.approx(getattr(other, name), rel=1e-9), name
+    assert np.mean(one.prints.bits != other.prints.bits) < 0.01
+
+
+class ReadByParts(LargeArray):
+    """An array that is in memory after all."""
+
+    band = 96
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values, self.shape, self.dtype = values, values.shape, values.dtype
+
+    def read(self, rows: slice, columns: slice) -> np.ndarray:
+        """Return a rectangle."""
+        return self.values[..., rows, columns].copy()

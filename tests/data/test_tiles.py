@@ -11,6 +11,7 @@ from segkit import Case, Sample, SegkitError, Task, UsageError
 from segkit.data import tile_build
 from segkit.data.content import content_digest
 from segkit.data.large_array import LargeArray, parts_of
+from segkit.data.leaks import Leak, stored_leaks
 from segkit.data.likeness import numbers_of
 from segkit.data.normalize import make_normalization
 from segkit.data.parts import covering, patch_parts
@@ -262,6 +263,17 @@ def test_labels_outside_the_classes_are_found_in_any_band(make_store):
     samples["case-1"].mask.values[-1, -1] = 7
     with pytest.raises(SegkitError, match="labels outside 0 to 2: 7"):
         make_store(samples)
+
+
+def test_an_image_of_two_splits_is_found(make_store):
+    """Of images of one size those that are equal in every pixel are told as leaks; one pixel makes the difference."""
+    image = np.random.default_rng(0).integers(0, 256, (3, 300, 200)).astype(np.uint8)
+    other = image.copy()
+    other[2, 299, 199] ^= 1
+    mask = np.ones((300, 200), np.uint8)
+    train = make_store({"a": Sample(image, mask)})
+    val = make_store({"b": Sample(other, mask), "c": Sample(image, mask)})
+    assert stored_leaks({"train": train, "val": val}) == [Leak(("train", "a"), ("val", "c"))]
 
 
 def test_a_full_disk_is_told_before(make_store, monkeypatch):

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
+import segkit
 from segkit import Case, Sample, Task
 from segkit.config import Layer
 from segkit.discovery import Registry
@@ -94,6 +96,30 @@ def test_a_stopped_run_on_tiles_resumes_to_the_same_weights(toy_registry: Regist
     stopped = open_run(tmp_path / "part")
     again = make_plan([stopped.config], toy_registry, {})
     assert sha(run_job(again, tmp_path / "part", Progress(), stopped)) == sha(whole)
+
+
+def test_a_field_of_view_counts_alone(tmp_path: Path) -> None:
+    """Vessels outside of a round field of view, as eyes are photographed, are neither learnt nor scored."""
+    random, (height, width) = np.random.default_rng(0), (120, 140)
+    rows, columns = np.mgrid[:height, :width]
+    field = (rows - 60) ** 2 + (columns - 70) ** 2 < 50**2
+    vessel = (rows + columns) % 25 < 2
+    for folder in ("images", "masks", "fov"):
+        (tmp_path / "eyes" / folder).mkdir(parents=True)
+    for number in range(4):
+        image = np.clip(random.normal(120, 10, (height, width, 3)) - 60 * vessel[..., None], 0, 255) * field[..., None]
+        Image.fromarray(image.astype(np.uint8)).save(tmp_path / "eyes" / "images" / f"{number}.png")
+        Image.fromarray(vessel.astype(np.uint8) * 255).save(tmp_path / "eyes" / "masks" / f"{number}.png")
+        Image.fromarray(field.astype(np.uint8) * 255).save(tmp_path / "eyes" / "fov" / f"{number}.png")
+    settings = {"data.mode": "tiles", "data.field_of_view": "fov", "arch.width": 2, "run.device": "cpu"}
+    settings |= {"components.explainers": (), "data.patches": 2}
+    where = {"data": "folder", "data_root": tmp_path / "eyes", "size": 32, "output": tmp_path / "run"}
+    segkit.run(arch="unet", epochs=1, settings=settings, **where)
+    with (tmp_path / "run" / "cases.csv").open() as stream:
+        (row,) = csv.DictReader(stream)
+    assert int(row["reference"]) == np.count_nonzero(vessel & field)
+    labels = np.asarray(Image.open(tmp_path / "run" / "predictions" / f"{row['case']}.png"))
+    assert int(row["predicted"]) == np.count_nonzero((labels == 1) & field)
 
 
 @pytest.mark.parametrize(

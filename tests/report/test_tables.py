@@ -2,9 +2,10 @@ import csv
 import io
 import json
 
+import pytest
 from rich.console import Console
 
-from segkit.report.tables import print_scores, table_rows
+from segkit.report.tables import print_scores, readable, table_rows
 
 
 def summary_of(run_folder):
@@ -52,6 +53,22 @@ def test_terminal_shows_score_interval_and_note(run_folder):
     shown = stream.getvalue()
     for expected in ("0.613", "0.500 to 0.750", "[bold]x", "note: n < 30 [sic]", summary["scores"][0]["name"]):
         assert expected in shown
+
+
+def test_lengths_of_slides_are_shown_in_micrometres(run_folder):
+    """A metric whose means are all below a tenth of a millimetre is read in micrometres; one with a longer is not."""
+    summary = summary_of(run_folder)
+    for row, mean, low in zip(summary["scores"], (0.0467, 0.02), (None, 0.01), strict=True):
+        row |= {"metric": "hd95", "unit": "mm", "mean": mean, "median": mean, "ci_low": low, "ci_high": low}
+    shown = readable(table_rows(summary))
+    assert {row.unit for row in shown} == {"\u00b5m"}
+    assert [row.mean for row in shown] == pytest.approx([46.7, 20])
+    assert [row.ci_low for row in shown] == [None, pytest.approx(10)]
+    summary["scores"][0]["mean"] = 0.3
+    assert [row.unit for row in readable(table_rows(summary))] == ["mm", "mm"]
+    stream = io.StringIO()
+    print_scores(summary, Console(file=stream))
+    assert "\t0.02\t" in stream.getvalue(), "a pipe gets the summary's numbers"
 
 
 def test_score_rows_follow_the_summary(run_folder):

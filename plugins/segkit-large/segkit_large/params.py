@@ -18,6 +18,12 @@ class LargeFiles:
         "Names of the classes: of masks in the order of their values from 1, of polygons as they are classified; none: "
         "one class of masks, every class of the polygons.",
     )
+    ignore: tuple[str, ...] = segkit.param(
+        (), "Classes of polygons inside of which pixels count for nothing, such as 'Ignore*', QuPath's own; none: none."
+    )
+    field_of_view: tuple[str, ...] = segkit.param(
+        (), "Classes of polygons outside of which pixels count for nothing, such as 'Region*'; none: all count."
+    )
     level: int = segkit.param(0, "Level of a pyramid that counts as the image, 0 for the largest.", min=0, max=30)
     overlap: Literal["refuse", "last", "area"] = segkit.param(
         "refuse",

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from segkit import Case, Problem, Sample, SegkitError, Task, UnusableFileError
+from segkit import IGNORE, Case, Problem, Sample, SegkitError, Task, UnusableFileError, UsageError
 from segkit.data.large_array import LargeArray, parts_of
 from segkit.errors import did_you_mean
 from segkit.files import expanded
@@ -21,7 +21,7 @@ from segkit_large.opened import Channels, Opened
 from segkit_large.pairs import Pair, find_pairs, name_of
 from segkit_large.params import LargeParams
 from segkit_large.pyramid import read_pyramid, write_pyramid
-from segkit_large.recipe import RECIPE
+from segkit_large.recipe import RECIPE, recipe_of
 from segkit_large.shapes import ShapesMask, read_shapes
 from segkit_large.zarrs import is_zarr
 from segkit_nifti.problems import problems_of, raise_faults
@@ -53,7 +53,9 @@ class LargeReader:
         self.pairs = {pair.id: pair for pair in found.pairs}
         self.drawn = any(pair.mask.name.lower().endswith(SHAPES) for pair in found.pairs)
         self.notes: list[tuple[str, str]] = [("images", f"{len(self.pairs)}, read in parts")]
-        self.task = Task(self._channels(), self._classes(), 2)
+        first = self._first()
+        self.recipe = recipe_of(measured=first is not None and first.spacing is not None)
+        self.task = Task(3 if first is None else Channels(first.array).shape[0], self._classes(), 2)
         self.describing: list[Path] = []
         self.dealt_splits: tuple[str, ...] = ()
         self.listed = {} if self.faults else self._split()
@@ -84,7 +86,7 @@ class LargeReader:
             UnusableFileError: a file cannot be used, or image and mask do not lie on each other.
         """
         pair = self.pairs[case.id]
-        opened = open_any(pair.image, self._name(pair.image), self.params.level, self.params.missing_chunks)
+        opened = self._open(pair, self.params.level)
         image = Channels(opened.array)
         if image.shape[0] != self.task.in_channels:
             raise UnusableFileError(
@@ -97,7 +99,7 @@ class LargeReader:
     def read_geometry(self, case: Case) -> tuple[tuple[int, ...], tuple[float, ...] | None]:
         """Return the size (H, W) and the spacing in mm of a case; no pixels are read."""
         pair = self.pairs[case.id]
-        opened = open_any(pair.image, self._name(pair.image), self.params.level, self.params.missing_chunks)
+        opened = self._open(pair, self.params.level)
         return tuple(opened.array.shape[-2:]), opened.spacing
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> Sequence[Problem]:
@@ -159,25 +161,43 @@ class LargeReader:
         size = (int(opened.array.shape[-2]), int(opened.array.shape[-1]))
         scale = (1.0, 1.0)
         if self.params.level:
-            whole = open_any(pair.image, self._name(pair.image), 0, self.params.missing_chunks).array.shape[-2:]
+            whole = self._open(pair, 0).array.shape[-2:]
             scale = (size[0] / whole[0], size[1] / whole[1])
         shapes = read_shapes(pair.mask, name)
+        known = {*self.task.classes, *self.params.ignore, *self.params.field_of_view}
         for shape in shapes:
-            if shape.class_name not in self.task.classes and not self.params.classes:
+            if shape.class_name not in known and not self.params.classes:
                 raise UnusableFileError(name, f"holds a polygon of {shape.class_name}", "name it in data.classes")
-        return ShapesMask(shapes, self.task.classes, size, name, scale=scale, overlap=self.params.overlap)
+        return ShapesMask(
+            shapes,
+            self.task.classes,
+            size,
+            name,
+            scale=scale,
+            overlap=self.params.overlap,
+            ignore=self.params.ignore,
+            field_of_view=self.params.field_of_view,
+        )
 
-    def _channels(self) -> int:
+    def _open(self, pair: Pair, level: int) -> Opened:
+        return open_any(pair.image, self._name(pair.image), level, self.params.missing_chunks)
+
+    def _first(self) -> Opened | None:
         for pair in self.pairs.values():
             try:
-                array = open_any(pair.image, self._name(pair.image), 0, self.params.missing_chunks).array
+                return self._open(pair, 0)
             except UnusableFileError:
                 continue  # told where the case is read, and by verify
-            return int(array.shape[0]) if len(array.shape) == 3 else 1
-        return 3
+        return None
 
     def _classes(self) -> tuple[str, ...]:
         if not self.drawn:
+            for setting in ("ignore", "field_of_view"):
+                if getattr(self.params, setting):
+                    raise UsageError(
+                        f"data.{setting} names polygons, and no mask is of polygons here",
+                        "give such pixels the value 255 in the masks, and name the classes in data.classes",
+                    )
             return self.params.classes or ONE_CLASS
         names: dict[str, int] = {}
         for pair in self.pairs.values():
@@ -191,13 +211,17 @@ class LargeReader:
         self.notes.append(
             ("polygons", ", ".join(f"{name} {count:,}" for name, count in sorted(names.items())) or "none")
         )
-        missing = next((name for name in self.params.classes if names and name not in names), None)
-        if missing is not None:
-            raise SegkitError(
-                f"data.classes names {missing!r}, and no polygon is of it{did_you_mean(missing, names)}",
-                f"the polygons are of {', '.join(sorted(names))}",
-            )
-        return self.params.classes or tuple(sorted(names)) or ONE_CLASS
+        for setting in ("classes", "ignore", "field_of_view"):
+            missing = next((name for name in getattr(self.params, setting) if names and name not in names), None)
+            if missing is not None:
+                raise SegkitError(
+                    f"data.{setting} names {missing!r}, and no polygon is of it{did_you_mean(missing, names)}",
+                    f"the polygons are of {', '.join(sorted(names))}",
+                )
+        apart = {*self.params.ignore, *self.params.field_of_view}
+        if twice := apart & {*self.params.classes}:
+            raise UsageError(f"data.classes names {min(twice)!r}, which is not to count", "name it once")
+        return self.params.classes or tuple(sorted(names.keys() - apart)) or ONE_CLASS
 
     def _split(self) -> dict[str, list[Case]]:
         cases = [Case(pair.id, files=(pair.image, pair.mask)) for pair in self.pairs.values()]
@@ -220,7 +244,7 @@ class LargeReader:
             for _ in parts_of(opened.image):
                 pass
             for part in parts_of(opened.mask):
-                found = found or bool(part.any())
+                found = found or bool(((part != 0) & (part != IGNORE)).any())
         except UnusableFileError as problem:
             return [Problem(problem.file, problem.reason, problem.hint)]
         return [] if found else [Problem(self._name(self.pairs[case.id].mask), "marks no pixel")]

@@ -13,3 +13,10 @@ RECIPE: Mapping[str, Any] = MappingProxyType(
     {**PHOTOGRAPHS, "evaluate.overlap": 0.25}
 )
 """Config fields (segkit/settings.py) by dotted name."""
+TOLERANCE = (0.002,)
+"""mm, of surfaces of cells: within the millimetre of organs lies all of a cell's surroundings."""
+
+
+def recipe_of(*, measured: bool) -> Mapping[str, Any]:
+    """Return the recipe for images whose micrometres per pixel are known, or are not."""
+    return {**RECIPE, "metric.nsd.tolerance": TOLERANCE} if measured else RECIPE

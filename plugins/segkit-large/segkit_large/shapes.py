@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from segkit import SegkitError, UnusableFileError
+from segkit import IGNORE, SegkitError, UnusableFileError
 from segkit.data.large_array import LargeArray
 from segkit.files import parse_json, read_bytes
 from segkit_coco.polygons import windings
@@ -100,6 +100,8 @@ class ShapesMask(LargeArray):
     """A label map (H, W) uint8 of polygons: a pixel is of the class in whose polygon its centre lies.
 
     Attributes:
+        labels: what is drawn for a class; IGNORE of those that say where pixels count for nothing.
+        field: polygons outside of which pixels count for nothing, None where all count.
         scale: pixels of the mask for one that the polygons are in.
         overlap: as `LargeParams.overlap` has it.
     """
@@ -113,12 +115,23 @@ class ShapesMask(LargeArray):
         *,
         scale: tuple[float, float] = (1.0, 1.0),
         overlap: str = "refuse",
+        ignore: Sequence[str] = (),
+        field_of_view: Sequence[str] = (),
     ) -> None:
         self.shape, self.dtype, self.name, self.overlap = size, np.dtype(np.uint8), name, overlap
-        self.labels = {class_name: label for label, class_name in enumerate(classes, 1)}
+        self.labels = dict.fromkeys(ignore, IGNORE) | {class_name: label for label, class_name in enumerate(classes, 1)}
         known = [shape for shape in shapes if shape.class_name in self.labels]
-        # Larger ones first: what lies in them is drawn over them.
-        self.shapes = sorted(known, key=lambda shape: -shape.area) if overlap == "area" else known
+        # Larger ones first: what lies in them is drawn over them. What is ignored is drawn over everything.
+        known = sorted(known, key=lambda shape: -shape.area) if overlap == "area" else known
+        self.shapes = sorted(known, key=lambda shape: self.labels[shape.class_name] == IGNORE)
+        self.field: ShapesMask | None = None
+        if field_of_view:
+            seen = [replace(shape, class_name="") for shape in shapes if shape.class_name in field_of_view]
+            if not seen:
+                wanted = " or ".join(field_of_view)
+                hint = "draw it, or leave out data.field_of_view"
+                raise UnusableFileError(name, f"holds no polygon of {wanted}", hint)
+            self.field = ShapesMask(seen, [""], size, name, scale=scale)
         self.scale = np.array(scale[::-1])
         self.boxes = np.array([shape.box for shape in self.shapes], np.float64).reshape(-1, 4) * np.tile(self.scale, 2)
         self.check_inside()
@@ -149,11 +162,13 @@ class ShapesMask(LargeArray):
             there = labels[part[0].start - rows.start : part[0].stop - rows.start,
                            part[1].start - columns.start : part[1].stop - columns.start]  # fmt: skip
             label = self.labels[shape.class_name]
-            if self.overlap == "refuse":
+            if self.overlap == "refuse" and label != IGNORE:
                 taken = inside & (there != 0) & (there != label)
                 if taken.any():
                     self.refuse_overlap(shape, int(there[taken][0]))
             there[inside] = label
+        if self.field is not None:
+            labels[self.field.read(rows, columns) == 0] = IGNORE
         return labels
 
     def inside(self, shape: Shape, part: tuple[slice, slice]) -> np.ndarray:

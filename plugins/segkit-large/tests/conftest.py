@@ -84,6 +84,26 @@ def pair(root: Path) -> Callable[..., None]:
     return write
 
 
+def write_slide(path: Path, pixels: np.ndarray, micrometres: float | None = 0.25) -> None:
+    """Write a slide as Aperio's scanners do: tiles of JPEG, a thumbnail, and a level of every fourth pixel."""
+    height, width = pixels.shape[:2]
+    said = f"Aperio Image Library v12.0.15\r\n{width}x{height} (256x256) JPEG/RGB Q=95|AppMag = 40"
+    said += "" if micrometres is None else f"|MPP = {micrometres}"
+    form: dict[str, Any] = {"photometric": "rgb", "compression": "jpeg", "metadata": None}
+    form["compressionargs"] = {"level": 95}
+    with tifffile.TiffWriter(path) as writer:
+        writer.write(pixels, tile=(256, 256), description=said, **form)
+        writer.write(np.ascontiguousarray(pixels[::16, ::16]), rowsperstrip=16, description="Aperio thumbnail", **form)
+        writer.write(np.ascontiguousarray(pixels[::4, ::4]), tile=(256, 256), description="Aperio level", **form)
+
+
+@pytest.fixture
+def slide() -> Callable[..., None]:
+    """Write a slide: `slide(path, pixels)`."""
+    pytest.importorskip("openslide")
+    return write_slide
+
+
 @pytest.fixture
 def opened(root: Path) -> Callable[..., LargeReader]:
     """Open the root with params: `opened(val=0, test=0)`."""

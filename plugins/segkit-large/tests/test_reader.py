@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from segkit import SegkitError, UnusableFileError
+from segkit import SegkitError, UnusableFileError, UsageError
 from segkit.data.large_array import LargeArray
 from segkit_large.pairs import find_pairs
 from segkit_large.reader import LargeReader
@@ -53,6 +53,37 @@ def test_classes_of_polygons(pair, opened, drawn: SimpleNamespace) -> None:
     assert set(np.unique(np.asarray(read(opened(classes=("tumour",))).mask))) == {0, 1}
     with pytest.raises(SegkitError, match="names 'tumor', and no polygon is of it"):
         opened(classes=("tumor",))
+
+
+def test_polygons_that_count_for_nothing(pair, opened, drawn: SimpleNamespace) -> None:
+    """What is to be ignored and the field of view are no classes; names that are none of theirs are told."""
+    cell = drawn.feature(drawn.ring((10, 10), (50, 10), (50, 50)), name="cell")
+    field = drawn.feature(drawn.ring((0, 0), (90, 0), (90, 90), (0, 90)), name="Region*")
+    pair("a", shapes=drawn.collection(cell, field))
+    reader = opened(field_of_view=("Region*",))
+    assert reader.task.classes == ("cell",)
+    assert set(np.unique(np.asarray(read(reader).mask))) == {0, 1, 255}
+    assert reader.verify() == []
+    with pytest.raises(SegkitError, match=r"data\.ignore names 'Region', and no polygon .*did you mean 'Region"):
+        opened(ignore=("Region",))
+    with pytest.raises(UsageError, match=r"data\.classes names 'cell', which is not to count"):
+        opened(ignore=("cell",), classes=("cell",))
+
+
+def test_masks_name_no_polygons(pair, opened) -> None:
+    """Masks of pixels have 255 for what does not count: a class of polygons would never be asked for."""
+    pair("a")
+    with pytest.raises(UsageError, match=r"data\.ignore names polygons") as told:
+        opened(ignore=("Ignore*",))
+    assert "255" in told.value.hint
+
+
+def test_tolerance_where_micrometres_are_known(pair, opened) -> None:
+    """Surfaces are compared within 2 micrometres where files say theirs, within the metric's own pixel elsewhere."""
+    pair("a", resolution=0.5)
+    assert opened().recipe["metric.nsd.tolerance"] == (0.002,)
+    pair("a")
+    assert "metric.nsd.tolerance" not in opened().recipe
 
 
 def test_micrometres_that_differ(pair, opened) -> None:

@@ -141,3 +141,22 @@ def test_measurements_that_are_none(mask_of, drawn: SimpleNamespace) -> None:
     feature = drawn.feature(drawn.ring((10, 10), (50, 10), (50, 50), (10, 50)))
     feature["properties"]["measurements"] = {"Nucleus: Circularity": float("nan")}
     assert np.asarray(mask_of(drawn.collection(feature))).sum() == 1600
+
+
+def test_what_counts_for_nothing(mask_of, drawn: SimpleNamespace) -> None:
+    """Inside of an ignored polygon pixels are 255, whatever lies there; so they are outside of the field of view."""
+    cell = drawn.feature(drawn.ring((20, 20), (40, 20), (40, 40), (20, 40)))
+    ignored = drawn.feature(drawn.ring((30, 20), (50, 20), (50, 40), (30, 40)), name="Ignore*")
+    field = drawn.feature(drawn.ring((10, 10), (60, 10), (60, 60), (10, 60)), name="Region*")
+    text = drawn.collection(ignored, cell, field)
+    found = np.asarray(mask_of(text, ignore=("Ignore*",), field_of_view=("Region*",)))
+    expected = np.full(SIZE, 255)
+    expected[10:60, 10:60] = 0
+    expected[20:40, 20:40] = 1
+    expected[20:40, 30:50] = 255
+    assert np.array_equal(found, expected)
+    by_area = np.asarray(mask_of(text, ignore=("Ignore*",), overlap="area"))
+    assert (by_area[20:40, 30:50] == 255).all()
+    with pytest.raises(UnusableFileError, match=r"a\.geojson holds no polygon of Region\*") as told:
+        mask_of(drawn.collection(cell), field_of_view=("Region*",))
+    assert "data.field_of_view" in told.value.hint

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from segkit.data.check import check_sample
 from segkit.data.class_masks import is_class
 from segkit.data.dataset import DatasetReader
 from segkit.data.in_time import read_case
+from segkit.data.large_array import every
 from segkit.data.prefetch import prefetch
 from segkit.data.resample import resize_image
 from segkit.data.working_grid import coarse_axis
@@ -175,8 +175,7 @@ def structures_of(sample: Sample, task: Task) -> list[Structure]:
     step = 1
     while np.prod([-(-side // step) for side in sample.shape]) > MOST_CELLS:
         step += 1
-    every: tuple[Any, ...] = (..., *(slice(None, None, step),) * dims)
-    mask = sample.mask[every]
+    mask = every(sample.mask, [1] * (sample.mask.ndim - dims) + [step] * dims)
     found = []
     for label in range(1, len(task.classes) + 1):
         inside = is_class(mask, label, task)

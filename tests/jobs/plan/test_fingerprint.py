@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from segkit import Case, Sample, SegkitError, Task
+from segkit.data.large_array import LargeArray
+from segkit.jobs.plan import fingerprint
 from segkit.jobs.plan.fingerprint import read_fingerprint, round_trip, spread, thickness
 
 
@@ -62,6 +64,28 @@ def test_the_fingerprint_counts_cases_shares_and_sizes() -> None:
     assert [found.held_in(label) for label in (1, 2)] == [1, 1]
     assert [found.share_of(label) for label in (1, 2)] == [0.5, 0.01]
     assert found.thinnest == (2, 1.0)
+
+
+def test_what_is_not_in_memory_is_read_as_what_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mask of which every third pixel is looked at is the same to it, read by parts or at once."""
+    monkeypatch.setattr(fingerprint, "MOST_CELLS", 1000)
+    mask = disc(90, 20).astype(np.uint8)
+    held = sample(mask, mask.shape)
+    apart = Sample(Parts(held.image), Parts(mask))
+    found, expected = look([apart]), look([held])
+    assert (found.shape, found.thinnest) == (expected.shape, expected.thinnest)
+    assert found.share_of(1) == expected.share_of(1) > 0
+
+
+class Parts(LargeArray):
+    """An array that is in memory after all."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values, self.shape, self.dtype = values, values.shape, values.dtype
+
+    def read(self, rows: slice, columns: slice) -> np.ndarray:
+        """Return a rectangle."""
+        return self.values[..., rows, columns].copy()
 
 
 def test_spacing_that_varies_is_seen() -> None:
