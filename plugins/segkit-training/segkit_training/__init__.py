@@ -11,6 +11,10 @@ ISENSEE = (
     "Nature Methods 2021, doi:10.1038/s41592-020-01008-z"
 )
 
+TORCHIO = (
+    "Perez-Garcia et al.: TorchIO. Computer Methods and Programs in Biomedicine 2021, doi:10.1016/j.cmpb.2021.106236"
+)
+
 
 @hookimpl
 def segkit_parts() -> list[Optimizer | Schedule | Augmentation | Normalization | Sampler]:
@@ -87,6 +91,43 @@ def own_augmentations() -> list[Augmentation]:
             params="segkit_training.params:Holes",
             reference="DeVries, Taylor: Improved Regularization of Convolutional Neural Networks with Cutout. 2017, "
             "https://arxiv.org/abs/1708.04552",
+        ),
+        *scanner_augmentations(),
+    ]
+
+
+def scanner_augmentations() -> list[Augmentation]:
+    """Return those that do what MR scanners do to images."""
+    return [
+        Augmentation(
+            name="bias-field",
+            factory="segkit_training.scanner:bias_field",
+            summary="A smooth field that makes parts of the image brighter, as coils do.",
+            params="segkit_training.params:BiasField",
+            reference="Van Leemput et al.: Automated Model-Based Tissue Classification of MR Images of the Brain. "
+            "IEEE TMI 1999, doi:10.1109/42.811270",
+        ),
+        Augmentation(
+            name="ghosting",
+            factory="segkit_training.scanner:ghosting",
+            summary="Weak copies of the image along one axis, as of breathing.",
+            params="segkit_training.params:Ghosting",
+            reference=TORCHIO,
+        ),
+        Augmentation(
+            name="motion",
+            factory="segkit_training.scanner:motion",
+            summary="A spectrum of several poses, as of a patient who moves.",
+            params="segkit_training.params:Motion",
+            reference="Shaw et al.: MRI k-Space Motion Artefact Augmentation. MIDL 2019, "
+            "https://proceedings.mlr.press/v102/shaw19a.html",
+        ),
+        Augmentation(
+            name="low-resolution",
+            factory="segkit_training.scanner:low_resolution",
+            summary="Coarser sampling, along all axes or as thick slices.",
+            params="segkit_training.params:LowResolution",
+            reference=ISENSEE,
         ),
     ]
 

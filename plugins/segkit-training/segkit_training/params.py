@@ -70,6 +70,50 @@ class Holes:
 
 
 @dataclass(frozen=True)
+class BiasField:
+    """Of the uneven field."""
+
+    limit: float = param(
+        0.3, "Largest coefficient of a polynomial: 0.3 makes an end 1.35 times as bright.", min=0, max=2
+    )
+    order: int = param(3, "Largest degree of the polynomials.", min=1, max=6)
+    probability: float = param(0.2, "Share of samples that are changed.", min=0, max=1)
+
+
+@dataclass(frozen=True)
+class Ghosting:
+    """Of the ghosts."""
+
+    limit: float = param(0.5, "How much the lines that make ghosts are weakened at most.", min=0, max=1)
+    copies: int = param(8, "Largest number of ghosts along the axis.", min=2, max=64)
+    probability: float = param(0.1, "Share of samples that are changed.", min=0, max=1)
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Of a patient who moves."""
+
+    moves: int = param(2, "Largest number of movements.", min=1, max=20)
+    rotation: float = param(5.0, "Largest rotation of each, in degrees.", min=0, max=90)
+    shift: float = param(3.0, "Largest shift of each, in pixels.", min=0, max=100)
+    still: float = param(
+        0.2, "Share of the spectrum, about its middle, that is taken before all movements.", min=0.02, max=1
+    )
+    probability: float = param(0.1, "Share of samples that are changed.", min=0, max=1)
+
+
+@dataclass(frozen=True)
+class LowResolution:
+    """Of the coarse sampling."""
+
+    limit: float = param(0.5, "Smallest share of the samples along an axis that is kept.", min=0.05, max=1)
+    thick: float = param(
+        0.0, "Share of the changed samples that are coarse along one axis alone: thick slices.", min=0, max=1
+    )
+    probability: float = param(0.25, "Share of samples that are changed.", min=0, max=1)
+
+
+@dataclass(frozen=True)
 class Percentile:
     """Of the percentiles that become 0 and 1."""
 
