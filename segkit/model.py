@@ -43,6 +43,7 @@ from segkit.planning.rebuilt import (
     find_needed,
     load_weights,
     tell_version,
+    turns_in_training,
     with_measure,
     with_mirrored,
 )
@@ -201,15 +202,16 @@ class Model:
         if problem is not None:
             raise UsageError(problem, "give finite values, converted for instance with image.astype(numpy.float32)")
 
-    def adjusted(self, *, mirror: bool | None = None, overlap: float | None = None) -> Model:
+    def adjusted(self, *, mirror: bool | None = None, turn: bool | None = None, overlap: float | None = None) -> Model:
         """Return the model with other settings of inference.
 
         Args:
             mirror: average over copies mirrored as in training, or not; as it is where not given.
+            turn: average over copies turned by quarters, too, or not; as it is where not given.
             overlap: share of a window that its neighbours cover too; means nothing where images are shown whole.
 
         Raises:
-            UsageError: mirrored copies are asked for and training mirrored nothing.
+            UsageError: mirrored copies are asked for and training mirrored nothing, or turned ones and it turned none.
         """
         predictor = self.predictor
         if mirror and not predictor.mirror and predictor.mirrored == ():
@@ -217,11 +219,17 @@ class Model:
                 "the model was trained without mirroring: it has never seen a mirrored copy, left may be right to it",
                 "leave --tta out, or train with augment.flip",
             )
+        if turn and not predictor.turn and not turns_in_training(self.header, self.task, predictor.size):
+            raise UsageError(
+                "the model was trained without turning images by quarters, or on a grid that is no square",
+                "say --set evaluate.turn=false",
+            )
         mirror = predictor.mirror if mirror is None else mirror
+        turn = predictor.turn if turn is None else turn
         if not predictor.volumes:
-            return replace(self, predictor=replace(predictor, mirror=mirror))
+            return replace(self, predictor=replace(predictor, mirror=mirror, turn=turn))
         settings = predictor.preprocessing
-        settings = replace(settings, mirror=mirror, overlap=settings.overlap if overlap is None else overlap)
+        settings = replace(settings, mirror=mirror, turn=turn, overlap=settings.overlap if overlap is None else overlap)
         return replace(self, predictor=replace(predictor, preprocessing=settings))
 
 

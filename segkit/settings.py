@@ -188,6 +188,11 @@ class Augment:
             f"give one number, or one each for {', '.join(AXES[dims])}",
         )
 
+    def turned(self, dims: int) -> bool:
+        """Whether training shows images turned by any number of quarters in the plane of the last two axes."""
+        whole = self.warp > 0 and self.rotation == 180
+        return whole or (self.transpose > 0 and {*AXES[2]} <= {*self.mirrored(dims)})
+
     def mirrored(self, dims: int) -> tuple[str, ...]:
         """Return the names of the axes that training mirrors."""
         return tuple(name for name, share in zip(AXES[dims], self.flips(dims), strict=True) if share > 0)
@@ -205,6 +210,9 @@ class Evaluate:
         20, "Volumes: how many of the validation cases are scored after each epoch, evenly spread.", min=1
     )
     mirror: bool = param(False, "Average the probabilities over mirrored copies of the image.")
+    turn: bool = param(
+        False, "Average them over copies turned by 90, 180 and 270 degrees, too (in the plane; square grids only)."
+    )
     save_predictions: bool = param(True, "Write the prediction of every scored case.")
     aggregation: tuple[Literal["case_mean", "pooled"], ...] = param(
         ("case_mean",),

@@ -222,6 +222,12 @@ def test_copies_are_mirrored_as_in_training(
         ({"augment.flip": 0, "evaluate.mirror": True}, "evaluate.mirror: training mirrors no axis"),
         ({"augment.flip": "0,0,0.5"}, "augment.flip has 3 values, the network is shown 2 axes; give one number"),
         ({"augment.flip": "0,2"}, "out of range"),
+        ({"augment.flip": 0.5, "augment.transpose": 0, "evaluate.turn": True}, "training turns no image by quarters"),
+        ({"augment.flip": "0,0.5", "augment.transpose": 0.5, "evaluate.turn": True}, "turns no image by quarters"),
+        (
+            {"augment.flip": 0.5, "augment.transpose": 0.5, "evaluate.turn": True, "data.size": (32, 48)},
+            "a working size of 32 x 48 is no square",
+        ),
     ],
 )
 def test_mirroring_that_cannot_be_meant_is_refused_before_training(toy_registry: Registry, values, said) -> None:
@@ -229,6 +235,33 @@ def test_mirroring_that_cannot_be_meant_is_refused_before_training(toy_registry:
     base = {"components.arch": "net", "components.data": "squares", "run.device": "cpu"}
     with pytest.raises(UsageError, match=said):
         make_plan([Layer("flag", base | values)], toy_registry, {})
+
+
+@pytest.mark.parametrize(("transpose", "able"), [(0.5, True), (0, False)])
+def test_copies_are_turned_where_training_turned_them(
+    toy_registry: Registry, tmp_path: Path, monkeypatch, transpose, able
+) -> None:
+    """A run scored with turned copies predicts so when it is loaded; other scoring may ask for them, or leave them."""
+    monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_, **__: None)
+    values = {"components.arch": "net", "components.data": "squares", "run.device": "cpu", "train.epochs": 1}
+    values |= {
+        "augment.flip": 0.5,
+        "augment.transpose": transpose,
+        "data.cases": 4,
+        "evaluate.turn": able,
+        "data.size": (24, 24),
+    }
+    run_job(make_plan([Layer("flag", values)], toy_registry, {}), tmp_path / "run", Progress())
+    model = load_model(tmp_path / "run" / "model.safetensors", "cpu", toy_registry)
+    assert model.predictor.turn is able
+    assert not model.adjusted(turn=False).predictor.averages
+    if able:
+        assert model.adjusted(turn=False).adjusted(turn=True).predictor.turn
+        assert model.header["preprocessing"]["turn"] is True
+    else:
+        assert "turn" not in model.header["preprocessing"]
+        with pytest.raises(UsageError, match="without turning images by quarters"):
+            model.adjusted(turn=True)
 
 
 def test_pillow_images(toy_run):

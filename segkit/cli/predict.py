@@ -180,7 +180,7 @@ def load_models(paths: list[str], device: str, tta: bool | None) -> list[Model]:
 
     registry = load_registry()
     models = [load_model(checkpoint_of(Path(path)), device, registry) for path in paths]
-    return models if tta is None else [model.adjusted(mirror=tta) for model in models]
+    return models if tta is None else [model.adjusted(mirror=tta, turn=None if tta else False) for model in models]
 
 
 def show(outcome: Outcome) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,9 +11,10 @@ import click
 from segkit.cli import output
 from segkit.cli.completion import ComponentName
 from segkit.cli.groups import Group
+from segkit.cli.paths import PATH
 from segkit.cli.registry import load_registry
 from segkit.cli.setting_text import SETTING
-from segkit.errors import SegkitError
+from segkit.errors import SegkitError, UsageError
 
 if TYPE_CHECKING:
     from segkit.data.pretrained import KeptWeights
@@ -24,7 +26,7 @@ NOT_STATED = "not stated"
 
 @click.group(cls=Group)
 def weights() -> None:
-    """List and fetch the published weights that networks can start from."""
+    """List and fetch the published weights that networks can start from; average those of several runs."""
 
 
 @weights.command("list", short_help="List the weights in the cache.")
@@ -83,6 +85,36 @@ def download(name: str, assignments: tuple[str, ...], as_json: bool) -> None:
         return
     output.print_table((*COLUMNS, "SHA-256"), [(*row_of(kept), kept.sha256)])
     output.say(f"used where arch.pretrained=true: {kept.path}", err=True)
+
+
+@weights.command("average", short_help="Average the weights of runs that started from the same ones.")
+@click.argument("models", nargs=-1, required=True, type=PATH)
+@click.option("--output", "target", type=PATH, metavar="FILE", required=True, help="The new model, .safetensors.")
+@click.option("--force", is_flag=True, help="Replace what is there.")
+@output.json_option
+def average(models: tuple[str, ...], target: str, force: bool, as_json: bool) -> None:
+    """Write the mean of the weights of several MODELS, runs or model.safetensors, as one model.
+
+    They must have started from the same weights (--from): runs that began anew have nothing in common that a mean
+    would keep. Whether it is better than each of them, a validation split says.
+
+    \b
+    segkit run --from runs/first --data isic --seed 1 --output runs/one
+    segkit run --from runs/first --data isic --seed 2 --output runs/two
+    segkit weights average runs/one runs/two --output soup.safetensors
+    segkit evaluate soup.safetensors --split val
+    """
+    from segkit.jobs.average import average_models
+    from segkit.rundir.checkpoint import checkpoint_of
+
+    path = Path(target)
+    if path.suffix != ".safetensors":
+        raise UsageError(f"--output {target} does not end in .safetensors", "name it so: other commands look for it")
+    done = average_models([checkpoint_of(Path(one)) for one in models], path, force=force)
+    if as_json:
+        output.print_json(asdict(done))
+        return
+    output.say(f"average of {done.models} runs that started from {done.started_from}: {target}")
 
 
 def row_of(kept: KeptWeights) -> tuple[str, ...]:

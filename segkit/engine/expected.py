@@ -11,7 +11,7 @@ from segkit.engine.agreement import Agreement
 from segkit.engine.calibration import decode_at
 from segkit.engine.decoding import probabilities
 from segkit.engine.feeding import Block
-from segkit.engine.infer import Predictor, mirrored_axes
+from segkit.engine.infer import Predictor, shown_copies
 from segkit.engine.volumes import VolumePredictor
 
 AnyPredictor = Predictor | VolumePredictor
@@ -101,9 +101,10 @@ class Estimate:
 
 
 def copies_of(predictor: AnyPredictor) -> Agreement | None:
-    """Return what tells how far a model's mirrored copies agree on an image; None where it makes no two."""
+    """Return what tells how far a model's mirrored or turned copies agree on an image; None where it makes no two."""
     task = predictor.task
-    number = len(list(mirrored_axes(task.spatial_dims, predictor.mirrored))) if predictor.mirror else 1
+    names = predictor.mirrored if predictor.mirror else ()
+    number = len(list(shown_copies(task.spatial_dims, names, turn=predictor.turn)))
     return Agreement(number, len(task.classes), overlapping=task.overlapping) if number > 1 else None
 
 

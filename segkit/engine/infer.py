@@ -39,9 +39,10 @@ class Predictor:
         size: the working grid.
         mirror: average probabilities over mirrored copies.
         mirrored: names of the axes that are mirrored then; None: all.
+        turn: average them over copies turned by quarters in the plane of the last two axes, too.
         calibration: what is done to scores before they are probabilities and labels; `scores` and `logits` are as the
             network gives them.
-        copies: told of what each mirrored copy is labelled, before the mean is taken; None: nobody wants to know.
+        copies: told of what each copy is labelled, before the mean is taken; None: nobody wants to know.
     """
 
     volumes: ClassVar[Literal[False]] = False
@@ -56,6 +57,12 @@ class Predictor:
     mirrored: tuple[str, ...] | None = None
     calibration: Calibration | None = None
     copies: Copies | None = None
+    turn: bool = False
+
+    @property
+    def averages(self) -> bool:
+        """Whether an image is shown more than once."""
+        return self.mirror or self.turn
 
     @property
     def channels(self) -> int:
@@ -85,7 +92,7 @@ class Predictor:
         Scores are interpolated as numbers, then thresholded (one class) or compared (several); labels never are.
         """
         own = tuple(shape or image.shape[1:])
-        plane = not self.mirror and len(own) == 2
+        plane = not self.averages and len(own) == 2
         # Of a plane the scores are interpolated along its rows alone; else there are three copies of them on its grid.
         held = 2 * self.size[0] * own[1] if plane else 3 * math.prod(own)
         check_memory(4 * self.task.out_channels * held + math.prod(self.task.mask_shape(own)), own)
@@ -124,7 +131,7 @@ class Predictor:
             Which part of the first axis, and (K', *S) float32: the foreground's for one class, else one per label.
         """
         own = tuple(shape or image.shape[1:])
-        if not self.mirror and len(own) == 2:
+        if not self.averages and len(own) == 2:
             check_memory(2 * 4 * self.task.out_channels * self.size[0] * own[1], own)
             for rows, part in plane_scores(self.logits(self.prepare(image))[0], own):
                 yield rows, probabilities(calibrated(part, self.calibration), overlapping=self.task.overlapping)
@@ -144,19 +151,21 @@ class Predictor:
 
     @torch.inference_mode()
     def scores(self, images: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
-        """Return logits, or with `mirror` the logarithms of mean probabilities, (N, K, *shape).
+        """Return logits, or with several copies the logarithms of mean probabilities, (N, K, *shape).
 
         Args:
             images: normalised, (N, C, *size).
         """
-        if not self.mirror:
+        if not self.averages:
             return self._restored(images, shape)
-        mirrored = list(mirrored_axes(len(shape), self.mirrored))
+        shown = list(shown_copies(len(shape), self.mirrored if self.mirror else (), turn=self.turn))
         mean = torch.zeros((), device=self.device)
         maps = []
-        for axes in mirrored:
-            logits = self._restored(images.flip(axes), shape).flip(axes)
-            mean = mean + probabilities(logits, dim=1, overlapping=self.task.overlapping) / len(mirrored)
+        for axes, quarters in shown:
+            turned = images.flip(axes).rot90(quarters, TURNED)
+            grid = shape if quarters % 2 == 0 else (*shape[:-2], shape[-1], shape[-2])
+            logits = self._restored(turned, grid).rot90(-quarters, TURNED).flip(axes)
+            mean = mean + probabilities(logits, dim=1, overlapping=self.task.overlapping) / len(shown)
             if self.copies is not None:
                 maps.append(decode(logits.movedim(1, 0), overlapping=self.task.overlapping))
         if self.copies is not None:
@@ -203,6 +212,33 @@ def mirrored_axes(dims: int, names: Sequence[str] | None = None) -> Iterator[tup
     Args:
         names: of the axes that may be mirrored; None: all.
     """
-    axes = [2 + place for place, name in enumerate(AXES[dims]) if names is None or name in names]
+    axes = axes_of(dims, names)
     for count in range(len(axes) + 1):
         yield from itertools.combinations(axes, count)
+
+
+TURNED = (-2, -1)
+"""Axes of the plane that copies are turned in."""
+
+
+def shown_copies(
+    dims: int, names: Sequence[str] | None = None, *, turn: bool = False
+) -> Iterator[tuple[tuple[int, ...], int]]:
+    """Every copy of a batch (N, C, *S) that differs, as axes to flip and then quarters to turn by; itself first.
+
+    Args:
+        names: of the axes that may be mirrored; None: all.
+    """
+    plane = {dims, dims + 1}
+    for axes in mirrored_axes(dims, names):
+        if not turn:
+            yield axes, 0
+        # Turned images that are mirrored along either axis of the plane, or both, are the same four: one axis stands
+        # for them.
+        elif not plane & {*axes} or plane & {*axes} == {max(axis for axis in axes_of(dims, names) if axis in plane)}:
+            yield from ((axes, quarters) for quarters in range(4))
+
+
+def axes_of(dims: int, names: Sequence[str] | None) -> list[int]:
+    """The spatial axes of a batch (N, C, *S) that bear these names; None: all."""
+    return [2 + place for place, name in enumerate(AXES[dims]) if names is None or name in names]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from segkit.data.normalize import Normalization
@@ -30,6 +30,7 @@ class Preprocessing:
         mirror: average probabilities over mirrored copies.
         mirrored: names of the axes that training mirrored, the only ones that copies are mirrored along; None where
             that is not known.
+        turn: average them over copies turned by quarters, too.
         resolution: of tiles.
     """
 
@@ -41,7 +42,18 @@ class Preprocessing:
     overlap: float = DEFAULT_OVERLAP
     mirror: bool = False
     mirrored: tuple[str, ...] | None = None
+    turn: bool = False
     resolution: Resolution = EVERY_PIXEL
+
+    @property
+    def plain(self) -> Preprocessing:
+        """The same without copies: each image is shown once."""
+        return replace(self, mirror=False, turn=False)
+
+    @property
+    def averages(self) -> bool:
+        """Whether an image is shown more than once."""
+        return self.mirror or self.turn
 
     @property
     def volumes(self) -> bool:
@@ -61,6 +73,7 @@ class Preprocessing:
             "normalization": self.normalization.to_dict(),
             "mirror": self.mirror,
             **({} if self.mirrored is None else {"mirrored": list(self.mirrored)}),
+            **({"turn": True} if self.turn else {}),
         }
         if not self.volumes:
             return common
@@ -90,4 +103,5 @@ class Preprocessing:
             resolution=Resolution.from_dict(values.get("resolution", {})),
             mirror=bool(values.get("mirror", False)),
             mirrored=None if values.get("mirrored") is None else tuple(values["mirrored"]),
+            turn=bool(values.get("turn", False)),
         )

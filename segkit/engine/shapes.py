@@ -47,6 +47,7 @@ PREPROCESSING = {
     "overlap?": Limited(float, 0, 0.95),
     "mirror?": bool,
     "mirrored?": Limited([NAME], 0, 3),
+    "turn?": bool,
 }
 EXPECTED = "expected_dice"
 """The column of tables of cases that says what Dice each can expect, of a calibrated model."""
@@ -64,6 +65,7 @@ ESTIMATE = {
     "by?": NAME,
     "members?": Either(None, NAME),
     "mirror?": bool,
+    "turn?": bool,
     "tried?": {str: NUMBER},
     "cases": COUNT,
     "ranking": RANKING,
@@ -106,6 +108,7 @@ HEADER = {
     "postprocess?": dict,
     "training?": dict,
     "weights?": Either(None, NAME),
+    "averaged?": COUNT,
     "trained_on?": [NAME],
     "likeness?": Either(None, LIKENESS),
     "started_from?": Either(None, {"source": NAME, "digest": NAME}),

@@ -80,6 +80,11 @@ class VolumePredictor:
         return self.preprocessing.mirror
 
     @property
+    def turn(self) -> bool:
+        """Whether they are averaged over copies turned by quarters, too."""
+        return self.preprocessing.turn
+
+    @property
     def mirrored(self) -> tuple[str, ...] | None:
         """Names of the axes that are mirrored then; None: all."""
         return self.preprocessing.mirrored
@@ -112,6 +117,7 @@ class VolumePredictor:
             self.mirror,
             self.preprocessing.mirrored,
             copies=self.copies,
+            turn=self.turn,
         )
 
     def labels(
@@ -212,7 +218,7 @@ class VolumePredictor:
     def scores(
         self, image: np.ndarray, own: Sequence[int], spacing: Sequence[float] | None, axis: int = 0
     ) -> Iterator[tuple[slice, torch.Tensor]]:
-        """Yield logits (with `mirror` logarithms of mean probabilities) on the own grid, slab by slab along `axis`.
+        """Yield logits (of copies the logarithms of mean probabilities) on the own grid, slab by slab along `axis`.
 
         Yields:
             Which planes of the axis, and scores (K, n, *the other two axes) float32.
@@ -307,4 +313,5 @@ def make_predictor(
         preprocessing.mirror,
         preprocessing.mirrored,
         calibration,
+        preprocessing.turn,
     )

@@ -183,7 +183,7 @@ def score_model(
     """
     plan = looked.plan
     settings = plan.config.evaluate
-    predictor = request.model.adjusted(mirror=settings.mirror, overlap=settings.overlap).predictor
+    predictor = request.model.adjusted(mirror=settings.mirror, turn=settings.turn, overlap=settings.overlap).predictor
     metrics = build_metrics(plan)
     if request.groups is not None:
         # Before anything is predicted: a table that cannot be meant costs no time.
@@ -219,6 +219,7 @@ def score_model(
             "notice": NOTICE if generated else "",
             "model_dataset": component(request.model.header, "data")["name"],
             "mirror": predictor.mirror,
+            **({"turn": True} if predictor.turn else {}),
             "leaks": leaks_record((), plan.split, looked.seen),
             "shift": looked.shift,
             "calibration": request.model.header.get("calibration"),

@@ -127,7 +127,7 @@ def export_model(
         SegkitError: a library is missing, the network cannot be exported, the graph is not the network, or a file is
             there by now.
     """
-    model = model.adjusted(mirror=False)
+    model = model.adjusted(mirror=False, turn=False)
     graph = trace(model, kind, dynamic=level == "dynamic")
     comparison = compare_with_model(model, graph, samples)
     comparison.check()
@@ -321,6 +321,11 @@ def description(model: Model, kind: str, graph: Graph, comparison: Comparison, n
                     "(leave it out for a quicker result)"
                 ]
                 if preprocessing.get("mirror")
+                else []
+            ),
+            *(
+                ["probabilities are averaged over copies turned by 0, 90, 180 and 270 degrees in the plane"]
+                if preprocessing.get("turn")
                 else []
             ),
             "logits are interpolated linearly, corners not aligned, to the image's own size"

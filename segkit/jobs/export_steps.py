@@ -31,6 +31,8 @@ def steps(model: Model, multiple: int) -> dict[str, Any] | None:
     if model.image_channels not in COLOURS or numbers.kind == PLUGIN or numbers.low:
         return None
     mirrors = bool(model.header["preprocessing"].get("mirror"))
+    if model.header["preprocessing"].get("turn"):
+        return None  # copies that are turned have no place among the steps, which programs follow to the letter
     height, width = predictor.size
     return {
         "colour": COLOURS[model.image_channels],

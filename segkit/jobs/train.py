@@ -195,6 +195,7 @@ def make_preprocessing(plan: Plan, store: Store | VolumeStore, measure: Measure 
         overlap=config.evaluate.overlap,
         mirror=config.evaluate.mirror,
         mirrored=config.augment.mirrored(plan.task.spatial_dims),
+        turn=config.evaluate.turn,
     )
 
 
@@ -251,8 +252,7 @@ def volume_parts(plan: Plan, store: VolumeStore) -> Parts:
 def validate_on(job: Job, store: Store | VolumeStore, preprocessing: Preprocessing, model: nn.Module) -> Validation:
     """Score a model on the validation split's working grid."""
     plan, config, metrics = job.plan, job.plan.config, job.parts.metrics
-    plain = replace(preprocessing, mirror=False)
-    predictor = make_predictor(model.eval(), plan.task, plain, job.device, config.run.autocast)
+    predictor = make_predictor(model.eval(), plan.task, preprocessing.plain, job.device, config.run.autocast)
     if predictor.volumes:
         assert store.volumes
         return validate_volumes(

@@ -183,7 +183,6 @@ def make_plan(
     check_start(config.start, source, task, arch.full_name)
     check_aggregations(config.evaluate.aggregation, [metric_of(found) for found in metrics])
     check_postprocess(config.evaluate, task.classes)
-    check_mirror(config, task)
     check_parts(parts, task, [found for _, found in losses])
     check_background(task, config.evaluate)
     check_overlapping(task, [found for _, found in choice.found], registry)
@@ -199,6 +198,7 @@ def make_plan(
     if mode in VOLUME_MODES:
         config = fit_to_volumes(config, reader, cases["train"])
     size = working_size(config.data.size, data.component.offered[mode], data)
+    check_copies(config, task, size)
     if trained_with is not None and tell is not None:
         for difference in differences(trained_with, config):
             tell(f"note: {difference}")
@@ -229,13 +229,24 @@ def make_plan(
     )
 
 
-def check_mirror(config: Config, task: Task) -> None:
-    """Raise UsageError where scoring would mirror what training does not (left would be right), or axes do not fit."""
+def check_copies(config: Config, task: Task, size: Sequence[int]) -> None:
+    """Raise UsageError where scoring would mirror or turn what training does not: left would be right."""
     mirrored = config.augment.mirrored(task.spatial_dims)
     if config.evaluate.mirror and not mirrored:
         raise UsageError(
             "evaluate.mirror: training mirrors no axis (augment.flip=0), so a mirrored copy is an image never seen",
             "say --set evaluate.mirror=false, or set augment.flip",
+        )
+    if config.evaluate.turn and not config.augment.turned(task.spatial_dims):
+        raise UsageError(
+            "evaluate.turn: training turns no image by quarters, so a turned copy is an image never seen",
+            "say --set evaluate.turn=false, or set augment.flip and augment.transpose, or augment.rotation=180 and "
+            "augment.warp",
+        )
+    if config.evaluate.turn and size[-1] != size[-2]:
+        raise UsageError(
+            f"evaluate.turn: a working size of {' x '.join(map(str, size))} is no square, which a turned copy needs",
+            "say --set evaluate.turn=false, or set a square --size",
         )
 
 

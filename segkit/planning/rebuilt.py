@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,13 @@ def with_mirrored(preprocessing: Preprocessing, header: Mapping[str, Any], task:
     augment = build(Augment, {"flip": flip}, "augment")
     mirrored = augment.mirrored(task.spatial_dims)
     return preprocessing if preprocessing.mirror and not mirrored else replace(preprocessing, mirrored=mirrored)
+
+
+def turns_in_training(header: Mapping[str, Any], task: Task, size: Sequence[int]) -> bool:
+    """Whether training showed images turned by quarters, by a checkpoint's record of it; on a square grid alone."""
+    told = header.get("training", {}).get("augment", {})
+    kept = {name: told[name] for name in ("flip", "transpose", "warp", "rotation") if name in told}
+    return size[-1] == size[-2] and build(Augment, kept, "augment").turned(task.spatial_dims)
 
 
 def built_steps(

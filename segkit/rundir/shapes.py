@@ -72,6 +72,7 @@ SUMMARY = {
     "references?": MAYBE,
     "generated_sample?": bool,
     "mirror?": bool,
+    "turn?": bool,
     "finished?": bool,
     "cases?": COUNTED,
     "parameters?": Either(None, COUNT),

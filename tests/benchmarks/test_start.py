@@ -6,6 +6,7 @@ What needs real data, peers or minutes runs under `full`, and says why where it 
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import subprocess
 import sys
@@ -21,7 +22,7 @@ import segkit
 PROJECT = Path(__file__).resolve().parents[2]
 BENCHMARKS = PROJECT / "benchmarks"
 DATA = PROJECT.parent / "shared" / "data"
-PARTS = {"end_to_end_ways", "explainer_table", "tiles_ways", "trained"}
+PARTS = {"end_to_end_ways", "explainer_table", "nnunet_peer", "tiles_ways", "trained"}
 """Modules of other benchmarks, not started on their own."""
 
 IN_PROCESS = {
@@ -50,6 +51,11 @@ LARGE = {
     "newcomer": (["--epochs", "1", "--size", "32"], [], "|"),
     "overfit": ([str(DATA / "amos-mini"), "--epochs", "1", "--width", "2"], ["amos-mini"], "|"),
     "predict": (["--rounds", "1"], ["isic2017-small", "isic2017-original"], "|"),
+    "plans": (
+        [str(DATA), "--only", "unet 24, 2D 128", "--cases", "16", "--epochs", "1"],
+        ["isic2017-small"],
+        "| unet 24, 2D 128 |",
+    ),
     "pretrained": (
         ["fewer", str(DATA / "hippocampus"), "pretrained", "--epochs", "1", "--seeds", "0"],
         ["hippocampus", "timm"],
@@ -97,7 +103,7 @@ def finished(tmp_path_factory) -> Path:
 def test_every_benchmark_is_started():
     """Each script of benchmarks/ is in one of the lists of this file."""
     scripts = {path.stem for path in BENCHMARKS.glob("*.py")}
-    assert scripts == {*IN_PROCESS, *OF_A_RUN, *ALONE, *LARGE, *PARTS, "agreement", "results"}
+    assert scripts == {*IN_PROCESS, *OF_A_RUN, *ALONE, *LARGE, *PARTS, "agreement", "nnunet", "results"}
 
 
 @pytest.mark.parametrize("name", IN_PROCESS)
@@ -131,6 +137,36 @@ def test_agreement_of_label_maps(start, tmp_path):
         nibabel.save(nibabel.Nifti1Image(labels, np.eye(4)), tmp_path / folder / "case.nii.gz")
     printed = start("agreement", str(tmp_path / "a"), str(tmp_path / "b"), "--labels", str(tmp_path / "labels"))
     assert "| b | 1.000 |  | 1.000 |" in printed
+
+
+def test_nnunet_is_lent_the_same_folds(start, tmp_path, monkeypatch):
+    """Every labelled case once, by nnU-Net's names; each in one fold; equal maps score 1; a row for each of the two."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    nnunet = importlib.import_module("nnunet")
+    source = tmp_path / "source"
+    labels = np.zeros((4, 5, 6), np.uint8)
+    labels[1:3, 1:3, 2:4], labels[3, 4, 5] = 1, 2
+    for split, count in (("Tr", 8), ("Va", 2)):
+        for kind, values in (("images", labels * 100), ("labels", labels)):
+            (source / f"{kind}{split}").mkdir(parents=True)
+            for number in range(count):
+                name = f"case_{number}{split}.nii.gz"
+                nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), source / f"{kind}{split}" / name)
+    described = {"labels": {"0": "background", "1": "Anterior", "2": "Posterior"}, "modality": {"0": "MRI"}}
+    (source / "dataset.json").write_text(json.dumps(described))
+    place = nnunet.Place(tmp_path / "place", 1)
+    nnunet.lay_out(source, place.raw)
+    folds = nnunet.folds_of(place.raw)
+    held = [case for fold in folds for case in fold["val"]]
+    assert sorted(held) == sorted({*folds[0]["train"], *folds[0]["val"]})
+    assert len(held) == len({*held}) == 10
+    done = {"predictions": str(place.raw / "labelsTr"), "parameters": 1_000_000, "steps": 10, "train": 5.0}
+    monkeypatch.setattr(nnunet, "own_run", lambda *_: done)
+    monkeypatch.setattr(nnunet, "peer_run", lambda *_: done)
+    monkeypatch.setattr(nnunet, "peer_dice_of", lambda *_: {case: [1.0, 1.0] for case in held})
+    rows = nnunet.compared(place, 0, 3, folds[0]["val"], [])
+    assert "| 3 | 0 | segkit | 1.00 M | 10 | 5 | 0.50 | 1.0000 | 1.0000 | +0.0000" in rows
+    assert len({line.count("|") for line in rows.splitlines()}) == 1
 
 
 @pytest.mark.parametrize("name", [*ALONE, *(pytest.param(name, marks=pytest.mark.full) for name in LARGE)])

@@ -19,6 +19,8 @@ from safetensors.numpy import save_file
 import segkit
 from segkit.data import download
 from segkit.data.pretrained import PretrainedWeights
+from segkit.engine.checkpoint import read_model
+from segkit.engine.sealed import write_sealed
 
 
 @dataclass(frozen=True)
@@ -106,3 +108,22 @@ def test_an_architecture_that_declares_weights_has_the_param():
         segkit.Architecture(name="one", factory="m:f", summary="One.", pretrained="m:g")
     with pytest.raises(ValueError, match=r"pretrained must be 'package.module:name'"):
         segkit.Architecture(name="one", factory="m:f", summary="One.", params=Params, pretrained="weights")
+
+
+def test_average_of_runs(toy_run, invoke, tmp_path):
+    """Two runs of one origin become a model that predicts; what began anew is refused, and so is another ending."""
+    weights, header = read_model(toy_run / "model.safetensors")
+    for name, add in (("a", 0.1), ("b", 0.3)):
+        told = {**header, "format": 1, "started_from": {"source": "first", "digest": "ab" * 32}}
+        write_sealed(
+            tmp_path / f"{name}.safetensors", "segkit", told, {key: value + add for key, value in weights.items()}
+        )
+    done = invoke("weights", "average", "a.safetensors", "b.safetensors", "--output", "soup.safetensors", "--json")
+    assert json.loads(done.stdout)["models"] == 2
+    done = invoke("weights", "average", "a.safetensors", "b.safetensors", "--output", "soup.safetensors")
+    assert (done.exit_code, "is there already" in done.stderr) == (2, True)
+    done = invoke("weights", "average", "a.safetensors", "b.safetensors", "--output", "soup.safetensors", "--force")
+    assert "average of 2 runs that started from first" in done.stdout
+    assert invoke("weights", "average", "a.safetensors", "b.safetensors", "--output", "soup").exit_code == 2
+    done = invoke("weights", "average", "run", "a.safetensors", "--output", "other.safetensors")
+    assert (done.exit_code, "run did not start from weights" in done.stderr) == (1, True)

@@ -10,7 +10,7 @@ from torch import nn
 from segkit.data.normalize import Normalization
 from segkit.declarations import Task
 from segkit.engine.ensemble import Ensemble
-from segkit.engine.infer import Predictor, mirrored_axes
+from segkit.engine.infer import Predictor, shown_copies, mirrored_axes
 from segkit.engine.preprocessing import Preprocessing
 from segkit.engine.volumes import make_predictor
 from segkit.errors import SegkitError
@@ -50,6 +50,46 @@ def test_mirroring_averages_probabilities(classes: tuple[str, ...]) -> None:
     copies = [squash(model(images.flip(axes))).flip(axes) for axes in [(), (2,), (3,), (2, 3)]]
     expected = torch.stack(copies).mean(0)
     assert torch.allclose(squash(scores), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("names", "count"), [((), 4), (None, 8), (("width",), 8), (("height",), 8)])
+def test_turned_copies_differ_and_none_is_missing(names, count) -> None:
+    """In the plane four, or all eight ways to lay a square; in 3D twice as many where the depth is mirrored."""
+    for dims, times in ((2, 1), (3, 2 if names is None else 1)):
+        image = torch.arange(3.0**dims).view(1, 1, *[3] * dims)
+        laid = {
+            tuple(image.flip(axes).rot90(turns, (-2, -1)).flatten().tolist()) for axes, turns in copies(dims, names)
+        }
+        assert len(laid) == len(copies(dims, names)) == count * times
+        assert copies(dims, names)[0] == ((), 0)
+
+
+def copies(dims: int, names) -> list[tuple[tuple[int, ...], int]]:
+    """The copies that are turned."""
+    return list(shown_copies(dims, names, turn=True))
+
+
+@pytest.mark.parametrize("classes", [("x",), ("x", "y")])
+@pytest.mark.parametrize("mirror", [False, True])
+def test_turned_copies_make_a_prediction_turn_with_its_image(classes, mirror) -> None:
+    """Whatever the network, also where the own grid is no square; mirrored, too, where copies are mirrored."""
+    task = Task(1, classes)
+    torch.manual_seed(0)
+    model = nn.Conv2d(1, task.out_channels, 3, padding=1)
+    both = Predictor(model.eval(), task, (8, 8), Normalization("unit"), CPU, mirror=mirror, turn=True)
+    image = np.random.default_rng(0).random((1, 8, 8), np.float32)
+
+    def shares(values: np.ndarray, shape: tuple[int, int]) -> torch.Tensor:
+        return next(iter(both.probabilities(values, shape)))[1]
+
+    upright = shares(image, (12, 10))
+    for quarters, shape in ((1, (10, 12)), (2, (12, 10)), (3, (10, 12))):
+        turned = shares(np.rot90(image, quarters, (1, 2)).copy(), shape)
+        torch.testing.assert_close(turned, upright.rot90(quarters, (1, 2)), atol=1e-5, rtol=0)
+    flipped = shares(image[:, ::-1].copy(), (12, 10))
+    assert torch.allclose(flipped, upright.flip(1), atol=1e-5) is mirror
+    alone = Predictor(model.eval(), task, (8, 8), Normalization("unit"), CPU)
+    assert not torch.allclose(next(iter(alone.probabilities(image, (12, 10))))[1], upright, atol=1e-3)
 
 
 def test_mirrored_axes_are_all_subsets() -> None:

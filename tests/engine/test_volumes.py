@@ -206,6 +206,24 @@ def test_probabilities_and_labels_agree(mode: str) -> None:
     assert (together.argmax(0).numpy() == made.labels(image)).mean() > 0.999
 
 
+@pytest.mark.parametrize(("mode", "size"), [("slices", (6, 6)), ("slab", (6, 6)), ("patches", (4, 6, 6))])
+def test_turned_copies_make_volumes_turn(mode: str, size) -> None:
+    """A volume that is turned in the plane is predicted as the volume is, turned, window by window."""
+    torch.manual_seed(0)
+    channels = 3 if mode == "slab" else 1
+    network = (nn.Conv3d if mode == "patches" else nn.Conv2d)(channels, 3, 3, padding=1)
+    settings = Preprocessing(mode, size, Normalization("unit"), slab=channels, turn=True)
+    made = make_predictor(network.eval(), Task(channels, ("a", "b"), len(size)), settings, CPU)
+    image = np.random.default_rng(0).random((1, 7, 12, 12), np.float32)
+    (whole, turned) = (
+        torch.cat([values for _, values in made.probabilities(one)], dim=1)
+        for one in (image, np.rot90(image, 1, (2, 3)).copy())
+    )
+    torch.testing.assert_close(turned, whole.rot90(1, (2, 3)), atol=1e-5, rtol=0)
+    assert Preprocessing.from_dict(settings.to_dict()) == settings
+    assert not settings.plain.averages
+
+
 def test_patches_at_a_spacing_need_the_images() -> None:
     """Without it there is no telling how large a voxel is."""
     with pytest.raises(UsageError, match="spacing"):

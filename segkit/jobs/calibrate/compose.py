@@ -98,7 +98,7 @@ def calibrate(plan: Plan, request: Request, wish: Wish, workers: int, progress: 
         SegkitError: a case cannot be read, or the cases are too few for the bound asked for.
     """
     settings = plan.config.evaluate
-    model = request.model.adjusted(mirror=settings.mirror, overlap=settings.overlap)
+    model = request.model.adjusted(mirror=settings.mirror, turn=settings.turn, overlap=settings.overlap)
     if model.predictor.calibration is not None and wish.method != "none":
         raise SegkitError(
             f"{request.checkpoint.name} is calibrated already", "calibrate the run's own model.safetensors"

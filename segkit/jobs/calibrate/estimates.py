@@ -52,7 +52,7 @@ class Estimates:
             shown = self.bench.observe(part.shown, replace(self.plain, calibration=of_part), "cases to be shown")
             pairs.append(([case.signs for case in own], [case.signs for case in shown]))
         record = estimate_record([case.signs for case in every], pairs, shown_on, COPIES)
-        return None if record is None else {**record, "mirror": self.plain.mirror}
+        return None if record is None else record | made_with(self.plain)
 
     def fit_half(self, part: Part) -> tuple[Sequence[Observed], Calibration | None]:
         """Look at the cases that a half was fitted to; none where they are too few to support the bound."""
@@ -122,3 +122,8 @@ def check_unseen(bench: Bench, others: Sequence[Model]) -> None:
                 f"that it was trained on ({', '.join(seen[:3])}{', ...' if len(seen) > 3 else ''})",
                 "name models that were trained on the same training cases, such as with other seeds",
             )
+
+
+def made_with(predictor: AnyPredictor) -> dict[str, bool]:
+    """Which copies of an image a model averages over: its estimate is of those; turned ones are said where there are."""
+    return {"mirror": predictor.mirror, **({"turn": True} if predictor.turn else {})}

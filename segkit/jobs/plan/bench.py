@@ -23,6 +23,7 @@ from segkit.engine.distributed import Ranks
 from segkit.engine.memory import available_memory, out_of_memory, peak_memory
 from segkit.engine.preprocessing import Preprocessing
 from segkit.engine.progress import Progress
+from segkit.engine.scoring import score_cases
 from segkit.engine.stop import StopRequest
 from segkit.engine.trainer import Trainer
 from segkit.engine.volumes import make_predictor
@@ -104,20 +105,18 @@ class InProcess:
         preprocessing = make_preprocessing(plan, stores["train"], job.parts.measure)
         trainer = make_trainer(job, stores, preprocessing)
         seconds = step_seconds(trainer, job.device, *(MANY if whole else FEW))
-        plain = replace(preprocessing, mirror=False)
-        validate = self.predict_seconds(job, trainer, plain)
-        scored = preprocessing.mirror and whole
+        validate = self.predict_seconds(job, trainer, preprocessing.plain)
         return Probed(
             seconds=seconds,
             samples=trainer.batches.samples / len(plan.cases["train"]),
             validate=validate,
-            predict=self.predict_seconds(job, trainer, preprocessing) if scored else validate if whole else 0.0,
+            predict=self.score_seconds(job, trainer, preprocessing) if whole else 0.0,
             parameters=job.parts.parameters,
             memory=memory_of(job),
         )
 
     def predict_seconds(self, job: Job, trainer: Trainer, preprocessing: Preprocessing) -> float:
-        """Predict the largest of the training cases, as scoring does."""
+        """Predict one of the training cases, as validation does."""
         plan = job.plan
         predictor = make_predictor(
             trainer.current_model().eval(), plan.task, preprocessing, job.device, plan.config.run.autocast
@@ -125,6 +124,26 @@ class InProcess:
         sample = read_case(plan.reader, plan.cases["train"][len(plan.cases["train"]) // 2])
         begun = time.perf_counter()
         predictor.labels(sample.image, sample.shape, sample.spacing)
+        return time.perf_counter() - begun
+
+    def score_seconds(self, job: Job, trainer: Trainer, preprocessing: Preprocessing) -> float:
+        """Read, predict and score one of the training cases, as the run does in the end: metrics take time, too."""
+        plan, config = job.plan, job.plan.config
+        model = trainer.current_model().eval()
+        predictor = make_predictor(model, plan.task, preprocessing, job.device, config.run.autocast)
+        case = plan.cases["train"][len(plan.cases["train"]) // 2]
+        begun = time.perf_counter()
+        score_cases(
+            plan.reader,
+            plan.data.full_name,
+            [case],
+            predictor,
+            job.parts.metrics,
+            predictions=None,
+            workers=0,
+            progress=Progress(),
+            background=config.evaluate.background,
+        )
         return time.perf_counter() - begun
 
 

@@ -51,7 +51,7 @@ class Duration:
     def around(self, probed: Probed) -> float:
         """Seconds before the first step and after the last."""
         stored = (self.counts["train"] + self.counts.get("val", 0)) * self.reading
-        scored = self.counts.get(self.scored, 0) * ((probed.predict or probed.validate) + self.reading)
+        scored = self.counts.get(self.scored, 0) * (probed.predict or probed.validate + self.reading)
         return START + stored + scored
 
     def epochs(self, probed: Probed) -> float:

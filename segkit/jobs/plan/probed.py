@@ -34,7 +34,8 @@ class Probed:
         memory: largest, in bytes: of the process on a CPU, of tensors on CUDA.
         samples: of one training case and epoch.
         validate: seconds to predict one case as validation does after each epoch.
-        predict: seconds to predict one case as scoring does, on its own grid; 0 where that was not asked for.
+        predict: seconds to read, predict and score one case as the run does, on its own grid; 0 where that was not
+            asked for.
     """
 
     failed: Literal["", "memory", "time"] = ""
@@ -59,5 +60,5 @@ class Bench(Protocol):
         """Take a few training steps that may take so many bytes.
 
         Args:
-            whole: take more of them, and predict a training case as scoring does.
+            whole: take more of them, and read, predict and score a training case.
         """

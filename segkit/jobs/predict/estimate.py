@@ -18,7 +18,7 @@ from segkit.model import Model
 def estimate_of(headers: Sequence[Mapping[str, Any]], ensemble: Ensemble) -> Estimate | None:
     """Return what estimates an image; None where it is not known how well that would rank images.
 
-    An estimate belongs to what it was measured with: a model with or without mirrored copies, or just these models.
+    An estimate belongs to what it was measured with: a model with or without mirrored or turned copies, or just these models.
 
     Args:
         headers: of the models' checkpoints, in the ensemble's order.
@@ -50,8 +50,9 @@ def estimate_record(headers: Sequence[Mapping[str, Any]], ensemble: Ensemble) ->
     if len(records) == 1:
         expected: Mapping[str, Any] | None = records[0].get("expected")
         # A checkpoint of before that was kept knows of no copies.
-        fits = expected and expected.get("mirror", ensemble.predictors[0].mirror) == ensemble.predictors[0].mirror
-        return expected if fits else None
+        alone = ensemble.predictors[0]
+        copies = None if expected is None else (expected.get("mirror", alone.mirror), expected.get("turn", False))
+        return expected if copies == (alone.mirror, alone.turn) else None
     known = [record["together"] for record in records if record.get("together")]
     keys = member_keys(headers, ensemble) if known else []
     return next((found for found in known if sorted(found["models"]) == keys), None)
@@ -67,6 +68,7 @@ def member_key(weights: str, predictor: Predictor | VolumePredictor) -> str:
     """Return what one of several models is known by."""
     made = predictor.calibration
     content = [weights, None if made is None else [*made.scale, *made.shift], predictor.mirror]
+    content += ["turn"] if predictor.turn else []  # left out elsewhere: keys of before stay what they are
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
 
 
@@ -78,5 +80,7 @@ def why_none(models: Sequence[Model], ensemble: Ensemble) -> str:
         return ""
     if len(models) > 1:
         return "no expected Dice: it was not measured for these models together (segkit calibrate RUN --with OTHER)"
-    how = "with" if records[0]["expected"]["mirror"] else "without"
-    return f"no expected Dice: it was measured {how} mirrored copies, these predictions are made otherwise"
+    expected = records[0]["expected"]
+    how = "with" if expected["mirror"] else "without"
+    turned = " and with turned ones" if expected.get("turn") else ""
+    return f"no expected Dice: it was measured {how} mirrored copies{turned}, these predictions are made otherwise"

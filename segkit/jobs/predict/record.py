@@ -119,6 +119,7 @@ def record(
                 "preprocessing": model.header["preprocessing"],
                 "weights": model.header.get("weights"),
                 "mirror": model.predictor.mirror,
+                **({"turn": True} if model.predictor.turn else {}),
                 **({"calibration": model.header["calibration"]} if model.header.get("calibration") else {}),
             }
             for model in models

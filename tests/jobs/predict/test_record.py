@@ -77,7 +77,7 @@ def models() -> list:
     second = {**header, "generated_sample": True, "weights": None}
     task = Task(3, ("a", "b"))
     return [
-        SimpleNamespace(header=one, task=task, predictor=SimpleNamespace(mirror=mirror))
+        SimpleNamespace(header=one, task=task, predictor=SimpleNamespace(mirror=mirror, turn=False))
         for one, mirror in ((first, False), (second, True))
     ]
 
