@@ -162,8 +162,8 @@ def peer_run(place: Place, fold: int, epochs: int, seconds: float) -> dict[str, 
     if not kept.exists():
         probe = place.folder / "nnunet-probe.json"
         if not probe.exists():
-            peer_train(place, fold, PROBED, probe)
-        peer_train(place, fold, max(2, round(seconds / json.loads(probe.read_text())["step"])), kept)
+            peer_train(place, "probe", fold, PROBED, probe)
+        peer_train(place, "train", fold, max(2, round(seconds / json.loads(probe.read_text())["step"])), kept)
         told = json.loads(kept.read_text())
         moved = kept.with_suffix("")
         Path(told["predictions"]).rename(moved)
@@ -172,9 +172,9 @@ def peer_run(place: Place, fold: int, epochs: int, seconds: float) -> dict[str, 
     return done
 
 
-def peer_train(place: Place, fold: int, steps: int, result: Path) -> None:
+def peer_train(place: Place, what: str, fold: int, steps: int, result: Path) -> None:
     """Call nnU-Net's side."""
-    told = ("train", f"{PLANS}{BATCH}", str(fold), str(steps), str(result))
+    told = (what, f"{PLANS}{BATCH}", str(fold), str(steps), str(result))
     place.call(str(place.python), str(PEER), *told, log=result.with_suffix(".log"), helpers=0)
 
 

@@ -1,7 +1,10 @@
 """nnU-Net's side of benchmarks/nnunet.py, which starts it with the Python of nnU-Net's environment, without segkit.
 
-python nnunet_peer.py train PLANS FOLD STEPS RESULT.json
-python nnunet_peer.py score REFERENCES PREDICTIONS RESULT.json
+It is called as
+
+    python nnunet_peer.py train PLANS FOLD STEPS RESULT.json
+    python nnunet_peer.py probe PLANS FOLD STEPS RESULT.json
+    python nnunet_peer.py score REFERENCES PREDICTIONS RESULT.json
 """
 
 from __future__ import annotations
@@ -45,7 +48,7 @@ class ShortTrainer(nnUNetTrainer):  # type: ignore[misc]
         return statistics.median(after - before for before, after in zip(self.times, self.times[1:], strict=False))
 
 
-def train(plans: str, fold: int, steps: int, result: Path) -> None:
+def train(plans: str, fold: int, steps: int, result: Path, *, predict: bool) -> None:
     """Train, predict the validation cases as nnU-Net does after training, and write what was taken."""
     from nnunetv2.paths import nnUNet_preprocessed
 
@@ -59,7 +62,8 @@ def train(plans: str, fold: int, steps: int, result: Path) -> None:
     trainer.run_training()
     trained, waited = processor_seconds() - begun, time.perf_counter() - clock
     begun = processor_seconds()
-    trainer.perform_actual_validation(False)
+    if predict:
+        trainer.perform_actual_validation(False)
     told = {
         "train": trained,
         "clock": waited,
@@ -91,7 +95,8 @@ def score(references: Path, predictions: Path, result: Path) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "train":
-        train(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[5]))
+    if sys.argv[1] in ("train", "probe"):
+        whole = sys.argv[1] == "train"
+        train(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[5]), predict=whole)
     else:
         score(Path(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4]))
