@@ -16,7 +16,7 @@ from segkit.errors import SegkitError, UsageError
 Header = Mapping[str, Any]
 OWN = ("calibration", "scores")
 """What a model says of itself alone, and is not true of an average."""
-INSTEAD = "average their predictions instead: segkit predict --model A --model B"
+INSTEAD = "average their predictions instead: segkit predict RUN RUN IMAGES -o DIR"
 
 
 @dataclass(frozen=True)
