@@ -44,7 +44,6 @@ from trained import told
 
 from segkit import Task
 from segkit.discovery import Registry
-from segkit.statistics import compare_paired
 
 PACKAGE = "nnunetv2==2.8.1"
 DATASET = "Dataset004_Hippocampus"
@@ -295,10 +294,8 @@ def compared(place: Place, fold: int, epochs: int, held: Sequence[str], cases: l
             f"| {epochs} | {fold} | {tool} | {done['parameters'] / 1e6:.2f} M | {done['steps']} | "
             f"{seconds:.0f} | {seconds / done['steps']:.2f} | {told(list(mean[tool].values()))} | {by_other:.4f} |"
         )
-    difference = compare_paired(
-        np.array([mean["segkit"][case] for case in held]), np.array([mean["nnU-Net"][case] for case in held])
-    ).difference
-    lines[0] += f" {difference.mean:+.4f} ({difference.ci_low:+.4f} to {difference.ci_high:+.4f}) |"
+    listed = [[mean[tool][case] for case in held] for tool in ("segkit", "nnU-Net")]
+    lines[0] += f" {told([first - second for first, second in zip(*listed, strict=True)])} |"
     return "\n".join([lines[0], f"{lines[1]}  |"])
 
 

@@ -313,5 +313,5 @@ def make_predictor(
         preprocessing.mirror,
         preprocessing.mirrored,
         calibration,
-        preprocessing.turn,
+        turn=preprocessing.turn,
     )

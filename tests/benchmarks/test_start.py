@@ -165,7 +165,7 @@ def test_nnunet_is_lent_the_same_folds(start, tmp_path, monkeypatch):
     monkeypatch.setattr(nnunet, "peer_run", lambda *_: done)
     monkeypatch.setattr(nnunet, "peer_dice_of", lambda *_: {case: [1.0, 1.0] for case in held})
     rows = nnunet.compared(place, 0, 3, folds[0]["val"], [])
-    assert "| 3 | 0 | segkit | 1.00 M | 10 | 5 | 0.50 | 1.0000 | 1.0000 | +0.0000" in rows
+    assert "| 3 | 0 | segkit | 1.00 M | 10 | 5 | 0.50 | 1.0000 | 1.0000 | 0.0000 |" in rows
     assert len({line.count("|") for line in rows.splitlines()}) == 1
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from segkit.data.normalize import Normalization
 from segkit.declarations import Task
 from segkit.engine.ensemble import Ensemble
-from segkit.engine.infer import Predictor, shown_copies, mirrored_axes
+from segkit.engine.infer import Predictor, mirrored_axes, shown_copies
 from segkit.engine.preprocessing import Preprocessing
 from segkit.engine.volumes import make_predictor
 from segkit.errors import SegkitError

@@ -125,5 +125,5 @@ def check_unseen(bench: Bench, others: Sequence[Model]) -> None:
 
 
 def made_with(predictor: AnyPredictor) -> dict[str, bool]:
-    """Which copies of an image a model averages over: its estimate is of those; turned ones are said where there are."""
+    """Which copies of an image a model averages over, and its estimate is of; turned ones are said where they are."""
     return {"mirror": predictor.mirror, **({"turn": True} if predictor.turn else {})}

@@ -18,7 +18,7 @@ from segkit.model import Model
 def estimate_of(headers: Sequence[Mapping[str, Any]], ensemble: Ensemble) -> Estimate | None:
     """Return what estimates an image; None where it is not known how well that would rank images.
 
-    An estimate belongs to what it was measured with: a model with or without mirrored or turned copies, or just these models.
+    An estimate belongs to what it was measured with: a model with or without copies, or just these models.
 
     Args:
         headers: of the models' checkpoints, in the ensemble's order.
