@@ -7,7 +7,7 @@ image's darkest one: what is given is normalised, and has no zero of its own.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
@@ -76,7 +76,8 @@ def ghosts(image: torch.Tensor, axis: int, copies: int, strength: float) -> torc
     lines = torch.arange(image.shape[axis], device=image.device)
     weak = (lines % copies == 0) & (lines > 0)
     weights = (1 - strength * weak.to(image.dtype)).view(-1, *[1] * (image.ndim - 1 - axis))
-    return torch.fft.ifft(spectrum * weights, dim=axis).real
+    found: torch.Tensor = torch.fft.ifft(spectrum * weights, dim=axis)
+    return found.real
 
 
 def motion(task: Task, params: Motion) -> Change:
@@ -131,7 +132,7 @@ def posed(image: torch.Tensor, turns: Sequence[float], shifts: Sequence[float]) 
 
 
 def moved(
-    image: torch.Tensor, axis: int, starts: Sequence[float], poses: Sequence[torch.Tensor], first: int
+    image: torch.Tensor, axis: int, starts: Iterable[float], poses: Sequence[torch.Tensor], first: int
 ) -> torch.Tensor:
     """Return an image whose spectrum along one axis is that of other poses from its edge up to so many lines.
 
@@ -151,7 +152,8 @@ def moved(
         place = (slice(None),) * axis + (where,)
         spectrum[place] = other[place]
         begun = ended
-    return torch.fft.ifft(torch.fft.ifftshift(spectrum, dim=axis), dim=axis).real
+    found: torch.Tensor = torch.fft.ifft(torch.fft.ifftshift(spectrum, dim=axis), dim=axis)
+    return found.real
 
 
 def low_resolution(task: Task, params: LowResolution) -> Change:
@@ -173,4 +175,7 @@ def low_resolution(task: Task, params: LowResolution) -> Change:
 def coarse(image: torch.Tensor, sides: Sequence[int]) -> torch.Tensor:
     """Return an image (C, *S) sampled on a coarser grid, by nearest neighbours, and brought back, linearly."""
     few = functional.interpolate(image[None], size=list(sides), mode="nearest-exact")
-    return functional.interpolate(few, size=image.shape[1:], mode=LINEAR[image.ndim - 1], align_corners=False)[0]
+    fine: torch.Tensor = functional.interpolate(
+        few, size=image.shape[1:], mode=LINEAR[image.ndim - 1], align_corners=False
+    )
+    return fine[0]
