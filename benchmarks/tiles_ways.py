@@ -33,21 +33,20 @@ def patches(count: int) -> tuple[np.ndarray, np.ndarray]:
     return np.stack(images), np.stack(masks)
 
 
-def generated(path: Path, side: int, compression: str | None = None) -> None:
-    """Write an image of a side as a tiled BigTIFF, put together of 16 tiles."""
+def generated(path: Path, size: tuple[int, int], compression: str | None = None) -> None:
+    """Write an image (height, width) as a tiled BigTIFF, put together of 16 tiles."""
     import tifffile
 
     images, _ = patches(16)
 
     def tiles() -> Iterator[np.ndarray]:
-        for place in range((-(-side // TILE)) ** 2):
+        for place in range(-(-size[0] // TILE) * -(-size[1] // TILE)):
             yield images[place * 7 % 16 if place % 3 else place % 16]
 
-    shape = (side, side, 3)
     tifffile.imwrite(
         path,
         tiles(),
-        shape=shape,
+        shape=(*size, 3),
         dtype=np.uint8,
         tile=(TILE, TILE),
         bigtiff=True,
@@ -129,23 +128,22 @@ class Measured:
         print(self.wall, self.processor, self.memory, *more, flush=True)
 
 
-def predict(folder: Path, side: int) -> None:
+def predict(folder: Path, size: tuple[int, int]) -> None:
     """Predict a generated image from its file to its label map's file."""
     from segkit.data.large_array import parts_of
     from segkit_large.files import open_any
     from segkit_large.opened import Channels
     from segkit_large.pyramid import read_pyramid, write_pyramid
 
-    path = folder / f"{side}.tif"
-    if not path.exists():
-        generated(path, side)
+    path = folder / "image.tif"
+    generated(path, size)
     made = predictor(network(folder / "weights.safetensors"))
     made.labels(np.zeros((3, 600, 600), np.uint8))  # what is imported and taken when first used
     with Measured() as measured:
         image = Channels(open_any(path, path.name).array)
         write_pyramid(folder / "labels.tif", made.labels(image), None)
     marked = sum(int(np.count_nonzero(part)) for part in parts_of(read_pyramid(folder / "labels.tif")))
-    measured.say(f"{marked / side**2:.4f}")
+    measured.say(f"{marked / size[0] / size[1]:.4f}")
     path.unlink()
 
 
@@ -192,7 +190,7 @@ def crops(folder: Path, side: int) -> None:
 
     path = folder / f"{side}-deflate.tif"
     if not path.exists():
-        generated(path, side, "zlib")
+        generated(path, (side, side), "zlib")
 
     class Stripes(LargeArray):
         shape, dtype = (side, side), np.dtype(np.uint8)

@@ -63,6 +63,7 @@ LARGE = {
     ),
     "roundtrip": ([str(DATA / "amos-label-0013" / "amos_0013.nii.gz")], ["monai", "amos-label-0013"], "|"),
     "startup": (["--rounds", "1"], [], "| segkit list |"),
+    "streamed": (["--shape", "24x24x24", "--window", "16"], ["konfai", "SimpleITK"], "| konfai |"),
     "tiles": (["--only", "whole"], [], "labels differ"),
     "training": (
         ["--seconds", "0.1", "--device", "cpu", "--only", "U-Net 16..128, 3D"],
