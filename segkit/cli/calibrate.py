@@ -71,9 +71,9 @@ def calibrate(
     from segkit.cli.registry import load_registry
     from segkit.config import read_assignments
     from segkit.engine.device import default_workers
-    from segkit.errors import SegkitError, UsageError
+    from segkit.errors import UsageError
     from segkit.files import real
-    from segkit.jobs.calibrate.compose import Wish, plan_calibration, write_calibrated
+    from segkit.jobs.calibrate.compose import Wish, check_free, plan_calibration, write_calibrated
     from segkit.jobs.calibrate.compose import calibrate as job
     from segkit.jobs.calibrate.fit import read_risk
     from segkit.jobs.evaluate import Request
@@ -87,8 +87,8 @@ def calibrate(
     registry, progress = load_registry(), make_progress()
     checkpoint = checkpoint_of(Path(run))
     target = Path(file) if file else checkpoint.with_name(checkpoint.stem.removesuffix("-calibrated") + SUFFIX)
-    if target.exists() and not force and (file is None or real(target) != real(checkpoint)):
-        raise SegkitError(f"{target} exists already", "say --force to replace it, or name another file with -o")
+    if not force and (file is None or real(target) != real(checkpoint)):
+        check_free(target)
     together = tuple(load_model(checkpoint_of(Path(other)), device, registry) for other in others)
     wish = Wish(method or ("temperature" if level is None else "none"), level, together)
     config = checkpoint.with_name(CONFIG)

@@ -158,6 +158,24 @@ def test_what_is_there_is_not_replaced_unasked(run, enough):
     assert calibrate("--force").exit_code == 0
 
 
+def test_what_a_kill_left_is_gone_on_with_and_what_is_anothers_stays(run, enough):
+    """The JSON without its checkpoint is written again, where five of 24 kills were refused; a stranger's is not."""
+    assert calibrate().exit_code == 0
+    checkpoint = run / "model-calibrated.safetensors"
+    whole = checkpoint.read_bytes()
+    checkpoint.unlink()
+    assert calibrate().exit_code == 0
+    assert checkpoint.read_bytes() == whole
+    checkpoint.unlink()
+    beside = checkpoint.with_suffix(".json")
+    beside.write_text('{"mine": 1}')
+    result = calibrate()
+    assert result.exit_code == 1
+    assert "model-calibrated.json exists already" in result.stderr
+    assert beside.read_text() == '{"mine": 1}'
+    assert not checkpoint.exists()
+
+
 def test_a_metric_of_labels_says_nothing_of_calibration(run, enough):
     """Named by mistake."""
     result = calibrate("--metric", "overlap")

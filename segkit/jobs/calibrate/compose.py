@@ -14,7 +14,7 @@ from segkit.engine.checkpoint import KEY, read_model
 from segkit.engine.progress import Progress
 from segkit.engine.sealed import write_sealed
 from segkit.errors import SegkitError, UsageError
-from segkit.files import write_json
+from segkit.files import read_json, write_json
 from segkit.jobs.calibrate.bench import AnyPredictor, Bench, Part, halved
 from segkit.jobs.calibrate.estimates import Estimates, check_unseen
 from segkit.jobs.calibrate.fit import ASSUMES, RISK, control_risk, fit
@@ -174,5 +174,14 @@ def write_calibrated(path: Path, source: Path, found: Calibrated) -> None:
     earlier = header.get("calibration") or {}
     kept = {name: value for name, value in header.items() if name != "sha256"}
     record = {**earlier, **found.record} if found.record["method"] == "none" else found.record
-    write_sealed(path, KEY, {**kept, "calibration": record}, weights)
+    # The checkpoint last: killed in between, what is asked for is not there, and the same command makes both.
     write_json(path.with_suffix(".json"), {"calibration": record, "before": found.before, "after": found.after})
+    write_sealed(path, KEY, {**kept, "calibration": record}, weights)
+
+
+def check_free(path: Path) -> None:
+    """Raise SegkitError where a calibrated checkpoint is there already, or beside it a JSON file of something else."""
+    beside = path.with_suffix(".json")
+    taken = path if path.exists() else beside
+    if path.exists() or (beside.exists() and "calibration" not in read_json(beside, dict)):
+        raise SegkitError(f"{taken} exists already", "say --force to replace it, or name another file with -o")
