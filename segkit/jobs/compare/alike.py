@@ -47,11 +47,15 @@ def differences(one: FinishedRun, other: FinishedRun, metrics: Sequence[str]) ->
     facts: list[tuple[str, Any, Any]] = [
         ("dataset", here.get("dataset", {}).get("name"), there.get("dataset", {}).get("name")),
         ("split", here.get("split"), there.get("split")),
-        ("generated sample", bool(here.get("generated_sample")), bool(there.get("generated_sample"))),
         ("classes", scored_classes(one), scored_classes(other)),
         ("post-processing", here.get("postprocess") or "none", there.get("postprocess") or "none"),
         ("folds", one.config.get("data.folds"), other.config.get("data.folds")),
     ]
+    digests = here.get("references"), there.get("references")
+    if not all(digests):
+        # Where they are known they say more: a model of drawn images that was scored on real ones has the mark, too.
+        drawn = bool(here.get("generated_sample")), bool(there.get("generated_sample"))
+        facts.append(("generated sample", *drawn))
     for what, mine, theirs in facts:
         if mine != theirs:
             yield f"{what} {shown(mine)} against {shown(theirs)}"

@@ -98,6 +98,11 @@ class Analysis:
         return self.data.metrics[0]
 
     @property
+    def notice(self) -> str:
+        """The warning of a run that was trained or scored on generated data; "" where none was."""
+        return next((run.record.notice for model in self.models for run in model.runs if run.record.notice), "")
+
+    @property
     def overall(self) -> str:
         """What stands for all classes: the only one, where there is one."""
         return overall_class(self.data)

@@ -57,7 +57,7 @@ def write_page(
         pictures: by what is shown of the case's name, one picture per model.
         no_pictures: why there are none, in a sentence.
     """
-    heading = Heading(name, analysis.models[0].runs[0].record.notice)
+    heading = Heading(name, analysis.notice)
     with figures_of(folder) as figures:
         plots = {
             part: [draw_plot(plot, figures) for plot in found]

@@ -7,6 +7,7 @@ import pytest
 
 from segkit.errors import SegkitError, UsageError
 from segkit.jobs.compare.alike import check_alike
+from segkit.jobs.compare.analysis import analyse
 from segkit.jobs.compare.models import counts, gather, group_runs, stacked
 from segkit.jobs.compare.runs import read_runs
 
@@ -41,7 +42,7 @@ SCORE = {
         ({"group": lambda case: case[-1]}, "the reference or the patient of 8 cases differs"),
         ({"summary": {"references": "b"}}, "reference masks differ in their pixels"),
         ({"summary": {"split": "val"}}, "split test against val"),
-        ({"summary": {"generated_sample": True}}, "generated sample False against True"),
+        ({"summary": {"generated_sample": True, "references": None}}, "generated sample False against True"),
         ({"summary": {"dataset": {"name": "toy:cubes"}}}, "dataset toy:squares against toy:cubes"),
         ({"summary": {"postprocess": {"minimum_size": 9}}}, "post-processing none against {'minimum_size': 9}"),
         ({"config": {"metric.overlap.offset": 0.5}}, "metric.overlap.offset is 0.0 against 0.5"),
@@ -83,6 +84,18 @@ def test_alike_runs_pass(runs, make_masks):
     masks = make_masks(8)
     other = runs("two", masks, config={"train.epochs": 9, "run.seed": 3}, summary={"weights": "epoch 4"})
     assert check_alike(read_runs([runs("one", masks), other])) == ["overlap"]
+
+
+def test_a_model_of_drawn_images_on_the_same_real_ones(runs, make_masks):
+    """Equal reference masks are the same cases, whatever the models have learnt from; the warning comes along."""
+    masks = make_masks(8)
+    drawn = {"references": "a", "generated_sample": True, "notice": "generated sample: not real data"}
+    one = runs("one", masks, summary={"references": "a"})
+    other = runs("two", masks, config={"train.epochs": 9, "run.name": "drawn"}, summary=drawn)
+    found = read_runs([one, other])
+    assert check_alike(found) == ["overlap"]
+    models = group_runs(found)
+    assert analyse(models, gather(models, ["overlap"])).notice == "generated sample: not real data"
 
 
 def test_runs_that_are_none(runs, make_masks, tmp_path):
