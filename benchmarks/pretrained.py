@@ -189,7 +189,7 @@ def longer(source: Path, place: Path, epochs: int, seeds: Sequence[int]) -> None
 def curve(run: Path) -> list[float]:
     """Validation's Dice, epoch by epoch."""
     lines = (run / "history.jsonl").read_text(encoding="utf-8").splitlines()
-    return [float(json.loads(line)["val/dice@store"]) for line in lines]
+    return [float(json.loads(line)["val"]["dice@store"]) for line in lines]
 
 
 def main() -> None:

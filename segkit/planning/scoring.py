@@ -120,7 +120,7 @@ def check_task(model: TrainedModel, reader: DatasetReader, data: Found) -> None:
             shown = [", ".join(value) if isinstance(value, tuple) else value for value in (one, other)]
             raise UsageError(
                 f"dataset {data.component.name} has {what} {shown[1]}, the model {shown[0]}",
-                "score it on a dataset with the same classes, in the same order",
+                "give data like those of the model; classes are matched by name, in the same order",
             )
 
 
