@@ -83,6 +83,13 @@ class DatasetReader(Protocol):
         """Read everything and return all that is wrong, what `cases` raises included; progress(done, total) cases."""
 
 
+def formats_of(reader: Any, spatial_dims: int) -> Mapping[str, str]:
+    """Return in which formats a reader writes label maps of images of so many axes; none where it has one way."""
+    planes = getattr(reader, "plane_formats", None) if spatial_dims == 2 else None
+    found: Mapping[str, str] = planes or getattr(reader, "formats", None) or {}
+    return found
+
+
 class LabelFiles(Protocol):
     """How files outside of a dataset are read and predictions written, in its own format; all of it optional.
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from segkit.data.case import Sample
 from segkit.data.check import problem_of
+from segkit.data.dataset import formats_of
 from segkit.data.image_files import SUFFIXES
 from segkit.data.in_time import in_time
 from segkit.data.photographs import read_photograph
@@ -80,7 +81,7 @@ class Opener:
     def formats(self) -> Iterator[str]:
         """Yield the names of the formats that label maps can be written in, where a reader knows several."""
         for reader in (self.own, *self.others):
-            yield from getattr(reader, "formats", ())
+            yield from {**formats_of(reader, 3), **formats_of(reader, 2)}
 
     def is_image(self, path: Path, spatial_dims: int | None = None) -> bool:
         """Whether an installed format says of a folder that it is one image, or so of a file whatever its ending.

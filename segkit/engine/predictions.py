@@ -9,7 +9,7 @@ import numpy as np
 
 from segkit.data.arrays import read_arrays
 from segkit.data.case import Case, Sample
-from segkit.data.dataset import DatasetReader
+from segkit.data.dataset import DatasetReader, formats_of
 from segkit.data.label_png import read_labels, write_labels
 from segkit.data.origin import Maker, Origin
 from segkit.declarations import Task
@@ -67,7 +67,7 @@ def write_label_map(
     Args:
         file_format: of the reader's `formats`; "" for the usual one.
     """
-    formats = getattr(reader, "formats", None)
+    formats = formats_of(reader, labels.ndim)
     if formats and case.files:
         origin = Origin(case.files, sample.affine, classes, maker)
         made: Path = reader.write_labels_as(file_format or next(iter(formats)), folder / name, labels, origin)  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""DICOM in, DICOM out: series as volumes, SEG and RTSTRUCT as masks, predictions as DICOM SEG."""
+"""DICOM in, DICOM out: series as volumes, photographs, SEG and RTSTRUCT as masks, predictions as DICOM SEG."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def segkit_datasets() -> list[segkit.Dataset]:
         segkit.Dataset(
             name="dicom",
             factory="segkit_dicom.reader:DicomReader",
-            summary="Folders of DICOM series with SEG, RTSTRUCT or NIfTI masks.",
+            summary="Folders of DICOM series or photographs with masks: SEG, RTSTRUCT, NIfTI, PNG.",
             params="segkit_dicom.params:DicomParams",
-            modes={"slices": 2, "slab": 2, "patches": 3},
+            modes={"images": 2, "slices": 2, "slab": 2, "patches": 3},
             homepage="https://www.dicomstandard.org",
         )
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from segkit import UnusableFileError, UsageError
 from segkit.data.naming import SPLITS
@@ -54,8 +55,24 @@ class Found:
 
     def split_folder(self, root: Path) -> str:
         """The split that the folder right below the root is called after, "" where it is none."""
-        first = self.images[0].relative_to(root).parts[0].lower()
-        return next((split for split, names in SPLITS.items() if first in names), "")
+        return split_folder_of(self.images[0], root)
+
+
+class Masked(Protocol):
+    """A case whose mask objects have segments."""
+
+    @property
+    def regions(self) -> Mapping[Path, Sequence[Region]]:
+        """Segments by object."""
+
+
+AnyMasked = TypeVar("AnyMasked", bound=Masked)
+
+
+def split_folder_of(path: Path, root: Path) -> str:
+    """The split that the folder of a file right below the root is called after, "" where it is none."""
+    first = path.relative_to(root).parts[0].lower()
+    return next((split for split, names in SPLITS.items() if first in names), "")
 
 
 @dataclass(frozen=True)
@@ -121,17 +138,22 @@ def find_cases(tree: Tree, root: Path, wanted: Sequence[str]) -> Cases:
         else:
             found.append(one)
     found.sort(key=lambda one: one.key)
-    file = root / FILE
-    said = read_class_file(file) if file.is_file() else ClassFile(())
+    file, said = root / FILE, class_file_of(root)
     classes = _classes(found, wanted, said)
     labelled = []
     for one in found:
         try:
-            labelled.append(_labelled(one, classes))
+            labelled.append(with_labels(one, classes))
         except UnusableFileError as error:
             refused.append(Refused(error, one.key))
             left_out |= dict.fromkeys(one.files, REFUSED)
     return Cases(labelled, classes, said.codes, left_out, refused, [file] if file.is_file() else [], without)
+
+
+def class_file_of(root: Path) -> ClassFile:
+    """Return what classes.toml under a root says, nothing where there is none; raises SegkitError."""
+    file = root / FILE
+    return read_class_file(file) if file.is_file() else ClassFile(())
 
 
 def _case(files: Sequence[Listed], masks: Sequence[Listed], tree: Tree, root: Path) -> Found | None:
@@ -194,25 +216,33 @@ def regions_of(mask: Listed) -> list[Region]:
 
 def _classes(found: Sequence[Found], wanted: Sequence[str], said: ClassFile) -> tuple[str, ...]:
     regions = [region for one in found for part in one.regions.values() for region in part]
-    known = {region.label.casefold() for region in regions} | {region.code.casefold() for region in regions}
     names = tuple(wanted) or said.names
-    if regions:
-        for name in names:
-            if name.casefold() not in known and not any(one.nifti for one in found):
-                labels = default_names([region.label for region in regions])
-                raise UsageError(
-                    f"no mask has a segment {name!r}{did_you_mean(name, labels)}", f"they have {', '.join(labels[:20])}"
-                )
+    if regions and not (names and any(one.nifti for one in found)):
+        return named_classes(regions, wanted, said)
     if names:
         return names
-    if regions:
-        return default_names([region.label for region in regions])
     masks = [one.nifti for one in found if one.nifti is not None][:LOOKED_AT]
     highest = max((max(labels_in(read_label(path)[0]), default=0) for path in masks), default=0)
     return tuple(f"label {value}" for value in range(1, max(highest, 1) + 1))
 
 
-def _labelled(one: Found, classes: Sequence[str]) -> Found:
+def named_classes(regions: Sequence[Region], wanted: Sequence[str], said: ClassFile) -> tuple[str, ...]:
+    """Return the classes of segments, those that are named where some are.
+
+    Raises:
+        UsageError: a class is named that none of the segments is.
+    """
+    known = {region.label.casefold() for region in regions} | {region.code.casefold() for region in regions}
+    labels = default_names([region.label for region in regions])
+    for name in (names := tuple(wanted) or said.names):
+        if name.casefold() not in known:
+            raise UsageError(
+                f"no mask has a segment {name!r}{did_you_mean(name, labels)}", f"they have {', '.join(labels[:20])}"
+            )
+    return names or labels
+
+
+def with_labels(one: AnyMasked, classes: Sequence[str]) -> AnyMasked:
     """Return a case with the labels of its segments; raises UnusableFileError where two masks hold one class."""
     masks: dict[Path, Mapping[int, int]] = {}
     holders: dict[int, Path] = {}
@@ -229,4 +259,5 @@ def _labelled(one: Found, classes: Sequence[str]) -> Found:
         raise UnusableFileError(
             next(iter(one.regions)).name, "holds none of the classes", "name its segments as classes"
         )
-    return replace(one, masks=masks)
+    made: AnyMasked = replace(one, masks=masks)  # type: ignore[type-var]
+    return made

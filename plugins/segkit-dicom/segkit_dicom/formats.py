@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 
 from segkit import Sample, UnusableFileError
+from segkit.data.label_png import read_labels, write_labels
 from segkit.data.origin import Origin
 from segkit_dicom.headers import LISTED, holds_image, read_header, text
 from segkit_dicom.identity import digest, identity_of, salt
 from segkit_dicom.nifti_out import write_volume
-from segkit_dicom.prediction import write_fractions, write_seg_of
+from segkit_dicom.prediction import write_fractions, write_plane_seg, write_seg_of
 from segkit_dicom.series import by_series, key_of, listed, read_sample, stack_of, with_broken
 from segkit_dicom.stacks import Stack
 from segkit_nifti.files import SUFFIXES, stem_of
@@ -25,6 +27,8 @@ class DicomFiles:
 
     suffixes = SUFFIXES
     formats: Mapping[str, str] = MappingProxyType({"nifti": ".nii.gz", "dicom-seg": ".dcm", "dicom-labelmap": ".dcm"})
+
+    plane_formats: Mapping[str, str] = MappingProxyType({"png": ".png", "dicom-seg": ".dcm", "dicom-labelmap": ".dcm"})
 
     @classmethod
     def is_image(cls, path: Path) -> bool:
@@ -67,35 +71,48 @@ class DicomFiles:
         """Read a series turned to RAS, or a photograph; raises UnusableFileError."""
         if stem_of(paths[0].name) is not None:
             return VolumeReader.open_files(paths, channels)
-        return read_sample(paths)
+        sample = read_sample(paths)
+        if sample.image.ndim == 3 and len(sample.image) == 1 < channels:  # a grey photograph beside coloured ones
+            return replace(sample, image=np.repeat(sample.image, channels, axis=0))
+        return sample
 
     @classmethod
     def write_labels(cls, stem: Path, labels: np.ndarray, like: Path) -> Path:
         """Write a label map (D, H, W) in RAS as `stem`.nii.gz on the grid of the series that a file belongs to."""
+        if labels.ndim == 2:
+            return write_plane(stem, labels)
         if stem_of(like.name) is not None:
             return VolumeReader.write_labels(stem, labels, like)
         return write_volume(stem, labels.astype(np.uint8), series_around(like).grid.affine)
 
     @classmethod
     def write_labels_as(cls, form: str, stem: Path, labels: np.ndarray, origin: Origin) -> Path:
-        """Write a label map (D, H, W) in RAS as NIfTI, or as one DICOM SEG object that refers to the series' files.
+        """Write a label map (D, H, W) in RAS as NIfTI, or as one DICOM SEG object that refers to the image's files.
+
+        One of a photograph (H, W) becomes a palette PNG or a SEG object.
 
         Raises:
             UnusableFileError: the image is no series of DICOM, to which a SEG object could refer.
         """
         first = origin.files[0]
+        if form == "png":
+            return write_plane(stem, labels)
         if form == "nifti":
             if origin.affine is None:
                 raise UnusableFileError(first.name, "has no place in a patient", "write its prediction as it is usual")
             return write_volume(stem, labels.astype(np.uint8), origin.affine)
         if stem_of(first.name) is not None:
             raise UnusableFileError(first.name, "is NIfTI: there is no DICOM to refer to", "leave out --format")
+        if labels.ndim == 2:
+            return write_plane_seg(
+                stem.with_name(f"{stem.name}.dcm"), labels, origin, labelmap=form == "dicom-labelmap"
+            )
         return write_seg_of(stem.with_name(f"{stem.name}.dcm"), labels, origin, labelmap=form == "dicom-labelmap")
 
     @classmethod
     def write_probabilities_as(cls, form: str, stem: Path, values: np.ndarray, origin: Origin) -> Sequence[Path]:
-        """Write a fractional SEG object per class of probabilities (K', D, H, W) in RAS; none beside NIfTI."""
-        if form == "nifti" or stem_of(origin.files[0].name) is not None:
+        """Write a fractional SEG object per class of probabilities (K', *S); none beside NIfTI and PNG."""
+        if form in ("nifti", "png") or stem_of(origin.files[0].name) is not None:
             return []
         return write_fractions(stem, values, origin)
 
@@ -108,8 +125,15 @@ class DicomFiles:
 
     @classmethod
     def read_labels(cls, path: Path) -> np.ndarray:
-        """Read a label map (D, H, W) that was written as NIfTI, turned to RAS."""
-        return VolumeReader.read_labels(path)
+        """Read a label map that was written as NIfTI, (D, H, W) turned to RAS, or as PNG."""
+        return read_labels(path) if path.suffix == ".png" else VolumeReader.read_labels(path)
+
+
+def write_plane(stem: Path, labels: np.ndarray) -> Path:
+    """Write a label map (H, W) as `stem`.png."""
+    path = stem.with_name(f"{stem.name}.png")
+    write_labels(path, labels)
+    return path
 
 
 def series_around(path: Path) -> Stack:

@@ -17,6 +17,8 @@ from segkit_nifti.files import stem_of
 
 DOCUMENT, INDEX, NO_SERIES = "a DICOM object without an image", "a DICOMDIR", "a mask of no series that is here"
 
+PICTURES = (".png", ".bmp", ".gif", ".tif", ".tiff", ".jpg", ".jpeg")
+
 
 @dataclass
 class Tree:
@@ -26,6 +28,7 @@ class Tree:
         series: image files by series.
         masks: SEG and RTSTRUCT objects.
         nifti: NIfTI files.
+        pictures: image files, which may be masks of photographs.
         left_out: files that are neither, with the reason.
         broken: DICOM files that cannot be read.
     """
@@ -33,6 +36,7 @@ class Tree:
     series: dict[str, list[Listed]] = field(default_factory=dict)
     masks: list[Listed] = field(default_factory=list)
     nifti: list[Path] = field(default_factory=list)
+    pictures: list[Path] = field(default_factory=list)
     left_out: dict[Path, str] = field(default_factory=dict)
     broken: dict[Path, UnusableFileError] = field(default_factory=dict)
 
@@ -48,6 +52,8 @@ def look_through(root: Path) -> Tree:
             tree.nifti.append(path)
         elif is_dicom(path):
             dicom.append(path)
+        elif path.name.lower().endswith(PICTURES):
+            tree.pictures.append(path)
     images = []
     for path, found in zip(dicom, listed(dicom, LISTED), strict=True):
         if isinstance(found, UnusableFileError):

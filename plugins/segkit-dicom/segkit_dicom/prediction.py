@@ -36,8 +36,19 @@ def write_seg_of(path: Path, labels: np.ndarray, origin: Origin, *, labelmap: bo
     return write_seg(path, sources, own_order(labels, found), segments, maker_of(origin), labelmap=labelmap)
 
 
+def write_plane_seg(path: Path, labels: np.ndarray, origin: Origin, *, labelmap: bool = False) -> Path:
+    """Write labels (H, W) as a SEG object of the photograph that they belong to."""
+    segments = segments_for(origin)
+    _tell_generic([segment.name for segment in segments if segment.code is None])
+    return write_seg(
+        path, [_without_pixels(origin.files[0])], labels[None], segments, maker_of(origin), labelmap=labelmap
+    )
+
+
 def write_fractions(stem: Path, values: np.ndarray, origin: Origin) -> list[Path]:
-    """Write a fractional SEG object per class of probabilities (K', D, H, W) in RAS: never all classes are held.
+    """Write a fractional SEG object per class of probabilities (K', D, H, W) in RAS, or of a photograph (K', H, W).
+
+    Never all classes are held.
 
     Returns:
         `stem`-CLASS.dcm of every class, by its number.
@@ -45,14 +56,23 @@ def write_fractions(stem: Path, values: np.ndarray, origin: Origin) -> list[Path
     Raises:
         UnusableFileError: the series has no place in a patient.
     """
-    found, sources = sources_of(origin)
+    plane = values.ndim == 3
+    found, sources = (None, [_without_pixels(origin.files[0])]) if plane else sources_of(origin)
     made = []
     first = len(values) - len(origin.classes)  # the background's is what the others leave
     for number, segment in enumerate(segments_for(origin), start=1):
-        own = own_order(values[first + number - 1].astype(np.float32), found)
+        share = values[first + number - 1].astype(np.float32)
+        own = share[None] if found is None else own_order(share, found)
         path = stem.with_name(f"{stem.name}-{number}.dcm")
         made.append(write_seg(path, sources, own, [segment], maker_of(origin)))
     return made
+
+
+def _without_pixels(path: Path) -> Any:
+    """Return what a file says, without its pixels."""
+    dataset = read_file(path)
+    dataset.pop("PixelData", None)
+    return dataset
 
 
 def sources_of(origin: Origin) -> tuple[Stack, list[Any]]:

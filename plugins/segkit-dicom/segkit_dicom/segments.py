@@ -41,12 +41,13 @@ def code_of(sequence: Any) -> str:
 
 
 def segments_of(header: Any) -> list[Region]:
-    """Return the segments of a SEG object."""
+    """Return the segments of a SEG object; 0, which label maps describe as well, is what is none of them."""
     return [
         Region(
             int(item.SegmentNumber), text(item, "SegmentLabel"), code_of(item.get("SegmentedPropertyTypeCodeSequence"))
         )
         for item in header.get("SegmentSequence") or ()
+        if int(item.SegmentNumber) > 0
     ]
 
 
@@ -86,7 +87,7 @@ def read_segments(dataset: Any, path: Path, image: Stack, labels: Mapping[int, i
                 table[number : number + 1] = label
             values = table[frame]
         else:
-            number = _segment_number(item, dataset, path)
+            number = segment_number(item, dataset, path)
             if number not in labels:
                 continue
             values = np.where(frame > 0, np.uint8(labels[number]), np.uint8(0))
@@ -94,7 +95,8 @@ def read_segments(dataset: Any, path: Path, image: Stack, labels: Mapping[int, i
     return mask
 
 
-def _segment_number(item: Any, dataset: Any, path: Path) -> int:
+def segment_number(item: Any, dataset: Any, path: Path) -> int:
+    """Return the segment that a frame is of; raises UnusableFileError where it does not say."""
     shared = (dataset.get("SharedFunctionalGroupsSequence") or [{}])[0]
     found = item.get("SegmentIdentificationSequence") or shared.get("SegmentIdentificationSequence")
     if not found:

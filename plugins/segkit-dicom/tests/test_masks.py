@@ -153,3 +153,15 @@ def test_mixed_tree_is_sorted_by_what_files_say(tmp_path):
     assert [len(case.files) for case in reader.cases("train")] == [6, 6]
     assert not reader.verify()
     assert not reader.left_out
+
+
+def test_the_background_of_a_label_map_is_no_class(tmp_path):
+    """It is described as segment 0, and called Background: a class of that name would be nearly all voxels."""
+    drawn = labels()
+    for number in range(3):
+        found = patient(tmp_path, number)
+        write_seg(tmp_path / f"p{number}" / "seg.dcm", found, drawn, SEGMENTS, labelmap=True)
+    reader = DicomReader(tmp_path, DicomParams(**NO_SPLITS))
+    assert reader.task.classes == ("liver", "tumour")
+    mask = reader.read(reader.cases("train")[0]).mask
+    assert [int((mask == label).sum()) for label in (0, 1, 2)] == [int((drawn == label).sum()) for label in (0, 1, 2)]

@@ -319,7 +319,7 @@ def write_overlay(path: Path, model: Model, item: Input, labels: np.ndarray, sam
 def possible_names(model: Model, item: Input, options: Options) -> list[str]:
     """Return the names of all files that may be written for an input."""
     try:
-        names = mask_names(item, model.opener.format_of(item.path), model.task, options.file_format)
+        names = mask_names(item, model.opener.format_of(item.path), model.image_task, options.file_format)
     except SegkitError:
         return []
     names += [f"{OVERLAYS}/{item.name}.jpg"] if options.overlays else []

@@ -16,6 +16,7 @@ from PIL import Image
 
 from segkit.data.case import Case, Sample
 from segkit.data.class_masks import is_class
+from segkit.data.dataset import formats_of
 from segkit.data.label_png import colours_of
 from segkit.data.origin import Maker, Origin
 from segkit.declarations import Task
@@ -70,16 +71,16 @@ def class_sizes(labels: np.ndarray, task: Task, spacing: Sequence[float] | None)
 def mask_names(item: Input, writer: Any, task: Task, file_format: str = "") -> list[str]:
     """Return the names that a prediction may be written under, the usual one first."""
     if file_format:
-        return [item.name + getattr(writer, "formats", {}).get(file_format, "")]
+        return [item.name + formats_of(writer, task.spatial_dims).get(file_format, "")]
     endings = possible_endings(task) if task.overlapping else [""]
-    names = [item.name + ending + suffix for ending in endings for suffix in suffixes_of(item, writer)]
+    names = [item.name + ending + suffix for ending in endings for suffix in suffixes_of(item, writer, task)]
     return [*names, *([f"{item.name}{ENDING}"] if task.overlapping else [])]
 
 
-def suffixes_of(item: Input, writer: Any) -> Sequence[str]:
+def suffixes_of(item: Input, writer: Any, task: Task) -> Sequence[str]:
     """Return what the file of a label map may end in."""
-    if getattr(writer, "formats", None):
-        return [next(iter(writer.formats.values()))]
+    if formats := formats_of(writer, task.spatial_dims):
+        return [next(iter(formats.values()))]
     if hasattr(writer, "write_labels"):
         return [*writer.suffixes]
     return [item.path.suffix.lower() if item.path.suffix.lower() in TIFF else ".png", ".npz"]
@@ -136,7 +137,7 @@ def write_mask(
         SegkitError: the input's format cannot be written so.
     """
     case = Case(item.name, files=item.files)
-    if file_format and file_format not in getattr(writer, "formats", ()):
+    if file_format and file_format not in formats_of(writer, labels.ndim):
         raise SegkitError(
             f"{item.label}: predictions of its kind are not written as {file_format}", "leave out --format"
         )
