@@ -123,6 +123,8 @@ def page(component: Component, text: Mapping[str, Any], answers: LossAnswers | M
         prefix = f"{component.kind}.{component.name}"
         parts.append(f"Set with `--set {prefix}.{rows[0][0].strip('`')}=VALUE`.")
     parts += ["## What other libraries answer", answers.of(component, text).strip()]
+    if not text.get("answers", ["the losses' are found by name"]):
+        parts.append("No library that is run for these pages gives this number.")
     return "\n\n".join(parts) + "\n"
 
 
@@ -221,6 +223,7 @@ def flat(row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return what libraries answered on a drawn pair, as library and key."""
     found = {name: values for name, values in row.items() if isinstance(values, dict)}
     found["panoptica"] = {**row["panoptica"], "cldice": row["cldice"]}
+    found["panoptica"]["count_error"] = abs(row["panoptica"]["predicted"] - row["panoptica"]["reference"])
     found["monai"] = {"panoptic_quality": row["monai_pq"]}
     sides = zip(*row["betti_full"], strict=True)
     found["gudhi"] = {"betti_numbers": sum(abs(one - other) for one, other in sides)}

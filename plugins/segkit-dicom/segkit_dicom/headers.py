@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 import struct
 import warnings
 from collections.abc import Iterable
@@ -52,7 +53,7 @@ LISTED = (
     *("ReferencedSeriesSequence", "ReferencedFrameOfReferenceSequence", "FrameOfReferenceUID", "SegmentSequence"),
     *("StructureSetROISequence", "SegmentationType", "PerFrameFunctionalGroupsSequence", "SamplesPerPixel"),
     *("PixelSpacing", "RescaleSlope", "RescaleIntercept", "SharedFunctionalGroupsSequence", "SpacingBetweenSlices"),
-    *("SliceThickness",),
+    *("SliceThickness", "BitsAllocated"),
 )
 
 
@@ -159,6 +160,20 @@ def _check_end(stream: BinaryIO, found: FileDataset, path: Path) -> None:
     if length != UNDEFINED and start + where + length > size:
         there = size - start - where
         raise UnusableFileError(path.name, f"is cut off: {there:,} of {length:,} bytes of its pixels", AGAIN)
+    needed = _bytes_of_pixels(found)
+    if length != UNDEFINED and length < needed:
+        raise UnusableFileError(path.name, f"is cut off: {length:,} of {needed:,} bytes of its pixels", AGAIN)
+
+
+def _bytes_of_pixels(header: Any) -> int:
+    """Return how long pixels of one value each have to be, 0 of colours, which may share values, and where unknown."""
+    try:
+        if int(header.get("SamplesPerPixel") or 1) != 1:
+            return 0
+        sides = (int(header.get(name) or 0) for name in ("Rows", "Columns", "BitsAllocated"))
+        return math.prod(sides) * int(header.get("NumberOfFrames") or 1) // 8
+    except MISTAKEN:
+        return 0  # told where the values are used
 
 
 def series_uid(path: Path) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from segkit import SegkitError, UnusableFileError, UsageError
 from segkit.data.masks import read_mask
-from segkit.data.naming import MASK_ENDING, holds_masks
+from segkit.data.naming import MASK_ENDING, MASKS
 from segkit_dicom.cases import REFUSED, Refused, named_classes, split_folder_of, with_labels
 from segkit_dicom.classes import ClassFile
 from segkit_dicom.headers import ENDINGS, LABELMAP, SEG, text
@@ -82,7 +82,12 @@ def find_photographs(tree: Tree, wanted: Sequence[str], said: ClassFile) -> Phot
     Raises:
         SegkitError: a class is wanted that no mask has, or the masks can be read in two ways.
     """
-    alone = [file for files in tree.series.values() for file in files if not has_place(file.header)]
+    every = [file for files in tree.series.values() for file in files]
+    placed = {text(file.header, "SeriesInstanceUID") for file in every if has_place(file.header)}
+    # A slice that does not say where it lies is no photograph: its series is refused for it.
+    alone = [
+        file for file in every if not has_place(file.header) and text(file.header, "SeriesInstanceUID") not in placed
+    ]
     referring = by_object(tree.masks)
     found: list[Photograph] = []
     refused: list[Refused] = []
@@ -185,7 +190,7 @@ def pictures_of(image: Path, pictures: Sequence[Path]) -> list[Path]:
     for path in pictures:
         ending = MASK_ENDING.search(path.stem)
         named = path.stem[: ending.start()] if ending else path.stem
-        if named == stem and (path.parent == image.parent or holds_masks(path.parent.name)):
+        if named == stem and (path.parent == image.parent or path.parent.name.lower() in MASKS):
             found.append(path)
     return found
 

@@ -6,6 +6,9 @@ from series_files import CORONAL, slices, voxels, write
 
 from segkit import UnusableFileError
 from segkit_dicom.headers import read_file, read_header, read_without_pixels_yet
+from segkit_dicom.params import DicomParams
+from segkit_dicom.reader import DicomReader
+from segkit_dicom.seg_out import Segment, write_seg
 from segkit_dicom.series import read_sample
 
 
@@ -109,6 +112,27 @@ def test_spoiled_series_is_refused(tmp_path, spoil):
     assert any(path.name in told for path in paths)
     assert caught.value.hint
     assert "QUIXOTIC" not in told
+
+
+@pytest.mark.parametrize("spoil", KINDS, ids=lambda spoil: spoil.__name__)
+def test_the_other_series_go_on(tmp_path, spoil):
+    """As a dataset: the spoiled series is told once, with its description and a file, by the run and by verify."""
+    for number in range(4):
+        found = slices(voxels((6, 6, 7)), patient=f"P{number}")
+        write_seg(tmp_path / f"m{number}.dcm", found, np.ones((6, 6, 7), np.uint8), [Segment("liver")])
+        if number == 2:
+            spoil(found)
+        write(tmp_path / f"p{number}", found)
+    reader = DicomReader(tmp_path, DicomParams(val=0.0, test=0.0))
+    assert len(reader.cases("train")) == 3
+    assert all(reader.read(case).mask.any() for case in reader.cases("train"))
+    told = [remark for remark in reader.remarks() if "not used" in remark]
+    assert len(told) == 1
+    assert "thorax 3mm" in told[0]
+    assert ".dcm" in told[0]
+    assert "QUIXOTIC" not in told[0]
+    [problem] = reader.verify()
+    assert problem.hint
 
 
 @pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.5"])
