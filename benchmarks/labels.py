@@ -2,11 +2,14 @@
 
     python benchmarks/labels.py ../shared/data/hippocampus FOLDER
     python benchmarks/labels.py hair FOLDER
+    python benchmarks/labels.py two FOLDER ../shared/data/isic2017-small
 
 The first trains four models of one network on equal images in FOLDER, hippocampus as overlapping classes and with half
 of the cases annotated for either part beside plain training, and prints their scores on the 30 validation cases, with
 paired differences and 95 % intervals. `hair` trains two on the generated photographs, whose hair lies over the lesion
-or takes its pixels from it. What is there already is not trained again.
+or takes its pixels from it. `two` trains one network on real photographs, whose lesions alone are drawn, and on the
+generated ones with hair, and one on either alone, and scores each on its validation cases. What is there already is not
+trained again.
 """
 
 from __future__ import annotations
@@ -90,11 +93,39 @@ def hair(place: Path, length: Sequence[str], seed: int) -> None:
         print(f"| {label} | {told(list(one.values()))} | {told(list(other.values()))} | {told(gained)} |")
 
 
+def two(place: Path, real: Path, length: Sequence[str], seed: int) -> None:
+    """Print the Dice by dataset and class of one network of two datasets, and of networks of either alone."""
+    generated = ["--set", "data.hair=overlapping"]
+    ways = {
+        "isic": ["--data", "isic", "--data-root", str(real)],
+        "sample": ["--data", "isic", *generated],
+        "both, by size": [],
+        "both, evenly": ["--set", "data.deal=evenly"],
+    }
+    both = ["--data", "isic", "--data", "sample=isic", "--data-root", str(real), "--data-root", ""]
+    print("| trained on | dataset | class | n | Dice |")
+    for name, said in ways.items():
+        run = place / f"two-{name.replace(', ', '-').replace(' ', '-')}-{seed}"
+        joined = [*both, "--set", "data.sample_hair=overlapping", *said] if name.startswith("both") else said
+        # Of real photographs there is no test split: all are scored on validation cases, which choose nothing then.
+        split = ["--set", "evaluate.split=val"]
+        train(run, "--arch", "unet", *joined, *split, *length, *OF_PHOTOGRAPHS.split())
+        for label, values in scores_of(run).items():
+            by_dataset: dict[str, list[float]] = {}
+            for case, value in values.items():
+                dataset = case.partition("_")[0] if name.startswith("both") else name
+                if not np.isnan(value):
+                    by_dataset.setdefault(dataset, []).append(value)
+            for dataset, own in by_dataset.items():
+                print(f"| {name} | {dataset} | {label} | {len(own)} | {told(own)} |")
+
+
 def main() -> None:
     """Train what is missing and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source", help="folder of hippocampus, or: hair")
+    parser.add_argument("source", help="folder of hippocampus, or: hair, two")
     parser.add_argument("place", type=Path)
+    parser.add_argument("real", type=Path, nargs="?", help="with two: folder of ISIC's photographs")
     parser.add_argument("--epochs", type=int, help="8; of photographs as the recipe says")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cases", type=int)
@@ -103,6 +134,10 @@ def main() -> None:
     length += [] if options.epochs is None else ["--epochs", str(options.epochs)]
     if options.source == "hair":
         hair(options.place, length, options.seed)
+    elif options.source == "two":
+        if options.real is None:
+            parser.error("two: say where ISIC's photographs are")
+        two(options.place, options.real, length, options.seed)
     else:
         parts(Path(options.source), options.place, [*(() if options.epochs else ("--epochs", "8")), *length], options)
 

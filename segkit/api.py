@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 def run(
     *,
     arch: str | None = None,
-    data: str | None = None,
-    data_root: str | Path | None = None,
+    data: str | Sequence[str] | None = None,
+    data_root: str | Path | Sequence[str | Path] | None = None,
     loss: str | None = None,
     metrics: Sequence[str] = (),
     size: int | Sequence[int] | None = None,
@@ -34,6 +35,8 @@ def run(
     """Train, score and report, as `segkit run` does.
 
     Args:
+        data: a dataset, or several that one network is trained on.
+        data_root: the folder of the data, or of each of several datasets ("" where it is to be looked for).
         start_from: a run directory or a file of weights, as --from takes it.
         settings: any other config field or param by dotted name, such as {"arch.width": 32}.
         progress: True: lines on stderr, which a notebook shows; False: none; or who is told how it goes.
@@ -54,10 +57,10 @@ def run(
 
     given = {
         "components.arch": arch,
-        "components.data": data,
+        "components.data": " + ".join([data] if isinstance(data, str) else data) if data else None,
         "components.loss": loss,
         "components.metrics": tuple(metrics) or None,
-        "data.root": None if data_root is None else str(data_root),
+        "data.root": None if data_root is None else as_one_root(data_root),
         "data.size": size,
         "train.epochs": epochs,
         "run.seed": seed,
@@ -71,6 +74,11 @@ def run(
     source = open_source(str(start_from)) if start_from is not None else None
     plan = make_plan(layers, registry, tell=told.message, source=source)
     return run_job(plan, None, told, events=Events(registry.manager, told.message))
+
+
+def as_one_root(roots: str | Path | Sequence[str | Path]) -> str:
+    """Return folders as the setting data.root holds them, separated as the platform separates paths."""
+    return str(roots) if isinstance(roots, str | Path) else os.pathsep.join(map(str, roots))
 
 
 def compare(

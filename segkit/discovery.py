@@ -7,13 +7,13 @@ import gc
 import sys
 import time
 import warnings
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pluggy
 
-from segkit.declarations import NAME, PATH, Architecture, Component, Task, hookspecs, resolve
+from segkit.declarations import NAME, PATH, Architecture, Component, Dataset, Task, hookspecs, resolve
 from segkit.declarations.installed import (
     DISABLE_ALL,
     DISABLE_VARIABLE,
@@ -26,6 +26,7 @@ from segkit.declarations.installed import (
     installed_plugins,
     message_of,
 )
+from segkit.declarations.joint import JOIN, joint_dataset
 from segkit.declarations.parts import EVERY_KIND
 from segkit.errors import SegkitError, UsageError, did_you_mean
 
@@ -92,6 +93,22 @@ class Found:
                 f"arch {self.full_name}: offers gave {told!r}, not a tuple of words", "report it to its author"
             )
         return told
+
+
+@dataclass(frozen=True, repr=False)
+class Joint(Found):
+    """Several datasets that are trained on together, as one component.
+
+    Attributes:
+        parts: each of them, in the order in which they were named.
+    """
+
+    parts: tuple[Found, ...] = ()
+
+    @property
+    def full_name(self) -> str:
+        """Their full names: "segkit-isic:isic + sample=segkit-isic:isic"."""
+        return f" {JOIN} ".join(part.full_name for part in self.parts)
 
 
 @contextlib.contextmanager
@@ -272,6 +289,8 @@ class Registry:
             UsageError: nobody provides the name, or several plugins do.
             SegkitError: the plugin that was asked for did not load.
         """
+        if kind == "data" and JOIN in name:
+            return self.joined([text.strip() for text in name.split(JOIN)])
         named = [item for item in self.components(kind) if matches(item, name)]
         if len(named) > 1 and within:
             named = [item for item in named if canonical(item.plugin.name) in within] or named
@@ -289,6 +308,29 @@ class Registry:
         raise UsageError(
             f"no {kind} named {name!r}{guess}", f"installed: {', '.join(installed) or 'none'}{self.missing()}"
         )
+
+    def joined(self, texts: Sequence[str]) -> Joint:
+        """Resolve datasets that are trained on together, each "name" or "name-of-its-own=name".
+
+        Raises:
+            UsageError: as `find`, or two have one name, or no mode is offered by all.
+        """
+        parts = []
+        for text in texts:
+            own, equals, name = text.rpartition("=")
+            found = self.find("data", name.strip())
+            own = own.strip()
+            if equals and not NAME.match(own):
+                raise UsageError(f"dataset {text!r}: {own!r} is no name", "use a-z, 0-9 and single hyphens")
+            if equals and own != found.component.name:
+                own_name = replace(found.component, name=own, aliases=())
+                found = replace(found, component=own_name, variant_of=found.component.name)
+            parts.append(found)
+        declared = joint_dataset([part.component for part in parts if isinstance(part.component, Dataset)])
+        requires = tuple(text for part in parts for text in (part.plugin.name, *part.plugin.requires))
+        version = f" {JOIN} ".join(part.plugin.version for part in parts)
+        plugin = replace(parts[0].plugin, version=version, requires=requires)
+        return Joint(plugin, declared, parts=tuple(parts))
 
     def find_any(self, name: str) -> list[Found]:
         """Return the components of any kind that answer to a name; raises as `find` where none does."""
@@ -324,6 +366,8 @@ def is_command(name: Any, path: Any) -> bool:
 
 def plain_name(full_name: str) -> str:
     """Return the name of a component without its distribution, of a variant its own."""
+    if JOIN in full_name:
+        return "-and-".join(plain_name(part.strip()) for part in full_name.split(JOIN))
     own, equals, _ = full_name.rpartition("=")
     return own if equals else full_name.rpartition(":")[2]
 
@@ -335,6 +379,19 @@ def distribution_of(full_name: str) -> str:
 
 def matches(item: Found, name: str) -> bool:
     """Whether a component answers to "name", an alias or "distribution:name"."""
+    if isinstance(item, Joint) or JOIN in name:
+        texts = [text.strip() for text in name.split(JOIN)]
+        parts = item.parts if isinstance(item, Joint) else ()
+        return len(texts) == len(parts) and all(is_part(part, text) for part, text in zip(parts, texts, strict=True))
     owner, _, short = name.rpartition(":")
     names = (item.component.name, *item.component.aliases)
     return short in names and (not owner or canonical(owner) == canonical(item.plugin.name))
+
+
+def is_part(part: Found, text: str) -> bool:
+    """Whether one of several datasets is what "name", "distribution:name" or "own-name=name" says."""
+    own, _, name = text.rpartition("=")
+    if own.strip() != (part.component.name if part.variant_of else ""):
+        return False
+    declared = replace(part.component, name=part.variant_of) if part.variant_of else part.component
+    return matches(replace(part, component=declared, variant_of=""), name.strip())

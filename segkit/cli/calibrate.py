@@ -97,7 +97,7 @@ def calibrate(
         checkpoint, load_model(checkpoint, device, registry), config if config.is_file() else None, None, said
     )
     plan = plan_calibration(request, registry, progress.message)
-    progress.message(f"data: {plan.root.path} ({plan.root.source}): val {len(plan.cases['val'])}")
+    progress.message(f"data: {plan.root.shown} ({plan.root.source}): val {len(plan.cases['val'])}")
     try:
         found = job(plan, request, wish, default_workers() if workers is None else workers, progress)
     finally:

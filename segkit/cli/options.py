@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -79,8 +80,14 @@ def flag_layers(options: Mapping[str, Any]) -> list[Layer]:
     """Turn each option that was given into a layer of its own, so that messages and config name the option."""
     from segkit.config import Layer
 
-    given = [(name, value) for name, value in options.items() if value not in (None, ())]
+    given = [(name, as_one(name, value)) for name, value in options.items() if value not in (None, ())]
     return [Layer(option_name(name), {FLAG_FIELDS[name]: value}) for name, value in given]
+
+
+def as_one(name: str, value: Any) -> Any:
+    """Return the value of an option that may be repeated as its setting holds it: several datasets are a sum."""
+    between = {"data": " + ", "data_root": os.pathsep}.get(name)
+    return between.join(value) if between is not None and isinstance(value, tuple) else value
 
 
 def option_name(name: str) -> str:

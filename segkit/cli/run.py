@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 @click.command(cls=SettingsCommand)
 @click.option("--arch", type=ComponentName("arch"), help="Architecture.")
-@click.option("--data", type=ComponentName("data"), help="Dataset.")
-@click.option("--data-root", type=PATH, metavar="DIR", help="Folder of the data.")
+@click.option("--data", type=ComponentName("data"), multiple=True, help="Dataset; repeated, one network of several.")
+@click.option("--data-root", type=PATH, multiple=True, metavar="DIR", help="Folder of the data, of each dataset.")
 @click.option(
     "--loss",
     type=ComponentName("loss", terms=True),

@@ -20,7 +20,7 @@ from segkit.data.changes import Changes, draw_changes, draw_fields
 from segkit.data.normalize import BY_CASE, Normalization, spread, to_float
 from segkit.data.parts import Part, Parts
 from segkit.data.prefetch import prefetch_and_finish
-from segkit.data.sampling import CaseSampler, Choice, FurtherAugmentation
+from segkit.data.sampling import CaseSampler, Choice, EvenDeal, FurtherAugmentation
 from segkit.data.side_stream import one_ahead
 from segkit.data.store import Store
 from segkit.data.threads import threads_for
@@ -120,7 +120,7 @@ class Batches:
         workers: int,
         part: tuple[int, int] = (0, 1),
         clock: Callable[[str], AbstractContextManager[object]] = nullcontext,
-        sampler: CaseSampler | None = None,
+        sampler: CaseSampler | EvenDeal | None = None,
         further: Sequence[FurtherAugmentation] = (),
         maps: Mapping[str, CaseMaps] | None = None,
     ) -> None:
@@ -158,7 +158,8 @@ class Batches:
         else:
             steps = [_Step(row[rank::ranks], len(row), epoch) for row in rows]
         if self.sampler is not None:
-            chosen = self.sampler.epoch(self._labels, self.samples, self.seed, epoch)
+            labels = self._labels if self.sampler.by_label else []
+            chosen = self.sampler.epoch(labels, self.samples, self.seed, epoch)
             steps = [replace(step, places=[chosen[int(index)] for index in step.indices]) for step in steps]
         with closing(prefetch_and_finish(self._gather, self._finish, self._drawn(steps), self.workers)) as batches:
             yield from one_ahead(batches, self.device) if self.device.type == "cuda" else batches

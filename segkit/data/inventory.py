@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from segkit.data.archives import FOLDER
 from segkit.data.case import Case, Problem
@@ -92,13 +93,21 @@ def take_inventory(
 
 def inventory_of(reader: DatasetReader, cases: Iterable[Case], root: Path, errors: Sequence[Problem] = ()) -> Inventory:
     """Account for the files under a dataset's root, with what its reader says of those that are no case's."""
-    return take_inventory(
-        root,
-        cases,
-        errors,
-        describing=getattr(reader, "describing", ()),
-        reasons=getattr(reader, "left_out", {}),
-    )
+    described: dict[str, Any] = {
+        "describing": getattr(reader, "describing", ()),
+        "reasons": getattr(reader, "left_out", {}),
+    }
+    roots: Mapping[str, Path] = getattr(reader, "roots", {})
+    if not roots:
+        return take_inventory(root, cases, errors, **described)
+    cases = list(cases)
+    used: list[str] = []
+    left_out: list[Problem] = []
+    for name, own in roots.items():  # several datasets: a file is told after its dataset
+        found = take_inventory(own, cases, **described)
+        used += [f"{name}: {file}" for file in found.used]
+        left_out += [replace(one, file=f"{name}: {one.file}") for one in found.left_out]
+    return Inventory(tuple(used), tuple(left_out), tuple(errors))
 
 
 def files_below(root: Path) -> Iterator[Path]:

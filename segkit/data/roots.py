@@ -15,9 +15,11 @@ from segkit import params as component_params
 from segkit.data.dataset import DatasetReader
 from segkit.data.folders import locked, new_folder, writing
 from segkit.errors import SegkitError
-from segkit.files import expanded, home_folder
+from segkit.files import expanded, home_folder, real
 from segkit.version import __version__
 
+GENERATED = "generated sample"
+"""The source of a root that nobody named and where nothing was found."""
 MARKER = "generated-sample.json"
 """The file that lies in the root of every generated sample."""
 
@@ -29,11 +31,25 @@ class Root:
     Attributes:
         source: who named it: the option or file given, "SEGKIT_DATA", "cache" or "generated sample".
         generated: whether it holds a generated sample, not real data.
+        parts: of several datasets the folder of each; `path` is the first's.
     """
 
     path: Path
     source: str
     generated: bool
+    parts: tuple[Root, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """The folder as people are told it, of several datasets each."""
+        return " and ".join(part.shown for part in self.parts) if self.parts else str(self.path)
+
+    @property
+    def written(self) -> str:
+        """The folder as a config holds it, of several datasets each; a sample's is left empty: it is drawn anew."""
+        if not self.parts:
+            return str(real(self.path))
+        return os.pathsep.join("" if part.source == GENERATED else part.written for part in self.parts)
 
 
 def cache_folder() -> Path:
@@ -87,7 +103,7 @@ def find_root(
     for path, source in _places(name):
         if _is_there(path):
             return _root(_existing(path, source), source)
-    return _root(_sample(dataset_name, reader_class, params, progress), "generated sample")
+    return _root(_sample(dataset_name, reader_class, params, progress), GENERATED)
 
 
 def download_root(dataset_name: str, given: str | None) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -27,6 +27,7 @@ class CaseSampler:
 
     name: str
     choose: Callable[[Sequence[tuple[int, ...]], int, np.random.Generator], Sequence[Choice]]
+    by_label: ClassVar[bool] = True
 
     def epoch(self, labels: Sequence[tuple[int, ...]], count: int, seed: int, epoch: int) -> list[Choice]:
         """Return the samples of an epoch, which depend on seed and epoch alone.
@@ -54,6 +55,35 @@ class CaseSampler:
     def wrong(self, what: str) -> SegkitError:
         """Describe what breaks the contract."""
         return SegkitError(f"sampler {self.name} gave {what}", "report it to its author")
+
+
+@dataclass(frozen=True)
+class EvenDeal:
+    """Shows as many cases of each of several datasets, in every batch (issue 22).
+
+    Attributes:
+        datasets: which one each case of the training split is of.
+    """
+
+    datasets: tuple[str, ...]
+    by_label: ClassVar[bool] = False
+
+    def epoch(self, labels: Sequence[tuple[int, ...]], count: int, seed: int, epoch: int) -> list[Choice]:
+        """Return the samples of an epoch, which depend on seed and epoch alone; a smaller dataset's cases come again.
+
+        In every round of one sample per dataset their order is drawn, so that ranks, which take turns, have all.
+        """
+        source = np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, epoch), spawn_key=(SAMPLER,))))
+        names = list(dict.fromkeys(self.datasets))
+        rounds = -(-count // len(names))
+        shown = []
+        for name in names:
+            own = np.flatnonzero(np.array(self.datasets) == name)
+            times = -(-rounds // len(own))
+            shown.append(np.concatenate([source.permutation(own) for _ in range(times)])[:rounds])
+        order = np.argsort(source.random((rounds, len(names))), axis=1)
+        dealt = np.take_along_axis(np.stack(shown, axis=1), order, axis=1).ravel()[:count]
+        return [(int(case), None) for case in dealt]
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def evaluate(
     target = folder or scores_folder(request.checkpoint, request.config is not None, name, plan.split)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise SegkitError(f"--output {target} already holds something", "name another folder")
-    progress.message(f"data: {plan.root.path} ({plan.root.source}): {plan.split} {len(plan.cases[plan.split])}")
+    progress.message(f"data: {plan.root.shown} ({plan.root.source}): {plan.split} {len(plan.cases[plan.split])}")
     for remark in remarks_of(plan.reader):
         progress.message(f"note: {remark}")
     try:

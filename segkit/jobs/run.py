@@ -244,7 +244,7 @@ def announce(job: Job) -> None:
     for sentence in job.started.sentences if job.started is not None else ():
         tell(sentence)
     counts = ", ".join(f"{split} {len(cases)}" for split, cases in plan.cases.items() if cases)
-    tell(f"data: {plan.root.path} ({plan.root.source}): {counts}")
+    tell(f"data: {plan.root.shown} ({plan.root.source}): {counts}")
     if plan.root.generated:
         assert isinstance(plan.data.component, Dataset)
         homepage = plan.data.component.homepage
@@ -293,8 +293,8 @@ def point_to_page(job: Job, stores: Stores) -> None:
     plan = job.plan
     if plan.root.generated or not any(store.was_built for store in stores.values()):
         return
-    name = plan.data.component.name
-    root = shlex.quote(str(plan.root.path))
+    name = shlex.quote(plan.data.full_name) if plan.root.parts else plan.data.component.name
+    root = shlex.quote(plan.root.written if plan.root.parts else str(plan.root.path))
     job.progress.message(f"look at what was understood: segkit data show {name} --data-root {root}")
 
 

@@ -12,8 +12,9 @@ from torch import nn
 
 from segkit.data.annotated import rows_of
 from segkit.data.case_maps import MapMaker
+from segkit.data.joint import JointReader
 from segkit.data.normalize import Measure
-from segkit.data.sampling import CaseSampler, FurtherAugmentation
+from segkit.data.sampling import CaseSampler, EvenDeal, FurtherAugmentation
 from segkit.declarations import Loss, Metric, Task
 from segkit.discovery import Found
 from segkit.engine.marginal import annotated_task
@@ -40,7 +41,7 @@ class BuiltComponents:
     metrics: tuple[ChosenMetric, ...]
     training: BuiltParts = CORE_PARTS
     measure: Measure | None = None
-    sampler: CaseSampler | None = None
+    sampler: CaseSampler | EvenDeal | None = None
     augmentations: tuple[FurtherAugmentation, ...] = ()
 
     @property
@@ -63,9 +64,26 @@ def assemble(plan: Plan) -> BuiltComponents:
         metrics,
         build_training(plan),
         next((build_measure(found, plan.config.params_of) for found in plan.parts_of("normalization")), None),
-        next((CaseSampler(*built) for built in built_parts(plan, "sampler")), None),
+        build_sampler(plan),
         tuple(FurtherAugmentation(*built) for built in built_parts(plan, "augmentation")),
     )
+
+
+def build_sampler(plan: Plan) -> CaseSampler | EvenDeal | None:
+    """Build what chooses the cases of an epoch: a plugin's, or of several datasets what deals them evenly.
+
+    Raises:
+        UsageError: both were asked for.
+    """
+    chosen = next((CaseSampler(*built) for built in built_parts(plan, "sampler")), None)
+    params = plan.config.params_of("data", plan.data.component.name)
+    if not isinstance(plan.reader, JointReader) or params.deal != "evenly":
+        return chosen
+    if chosen is not None:
+        raise UsageError(
+            f"data.deal=evenly and data.sampler={chosen.name} both say which cases are shown", "leave one of them out"
+        )
+    return EvenDeal(tuple(plan.reader.part_of(case.id).name for case in plan.cases["train"]))
 
 
 def built_parts(plan: Plan, kind: str) -> Iterator[tuple[str, Any]]:

@@ -11,8 +11,9 @@ from segkit.data.dataset import DatasetReader
 from segkit.data.roots import Root, find_root
 from segkit.data.working_grid import PART_MODES, TILES
 from segkit.declarations import Dataset
-from segkit.discovery import Found
+from segkit.discovery import Found, Joint
 from segkit.errors import SegkitError
+from segkit.planning.joint import open_joint
 from segkit.planning.replaced import of_sections
 from segkit.planning.strangers import check_params, check_root
 
@@ -25,6 +26,7 @@ class ChosenDataset:
         given_root: the folder asked for, None where it is to be looked for.
         given_by: the option, file or variable that named it.
         layers: all that was said of the data, the weakest first.
+        parts: the datasets that are trained on together, where there are several.
     """
 
     full_name: str
@@ -34,6 +36,7 @@ class ChosenDataset:
     given_root: str | None
     given_by: str
     layers: Sequence[Layer] = ()
+    parts: Sequence[Found] = ()
 
     def open(self, tell: Callable[[str], None] | None = None) -> tuple[DatasetReader, Root]:
         """Find the data, generating a sample where there are none, and open them.
@@ -41,6 +44,14 @@ class ChosenDataset:
         Raises:
             SegkitError: they are not there, or a run directory or checkpoint leads to what the user has not named.
         """
+        if self.parts:
+
+            def open_one(part: Found, layers: Sequence[Layer]) -> tuple[DatasetReader, Root]:
+                return choose_dataset(part, layers).open(tell)
+
+            return open_joint(
+                self.parts, self.given_root, self.given_by, self.layers, self.declaration.offered, open_one
+            )
         name, params = self.declaration.name, self.declaration.params
         root = find_root(self.full_name, self.given_root, self.given_by, self.reader_class, self.params, tell)
         check_root(root, self.given_root, self.layers, name)
@@ -59,7 +70,8 @@ def choose_dataset(found: Found, layers: Sequence[Layer]) -> ChosenDataset:
     config = resolve(layers, [ChosenParams("data", name, found.component.params)])
     source = config.sources.get("data.root", "")
     params, given = config.params_of("data", name), config.data.root
-    return ChosenDataset(found.full_name, found.component, found.load(), params, given, source, layers)
+    parts = found.parts if isinstance(found, Joint) else ()
+    return ChosenDataset(found.full_name, found.component, found.load(), params, given, source, layers, parts)
 
 
 def about_data(layers: Sequence[Layer]) -> list[Layer]:

@@ -20,7 +20,7 @@ from segkit.engine.postprocess import check_postprocess
 from segkit.engine.summary import check_aggregations
 from segkit.errors import UsageError, did_you_mean
 from segkit.explain.choice import check_explain
-from segkit.files import expanded, real
+from segkit.files import expanded
 from segkit.planning.components import (
     chosen_components,
     find_explainers,
@@ -287,7 +287,7 @@ def written_down(
     origins = dict(config.origins)
     origins.setdefault("data.mode", Origin(Kind.DERIVED, f"first mode that {arch.component.name} supports"))
     # A generated sample is made again elsewhere; its cached folder is no root that a config should pin.
-    kept_root = config.data.root if root.generated and not config.data.root else str(real(root.path))
+    kept_root = config.data.root if root.generated and not config.data.root else root.written
     if config.data.root is None:
         origins["data.root"] = Origin(Kind.ENVIRONMENT if kept_root else Kind.DEFAULT, root.source)
     return replace(

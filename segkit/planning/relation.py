@@ -49,6 +49,8 @@ def relation_to(model: TrainedModel, root: Root, dataset: ChosenDataset, *, is_o
     trained_in = read_file(model.config).values.get("data.root", "none")
     if trained_in == "none":
         return Relation.OWN if dataset.given_root is None else Relation.ELSEWHERE
+    if root.parts:
+        return Relation.OWN if str(trained_in) == root.written else Relation.ELSEWHERE
     return Relation.OWN if real(Path(str(trained_in))) == real(root.path) else Relation.ELSEWHERE
 
 

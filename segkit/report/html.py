@@ -95,6 +95,7 @@ def render(
         "headline": next((row for row in overall if row.metric == record.main_metric), None),
         "scores": overall,
         "class_scores": class_scores(scores, overall),
+        "datasets": dataset_scores(record.summary),
         "cautions": cautions(record, scores, overall),
         "splits": in_order(record.summary.get("cases"), SPLITS),
         "times": in_order(record.summary.get("seconds"), STAGES),
@@ -239,6 +240,17 @@ def overall_scores(scores: Sequence[ScoreRow]) -> list[ScoreRow]:
         if row.metric not in overall or row.class_name == ALL_CLASSES:
             overall[row.metric] = row
     return list(overall.values())
+
+
+def dataset_scores(summary: Mapping[str, Any]) -> dict[str, dict[str, list[ScoreRow]]]:
+    """Return the rows of each of several datasets by metric; nothing of one dataset."""
+    found: dict[str, dict[str, list[ScoreRow]]] = {}
+    for name, rows in summary.get("datasets", {}).items():
+        by_metric: dict[str, list[ScoreRow]] = {}
+        for row in table_rows({"scores": rows}):
+            by_metric.setdefault(row.metric, []).append(row)
+        found[name] = by_metric
+    return found
 
 
 def class_scores(scores: Sequence[ScoreRow], overall: Sequence[ScoreRow]) -> dict[str, list[ScoreRow]]:

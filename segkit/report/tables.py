@@ -106,6 +106,11 @@ def print_scores(summary: Mapping[str, Any], console: Console) -> None:
     rows = table_rows(summary)
     if console.is_terminal:
         _print_table(rows, console)
+        for name, own in summary.get("datasets", {}).items():
+            title = f"\ndataset {one_line(name)}{'' if own else ': no scored case'}"
+            console.print(title, markup=False, highlight=False)
+            if own:
+                _print_table(table_rows({"scores": own}), console)
         return
     console.file.write("\t".join(COLUMNS) + "\n")
     for row in rows:

@@ -58,6 +58,7 @@ SUMMARY = {
         "classes": TASK["classes"],
     },
     "scores": [SCORE_ROW],
+    "datasets?": {str: [SCORE_ROW]},
     "main_metric": NAME,
     "higher_is_better?": {str: bool},
     "targets?": {str: float},

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from segkit.config import ChosenParams, Config
+from segkit.data.joint import JointReader
 from segkit.data.likeness import by_patient, likeness_record
 from segkit.data.store import Store
 from segkit.data.volume_store import VolumeStore
@@ -163,7 +164,22 @@ def summary_record(
         "postprocess": postprocess_record(plan.config.evaluate),
         "reliability": reliability_record(scores, metrics, plan.task.classes),
         "scores": score_rows(scores, plan.scored_task, metrics, plan.config.evaluate.aggregation),
+        **dataset_scores(plan, scores, metrics),
     }
+
+
+def dataset_scores(
+    plan: Plan, scores: Sequence[CaseScores], metrics: Sequence[ChosenMetric]
+) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """The score rows of each of several datasets, of the classes that it annotates; nothing for one dataset."""
+    if not isinstance(plan.reader, JointReader):
+        return {}
+    found = {}
+    for name in plan.reader.parts:
+        own = [row for row in scores if plan.reader.part_of(row.case).name == name]
+        rows = score_rows(own, plan.scored_task, metrics, plan.config.evaluate.aggregation) if own else []
+        found[name] = [row for row in rows if row["n_cases"]]
+    return {"datasets": found}
 
 
 def references_digest(scores: Sequence[CaseScores]) -> str:

@@ -61,7 +61,7 @@ def choose(name: str, data_root: str | None, assignments: Sequence[str]) -> Chos
 def open_chosen(chosen: ChosenDataset, tell: Callable[[str], None]) -> tuple[DatasetReader, Root]:
     """Find the data, generating a sample where there are none, say where they are, and open them."""
     reader, root = chosen.open(tell)
-    tell(f"data: {root.path} ({root.source})")
+    tell(f"data: {root.shown} ({root.source})")
     if root.generated:
         tell("GENERATED SAMPLE: these images are drawn by a program")
     return reader, root

@@ -95,7 +95,7 @@ class Planner:
         about = said.layers(Chosen([("data", found)], ("data",)))
         dataset = choose_dataset(found, about_data(about))
         reader, root = dataset.open(self.progress.message)
-        self.progress.message(f"data: {root.path} ({root.source})")
+        self.progress.message(f"data: {root.shown} ({root.source})")
         assert isinstance(found.component, Dataset)
         return reader, with_modes_of(found.component, reader)
 
