@@ -3,6 +3,7 @@
 import json
 import socket
 import struct
+import time
 
 import pytest
 
@@ -14,7 +15,8 @@ from wandb.proto.wandb_internal_pb2 import Record
 from segkit import RunInfo, UsageError
 from segkit_wandb import ASKED, segkit_epoch_ended, segkit_run_ended, segkit_run_started
 
-CONFIG = {"run.name": "unet", "train.epochs": 3, "train.learning_rate": 0.01, "data.root": "/home/somebody/data"}
+CONFIG = {"run.name": "unet", "train.epochs": 3, "train.learning_rate": 0.01}
+FOLDERS = {"data.root": "/home/somebody/data", "run.output": "/home/somebody/runs/unet"}
 SCORE = {
     "aggregation": "case_mean",
     "metric": "dice",
@@ -37,6 +39,8 @@ def records(path):
             place += BLOCK - place % BLOCK
             continue
         _, length, kind = struct.unpack("<IHB", content[place : place + HEAD])
+        if place + HEAD + length > len(content):  # being written
+            return
         parts += content[place + HEAD : place + HEAD + length]
         place += HEAD + length
         if kind in (1, 4):  # whole, or the last part
@@ -46,9 +50,15 @@ def records(path):
             yield found
 
 
-def tracked(folder):
-    """The messages of every offline folder of a run, in their order."""
-    return [one for path in sorted(folder.glob("wandb/offline-run-*/*.wandb")) for one in records(path)]
+def tracked(folder, ends):
+    """The messages of every offline folder of a run, in their order, once W&B's own process has written all ends."""
+    until = time.monotonic() + 60
+    while True:
+        told = [one for path in sorted(folder.glob("wandb/offline-run-*/*.wandb")) for one in records(path)]
+        if sum(one.WhichOneof("record_type") == "exit" for one in told) >= ends:
+            return told
+        assert time.monotonic() < until, "W&B did not write the end of a run"
+        time.sleep(0.05)
 
 
 def items(message):
@@ -86,22 +96,22 @@ def epochs(folder, info, *numbers):
 
 def test_a_resumed_run_is_one(folder):
     """One id; settings, figures by epoch once each though epochs are told again, scores, artefact, exit codes."""
-    info = RunInfo(folder, CONFIG, 100, "cpu")
+    info = RunInfo(folder, {**CONFIG, **FOLDERS}, 100, "cpu")
     segkit_run_started(info)
     epochs(folder, info, 1, 2)
     segkit_run_ended(info, "stopped", {})
 
     (folder / "report.html").write_text("<html></html>")
-    again = RunInfo(folder, CONFIG, 100, "cpu", resumed=True)
+    (folder / "config.toml").write_text("[data]\nroot = '/home/somebody/data'\n")
+    again = RunInfo(folder, {**CONFIG, **FOLDERS}, 100, "cpu", resumed=True)
     segkit_run_started(again)
     epochs(folder, again, 2, 3)
     segkit_run_ended(again, "finished", {"split": "test", "scores": [SCORE, {**SCORE, "aggregation": "pooled"}]})
-    told = tracked(folder)
+    told = tracked(folder, ends=2)
     runs = [one.run for one in told if one.WhichOneof("record_type") == "run"]
     assert len({run.run_id for run in runs}) == 1
     assert runs[0].display_name == "unet"
-    settings = items(runs[0].config)
-    assert (settings["train.epochs"], "data.root" in settings) == (3, False)
+    assert {name: value for name, value in items(runs[0].config).items() if name != "_wandb"} == CONFIG
     history = [items(one.history) for one in told if one.WhichOneof("record_type") == "history"]
     assert [(row["_step"], row["train/loss"], row.get("val/dice@store")) for row in history] == [
         (1, 1.0, None),
@@ -132,11 +142,13 @@ def test_a_resumed_run_is_one(folder):
 
 def test_nothing_of_the_machine(folder):
     """Neither host name nor the data's folder is in what sync would send."""
-    segkit_run_started(info := RunInfo(folder, CONFIG, 100, "cpu"))
+    segkit_run_started(info := RunInfo(folder, {**CONFIG, **FOLDERS}, 100, "cpu"))
     epochs(folder, info, 1)
     segkit_run_ended(info, "failed", {})
+    tracked(folder, ends=1)
     sent = b"".join(path.read_bytes() for path in folder.glob("wandb/offline-run-*/*.wandb"))
     assert b"/home/somebody" not in sent
+    assert bytes(folder) not in sent
     host = socket.gethostname().encode()
     assert len(host) < 4 or host not in sent
 
@@ -144,7 +156,7 @@ def test_nothing_of_the_machine(folder):
 def test_off_unless_asked_for(folder, monkeypatch):
     """Installed alone it writes nothing; a word that is no mode is refused, and nothing is sent."""
     monkeypatch.delenv(ASKED)
-    info = RunInfo(folder, CONFIG, 100, "cpu")
+    info = RunInfo(folder, {**CONFIG, **FOLDERS}, 100, "cpu")
     segkit_run_started(info)
     segkit_epoch_ended(info, record(1))
     segkit_run_ended(info, "finished", {})
