@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
+FOLDER_SETTINGS = ("data.root", "run.output")
+"""The settings that are folders of the machine."""
 # A path inside a sentence: starts at the root, a home folder or a drive, and has at least two parts.
 # Not preceded by a letter or by what stands before the slashes of a URL.
 PATH_IN_TEXT = re.compile(r"(?<![\w/.:])(?:~[\w.-]*/|/(?=[^\s/]+/)|[A-Za-z]:[\\/]|\\\\)[^\s'\"<>|,;]*")

@@ -17,14 +17,13 @@ from segkit.errors import SegkitError
 from segkit.files import from_cell, read_json, read_lines, read_rows, read_toml
 from segkit.rundir import shapes
 from segkit.rundir.names import CASES, CONFIG, ENVIRONMENT, HISTORY, MODEL, PROFILE, SUMMARY
-from segkit.rundir.privacy import last_part, pseudonyms, without_paths
+from segkit.rundir.privacy import FOLDER_SETTINGS, last_part, pseudonyms, without_paths
 from segkit.rundir.profile import Profile, read_profile
 
 CASE_COLUMNS = ("case", "group", "class", "reference", "predicted", "status")
 SCORE_AGAIN = "score the run again"
 LARGEST_SCORE = 1e15
 LARGEST_COUNT = 2**63
-FOLDER_SETTINGS = ("data.root", "run.output")
 GENERATED = "generated sample: not real data"
 BY_HAND = "changed in config.toml since"
 """Who set a value that is another one than the run was made with."""

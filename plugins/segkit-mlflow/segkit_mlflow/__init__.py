@@ -17,6 +17,7 @@ ASKED = "SEGKIT_MLFLOW"
 """The store's address, such as sqlite:///mlflow.db; unset or empty, nothing is tracked."""
 
 
+# Alike in segkit-wandb: the hooks are the contract itself; what both do behind them is segkit.rundir.tracked.
 @hookimpl
 def segkit_run_started(run: RunInfo) -> None:
     """Begin a run in the store, or find that of a resumed one."""

@@ -13,7 +13,8 @@ from mlflow.tracking import MlflowClient
 from segkit import RunInfo
 from segkit_mlflow import ASKED, segkit_epoch_ended, segkit_run_ended, segkit_run_started
 
-CONFIG = {"run.name": "unet", "train.epochs": 3, "train.learning_rate": 0.01, "data.root": "/home/somebody/data"}
+CONFIG = {"run.name": "unet", "train.epochs": 3, "train.learning_rate": 0.01}
+FOLDERS = {"data.root": "/home/somebody/data", "run.output": "/home/somebody/runs/unet"}
 CONFIG |= {f"arch.p{number}": number for number in range(120)}
 SCORE = {
     "aggregation": "case_mean",
@@ -83,7 +84,7 @@ def curve(client, run, name):
 
 def test_a_resumed_run_is_one(store, folder):
     """Params, figures by epoch once each though epochs are told again, scores with intervals, artefacts, status."""
-    info = RunInfo(folder, CONFIG, 100, "cpu")
+    info = RunInfo(folder, {**CONFIG, **FOLDERS}, 100, "cpu")
     segkit_run_started(info)
     epochs(folder, info, 1, 2)
     segkit_run_ended(info, "stopped", {})
@@ -91,13 +92,14 @@ def test_a_resumed_run_is_one(store, folder):
     assert run.info.status == "KILLED"
 
     (folder / "report.html").write_text("<html></html>")
-    again = RunInfo(folder, CONFIG, 100, "cpu", resumed=True)
+    (folder / "config.toml").write_text("[data]\nroot = '/home/somebody/data'\n")
+    again = RunInfo(folder, {**CONFIG, **FOLDERS}, 100, "cpu", resumed=True)
     segkit_run_started(again)
     epochs(folder, again, 2, 3)
     segkit_run_ended(again, "finished", {"split": "test", "scores": [SCORE, {**SCORE, "aggregation": "pooled"}]})
     client, [run] = found(store)
     assert (run.info.status, run.info.run_name) == ("FINISHED", "unet")
-    assert run.data.params == {name: str(value) for name, value in CONFIG.items() if name != "data.root"}
+    assert run.data.params == {name: str(value) for name, value in CONFIG.items()}
     assert curve(client, run, "train/loss") == [(1, 1.0), (2, 0.5), (3, 1 / 3)]
     assert curve(client, run, "val/dice_store") == [(2, 0.5), (3, 0.5)]
     scores = {name: value for name, value in run.data.metrics.items() if name.startswith("scores")}
@@ -110,10 +112,10 @@ def test_a_resumed_run_is_one(store, folder):
 
 def test_epochs_that_were_not_written_are_made_up_for(store, folder):
     """Killed between an epoch and its figures, the resumed run writes them from history.jsonl."""
-    info = RunInfo(folder, CONFIG, 100, "cpu")
+    info = RunInfo(folder, {**CONFIG, **FOLDERS}, 100, "cpu")
     segkit_run_started(info)
     (folder / "history.jsonl").write_text(json.dumps(record(1)) + "\n")
-    segkit_run_started(RunInfo(folder, CONFIG, 100, "cpu", resumed=True))
+    segkit_run_started(RunInfo(folder, {**CONFIG, **FOLDERS}, 100, "cpu", resumed=True))
     client, [run] = found(store)
     assert curve(client, run, "train/ce") == [(1, 2.0)]
 
@@ -122,7 +124,7 @@ def test_off_unless_asked_for(folder, monkeypatch, tmp_path):
     """Installed alone it writes nothing, and imports nothing."""
     monkeypatch.delenv(ASKED, raising=False)
     monkeypatch.setattr("segkit_mlflow.store.begin", lambda *_: pytest.fail("it was not asked for"))
-    info = RunInfo(folder, CONFIG, 100, "cpu")
+    info = RunInfo(folder, {**CONFIG, **FOLDERS}, 100, "cpu")
     segkit_run_started(info)
     segkit_epoch_ended(info, record(1))
     segkit_run_ended(info, "finished", {})

@@ -24,9 +24,10 @@ def segkit_run_started(run: RunInfo) -> None:
 @hookimpl
 def segkit_epoch_ended(run: RunInfo, record: Mapping[str, Any]) -> None:
     """Write the epoch's scalars."""
-    from segkit_tensorboard.events import add, epoch_scalars
+    from segkit.rundir.tracked import epoch_figures
+    from segkit_tensorboard.events import add
 
-    add(run.folder, int(record["epoch"]), epoch_scalars(record))
+    add(run.folder, int(record["epoch"]), epoch_figures(record))
 
 
 @hookimpl

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from tensorboard.compat.proto.types_pb2 import DT_STRING
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from segkit.files import read_lines
+from segkit.rundir.tracked import case_means, epoch_figures, shown_settings
 
 if TYPE_CHECKING:
     from segkit import RunInfo
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 FILE = Path("tensorboard", "events.out.tfevents.segkit")
 """Within the run's directory. TensorBoard's own writer would put host name, process and time into the name."""
 VERSION = "brain.Event:2"
-EVERY_EPOCH = ("loss", "learning_rate", "images_per_second")
 
 
 def begin(run: RunInfo) -> None:
@@ -30,7 +30,7 @@ def begin(run: RunInfo) -> None:
     (run.folder / FILE).unlink(missing_ok=True)
     write(run.folder, Event(file_version=VERSION), Event(summary=Summary(value=[config_text(run.config)])))
     for record in read_lines(run.folder / "history.jsonl", absent="") if run.resumed else ():
-        add(run.folder, int(record["epoch"]), epoch_scalars(record))
+        add(run.folder, int(record["epoch"]), epoch_figures(record))
 
 
 def add(folder: Path, step: int, scalars: Mapping[str, float]) -> None:
@@ -48,30 +48,14 @@ def write(folder: Path, *events: Event) -> None:
             writer.write(event.SerializeToString())
 
 
-def epoch_scalars(record: Mapping[str, Any]) -> dict[str, float]:
-    """The scalars of one line of history.jsonl."""
-    found = {f"train/{name}": record[name] for name in EVERY_EPOCH if name in record}
-    found |= {f"train/{name}": value for name, value in (record.get("terms") or {}).items()}
-    found |= {f"val/{name}": value for name, value in (record.get("val") or {}).items()}
-    return dict(numbers(found))
-
-
 def score_scalars(summary: Mapping[str, Any]) -> dict[str, float]:
-    """The means over cases in summary.json, by split, metric and class."""
-    rows = [row for row in summary.get("scores", ()) if row["aggregation"] == "case_mean"]
-    return dict(numbers({f"scores/{summary['split']}/{row['metric']}/{row['class']}": row["mean"] for row in rows}))
-
-
-def numbers(values: Mapping[str, float | None]) -> Iterator[tuple[str, float]]:
-    """Yield what is a number; a figure that does not exist has no point in a curve."""
-    for tag, value in values.items():
-        if value is not None:
-            yield tag, float(value)
+    """The means over cases in summary.json, by split, metric and class; those that exist."""
+    return {name: float(row["mean"]) for name, row in case_means(summary) if row["mean"] is not None}
 
 
 def config_text(config: Mapping[str, Any]) -> Summary.Value:
-    """The settings as a table in Markdown, without the data's folder: curves are shown to others."""
-    rows = [f"| {name} | {value} |" for name, value in config.items() if name != "data.root"]
+    """The settings as a table in Markdown: curves are shown to others."""
+    rows = [f"| {name} | {value} |" for name, value in shown_settings(config).items()]
     text = "\n".join(["| setting | value |", "| --- | --- |", *rows])
     metadata = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="text"))
     tensor = TensorProto(dtype=DT_STRING, string_val=[text.encode()])

@@ -14,7 +14,8 @@ from segkit.contracts import RunInfo
 from segkit.jobs.events import Events
 from segkit_tensorboard import segkit_epoch_ended, segkit_run_ended, segkit_run_started
 
-CONFIG = {"train.epochs": 3, "train.learning_rate": 0.01, "data.root": "/home/somebody/data"}
+CONFIG = {"train.epochs": 3, "train.learning_rate": 0.01}
+CONFIG |= {"data.root": "/home/somebody/data", "run.output": "/home/somebody/runs/unet"}
 SCORE = {"aggregation": "case_mean", "metric": "overlap", "class": "lesion", "mean": 0.75}
 
 

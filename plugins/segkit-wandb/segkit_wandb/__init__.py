@@ -17,6 +17,7 @@ ASKED = "SEGKIT_WANDB"
 """offline: files in the run's directory, for wandb sync; online: also to the service. Unset or empty: nothing."""
 
 
+# Alike in segkit-mlflow: the hooks are the contract itself; what both do behind them is segkit.rundir.tracked.
 @hookimpl
 def segkit_run_started(run: RunInfo) -> None:
     """Begin a tracked run, or go on in that of a resumed one."""
