@@ -12,20 +12,22 @@ LOG = "job.log"
 BODY = """\
 exec >>"$log" 2>&1
 again=
-trap 'kill -TERM "$run"' TERM
-trap 'again=yes; kill -TERM "$run"' USR1
+trap 'told=yes; kill -TERM "$run"' TERM
+trap 'told=yes; again=yes; kill -TERM "$run"' USR1
 "$@" &
 run=$!
-wait "$run"
-code=$?
-# A signal ends the waiting, not the run, which finishes its step and saves.
-while kill -0 "$run" 2>/dev/null; do
+# A signal ends the waiting, not the run, which finishes its step and saves; and whether it still runs says nothing of
+# which code was got. Asked once more, bash also gives the code of a run that has ended.
+told=yes
+while [ "$told" ]; do
+    told=
     wait "$run"
     code=$?
 done
 if [ "$again" ] && [ "$code" = 143 ]; then
     echo "saved before the time limit; queued again"
-    exec scontrol requeue "$SLURM_JOB_ID"
+    # Not SLURM_JOB_ID: that of an array's last task is the array's own, and all of its tasks would be queued again.
+    exec scontrol requeue "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"
 fi
 exit "$code"
 """

@@ -56,16 +56,17 @@ class Slurm:
         return self.submit_all([(arguments, folder)], None)[0]
 
     def submit_all(self, jobs: Jobs, at_once: int | None) -> list[str]:
-        """Submit jobs as arrays, as few as the cluster allows."""
-        ids = []
+        """Submit jobs as arrays, as few as the cluster allows; all of them, or none where SLURM refuses one."""
+        ids: list[str] = []
+        arrays: list[str] = []
         for part in self.parts(jobs):
-            told = call("sbatch", "--parsable", given=array_script(part, at_once, self.params))
-            job = told.strip().partition(";")[0]
-            if not job.isdigit():
-                raise SegkitError(
-                    f"launcher slurm: sbatch answered {told!r}, no number of a job", "see whether it runs"
-                )
-            ids += [f"{job}_{number}" for number in range(len(part))]
+            try:
+                arrays.append(submitted(array_script(part, at_once, self.params)))
+            except SegkitError:
+                for array in arrays:
+                    self.cancel(array)
+                raise
+            ids += [f"{arrays[-1]}_{number}" for number in range(len(part))]
         return ids
 
     def parts(self, jobs: Jobs) -> list[Jobs]:
@@ -106,6 +107,15 @@ class Slurm:
     def cancel(self, id: str) -> None:
         """Take a job out of the queue, or stop it once it has saved."""
         call("scancel", id)
+
+
+def submitted(script: str) -> str:
+    """Return the number that SLURM gives a job; raises SegkitError where it refuses it."""
+    told = call("sbatch", "--parsable", given=script)
+    job = told.strip().partition(";")[0]
+    if not job.isdecimal():
+        raise SegkitError(f"launcher slurm: sbatch answered {told!r}, no number of a job", "see whether it runs")
+    return job
 
 
 def call(command: str, *arguments: str, given: str = "") -> str:

@@ -15,9 +15,12 @@ from segkit_slurm.params import SlurmParams
 from segkit_slurm.script import array_script
 
 RUN = """
-import signal, sys, time
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-print("began", flush=True)
+import os, signal, sys, time
+def stop(*_):
+    print("saved", flush=True)
+    os._exit(143)
+signal.signal(signal.SIGTERM, stop)
+print("began", os.getpid(), "", flush=True)
 time.sleep(60)
 """
 
@@ -70,7 +73,8 @@ def started(tmp_path, *arguments):
     folder = tmp_path / "logs of 'one'"
     folder.mkdir()
     script = array_script([(["false"], tmp_path), (arguments, folder)], None, SlurmParams(cpus=3))
-    environ = {**os.environ, "PATH": f"{bin}:{os.environ['PATH']}", "SLURM_ARRAY_TASK_ID": "1", "SLURM_JOB_ID": "17"}
+    environ = {**os.environ, "PATH": f"{bin}:{os.environ['PATH']}", "SLURM_JOB_ID": "17"}
+    environ |= {"SLURM_ARRAY_JOB_ID": "17", "SLURM_ARRAY_TASK_ID": "1"}
     environ.pop("OMP_NUM_THREADS", None)
     process = subprocess.Popen(["bash", "-c", script], env=environ)
     end = time.monotonic() + 30
@@ -81,12 +85,27 @@ def started(tmp_path, *arguments):
 
 
 def test_time_that_is_nearly_over_queues_it_again(tmp_path):
-    """The run is asked to save, and once it has, its job is queued again."""
+    """The run is asked to save, and once it has, its job is queued again: itself alone of the array."""
     process, called, log = started(tmp_path, sys.executable, "-c", RUN)
     process.send_signal(signal.SIGUSR1)
     assert process.wait(30) == 0
-    assert called.read_text() == "requeue 17\n"
+    assert called.read_text() == "requeue 17_1\n"
     assert "saved before the time limit; queued again" in log.read_text()
+
+
+def test_a_run_that_ends_before_its_script_looks_has_saved_too(tmp_path):
+    """Its code is the run's own, not that of the signal: the script is held while the run stops and SIGUSR1 comes."""
+    process, called, log = started(tmp_path, sys.executable, "-c", RUN)
+    process.send_signal(signal.SIGSTOP)
+    os.kill(int(log.read_text().split()[1]), signal.SIGTERM)
+    end = time.monotonic() + 30
+    while "saved" not in log.read_text():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    process.send_signal(signal.SIGUSR1)
+    process.send_signal(signal.SIGCONT)
+    assert process.wait(30) == 0
+    assert called.read_text() == "requeue 17_1\n"
 
 
 def test_who_cancels_is_not_queued_again(tmp_path):

@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("segkit_slurm")
 
 from segkit import SegkitError
+from segkit_slurm import slurm
 from segkit_slurm.params import SlurmParams
 from segkit_slurm.slurm import Slurm
 
@@ -57,11 +58,49 @@ def test_jobs_and_their_states(launcher, tmp_path) -> None:
     assert launcher.state("999999_0") == "unknown"
 
 
+def test_a_task_is_queued_again_alone(cluster, launcher, tmp_path) -> None:
+    """The last task of an array, whose number of a job is the array's own, leaves the others where they are."""
+    folders = [tmp_path / name for name in ("first", "last")]
+    for folder in folders:
+        folder.mkdir()
+    run = ["sh", "-c", "trap 'kill $!; exit 143' TERM; echo began; sleep 120 & wait"]
+    ids = launcher.submit_all([(run, folder) for folder in folders], None)
+    end = time.monotonic() + 60
+    while not all((folder / "job.log").exists() and (folder / "job.log").read_text() for folder in folders):
+        assert time.monotonic() < end
+        time.sleep(0.3)
+    cluster.call("scancel", "--signal=USR1", "--batch", ids[1])
+    while launcher.state(ids[1]) != "waiting":
+        assert time.monotonic() < end
+        time.sleep(0.3)
+    assert launcher.states(ids) == {ids[0]: "running", ids[1]: "waiting"}
+    assert (folders[0] / "job.log").read_text() == "began\n"
+    assert "saved before the time limit; queued again" in (folders[1] / "job.log").read_text()
+    launcher.cancel(ids[0].partition("_")[0])
+    assert [ended(launcher, id) for id in ids] == ["failed", "failed"]
+
+
 def test_what_slurm_refuses(cluster, launcher, tmp_path) -> None:
     """In its own words, as one line."""
     launcher.params = SlurmParams(partition="nowhere")
     with pytest.raises(SegkitError, match=r"launcher slurm: sbatch: error: .*Invalid partition name specified"):
         launcher.submit(["true"], tmp_path)
+
+
+def test_one_array_that_is_refused_takes_the_others_back(launcher, tmp_path, monkeypatch) -> None:
+    """No job goes on that nobody knows of."""
+    submit, given = slurm.submitted, []
+
+    def second_refused(script: str) -> str:
+        if given:
+            raise SegkitError("launcher slurm: sbatch: error: job submit limit reached", "see: sinfo")
+        given.append(submit(script))
+        return given[-1]
+
+    monkeypatch.setattr(slurm, "submitted", second_refused)
+    with pytest.raises(SegkitError, match="submit limit reached"):
+        launcher.submit_all([(["sleep", "60"], tmp_path)] * 4, None)
+    assert [ended(launcher, f"{given[0]}_{number}") for number in range(3)] == ["failed"] * 3
 
 
 def test_a_machine_without_slurm(monkeypatch, tmp_path) -> None:
