@@ -52,8 +52,17 @@ def read_bytes(
     return absent
 
 
-def _contents(path: Path, hint: str, called: str, most: int) -> bytes | None:
-    """Read a file; None where there is nothing of that name."""
+def read_end(path: Path, most: int) -> str:
+    """Return the last part of a text that any program may have written, such as a log; "" where there is none.
+
+    Raises:
+        SegkitError: it is a folder, a pipe or a device, or may not be read.
+    """
+    return (_contents(path, COPY_AGAIN, str(path), most, end=True) or b"").decode(errors="replace")
+
+
+def _contents(path: Path, hint: str, called: str, most: int, *, end: bool = False) -> bytes | None:
+    """Read a file, or so much of its end; None where there is nothing of that name."""
     try:
         # Opening a named pipe would wait for its other end, for ever (issue 19).
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
@@ -63,6 +72,9 @@ def _contents(path: Path, hint: str, called: str, most: int) -> bytes | None:
                 found = "a folder" if stat.S_ISDIR(kind) else "a pipe or a device"
                 raise SegkitError(f"{called} is {found}, not a file", hint)
             with os.fdopen(descriptor, "rb", closefd=False) as stream:
+                if end:
+                    stream.seek(max(0, os.fstat(descriptor).st_size - most))
+                    return stream.read(most)
                 data = stream.read(most + 1)
         finally:
             os.close(descriptor)

@@ -44,11 +44,22 @@ class Claim:
             return
         remove_parts(self.folder)
         for name in STARTED:
+            # What cannot be removed stays, and can be gone on with; the error that led here is told, not this one.
             with contextlib.suppress(OSError):
                 (self.folder / name).unlink(missing_ok=True)
         for folder in reversed(self.made):
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # others have put something into it
                 folder.rmdir()
+
+    def take_back(self) -> None:
+        """Undo it after its lock was let go, unless another process writes there or has made something of it."""
+        try:
+            lock = try_lock(self.folder)
+        except OSError:  # the folder is gone, or may not be written any more
+            return
+        if lock is not None:
+            with lock:
+                self.undo()
 
 
 @contextlib.contextmanager

@@ -25,7 +25,7 @@ REASONS = {
     "segkit/jobs/predict/outputs.py": "the part that could not be written",
     "segkit/jobs/run.py": "the resume state of a run that is finished",
     "segkit/jobs/train.py": "the note that a run goes on for longer, once its new model is written",
-    "segkit/jobs/launch/job.py": "the directory of a planned run that never trained, where it holds no more",
+    "segkit/jobs/launch/job.py": "what a job printed when it was last tried, before it is tried anew",
     "segkit/report/figures.py": "figures that an earlier page recorded as its own",
     "segkit/rundir/claim.py": "what a run wrote before it trained, and folders that it made, where empty",
     "segkit/testing/files.py": "files of the copy that a plugin's check spoils",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from segkit.errors import SegkitError
-from segkit.files import read_bytes, read_json, read_lines, read_rows, read_text, read_toml
+from segkit.files import read_bytes, read_end, read_json, read_lines, read_rows, read_text, read_toml
 
 BOM = b"\xef\xbb\xbf"
 
@@ -137,3 +137,16 @@ def test_what_is_not_there(tmp_path: Path) -> None:
     assert read_toml(tmp_path / "x", absent="") == {}
     assert read_lines(tmp_path / "x", absent="") == []
     assert json.loads(read_bytes(tmp_path / "x", absent=b"1")) == 1
+
+
+def test_the_end_of_a_log(tmp_path: Path) -> None:
+    """So many bytes of it, whatever lies before; a letter that was cut is shown as such; nothing of no file."""
+    log = tmp_path / "job.log"
+    assert read_end(log, 10) == ""
+    log.write_bytes("é".encode() * 1000 + b"\nerror")
+    assert read_end(log, 6) == "\nerror"
+    assert read_end(log, 7) == "\N{REPLACEMENT CHARACTER}\nerror"
+    assert read_end(log, 10**6) == "é" * 1000 + "\nerror"
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SegkitError, match="is a pipe or a device, not a file"):
+        read_end(tmp_path / "pipe", 10)

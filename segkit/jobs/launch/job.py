@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from segkit.files import read_json, read_text, write_json
+from segkit.files import read_end, read_json, write_json
 from segkit.planning.plan import Plan
-from segkit.rundir.claim import STARTED, is_unused, new_run_folder
+from segkit.rundir.claim import Claim, new_run_folder
 from segkit.rundir.lock import is_being_written
 from segkit.rundir.names import CONFIG
 from segkit.rundir.stage import Stage, standing_of
@@ -21,7 +20,8 @@ SUBMITTED = "job.json"
 """Which engine a job was given to, and what that calls it."""
 SAID = ("error: ", "internal error: ", "interrupted: ")
 """How the last word of a command begins (segkit/cli/groups.py)."""
-LONGEST_LOG = 64 * 2**20
+LAST_PART = 2**16
+"""Bytes of a log in which its last word is looked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,20 +56,22 @@ class Job:
         """Whether a process writes the run right now."""
         return is_being_written(self.folder)
 
-    def prepare(self) -> None:
-        """Make the run's directory, with its config alone, where it is not there; raises SegkitError."""
-        self.logs.mkdir(parents=True, exist_ok=True)
-        if not (self.folder / CONFIG).exists():
-            with new_run_folder(self.folder, self.name, self.plan.config.to_toml()) as claim:
-                claim.keep()
+    def prepare(self) -> Claim | None:
+        """Make the run's directory, with its config alone, where it is not there, and begin its log anew.
 
-    def undo(self) -> None:
-        """Remove the directory of a run that never trained, so that it can be planned otherwise."""
-        if self.folder.is_dir() and not self.written and is_unused(self.folder, STARTED):
-            with contextlib.suppress(OSError):
-                for path in self.folder.iterdir():
-                    path.unlink()
-                self.folder.rmdir()
+        Returns:
+            What was made, to be taken back where the job cannot be submitted; None where the directory was there.
+
+        Raises:
+            SegkitError, OSError: it cannot be made.
+        """
+        self.logs.mkdir(parents=True, exist_ok=True)
+        # Engines append, as a job that is queued again goes on in its log: the error of a try before is not this one's.
+        (self.logs / LOG).unlink(missing_ok=True)
+        if (self.folder / CONFIG).exists():
+            return None
+        with new_run_folder(self.folder, self.name, self.plan.config.to_toml()) as claim:
+            return claim
 
     def remember(self, launcher: str, id: str) -> None:
         """Write down what the engine calls the job."""
@@ -81,9 +83,12 @@ class Job:
         return str(found["id"]) if found.get("launcher") == launcher else None
 
     def last_word(self) -> str:
-        """Return the error that the job ended with, as it printed it; "" where it did not come to that."""
-        lines = read_text(self.logs / LOG, absent="", most=LONGEST_LOG).splitlines()
-        for line in reversed(lines):
+        """Return the error that the job ended with, as it printed it; "" where it did not come to that.
+
+        Raises:
+            SegkitError: what it prints does not lie in a file.
+        """
+        for line in reversed(read_end(self.logs / LOG, LAST_PART).splitlines()):
             for prefix in SAID:
                 if line.startswith(prefix):
                     return line.removeprefix(prefix)

@@ -79,7 +79,7 @@ class Local:
             code = self.own[id][0].poll()
             return "running" if code is None else "failed" if code else "finished"
         pid, _, started = id.partition("-")
-        return "running" if started and started_at(int(pid)) == started else "unknown"
+        return "running" if pid.isdecimal() and started and started_at(int(pid)) == started else "unknown"
 
     def reason(self, id: str) -> str:
         """Say by which signal a job was ended; "" where it ended by itself."""

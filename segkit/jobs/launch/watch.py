@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from segkit.engine.stop import Stopped
 from segkit.errors import SegkitError
 from segkit.jobs.launch.engine import Engine
 from segkit.jobs.launch.job import Job
+from segkit.rundir.claim import Claim
 from segkit.rundir.stage import progress as epochs_of
 
 UNDER_WAY = ("waiting", "running")
@@ -94,26 +95,35 @@ class Watch:
         room = len(queue)
         if self.engine.at_once is not None and not self.engine.takes_all:
             room = max(0, self.engine.at_once - len(self.live))
-        ready = []
+        claims: dict[Job, Claim | None] = {}
         for job in queue[:room]:
             try:
-                job.prepare()
-                ready.append(job)
+                claims[job] = job.prepare()
             except (SegkitError, OSError) as error:
                 self.fail(job, str(error))
-        groups = [ready] if self.engine.takes_all and ready else [[job] for job in ready]
+        groups = [list(claims)] if self.engine.takes_all and claims else [[job] for job in claims]
         for group in groups:
             try:
-                for job, id in zip(group, self.engine.submit([(j.arguments, j.logs) for j in group]), strict=True):
-                    self.live[job] = id
-                    job.remember(self.engine.name, id)
-                    self.tell(job, "submitted")
-            except (SegkitError, OSError) as error:
+                ids = self.engine.submit([(job.arguments, job.logs) for job in group])
+            except SegkitError as error:
                 for job in group:
-                    if job not in self.live:
-                        self.fail(job, str(error))
-                        job.undo()
+                    self.fail(job, str(error))
+                    if claim := claims[job]:
+                        claim.take_back()
+                continue
+            # All of them first: one whose id cannot be written down is under way all the same.
+            self.live.update(zip(group, ids, strict=True))
+            for job in group:
+                self.remember(job)
         return queue[room:]
+
+    def remember(self, job: Job) -> None:
+        """Write down what the engine calls a job, and tell of it."""
+        try:
+            job.remember(self.engine.name, self.live[job])
+            self.tell(job, "submitted")
+        except (SegkitError, OSError) as error:
+            self.tell(job, f"submitted, and not written down: {error}")
 
     def look(self) -> None:
         """Ask where the live jobs are, and put away those that have ended."""
@@ -145,11 +155,13 @@ class Watch:
 
     def why(self, job: Job, id: str) -> str:
         """Say why a job failed: its own last error, what the engine says of it, or where to look."""
-        own, engine = job.last_word(), ""
-        with contextlib.suppress(SegkitError):
-            engine = self.engine.reason(id) if id != ADOPTED else ""
-        if own or engine:
-            return "; ".join(filter(None, (own, engine)))
+        words = []
+        for ask in (job.last_word, lambda: self.engine.reason(id) if id != ADOPTED else ""):
+            # A log that is none and an engine that has forgotten the job say nothing; where to look is said below.
+            with contextlib.suppress(SegkitError):
+                words.append(ask())
+        if any(words):
+            return "; ".join(filter(None, words))
         return f"it ended without a word; what it printed: {job.logs}"
 
     def stop(self) -> None:
@@ -157,14 +169,28 @@ class Watch:
         if self.engine.goes_on:
             self.progress.message(f"{len(self.live)} jobs go on in {self.engine.name}; the same command takes them up")
             return
-        for id in filter(None, self.live.values()):
-            with contextlib.suppress(SegkitError):
-                self.engine.cancel(id)
+        own = {}
+        for job, id in self.live.items():
+            try:
+                if id != ADOPTED:
+                    self.engine.cancel(id)
+                    own[job] = id
+            except SegkitError as error:
+                self.tell(job, f"not stopped: {error.message}")
         end = time.monotonic() + GRACE
-        while any(self.engine.launcher.state(id) == "running" for id in filter(None, self.live.values())):
-            if time.monotonic() > end:
-                return
+        while (own := self.under_way(own)) and time.monotonic() < end:
             time.sleep(self.engine.pause)
+        for job in own:
+            self.tell(job, "still saving; the same command waits for it")
+
+    def under_way(self, jobs: Mapping[Job, str]) -> dict[Job, str]:
+        """Return those of some jobs that have not ended; none where the engine does not answer, which is said."""
+        try:
+            states = self.engine.states(list(jobs.values()))
+        except SegkitError as error:
+            self.progress.message(f"{error.message}; jobs may go on there")
+            return {}
+        return {job: id for job, id in jobs.items() if states[id] in UNDER_WAY}
 
     def fail(self, job: Job, reason: str) -> None:
         """Note that a job failed; the others go on."""

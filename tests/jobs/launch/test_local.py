@@ -72,6 +72,14 @@ def test_a_killed_job_says_by_what(tmp_path) -> None:
     assert launcher.reason(id) == "ended by SIGKILL, as systems do where memory runs out"
 
 
+@pytest.mark.parametrize("id", ["", "x", "x-1", "-1", "1", "../1-1"])
+def test_an_id_that_it_never_gave_is_unknown(id) -> None:
+    """What stands in a file that anybody may have written is no number, or of no process."""
+    launcher = Local(LocalParams(devices=("0",)), 1)
+    assert launcher.state(id) == "unknown"
+    launcher.cancel(id)
+
+
 def test_ctrl_c_in_the_terminal_reaches_no_job(tmp_path) -> None:
     """A job is the leader of a session of its own: the command stops it, not the terminal."""
     launcher = Local(LocalParams(devices=("0",)), 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import signal
 
 import pytest
@@ -85,6 +86,57 @@ def test_a_launcher_that_raises_is_the_jobs_failure(jobs_named, stand_in, tmp_pa
     assert not jobs[0].folder.exists()
 
 
+def test_what_another_has_made_of_a_refused_jobs_directory_stays(jobs_named, stand_in, tmp_path, monkeypatch) -> None:
+    """A run that somebody writes there, and one that has trained, are not taken back with it."""
+    jobs = jobs_named("a", "b")
+    held = []
+
+    def submit(arguments, folder):
+        run = tmp_path / "runs" / folder.name
+        if folder.name == "a":
+            held.append(take_lock(run))
+        else:
+            (run / "history.jsonl").write_text("")
+        raise RuntimeError("no route to host")
+
+    monkeypatch.setattr(stand_in, "submit", submit)
+    carry_out(jobs, Engine("x", stand_in, None), tmp_path / "logs", Told())
+    for lock in held:
+        lock.close()
+    assert [(job.folder / "config.toml").exists() for job in jobs] == [True, True]
+
+
+def test_a_job_that_cannot_be_written_down_is_watched_all_the_same(jobs_named, stand_in, tmp_path, monkeypatch) -> None:
+    """The disk is full after the engine has taken the jobs: said, and both end well."""
+
+    def full(*_):
+        raise SegkitError("cannot write job.json: No space left on device", "free some space")
+
+    monkeypatch.setattr("segkit.jobs.launch.job.write_json", full)
+    stand_in.submit_all = lambda jobs, _: [stand_in.submit(*job) for job in jobs]
+    jobs, told = jobs_named("a", "b"), Told()
+    assert carry_out(jobs, Engine("x", stand_in, None), tmp_path / "logs", told) == {}
+    assert all(job.finished for job in jobs)
+    assert "[2/2] b: submitted, and not written down: cannot write job.json: No space left on device" in told.lines[1]
+
+
+def test_the_error_of_a_try_before_is_not_this_ones(jobs_named, stand_in, tmp_path) -> None:
+    """Engines append to a log; what it said when the job was last tried is gone."""
+    [job] = jobs_named("killed")
+    job.logs.mkdir(parents=True)
+    (job.logs / "job.log").write_text("error: of yesterday\n")
+    assert carry_out([job], Engine("x", stand_in, None), tmp_path / "logs", Told()) == {"killed": "OUT_OF_MEMORY"}
+
+
+def test_a_log_that_is_none_says_nothing(jobs_named, stand_in, tmp_path) -> None:
+    """A pipe in its place is not waited for, and what the engine says is told still."""
+    [job] = jobs_named("killed")
+    watching = Watch([job], Engine("x", stand_in, None), Told())
+    job.logs.mkdir(parents=True)
+    os.mkfifo(job.logs / "job.log")
+    assert watching.why(job, str(job.folder)) == "OUT_OF_MEMORY"
+
+
 def test_an_engine_that_does_not_answer_is_asked_again(jobs_named, trained_toy, tmp_path) -> None:
     """Its daemon is started again: said once, and all ends well."""
     launcher, told = Silent(trained_toy), Told()
@@ -119,6 +171,26 @@ def test_stopping(jobs_named, stand_in, tmp_path, monkeypatch, goes_on) -> None:
     assert stop.value.exit_code == 128 + signal.SIGINT
     assert stand_in.cancelled == ([] if goes_on else [str(job.folder)])
     assert (told.lines[-1] == "1 jobs go on in x; the same command takes them up") == goes_on
+
+
+def test_what_cannot_be_stopped_is_said(jobs_named, stand_in, tmp_path, monkeypatch) -> None:
+    """The others are stopped all the same."""
+    jobs = jobs_named("a", "b")
+    stand_in.goes_on = False
+    cancel = stand_in.cancel
+
+    def some(id):
+        if id.endswith("a"):
+            raise RuntimeError("no such process")
+        cancel(id)
+
+    monkeypatch.setattr(stand_in, "cancel", some)
+    told = Told()
+    watching = Watch(jobs, Engine("x", stand_in, None), told)
+    watching.submit(watching.take_up())
+    watching.stop()
+    assert stand_in.cancelled == [str(jobs[1].folder)]
+    assert "[1/2] a: not stopped: launcher x: cancel failed: RuntimeError: no such process" in told.lines
 
 
 def test_two_commands_on_one_folder(jobs_named, stand_in, tmp_path) -> None:
