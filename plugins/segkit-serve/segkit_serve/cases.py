@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Any
 
 from segkit_serve.limits import Limits
 from segkit_serve.refusal import RefusedError
+from segkit_serve.removing import remove_folder
 
 DIGITS = 20
 """Of a file's SHA-256 in the name of a case that is kept: the same image is the same case, whoever sent it."""
@@ -88,7 +88,7 @@ class Cases:
         """Forget a case and its files."""
         case = self._held.pop(id, None)
         if case is not None:
-            shutil.rmtree(case.folder, ignore_errors=True)
+            remove_folder(case.folder)
 
     def tidy(self) -> None:
         """Let go what is too old, and the oldest of what is too much; nothing that is being worked at."""

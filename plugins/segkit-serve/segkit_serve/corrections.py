@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,11 +20,18 @@ from segkit import SegkitError
 from segkit.errors import one_line
 from segkit.files import read_json, write_json, write_text, write_whole
 from segkit_serve.cases import HeldCase
+from segkit_serve.limits import HOUR
 from segkit_serve.refusal import RefusedError
+from segkit_serve.removing import remove_folder
 
 ABOUT, CLASSES, IMAGES, MASKS, VERSIONS = "corrections.json", "classes.toml", "images", "masks", "versions"
+SERIES = "series"
 RECORD, LABELS = "record.json", "labels.gz"
 NUMBER = re.compile(r"v(\d{4,})")
+KEY = re.compile(r"[0-9a-f]{20}")
+"""Of a case, as `HeldCase.key` makes it."""
+NEW = ".new-"
+"""How the name of a version begins that is being written; another server may be at it with the same folder."""
 LONGEST_NAME = 40
 
 
@@ -31,26 +39,49 @@ class Corrections:
     """A folder of corrections.
 
     Raises:
-        SegkitError: the folder is another thing, of other classes, or cannot be made.
+        SegkitError: the folder holds other things or other classes, leads elsewhere by links, or cannot be made.
     """
 
     def __init__(self, folder: Path, classes: Sequence[str], dims: int) -> None:
         self.folder = folder
-        self.about = {"format": 1, "classes": list(classes), "dims": dims}
+        self.about: dict[str, Any] = {"format": 1, "classes": list(classes), "dims": dims}
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for name in (IMAGES, MASKS, VERSIONS):
-                (folder / name).mkdir(exist_ok=True)
-            for left in (folder / VERSIONS).glob("*/.new-*"):  # of a server that was killed
-                shutil.rmtree(left, ignore_errors=True)
             if (folder / ABOUT).exists():
                 self.check()
             else:
-                names = ", ".join(f"{json.dumps(name)} = {label}" for label, name in enumerate(classes, start=1))
-                write_text(folder / CLASSES, f"classes = {{{names}}}\n")
-                write_json(folder / ABOUT, self.about)
+                self.begin_folder()
+            for name in (IMAGES, MASKS, VERSIONS):
+                (folder / name).mkdir(exist_ok=True)
+                self.check_own(folder / name)
+            self.tidy()
         except OSError as error:
             raise SegkitError(f"--keep {folder} cannot be written ({error.strerror})", "name another folder") from None
+
+    def begin_folder(self) -> None:
+        """Make a folder that is empty one of corrections; raises SegkitError where it holds something else."""
+        if any(self.folder.iterdir()):
+            raise SegkitError(
+                f"--keep {self.folder} holds something that is no corrections", "name a new folder, or an empty one"
+            )
+        # What says whose folder it is comes first: killed in between, the next server goes on with it.
+        write_json(self.folder / ABOUT, self.about)
+        names = ", ".join(f"{json.dumps(name)} = {label}" for label, name in enumerate(self.about["classes"], start=1))
+        write_text(self.folder / CLASSES, f"classes = {{{names}}}\n")
+
+    def check_own(self, folder: Path) -> None:
+        """Raise SegkitError where a folder of the corrections is a link: what is written there would go elsewhere."""
+        if folder.is_symlink():
+            raise SegkitError(f"--keep {self.folder}: {folder.name} is a link", "put the folder itself there")
+
+    def tidy(self) -> None:
+        """Remove what a killed server was writing: folders of its naming, which no request works at any more."""
+        for place in (self.folder / VERSIONS).iterdir():
+            if not KEY.fullmatch(place.name) or place.is_symlink():
+                continue
+            for left in place.glob(f"{NEW}*"):
+                if not left.is_symlink() and time.time() - left.stat().st_mtime > HOUR:
+                    remove_folder(left)
 
     def check(self) -> None:
         """Raise SegkitError where the folder keeps corrections of other classes."""
@@ -82,7 +113,8 @@ class Corrections:
         self.check_seen(case, seen)
         place = self.folder / VERSIONS / case.key
         place.mkdir(exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=".new-", dir=place))
+        self.check_own(place)
+        return Path(tempfile.mkdtemp(prefix=NEW, dir=place))
 
     def check_seen(self, case: HeldCase, seen: int) -> None:
         """Raise RefusedError where somebody else has saved a version since the last one that was seen."""
@@ -107,6 +139,9 @@ class Corrections:
             written: what the worker wrote there: "mask", "proposal", "dataset" (a file each) and "pixels_changed".
         """
         number = seen + 1
+        for name in ("mask", "proposal", "dataset"):
+            if written[name] in ("", "..") or Path(written[name]).name != written[name]:
+                raise RefusedError(500, f"the worker wrote no file of a plain name, but {written[name]!r}", "report it")
         record = {
             "version": number,
             "case": case.key,
@@ -127,7 +162,7 @@ class Corrections:
         try:
             new.rename(target)  # fails where somebody was faster: a folder that is not empty is not replaced
         except OSError:
-            shutil.rmtree(new, ignore_errors=True)
+            remove_folder(new)
             self.check_seen(case, seen)
             raise
         suffix = "".join(Path(written["dataset"]).suffixes)
@@ -138,14 +173,28 @@ class Corrections:
         """Keep a case's image as it was sent, under the case's name; a series as a folder."""
         for path in case.files:
             if path.is_dir():
-                if not (self.folder / "series" / case.key).exists():
-                    shutil.copytree(path, self.folder / "series" / case.key)
+                self.keep_series(path, self.folder / SERIES / case.key)
                 continue
             channel = re.search(r"_\d{4}(?=\.)", path.name)
             name = f"{case.key}{channel[0] if channel else ''}{''.join(path.suffixes)}"
             target = self.folder / IMAGES / name
             if not target.exists():
                 write_bytes(target, path.read_bytes())
+
+    def keep_series(self, series: Path, target: Path) -> None:
+        """Copy the files of a series; the folder is there whole or not at all."""
+        if target.exists():
+            return
+        target.parent.mkdir(exist_ok=True)
+        self.check_own(target.parent)
+        new = Path(tempfile.mkdtemp(prefix=NEW, dir=target.parent))
+        try:
+            shutil.copytree(series, new, dirs_exist_ok=True)
+            new.rename(target)
+        except OSError:
+            remove_folder(new)
+            if not target.exists():  # nobody was faster
+                raise
 
 
 def write_bytes(path: Path, data: bytes) -> None:

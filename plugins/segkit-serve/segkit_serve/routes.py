@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -23,6 +22,7 @@ from segkit_serve.cases import HeldCase
 from segkit_serve.corrections import Corrections
 from segkit_serve.desk import Desk
 from segkit_serve.refusal import RefusedError
+from segkit_serve.removing import remove_folder
 from segkit_serve.tasks import labels_file
 
 RAW = "application/octet-stream"
@@ -283,7 +283,7 @@ async def keep_correction(request: Request) -> Response:
             who = request.query_params.get("who", "")
             record = kept.finish(held, new, seen, written, desk.models[number], who)
         except BaseException:
-            shutil.rmtree(new, ignore_errors=True)
+            remove_folder(new)
             raise
     return JSONResponse(record)
 

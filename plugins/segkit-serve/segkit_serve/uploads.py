@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from segkit_serve.cases import Cases, HeldCase, digest_of
 from segkit_serve.refusal import RefusedError
+from segkit_serve.removing import remove_folder
 
 CHANNEL = re.compile(r"_(\d{4})$")
 """How the files of a volume's channels end, before their suffix."""
@@ -83,7 +84,7 @@ def store(cases: Cases, files: Sequence[UploadFile], suffixes: Sequence[str]) ->
             bytes=sum(path.stat().st_size for path in paths),
         )
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)
         raise
     cases.add(case)
     return case
