@@ -5,6 +5,7 @@ MkDocs runs it (`hooks` in mkdocs.yml); nothing it makes is committed, so nothin
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import click
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 import segkit
 from segkit.cli import main as command
@@ -28,6 +30,19 @@ KINDS = {
     "metric": "Metrics",
     "explainer": "Explainers",
 }
+NOTEBOOK = Path(__file__).parent / "notebook.ipynb"
+GUIDE = 4.0
+BOOSTS = {
+    # What people ask for in one word that other pages have in their headings.
+    **dict.fromkeys(("datasets/folder.md", "write-a-plugin/network.md"), 12.0),
+    **dict.fromkeys(("benchmarks/", "results/", "architecture.md", "design-decisions.md", "reproduce-report.md"), 0.1),
+    **dict.fromkeys(("gallery/", "reference/", "plugin-api.md"), 0.3),
+    **dict.fromkeys(
+        ("metrics/", "losses/", "explainers/", "write-a-plugin/checks.md", "write-a-plugin/gallery.md"), 0.5
+    ),
+    **dict.fromkeys(("glossary.md", "bridges.md", "datasets/amos.md", "datasets/msd.md"), 1.0),
+}
+"""How much a page counts in the search beside a guide's 4, by how its address begins, the first that fits."""
 PICTURES = Path(__file__).parent / "images" / "gallery"
 """Made by docs/gallery_pictures.py, KIND-NAME.jpg, all of generated samples; they say so."""
 ABOUT_PICTURES = """Pictures are of generated samples, drawn by a program: they show what a component does, and say
@@ -40,10 +55,30 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     registry = Registry.discover()
     pages = {"gallery/index.md": gallery(registry), "reference/command.md": commands(), "reference/python.md": names()}
     pages["reference/settings.md"] = settings()
+    pages["notebook.md"] = notebook()
     pages |= {f"gallery/{kind}.md": components(registry, kind) for kind in KINDS}
     for path, text in pages.items():
         files.append(File.generated(config, path, content=text))
     return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> None:
+    """Let the search answer with guides before lists, and with these before measurements (issue 27)."""
+    place = page.file.src_uri
+    boost = next((value for start, value in BOOSTS.items() if place.startswith(start)), GUIDE)
+    page.meta.setdefault("search", {}).setdefault("boost", boost)
+
+
+def notebook() -> str:
+    """Return the tutorial's notebook as a page: what it says and its code; tests execute it."""
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    texts = ["".join(cell["source"]) for cell in cells]
+    shown = [
+        text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```"
+        for cell, text in zip(cells, texts, strict=True)
+    ]
+    shown.insert(1, f"[The notebook itself]({NOTEBOOK.name}) runs as it is where segkit and Jupyter are installed.")
+    return "\n\n".join(shown) + "\n"
 
 
 def gallery(registry: Registry) -> str:

@@ -181,7 +181,7 @@ class Model:
         sample = self.sample(image, spacing)
         with turn_at(self.predictor.model):
             (explanation,) = explain_any(self.predictor, sample, [built], wish, reference, self.labels(sample))
-        return explanation
+        return replace(explanation, image=sample.image if isinstance(sample.image, np.ndarray) else None)
 
     def _repr_html_(self) -> str:
         """What a notebook shows: what the model is, and its scores."""

@@ -35,6 +35,7 @@ class Explanation:
         target_score: the sum of the target's logits; 0 of uncertainty, which is of no class.
         meta: explainer, its params and version, layer, target, class, pixels in the target, order, versions.
         evidence: numbers that say whether to believe the map; empty where none were asked for.
+        image: (C, *S) as it was read, at any size, for a notebook to show beneath the map; it is not saved.
     """
 
     raw: np.ndarray
@@ -44,6 +45,7 @@ class Explanation:
     target_score: float
     meta: Mapping[str, Any]
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    image: np.ndarray | None = field(default=None, compare=False)
 
     @property
     def of_uncertainty(self) -> bool:
@@ -72,6 +74,12 @@ class Explanation:
         """What a notebook shows: the heat map in colours; of a volume the axial slice with the most heat."""
         heat = self.shown
         return coloured_png(heat if heat.ndim == 2 else heat[int(heat.sum(axis=(1, 2)).argmax())])
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it: the verdict, the image, and the map over the image."""
+        from segkit.explain.shown import panel
+
+        return panel(self)
 
     def save(self, stem: Path) -> None:
         """Write stem.npz (raw and heat map, meta and evidence as JSON) and, of an image, stem.png (the heat map)."""

@@ -29,10 +29,8 @@ REASONS = {
     "segkit/report/figures.py": "figures that an earlier page recorded as its own",
     "segkit/rundir/claim.py": "what a run wrote before it trained, and folders that it made, where empty",
     "segkit/testing/files.py": "files of the copy that a plugin's check spoils",
-    "plugins/segkit-serve/segkit_serve/cases.py": "an upload that the server took, once it is forgotten",
-    "plugins/segkit-serve/segkit_serve/corrections.py": "a version that was not finished, under a name of its own",
-    "plugins/segkit-serve/segkit_serve/routes.py": "the version that could not be finished",
-    "plugins/segkit-serve/segkit_serve/uploads.py": "the folder of an upload that was refused",
+    "plugins/segkit-serve/segkit_serve/corrections.py": "the dataset's copy of a mask, once read",
+    "plugins/segkit-serve/segkit_serve/removing.py": "uploads forgotten or refused, unfinished versions",
     "plugins/segkit-tensorboard/segkit_tensorboard/events.py": "the event file of a run that begins anew",
 }
 """Why a file may delete; whoever adds one says so here."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import time
 from collections.abc import Iterator
 
 import nibabel
@@ -14,6 +16,7 @@ from PIL import Image
 import segkit
 from segkit_serve.corrections import Corrections
 from segkit_serve.dataset import CorrectionsReader
+from segkit_serve.limits import HOUR
 from segkit_serve.params import CorrectionsParams
 
 
@@ -115,6 +118,8 @@ def test_full_disk_loses_nothing(made, tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         kept.finish(case, new, 0, written, {"arch": "a", "data": "d", "checkpoint": ""}, "")
     assert kept.versions(case.key) == []
+    long_ago = time.time() - 2 * HOUR
+    os.utime(new, (long_ago, long_ago))
     Corrections(tmp_path / "kept", ["disc"], 2)  # begins anew where a server was killed
     assert [entry.name for entry in (tmp_path / "kept" / "versions" / case.key).iterdir()] == []
 
