@@ -57,6 +57,18 @@ def test_requirements_install_every_folder():
     assert sorted([*default[1:], *bridges]) == [f"./plugins/{folder.name}" for folder in PLUGINS]
 
 
+def test_all_is_the_default_installation():
+    """`segkit-core[all]` brings what requirements.txt installs from a clone, in ranges that hold the plugins here."""
+    lines = (PROJECT / "requirements.txt").read_text().splitlines()
+    default = {line.rpartition("/")[2] for line in lines if line.startswith("-e ./plugins/")}
+    listed = [Requirement(text) for text in project_of(PROJECT)["optional-dependencies"]["all"]]
+    assert {one.name for one in listed} == default
+    assert len(listed) == len(default)
+    for one in listed:
+        assert one.specifier.contains(version_of(PROJECT / "plugins" / one.name)), one
+        assert {clause.operator for clause in one.specifier} == {">=", "<"}
+
+
 def test_development_requirements_build_on_them():
     """requirements-dev.txt installs all of the two others, and every tool that tests and CI call."""
     lines = (PROJECT / "requirements-dev.txt").read_text().splitlines()

@@ -151,7 +151,7 @@ class Corrections:
             "proposal": written["proposal"],
             "pixels_changed": written["pixels_changed"],
             "pixels": written["pixels"],
-            "model": {key: model[key] for key in ("arch", "data", "checkpoint")},
+            "model": {key: model[key] for key in ("arch", "data", "checkpoint", "shown") if key in model},
         }
         write_json(new / RECORD, record)
         self.keep_image(case)

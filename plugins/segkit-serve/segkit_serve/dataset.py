@@ -2,18 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from segkit import SegkitError
 from segkit.files import read_json
 from segkit_folder.params import FolderParams
 from segkit_folder.reader import FolderReader
-from segkit_serve.corrections import ABOUT
+from segkit_serve.corrections import ABOUT, RECORD, VERSIONS
 
 if TYPE_CHECKING:
     from segkit_serve.params import CorrectionsParams
+
+
+AXES = {2: ("height", "width"), 3: ("depth", "height", "width")}
+"""Names of the axes that a network is shown, in their order."""
+LEARNING_RATE = 2e-4
+"""A tenth of what a training from nothing begins with: a few corrected cases at its rate made a model worse."""
+
+
+def last_shown(root: Path) -> Mapping[str, Any]:
+    """Return how the model was shown images whose proposal was corrected last; nothing where no record says it."""
+    records = [read_json(path, dict) for path in (root / VERSIONS).glob(f"*/v*/{RECORD}")]
+    told = [(str(one.get("saved", "")), one["model"]["shown"]) for one in records if "shown" in one.get("model", {})]
+    return max(told, key=lambda entry: entry[0])[1] if told else {}
+
+
+def going_on(recipe: Mapping[str, Any], shown: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a recipe that goes on with a model instead of beginning anew.
+
+    At another working size a network sees everything smaller or larger than it knows, and without mirroring in training
+    its mirrored copies are no longer averaged: both made corrected models worse (issue 26).
+    """
+    mode = str(shown.get("mode", ""))
+    taken: dict[str, Any] = {"train.learning_rate": LEARNING_RATE}
+    if shown.get("mirrored"):
+        axes = AXES[3 if mode == "patches" else 2]
+        taken["augment.flip"] = tuple(0.5 if axis in shown["mirrored"] else 0.0 for axis in axes)
+    if shown.get("mirror"):
+        taken["evaluate.mirror"] = True
+    if mode in recipe:
+        taken[mode] = {**recipe[mode], "data.size": tuple(shown["size"])}
+    return {**recipe, **taken}
 
 
 class CorrectionsReader(FolderReader):
@@ -34,6 +65,7 @@ class CorrectionsReader(FolderReader):
             images="images", masks="masks", val=shares[0], test=shares[1], split_seed=params.split_seed
         )
         super().__init__(root, of_folder)
+        self.recipe = going_on(self.recipe, last_shown(root))
         if score:
             self.listed = {"train": [], "val": [], "test": self.listed["train"]}
             self.dealt_splits = ()

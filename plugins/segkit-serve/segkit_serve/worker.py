@@ -21,6 +21,9 @@ from segkit.errors import one_line
 if TYPE_CHECKING:
     from segkit.model import Model
 
+SHOWN = ("mode", "size", "mirror", "mirrored")
+"""Of how a model is shown images, what a training on its corrected proposals takes over."""
+
 
 def work(connection: Connection, paths: Sequence[str], device: str, threads: int, nice: int) -> None:
     """Load models, tell what they are, then do what the connection asks, several things at once.
@@ -86,6 +89,7 @@ def describe(model: Model, path: Path) -> dict[str, Any]:
         "classes": list(model.task.classes),
         "overlapping": model.task.overlapping,
         "checkpoint": digest(path),
+        "shown": {name: value for name, value in model.header["preprocessing"].items() if name in SHOWN},
         "dims": model.image_dims,
         "channels": model.image_channels,
         "expects_dice": bool(calibration.get("expected")),
