@@ -108,6 +108,8 @@ def write_seg(
         series_description=f"{content.lower()} by segkit, for research, not for diagnosis",
         omit_empty_frames=not fractional and bool(labels.any()),
     )
+    if "FrameOfReferenceUID" not in found:  # of a photograph, which lies nowhere: the standard asks how it is held
+        found.PatientOrientation = sources[0].get("PatientOrientation")
     stream = io.BytesIO()
     found.save_as(stream, enforce_file_format=True)
     write_whole(path, lambda file: file.write(stream.getvalue()))

@@ -1,6 +1,8 @@
 """Photographs in DICOM as a dataset: SEG objects that refer to them or image files beside them; what is refused."""
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,7 @@ from segkit_dicom.seg_out import Segment, write_seg
 SMALL = ["--epochs", "1", "--set", "arch.depth=2", "--set", "arch.width=4", "--size", "16", "--device", "cpu"]
 PLANTED = ["QUIXOTIC", "DULCINEA", "CHART-", "19610203", "20240517", "ACC4711", "HIPPOCRAT"]
 SEGMENTS = [Segment("crust"), Segment("lesion")]
+LIVER = ("SCT", "10200004", "Liver")
 
 
 def drawn(number, channels=3):
@@ -143,6 +146,18 @@ def test_what_is_wrong_with_one_is_said_and_the_others_go_on(tmp_path, spoil):
     assert "photo0" in told
     assert "CHART" not in told
     assert len([case for case in every(reader) if "photo0" not in case.files[0].name]) == 6
+
+
+@pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy of dicom3tools is not installed")
+@pytest.mark.parametrize("orientation", [None, ["R", "F"]])
+def test_a_seg_of_a_photograph_is_valid(tmp_path, orientation):
+    """As dciodvfy sees it, whether or not the photograph says how the patient is held."""
+    image, mask = drawn(0)
+    one = photograph(image, **({} if orientation is None else {"PatientOrientation": orientation}))
+    path = write_seg(tmp_path / "m.dcm", [one], mask[None], [*SEGMENTS[:1], Segment("liver", LIVER)])
+    told = subprocess.run(["dciodvfy", path], capture_output=True, text=True, check=False)
+    assert not [line for line in (told.stdout + told.stderr).splitlines() if line.startswith("Error")]
+    assert list(pydicom.dcmread(path).PatientOrientation or []) == (orientation or [])
 
 
 def test_overlapping_segments_are_refused(tmp_path):
