@@ -217,12 +217,20 @@ def plan_of(options: dict[str, Any], stopped: Resume | None, registry: Registry,
 
 
 def check_plan_options(options: dict[str, Any]) -> None:
-    """Raise UsageError where what is said of a plan has no plan to go with."""
+    """Raise UsageError where what is said of a plan has no plan to go with, or where each process would plan."""
+    from segkit.engine.launch import Launch
+
     for name in ("memory", "minutes"):
         if options[name] is not None and not options["planned"]:
             raise UsageError(f"--{name} was given without --plan", "it is what a plan may take: say --plan too")
     if options["planned"] and options["resume"] is not None:
         raise UsageError("--resume and --plan were both given", "a run is resumed with its own config")
+    if options["planned"] and Launch.from_environment().several:
+        # What is chosen depends on times that are measured: each process would choose for itself (issue 28).
+        raise UsageError(
+            "--plan was given to several processes of one run",
+            "plan once, in one process: segkit plan ... --output plan.toml, then torchrun ... run --config plan.toml",
+        )
 
 
 def plan_layer(options: dict[str, Any], registry: Registry, progress: Progress) -> Layer:

@@ -84,3 +84,13 @@ def test_a_run_plans_first(segkit) -> None:
 def test_what_cannot_be_meant_exits_with_2(segkit, args, said) -> None:
     """Before anything is read."""
     assert said in segkit(*args, code=2).stderr
+
+
+def test_several_processes_do_not_plan_each_for_itself(segkit, monkeypatch) -> None:
+    """What is measured differs from process to process: under torchrun a plan is refused with the way out."""
+    said = {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": "29500"}
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+    told = segkit("run", *TOY, "--plan", code=2).stderr
+    assert "--plan was given to several processes of one run" in told
+    assert "plan once, in one process: segkit plan" in told
