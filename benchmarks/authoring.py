@@ -48,6 +48,7 @@ def method_lines(kind: str, files: dict[str, str]) -> int:
         "postprocess": ("change",),
         "exporter": ("write",),
         "section": ("section",),
+        "searcher": ("suggest",),
         "command": ("command",),
     }
     total = 0

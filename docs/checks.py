@@ -26,6 +26,7 @@ KINDS = {
     "postprocess": "Steps after prediction",
     "exporter": "Exporters",
     "section": "Sections of the report",
+    "searcher": "Searchers",
     "launcher": "Launchers",
 }
 HEAD = """# The checks

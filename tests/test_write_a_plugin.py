@@ -19,7 +19,12 @@ PAGES = {
     "metric.md": ("metric", "my-metric"),
     "explainer.md": ("explainer", "my-explainer"),
 }
-PARTS = {"optimizer": "my-optimizer", "augmentation": "my-augmentation", "command": "my-command"}
+PARTS = {
+    "optimizer": "my-optimizer",
+    "augmentation": "my-augmentation",
+    "searcher": "my-searcher",
+    "command": "my-command",
+}
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -30,7 +35,7 @@ def test_code_on_a_page_is_code_of_the_package(page):
 
 
 def test_code_on_the_page_of_parts_is_code_of_their_packages():
-    """Each of the three that it shows."""
+    """Each of those that it shows."""
     packages = [make_package(kind, name, {}) for kind, name in PARTS.items()]
     check_page("parts.md", [text for package in packages for text in package.files.values()])
 

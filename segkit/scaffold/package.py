@@ -77,6 +77,11 @@ KINDS: Mapping[str, Kind] = {
     ),
     "exporter": Kind("Weights as a NumPy archive.", "segkit export RUN --to {name}", "arch"),
     "section": Kind("Cases that were missed altogether.", "segkit run --arch {arch} --data {data}", "arch"),
+    "searcher": Kind(
+        "Trials evenly spread over every setting's values.",
+        "segkit sweep --arch {arch} --data {data} --vary train.learning_rate=log:1e-4..1e-2 --searcher {name}",
+        "arch",
+    ),
     "command": Kind(
         "Median of a run's scores, class by class.", "segkit {name} RUN", "arch", "command", "segkit {name} --help"
     ),

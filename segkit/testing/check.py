@@ -35,6 +35,7 @@ MODULES = {
     "postprocess": ("segkit.testing.outputs",),
     "exporter": ("segkit.testing.outputs",),
     "section": ("segkit.testing.sections",),
+    "searcher": ("segkit.testing.searchers",),
     "launcher": ("segkit.testing.launchers",),
 }
 """Where the checks of each kind are; "plugin" is what every distribution has to pass."""

@@ -32,6 +32,7 @@ USED = (
     "postprocess",
     "exporter",
     "section",
+    "searcher",
 )
 """Kinds of components that can be used here; what a launcher starts is no part of this process."""
 BUILT_BY_USE = ("optimizer", "augmentation", "sampler", "postprocess")

@@ -73,6 +73,14 @@ def section(subject: ComponentSubject, params: Any) -> list[Any]:
         return [subject.factory(params)(folder)]
 
 
+def searcher(subject: ComponentSubject, params: Any) -> list[Any]:
+    """The values of a small study's trials."""
+    from segkit.testing.searchers import study, swept
+
+    with study(subject, params=params) as opened:
+        return [dict(trial.values) for trial in swept(opened)]
+
+
 PARTS: Mapping[str, Callable[[ComponentSubject, Any], list[Any]]] = {
     "optimizer": optimizer,
     "schedule": schedule,
@@ -82,4 +90,5 @@ PARTS: Mapping[str, Callable[[ComponentSubject, Any], list[Any]]] = {
     "postprocess": postprocess,
     "exporter": exporter,
     "section": section,
+    "searcher": searcher,
 }

@@ -18,7 +18,7 @@ NAMES = {
     **{"arch": "tinynet", "data": "discs", "loss": "soft-overlap", "metric": "f-beta", "explainer": "gradact"},
     **{"optimizer": "sign-mean", "schedule": "falling", "augmentation": "slope", "normalization": "clipped"},
     **{"sampler": "filled", "postprocess": "no-specks", "exporter": "archive", "section": "missed-ones"},
-    "command": "medians",
+    **{"searcher": "golden", "command": "medians"},
 }
 SETTINGS = {
     "train.optimizer": "sign-mean",
@@ -132,7 +132,7 @@ def test_they_run_together_at_once(site, segkit_beside, tmp_path):
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
     names = {component["name"] for component in summary["components"]}
-    used = {name for kind, name in NAMES.items() if kind not in ("exporter", "section", "command")}
+    used = {name for kind, name in NAMES.items() if kind not in ("exporter", "section", "searcher", "command")}
     assert {f"segkit-{name}:{name}" for name in used} <= names
     assert list((tmp_path / "run" / "explanations").rglob("*gradact*.npz"))
     assert "missed altogether" in (tmp_path / "run" / "report.html").read_text()

@@ -47,6 +47,8 @@ PARTS = [
     ("exporter", "numpy_archive", "numpy", {"suffix": ".npz"}),
     ("exporter", "scripted", "torch", {"suffix": ".pt"}),
     ("section", "histogram_section", "matplotlib", {}),
+    ("searcher", "halton", "scipy", {}),
+    ("searcher", "local_search", "numpy", {}),
 ]
 GRAPHS = ("onnx", "torch-export", "compile", "compile-inductor")
 """What a library's network declares where it has none; whether it is accused rightly is not of this test."""

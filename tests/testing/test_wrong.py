@@ -27,6 +27,7 @@ MODULES = {
     "exporter": "wrong_outputs",
     "section": "wrong_outputs",
     "launcher": "wrong_outputs",
+    "searcher": "wrong_searchers",
 }
 TABLES = {"arch": "NETWORKS", "data": "DATASETS", "loss": "LOSSES", "postprocess": "POSTPROCESSES"}
 """What tables are called that have not their kind's name with an s."""

@@ -179,3 +179,54 @@ def histogram_section(params):
         return segkit.SectionContent("Sizes", ("In pixels.",), tuple(rows[0]), rows[1:], pictures)
 
     return section
+
+
+def halton(params):
+    """Points of scipy's quasi-random sequence."""
+    from scipy.stats import qmc
+
+    class Halton:
+        def __init__(self, study):
+            self.study = study
+
+        def suggest(self, number, trials):
+            sequence = qmc.Halton(len(self.study.settings), seed=self.study.seed)
+            (point,) = sequence.fast_forward(number).random(1) if number else sequence.random(1)
+            return {one.name: placed(one, share) for one, share in zip(self.study.settings, point, strict=True)}
+
+    return Halton
+
+
+def placed(setting, share):
+    """The value at a share of a setting's way."""
+    if setting.choices:
+        return setting.choices[int(share * len(setting.choices))]
+    if setting.whole:
+        return int(setting.low) + int(share * (setting.high - setting.low + 1))
+    if setting.log:
+        return float(np.exp(np.log(setting.low) + share * np.log(setting.high / setting.low)))
+    return setting.low + share * (setting.high - setting.low)
+
+
+def local_search(params):
+    """Changes one value of the best trial so far, and stops what is worse than the worst."""
+
+    class Local:
+        def __init__(self, study):
+            self.study, self.scores = study, {}
+
+        def suggest(self, number, trials):
+            draw = np.random.default_rng([self.study.seed, number])
+            ended = [trial for trial in trials if trial.state == "finished"]
+            sign = 1 if self.study.higher_is_better else -1
+            new = {one.name: placed(one, draw.random()) for one in self.study.settings}
+            if not ended:
+                return new
+            best = max(ended, key=lambda trial: sign * trial.score)
+            chosen = self.study.settings[draw.integers(len(self.study.settings))].name
+            return {**best.values, chosen: new[chosen]}
+
+        def report(self, number, scores):
+            return False
+
+    return Local
