@@ -123,7 +123,8 @@ def suggests(subject: ComponentSubject) -> None:
     """Of ranges, orders of magnitude, whole numbers and choices it gives a value each, within the space."""
     for setting in SETTINGS:
         with study(subject, settings=(setting,)) as opened:
-            searcher, trials = opened(), []
+            searcher = opened()
+            trials: list[Trial] = []
             for number in range(EACH):
                 trials.append(ended(number, suggested(searcher, number, trials, (setting,))))
     with study(subject) as opened:
@@ -144,13 +145,14 @@ def repeatable(subject: ComponentSubject) -> None:
     """The same seed and the same trials give the same suggestions, whatever else draws random numbers."""
     from segkit.testing.surroundings import seed_all, untouched
 
-    runs = []
     with untouched():
-        for seed in (1, 2):
-            seed_all(seed)
-            with study(subject) as opened:
-                runs.append(swept(opened))
-    compare(*runs, f"of two sweeps of one seed trial {{number}} has {{one}} and {{other}}: {SEEDED}")
+        seed_all(1)
+        with study(subject) as opened:
+            first = swept(opened)
+        seed_all(2)
+        with study(subject) as opened:
+            second = swept(opened)
+    compare(first, second, f"of two sweeps of one seed trial {{number}} has {{one}} and {{other}}: {SEEDED}")
 
 
 @check("searcher", "another-process", needs=["repeatable"])
