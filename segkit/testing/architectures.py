@@ -25,7 +25,12 @@ def defaults(subject: ArchitectureSubject) -> None:
         fail(error.message, f"mend defaults={{{subject.dims}: ...}}; {error.hint}")
 
 
-@check("arch", "builds", needs=["resolves"])
+@check(
+    "arch",
+    "builds",
+    needs=["resolves"],
+    raised="take the channels from task.in_channels and task.out_channels, in whatever follows them too",
+)
 def builds(subject: ArchitectureSubject) -> None:
     """It is built for 1, 3 and 4 channels and 1, 2 and 15 classes, and gives finite logits (N, K, *S)."""
     for channels, classes in CHANNELS_AND_CLASSES:
@@ -57,7 +62,12 @@ def repeatable(subject: ArchitectureSubject) -> None:
             fail(f"{name} differs", "draw first weights with torch alone: torch.manual_seed has to be enough")
 
 
-@check("arch", "sizes", needs=["builds"])
+@check(
+    "arch",
+    "sizes",
+    needs=["builds"],
+    raised="compute from x.shape in forward what depends on the size: positions and grids of one size are interpolated",
+)
 def sizes(subject: ArchitectureSubject) -> None:
     """Images of any size from the stated minimum up give logits on the same grid, odd sides included."""
     least = subject.minimum

@@ -60,7 +60,12 @@ def dims_of(subject: ComponentSubject) -> tuple[int, ...]:
     return subject.component.spatial_dims
 
 
-@check("augmentation", "shape", needs=["resolves"])
+@check(
+    "augmentation",
+    "shape",
+    needs=["resolves"],
+    raised="take images (C, H, W) and (C, D, H, W), or declare spatial_dims=(2,)",
+)
 def shape(subject: ComponentSubject) -> None:
     """It gives image and mask back in their shape and type, finite, in every number of dimensions it declares."""
     for dims in dims_of(subject):
@@ -80,7 +85,10 @@ def blank(subject: ComponentSubject) -> None:
         for given in (image * 0, image * 0 - 1, image * 0 + 3):
             for seed in range(DRAWS):
                 if not bool(applied(subject, given, mask, seed)[0].isfinite().all()):
-                    fail(f"an image of {float(given.flatten()[0]):g} everywhere is not finite", "guard the division")
+                    fail(
+                        f"an image of {float(given.flatten()[0]) + 0.0:g} everywhere is not finite",
+                        "guard the division: the values may all be equal",
+                    )
 
 
 @check("augmentation", "labels", needs=["shape"])

@@ -9,7 +9,7 @@ from pathlib import Path
 from segkit.errors import one_line
 
 CORE = Path(__file__).parents[1]
-FOREIGN = {"torch", "<frozen importlib._bootstrap>"}
+FOREIGN = {"torch", "<frozen importlib._bootstrap>", "<string>"}
 LENGTH = 300
 """Signs of a message that are shown: a graph's may fill pages."""
 USER_CODE = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in \S+\n\s+(?P<code>.+)')
@@ -45,14 +45,17 @@ def place(error: BaseException) -> str:
         return f", in {Path(file).name} line {line}: {one_line(code)}"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if CORE not in Path(frame.filename).parents]
     # A plugin may be installed among libraries; torch's own lines say nothing to its author.
-    others = [
-        frame for frame in frames if not {"torch", "<frozen importlib._bootstrap>"} & {*Path(frame.filename).parts}
-    ]
+    others = [frame for frame in frames if not FOREIGN & {*Path(frame.filename).parts} and not pythons(frame.filename)]
     chosen = [frame for frame in frames if not installed(frame.filename)] or others
     return f", in {Path(chosen[-1].filename).name} line {chosen[-1].lineno}: {chosen[-1].line}" if chosen else ""
 
 
 def installed(file: str) -> bool:
     """Whether a file is a library's or Python's own; compiled ones name a source that is not there."""
+    return "site-packages" in Path(file).parts or pythons(file) or Path(file).suffix != ".py"
+
+
+def pythons(file: str) -> bool:
+    """Whether a file is of the standard library; that of an environment holds the libraries, too."""
     path = Path(file)
-    return "site-packages" in path.parts or Path(traceback.__file__).parent in path.parents or path.suffix != ".py"
+    return Path(traceback.__file__).parent in path.parents and "site-packages" not in path.parts

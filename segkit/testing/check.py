@@ -80,6 +80,7 @@ class Check:
         function: called with the subject; raises CheckFailure or NotChecked.
         needs: checks of the same subject without which this one makes no sense.
         full: takes long; run only where that was asked for.
+        raised: what to do where the component raises something; empty where the error itself says all.
     """
 
     name: str
@@ -88,17 +89,20 @@ class Check:
     function: Function
     needs: tuple[str, ...] = ()
     full: bool = False
+    raised: str = ""
 
 
 _checks: dict[str, dict[str, Check]] = {}
 
 
-def check(kind: str, name: str, *, needs: Sequence[str] = (), full: bool = False) -> Callable[[Function], Function]:
+def check(
+    kind: str, name: str, *, needs: Sequence[str] = (), full: bool = False, raised: str = ""
+) -> Callable[[Function], Function]:
     """Register a function as a check; its docstring's first line says what is expected."""
 
     def register(function: Function) -> Function:
         expected = (function.__doc__ or "").strip().splitlines()[0].rstrip(".")
-        _checks.setdefault(kind, {})[name] = Check(name, kind, expected, function, tuple(needs), full)
+        _checks.setdefault(kind, {})[name] = Check(name, kind, expected, function, tuple(needs), full, raised)
         return function
 
     return register

@@ -82,7 +82,10 @@ def splits(subject: DatasetSubject) -> None:
             if not CASE_ID.match(case.id):
                 fail(f"the id {case.id!r} is no file name", "leave out slashes, control characters and a first dot")
             if case.id.casefold() in ids:
-                fail(f"case {case.id} of {split} is in {ids[case.id.casefold()]} as well", "keep ids apart")
+                fail(
+                    f"case {case.id} of {split} is in {ids[case.id.casefold()]} as well",
+                    "let ids differ over all splits, in more than capitals: such as val-0 and train-0",
+                )
             ids[case.id.casefold()] = split
             if case.group is not None and groups.setdefault(case.group, split) != split:
                 fail(f"group {case.group} is in {groups[case.group]} and in {split}", "split by group, not by case")
@@ -104,7 +107,11 @@ def read(subject: DatasetSubject) -> None:
         try:
             check_sample(replace(found, mask=blank), case, reader.task, subject.name)
         except SegkitError as error:
-            fail(error.message, "mend what read() returns; see segkit.Sample")
+            fail(
+                error.message,
+                "let read() return segkit.Sample: image (C, *S) in the file's type, mask (*S) of whole numbers, "
+                "spacing in mm in the order of the axes (D, H, W)",
+            )
         if found.affine is not None and np.shape(found.affine) != (4, 4):
             fail(f"case {case.id} has an affine of shape {np.shape(found.affine)}", "give a 4x4 matrix or None")
         again = reader.read(case)
@@ -143,7 +150,8 @@ def labels(subject: DatasetSubject) -> None:
         if outside:
             fail(
                 f"case {case.id} has {listed(outside)}",
-                "map the file's values to labels in read(), such as (mask > 128).astype(np.uint8)",
+                "map the file's values to labels in read(), such as (mask > 128).astype(np.uint8); never "
+                "interpolate masks",
                 f"0 to {classes}, or {IGNORE}",
             )
         found |= values

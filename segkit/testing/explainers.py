@@ -95,9 +95,12 @@ def explain(
     except SegkitError as error:
         # The hint of the core is for those who use the explainer; whoever reads this wrote it.
         cause = error.__cause__
-        found = f"it raised {told(cause)}" if cause is not None else error.message
+        if cause is not None:
+            fail(f"it raised {told(cause)}", "take any number of channels, classes and axes, as model and x have them")
         values = "signed maps" if explainer.map == "attribution" else "maps of values from 0, sure, to 1,"
-        fail(found, f"return finite {values} (N, *grid) and a status per sample, whatever it is given")
+        fail(
+            error.message, f"return finite {values} a tensor (N, *grid), and a status per sample, whatever it is given"
+        )
 
 
 @check("explainer", "shape", needs=["resolves"])

@@ -42,7 +42,7 @@ def verify(subject: DatasetSubject) -> None:
     problems = list(subject.reader.verify(lambda done, total: seen.append((done, total))))
     if problems:
         told = [f"{problem.file}: {problem.reason}" for problem in problems]
-        fail(listed(told), "mend make_sample or verify")
+        fail(f"it tells {listed(told)}", "mend make_sample, or what verify takes for a problem")
     if not seen or seen[-1][0] != seen[-1][1]:
         fail(f"progress ended at {seen[-1] if seen else 'nothing'}", "call progress(done, total) for every case")
 

@@ -125,7 +125,10 @@ def stateless(subject: ArchitectureSubject) -> None:
     first = subject.logits(model, subject.images())
     subject.logits(model, subject.images(1, other))
     if difference(first, subject.logits(model, subject.images())) > 0:
-        fail("after an image of another size the logits differ", "keep nothing of one call for the next, or by size")
+        fail(
+            "after an image of another size the logits differ",
+            "keep nothing of one call for the next, or keep it under the size that it belongs to",
+        )
     weights = {name: value.clone() for name, value in model.named_parameters()}
     with torch.no_grad():
         model.train()(subject.images(3))
@@ -133,7 +136,7 @@ def stateless(subject: ArchitectureSubject) -> None:
     if changed:
         fail(
             f"forward in train mode changes {listed(changed)}",
-            "leave weights to the optimizer",
+            "compute with a changed copy: weights themselves are changed by the optimizer alone",
         )
 
 
@@ -204,7 +207,7 @@ def released(subject: ArchitectureSubject) -> None:
     if held:
         fail(
             f"{listed(held)} hold{'s' * (len(held) == 1)} the graph of the last step",
-            "keep none on self",
+            "keep nothing that forward computes on self, or keep it as value.detach()",
         )
     modes = []
     for mode in (True, False):
@@ -212,7 +215,10 @@ def released(subject: ArchitectureSubject) -> None:
             model.eval()(subject.images())
             modes.append(torch.is_grad_enabled())
     if modes != [True, False]:
-        fail("forward switches gradients on or off", "write with torch.no_grad(): or torch.enable_grad(): around lines")
+        fail(
+            "forward switches gradients on or off",
+            "write with torch.no_grad(): or with torch.enable_grad(): around lines, not torch.set_grad_enabled(...)",
+        )
     gone = weakref.ref(model)
     del model
     gc.collect()

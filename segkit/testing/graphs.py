@@ -21,11 +21,11 @@ GRAPH = 1e-3
 Call = Callable[["torch.Tensor"], "torch.Tensor"]
 
 
-def compare(subject: ArchitectureSubject, graph: Call, images: torch.Tensor, level: str) -> None:
+def compare(subject: ArchitectureSubject, graph: Call, images: torch.Tensor, format: str, level: str) -> None:
     """Fail where a graph does not give what the network gives."""
     mend = "keep sizes that depend on the image symbolic (x.shape, no int(), no loops over sides)"
     if level == "dynamic":
-        mend += f", or declare export={{...: 'static: <reason>'}} on {subject.name}"
+        mend += f", or declare export={{{format!r}: 'static: <reason>'}}"
     try:
         found = graph(images)
     except Exception as error:
@@ -59,12 +59,12 @@ def export_and_compare(subject: ArchitectureSubject, format: str, make: Callable
             "write that line with what torch can trace: no if or loop over values of a tensor, no numpy, no .item(); "
             f"where only the size must be fixed, declare export={{{format!r}: 'static: <reason>'}}",
         )
-    compare(subject, graph, images, level)
+    compare(subject, graph, images, format, level)
     if level != "dynamic":
         return
     steps = [subject.multiple] * subject.dims
-    compare(subject, graph, subject.images(3, tuple(map(sum, zip(subject.size, steps, strict=True)))), level)
-    compare(subject, graph, subject.images(1, tuple(reversed(subject.size))), level)
+    compare(subject, graph, subject.images(3, tuple(map(sum, zip(subject.size, steps, strict=True)))), format, level)
+    compare(subject, graph, subject.images(1, tuple(reversed(subject.size))), format, level)
 
 
 def symbols(subject: ArchitectureSubject, dynamic: bool) -> Any:

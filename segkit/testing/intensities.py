@@ -39,7 +39,12 @@ def measured(subject: ComponentSubject, image: np.ndarray, params: Any = None) -
         fail(error.message, "return (low, high, mean, std), each one finite number per channel, std above 0")
 
 
-@check("normalization", "rows", needs=["resolves"])
+@check(
+    "normalization",
+    "rows",
+    needs=["resolves"],
+    raised="take images (C, H, W) and (C, D, H, W): flatten what follows the channels",
+)
 def rows(subject: ComponentSubject) -> None:
     """Of photographs and volumes of 1, 3 and 4 channels it gives four rows of finite numbers, std above 0."""
     for size in SIZES:

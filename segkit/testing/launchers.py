@@ -53,7 +53,7 @@ def ended(launcher: Any, job: str, patience: float = PATIENCE) -> str:
         time.sleep(PAUSE)
 
 
-@check("launcher", "runs", needs=["resolves"])
+@check("launcher", "runs", needs=["resolves"], raised="the command line is a list of texts: hand it on as it is")
 def runs(subject: ComponentSubject) -> None:
     """A command line is run as it is given, in this directory; its id is text, and its state ends as finished."""
     program = "import os, pathlib, sys; print(os.getcwd(), 'said: a b')"
@@ -90,7 +90,7 @@ def another_command(subject: ComponentSubject) -> None:
             fail(f"another launcher says {state!r} of a job that is over", "keep the state on disk or ask the engine")
 
 
-@check("launcher", "strange-id", needs=["resolves"])
+@check("launcher", "strange-id", needs=["resolves"], raised='answer "unknown" of what is not known')
 def strange_id(subject: ComponentSubject) -> None:
     """Of an id that it never gave it says "unknown", or "failed", and cancelling that does nothing."""
     try:

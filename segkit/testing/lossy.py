@@ -121,7 +121,7 @@ def right_is_cheap(subject: LossSubject) -> None:
             )
 
 
-@check("loss", "classes", needs=["ordering"])
+@check("loss", "classes", needs=["ordering"], raised="take the number of classes from task.out_channels")
 def classes(subject: LossSubject) -> None:
     """With 1, 2 and 15 classes values are finite, and missing any one class costs more than missing none."""
     import torch

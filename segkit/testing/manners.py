@@ -17,6 +17,25 @@ from segkit.testing.subjects import ArchitectureSubject, ComponentSubject, Datas
 from segkit.testing.surroundings import environment, generators, seed_all, switches, untouched
 
 SEEDING = {"torch.manual_seed", "numpy.random.seed", "random.seed"}
+WAYS = {
+    "torch.manual_seed": "draw with generator=torch.Generator().manual_seed(seed)",
+    "numpy.random.seed": "draw with numpy.random.default_rng(seed)",
+    "random.seed": "draw with random.Random(seed)",
+    "set_grad_enabled": "write with torch.no_grad(): or with torch.enable_grad(): around lines",
+    "set_autocast_enabled": "write with torch.autocast(...): around lines",
+    "set_detect_anomaly": "write with torch.autograd.detect_anomaly(): while you look for a fault",
+    "set_default": "give dtype= and device= where tensors are made",
+    "deterministic": "--deterministic is the user's to say",
+    "cudnn": "how fast kernels are chosen is the run's to say",
+    "set_num_threads": "the number of threads is the run's to say",
+    "warnings.filters": "write with warnings.catch_warnings(): around lines",
+    "numpy.seterr": "write with numpy.errstate(...): around lines",
+    "os.environ": "hand values on as arguments",
+    "os.chdir": "make paths from the folder that is given",
+    "PIL": "open files as they are: one that is cut or huge is to be told",
+    "root logger": "set the level of your own logger alone",
+}
+"""How to do without what a plugin sets, by words of its name; the first that fits."""
 
 
 FIRST = ("resolves", "builds", "sample", "shape")
@@ -65,10 +84,9 @@ def globals_kept(subject: ComponentSubject) -> None:
     turned += [*subject.turned, *(name for name, (read, _) in switches().items() if read() != before[name])]
     turned += [name for name in SEEDING if states[0][name] == states[1][name]]
     if turned:
-        fail(
-            f"it sets {listed(sorted(set(turned)))}",
-            "leave what all code shares alone: with torch.no_grad():, with warnings.catch_warnings():, own generators",
-        )
+        names = sorted(set(turned))
+        ways = dict.fromkeys(next((WAYS[word] for word in WAYS if word in name), "take it out") for name in names)
+        fail(f"it sets {listed(names)}", f"leave what all code shares alone: {'; '.join(ways)}")
 
 
 @check("component", "silent", needs=FIRST)

@@ -131,7 +131,12 @@ def regions_of(subject: MetricSubject) -> tuple[frozenset[int], ...]:
     return named if distinct and any(len(one) > 1 for one in named) else ()
 
 
-@check("metric", "shape", needs=["resolves"])
+@check(
+    "metric",
+    "shape",
+    needs=["resolves"],
+    raised="take any number of axes, and steps of 1 along each where spacing is None",
+)
 def shape(subject: MetricSubject) -> None:
     """It measures photographs and volumes, with a spacing and without, and gives one value per class."""
     for _, prediction, mask, spacing in ordinary_cases():
@@ -161,11 +166,15 @@ def counts(subject: MetricSubject) -> None:
             if value.dtype != np.int64 or value.tolist() != [int(count) for count in expected[key]]:
                 fail(
                     f"{key} on {name} is {value.tolist()} of type {value.dtype}",
-                    f"count pixels of each class where mask != {IGNORE}, in int64",
+                    f"count in int64 where mask != {IGNORE}; class n has label n, false positives are the prediction's",
                     f"{[int(count) for count in expected[key]]} of type int64",
                 )
         if tuple(found.shape) != mask.shape or found.spacing != spacing:
-            fail(f"shape {found.shape}, spacing {found.spacing}", "note the case's own", f"{mask.shape}, {spacing}")
+            fail(
+                f"shape {found.shape}, spacing {found.spacing}",
+                "give the Measurement shape=mask.shape and spacing=spacing",
+                f"{mask.shape}, {spacing}",
+            )
 
 
 @check("metric", "range", needs=["shape"])
@@ -215,10 +224,13 @@ def perfect(subject: MetricSubject) -> None:
             # A signed error, 0 where nothing is wrong: neither up nor down is better.
             target = 0.0
         if target is not None:
-            worse, mend = abs(values - target) < abs(top - target) - SAME, f"target={text(top)}?"
+            worse, mend = (
+                abs(values - target) < abs(top - target) - SAME,
+                f"declare target={text(top[:1])}, or mend the formula",
+            )
         else:
             worse = (values > top + SAME) if higher else (values < top - SAME)
-            mend = f"higher_is_better={not higher}? A value that is best at 0 and goes both ways has a target"
+            mend = f"declare higher_is_better={not higher}, or target=... where values go both ways"
         if worse.any():
             fail(f"{name} scores {text(values)}, the mask itself {text(top)}", mend)
 

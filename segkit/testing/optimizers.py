@@ -63,7 +63,7 @@ def moved(before: list[torch.Tensor], after: list[torch.Tensor]) -> float:
     return max(float((one - other).abs().max()) for one, other in zip(before, after, strict=True))
 
 
-@check("optimizer", "builds", needs=["resolves"])
+@check("optimizer", "builds", needs=["resolves"], raised="hand the list of groups on as it is: SGD(groups, ...)")
 def builds(subject: ComponentSubject) -> None:
     """It is a torch.optim.Optimizer of the groups it was given, which steps without a closure."""
     from segkit.engine.schedule import check_optimizer
@@ -72,7 +72,10 @@ def builds(subject: ComponentSubject) -> None:
     try:
         check_optimizer(fit.optimizer, fit.weights, subject.name)
     except SegkitError as error:
-        fail(error.message, "return a torch.optim.Optimizer made of the groups as they are given")
+        fail(
+            error.message,
+            "return a torch.optim.Optimizer of all the groups as they are given, which steps without a closure",
+        )
     fit.step()
 
 
@@ -169,7 +172,7 @@ def resumes(subject: ComponentSubject) -> None:
         )
 
 
-@check("schedule", "share", needs=["resolves"])
+@check("schedule", "share", needs=["resolves"], raised="let it work from done = 0 to done = 1, both included")
 def share(subject: ComponentSubject) -> None:
     """From 0 to 1 of the run it gives a finite share of the highest rate, from 0 to 1, and not 0 all the way."""
     function = subject.factory(subject.params)
@@ -181,7 +184,10 @@ def share(subject: ComponentSubject) -> None:
         except (TypeError, ValueError):
             fail(f"at {place:g} of the run it gave {type(told).__name__}", "return a number")
         if not 0 <= value <= 1 or math.isnan(value):
-            fail(f"at {place:g} of the run the share is {value:g}", "return a share of the highest rate, not a rate")
+            fail(
+                f"at {place:g} of the run the share is {value:g}",
+                "return a share of the highest rate, from 0 to 1 both ends included: neither a rate nor a factor",
+            )
         shares.append(value)
     if sum(shares) / len(shares) < 1e-3:
         fail(

@@ -47,7 +47,7 @@ def stepped(subject: ComponentSubject, labels: np.ndarray, classes: int, params:
         fail(error.message, "return labels as whole numbers, on the grid they came on")
 
 
-@check("postprocess", "grid", needs=["resolves"])
+@check("postprocess", "grid", needs=["resolves"], raised="take labels (H, W) and (D, H, W)")
 def grid(subject: ComponentSubject) -> None:
     """Label maps of photographs and volumes keep their grid and are whole numbers, for 1, 2 and 15 classes."""
     for size in SIZES:
@@ -72,11 +72,12 @@ def labels_kept(subject: ComponentSubject) -> None:
                 )
             if after.any() and float(((before > 0) != (after > 0)).mean()) > 0.5:
                 fail(
-                    "most of the background became foreground or the other way round", "return labels, not a mask of 0"
+                    "most of the background became foreground or the other way round",
+                    "return labels, 0 for the background: look whether labels == 0 was meant as labels != 0",
                 )
 
 
-@check("postprocess", "empty", needs=["grid"])
+@check("postprocess", "empty", needs=["grid"], raised="give labels back as they are where all are 0")
 def empty(subject: ComponentSubject) -> None:
     """Where nothing is predicted nothing appears, and nothing is raised."""
     import numpy as np
@@ -102,7 +103,7 @@ def alone(subject: ComponentSubject) -> None:
         fail("after another case it gives another result", "keep nothing from one case to the next, and draw nothing")
 
 
-@check("exporter", "writes", needs=["resolves"])
+@check("exporter", "writes", needs=["resolves"], raised="take examples (1, C, H, W) and (1, C, D, H, W)")
 def writes(subject: ComponentSubject) -> None:
     """It writes one file, under the name it is given and nothing beside it, for 2D and 3D and 1 and 3 classes."""
     import torch

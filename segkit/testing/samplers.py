@@ -35,7 +35,12 @@ def drawn(
         fail(error.message, "return as many pairs as count says, each a case's place and a label it has, or None")
 
 
-@check("sampler", "pairs", needs=["resolves"])
+@check(
+    "sampler",
+    "pairs",
+    needs=["resolves"],
+    raised="get on with cases without labels, with none that has any, and with a single case",
+)
 def pairs(subject: ComponentSubject) -> None:
     """It gives as many pairs as it is asked for, of cases that are there and labels that they have."""
     for cases in CASES.values():

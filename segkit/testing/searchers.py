@@ -19,7 +19,7 @@ SETTINGS = (
     SearchedSetting("train.learning_rate", (), 1e-5, 1e-1, log=True),
     SearchedSetting("train.weight_decay", (), 0.0, 0.2),
     SearchedSetting("arch.width", (), 4, 32, whole=True),
-    SearchedSetting("arch.norm", ("batch", "instance", "none")),
+    SearchedSetting("arch.norm", ("batch", "group", "none")),
 )
 TRIALS, EACH = 12, 5
 """Of the whole space, and of each setting alone."""
@@ -197,7 +197,9 @@ def asked_again(subject: ComponentSubject) -> None:
         )
 
 
-@check("searcher", "ends", needs=["suggests"])
+@check(
+    "searcher", "ends", needs=["suggests"], raised="leave out trials whose score is None; each has a state of its own"
+)
 def ends(subject: ComponentSubject) -> None:
     """It goes on after trials that failed, were stopped, have no score, or are still carried out by others."""
     for higher in (True, False):
@@ -210,7 +212,7 @@ def ends(subject: ComponentSubject) -> None:
             swept(opened, states=("failed",))
 
 
-@check("searcher", "stops", needs=["another-process"])
+@check("searcher", "stops", needs=["another-process"], raised="leave out epochs whose score is None")
 def stops(subject: ComponentSubject) -> None:
     """Where it has `report`, that answers yes or no, takes epochs without a score, and never stops the best trial."""
     with study(subject) as opened:
@@ -228,6 +230,6 @@ def stops(subject: ComponentSubject) -> None:
                 if answer:
                     fail(
                         f"a trial with {scores} is stopped, the best of the others has {BEST if higher else WORST:g} "
-                        f"and {'large' if higher else 'small'} scores are better",
+                        f"and {'higher' if higher else 'lower'} scores are better",
                         "look at study.higher_is_better, and leave a trial that leads",
                     )

@@ -99,7 +99,12 @@ def read_only(subject: ComponentSubject) -> None:
         fail(f"{name} changed or was written", "only read: the directory is the core's")
 
 
-@check("section", "bare", needs=["content"])
+@check(
+    "section",
+    "bare",
+    needs=["content"],
+    raised="return None where a file is not there, or raise segkit.SegkitError(message, hint)",
+)
 def bare(subject: ComponentSubject) -> None:
     """Of a run that has no scores it gives None, or says in a SegkitError what is missing."""
     with run_directory(bare=True) as folder:

@@ -202,7 +202,7 @@ class Suite:
         except TookTooLongError as error:
             return CheckFailure(f"it was ended after {self.limit:g} s{place(error)}", SLOW)
         except (Exception, SystemExit) as error:
-            return unexpected(error)
+            return unexpected(error, item.check.raised)
         return None
 
 
@@ -220,8 +220,9 @@ def needless(reason: str) -> CheckFailure:
     return CheckFailure(NEEDLESS, "take it out of xfail", f"a failure, because {reason}")
 
 
-def unexpected(error: BaseException) -> CheckFailure:
+def unexpected(error: BaseException, mend: str) -> CheckFailure:
     """Turn an exception into a failure that says where outside the kit it was raised."""
-    failure = CheckFailure(told(error), "mend what raised it; --traceback shows the whole way there")
+    way = "--traceback shows the whole way there"
+    failure = CheckFailure(told(error), f"{mend or 'mend what raised it'}; {way}")
     failure.__cause__ = error
     return failure

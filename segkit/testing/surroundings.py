@@ -67,7 +67,7 @@ def switches_put_back(turned: set[str]) -> Iterator[None]:
         yield
     finally:
         if pillow()[0] != pictures[0] or pillow()[1] not in (pictures[1], None):
-            turned.add("PIL's switches")
+            turned.add(PILLOW)
             put_pillow(pictures)
         if before:
             for name, (read, put) in switches().items():
@@ -78,6 +78,7 @@ def switches_put_back(turned: set[str]) -> Iterator[None]:
 
 ORIGINAL = dict(os.environ)
 """The environment when the kit was imported."""
+PILLOW = "PIL.ImageFile.LOAD_TRUNCATED_IMAGES or PIL.Image.MAX_IMAGE_PIXELS"
 PIXELS = 89478485
 """How many pixels an image may have before Pillow warns, as it comes."""
 LIMIT = 1017
@@ -96,7 +97,7 @@ def environment() -> dict[str, object]:
         "warnings.filters": list(warnings.filters),
         "the root logger's level": logging.root.level,
         "numpy.seterr": np.geterr(),
-        "PIL's switches": pillow(),
+        PILLOW: pillow(),
     }
 
 

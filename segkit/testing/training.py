@@ -88,7 +88,10 @@ def gradients(subject: ArchitectureSubject) -> None:
     trainable = {name: weight.grad for name, weight in model.named_parameters() if weight.requires_grad}
     missing = [name for name, grad in trainable.items() if grad is None or not grad.any()]
     if missing:
-        fail(f"none reaches {listed(missing)}", "use it in forward in train mode, or do not make it")
+        fail(
+            f"none reaches {listed(missing)}",
+            "use it in forward in train mode without detach, .data or no_grad, or do not make it",
+        )
     broken = [name for name, grad in trainable.items() if grad is not None and not grad.isfinite().all()]
     if broken:
         fail(f"that of {listed(broken)} is NaN or infinite", "look for square roots and divisions at 0")
