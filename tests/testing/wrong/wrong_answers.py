@@ -251,7 +251,7 @@ class grid_of_the_first_size(Net):
         return torch.relu(self.body(x)) * (1 + largest / 1000)
 
 
-@net("stateless", "leave weights to the optimizer")
+@net("stateless", "weights themselves are changed by the optimizer")
 class weights_normalised_in_forward(Net):
     def maps(self, x):
         if self.training:
@@ -266,7 +266,7 @@ class flipped(Net):
         return self.head(maps).flip(-1, -2)
 
 
-@net("released", "keep none on self", "copies")
+@net("released", "keep nothing that forward computes on self", "copies")
 class features_on_self(Net):
     def maps(self, x):
         self.features = torch.relu(self.body(x))

@@ -66,7 +66,7 @@ class bare_exception(Reader):
             raise FileNotFoundError(root)
 
 
-@data("verify", "mend make_sample or verify")
+@data("verify", "what verify takes for a problem")
 class false_problems(Reader):
     def verify(self, progress=None):
         return [*super().verify(progress), segkit.Problem("train", "is odd")]
@@ -101,7 +101,7 @@ class cut_files_read(Reader):
         return super().load(file)
 
 
-@data("globals", "PIL's switches", "broken-file")
+@data("globals", "LOAD_TRUNCATED_IMAGES", "broken-file")
 class pillow_turned(Reader):
     def load(self, file):
         ImageFile.LOAD_TRUNCATED_IMAGES = True

@@ -78,7 +78,7 @@ def counts_ignored(prediction, mask, spacing, task, options):
     return taken(prediction, np.where(mask == segkit.IGNORE, 0, mask), spacing, task)
 
 
-@measuring("counts", "count pixels of each class")
+@measuring("counts", "false positives are the prediction's")
 def prediction_and_mask_exchanged(prediction, mask, spacing, task, options):
     found = taken(prediction, mask, spacing, task)
     return taken(
@@ -86,7 +86,7 @@ def prediction_and_mask_exchanged(prediction, mask, spacing, task, options):
     )
 
 
-@measuring("counts", "count pixels of each class", "symmetry")
+@measuring("counts", "class n has label n", "symmetry")
 def labels_from_zero(prediction, mask, spacing, task, options):
     valid = mask != segkit.IGNORE
     pairs = [(prediction == label, mask == label) for label in range(len(task.classes))]
@@ -95,7 +95,7 @@ def labels_from_zero(prediction, mask, spacing, task, options):
     )
 
 
-@measuring("counts", "note the case's own")
+@measuring("counts", "spacing=spacing")
 def spacing_not_noted(prediction, mask, spacing, task, options):
     return taken(prediction, mask, None, task)
 

@@ -44,7 +44,7 @@ class path_in_the_id(Reader):
         return str(file)
 
 
-@data("splits", "keep ids apart")
+@data("splits", "let ids differ over all splits")
 class one_id_twice(Reader):
     def name(self, file):
         return file.name.split("-")[1]
@@ -77,19 +77,19 @@ class shuffled_each_time(Reader):
         return sorted(found, key=lambda _: random.random())
 
 
-@data("read", "mend what read() returns")
+@data("read", "let read() return segkit.Sample")
 class image_in_double(Reader):
     def sample(self, image, mask):
         return segkit.Sample(image.astype(np.float64), mask)
 
 
-@data("read", "mend what read() returns", "as-pillow-reads")
+@data("read", "let read() return segkit.Sample", "as-pillow-reads")
 class channels_at_the_end(Reader):
     def sample(self, image, mask):
         return segkit.Sample(image.transpose(1, 2, 0), mask)
 
 
-@data("read", "mend what read() returns")
+@data("read", "let read() return segkit.Sample")
 class mask_of_another_size(Reader):
     def sample(self, image, mask):
         return segkit.Sample(image, mask[:-1])

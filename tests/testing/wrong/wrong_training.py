@@ -164,7 +164,7 @@ def schedule(check, says, *also):
     return register
 
 
-@schedule("share", "return a share of the highest rate, not a rate")
+@schedule("share", "neither a rate nor a factor")
 def in_steps_of_a_thousand(done):
     return 1000 * (1 - done)
 
