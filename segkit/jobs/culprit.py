@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from segkit.declarations.installed import Plugin, contact_of
+from segkit.declarations.installed import Plugin, contact_of, message_of
 from segkit.errors import SegkitError, one_line
 
 CORE = __name__.partition(".")[0]
@@ -34,11 +34,30 @@ class Culprit:
         """Return the sentence."""
         whose = f" ({', '.join(self.components)})" if 0 < len(self.components) <= 3 else ""
         reason = one_line(f"{type(cause).__name__}: {cause}").rstrip(": ")
-        contact = contact_of(self.plugin.name)
         return SegkitError(
             f"plugin {self.plugin.name} {self.plugin.version}{whose}: {reason}, in {self.place}",
-            f"report it to its author{f' ({contact})' if contact else ''}; --traceback shows where",
+            f"{way_to_author(self.plugin.name)}; --traceback shows where",
         )
+
+
+def way_to_author(distribution: str) -> str:
+    """What to do about a fault of a plugin: "report it to its author (address)"."""
+    contact = contact_of(distribution)
+    return f"report it to its author{f' ({contact})' if contact else ''}"
+
+
+def package_of(code: object) -> str:
+    """The top-level package of a function, a class or of what a class made."""
+    return str(getattr(code, "__module__", "") or type(code).__module__).partition(".")[0]
+
+
+def told_in(error: BaseException, package: str) -> str:
+    """Name an error in one line, with file and line of a package's code where it is the last of that to run."""
+    text = f"{type(error).__name__}: {message_of(error)}".rstrip(": ")
+    for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
+        if str(frame.f_globals.get("__name__")).partition(".")[0] == package:
+            return f"{text}, in {Path(frame.f_code.co_filename).name} line {line}"
+    return text
 
 
 def culprit_of(error: BaseException, plugins: Iterable[Plugin]) -> Culprit | None:

@@ -12,6 +12,7 @@ import pluggy
 
 from segkit.contracts import RunInfo
 from segkit.files import parse_json
+from segkit.jobs.culprit import package_of, told_in, way_to_author
 from segkit.rundir.names import SUMMARY
 
 FINISHED, STOPPED, FAILED = "finished", "stopped", "failed"
@@ -51,8 +52,11 @@ class Events:
             except BaseException as error:  # SystemExit, and whatever else a stranger's module may raise
                 self.failed.add((found.plugin_name, hook))
                 name = found.plugin_name.partition("/")[0]
-                reason = " ".join(f"{type(error).__name__}: {error}".split())
-                self.tell(f"plugin {name}: {hook} failed ({reason}); it is not called again in this run")
+                reason = told_in(error, package_of(found.function))
+                self.tell(
+                    f"plugin {name}: {hook} failed ({reason}); it is not called again in this run, "
+                    f"{way_to_author(name)}"
+                )
 
     @contextlib.contextmanager
     def during(self, run: RunInfo) -> Iterator[None]:

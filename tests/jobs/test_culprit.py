@@ -7,14 +7,20 @@ import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
+import pluggy
 import pytest
 from click.testing import CliRunner, Result
 
+from segkit import Launcher, RunInfo, SearchedSetting, Searcher, SegkitError, StudyInfo
 from segkit.cli import strangers
 from segkit.cli.main import main
+from segkit.declarations import hookspecs
 from segkit.declarations.installed import Plugin
-from segkit.discovery import Registry
+from segkit.discovery import Found, Registry
 from segkit.jobs.culprit import Culprit, culprit_of
+from segkit.jobs.events import Events
+from segkit.jobs.launch.engine import open_engine
+from segkit.jobs.sweep.search import open_search
 
 STRANGER = """
 import segkit
@@ -142,3 +148,102 @@ def test_the_components_of_a_large_plugin_are_not_listed(components, said) -> No
     plugin = Plugin("segkit-x", "1.0", EntryPoint("x", "x", "segkit"))
     error = Culprit(plugin, tuple(components), "x.py line 3").error(ValueError("no"))
     assert error.message == f"plugin segkit-x 1.0{said}: ValueError: no, in x.py line 3"
+
+
+ELSEWHERE = """
+import segkit
+
+def build(params):
+    raise KeyError("token")
+
+class Broken:
+    def __init__(self, study=None):
+        pass
+
+    def submit(self, arguments, folder):
+        return {}["host"]
+
+    def state(self, id):
+        return "running"
+
+    def cancel(self, id):
+        pass
+
+    def suggest(self, number, trials):
+        return {}["host"]
+
+def broken(params):
+    return Broken()
+
+def searching(params):
+    return Broken
+
+@segkit.hookimpl
+def segkit_epoch_ended(run, record):
+    return record["accuracy"]
+"""
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch) -> Plugin:
+    """Launchers, searchers and an event hook that raise."""
+    (tmp_path / "stranger_elsewhere.py").write_text(ELSEWHERE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("segkit.jobs.culprit.contact_of", lambda name: f"https://{name}.example")
+    components = [
+        kind(name=name, factory=f"stranger_elsewhere:{factory}", summary="Odd.")
+        for kind, names in (
+            (Launcher, {"unbuilt-launcher": "build", "odd-launcher": "broken"}),
+            (Searcher, {"unbuilt-searcher": "build", "odd-searcher": "searching"}),
+        )
+        for name, factory in names.items()
+    ]
+    point = EntryPoint("odd", "stranger_elsewhere", "segkit")
+    return Plugin("segkit-odd", "1.0", point, ("segkit-core>=0.1,<0.2",), components=components)
+
+
+def test_launchers_are_told_by_name_place_and_author(elsewhere, tmp_path) -> None:
+    """What the factory raises, and what submitting does."""
+    registry = Registry()
+    registry.plugins = [elsewhere]
+    with pytest.raises(SegkitError) as unbuilt:
+        open_engine("unbuilt-launcher", {}, None, registry)
+    engine = open_engine("odd-launcher", {}, None, registry)
+    with pytest.raises(SegkitError) as asked:
+        engine.submit([(["true"], tmp_path)])
+    said = "launcher segkit-odd:unbuilt-launcher cannot be used: KeyError: 'token', in stranger_elsewhere.py line 5"
+    assert unbuilt.value.message == said
+    said = "launcher segkit-odd:odd-launcher: submit failed: KeyError: 'host', in stranger_elsewhere.py line 12"
+    assert asked.value.message == said
+    way = "see whether its engine runs, or report it to its author (https://segkit-odd.example)"
+    assert {unbuilt.value.hint, asked.value.hint} == {way}
+
+
+def test_searchers_are_told_by_name_place_and_author(elsewhere, tmp_path) -> None:
+    """What the factory raises, and what suggesting does."""
+    study = StudyInfo(tmp_path, "study", (SearchedSetting("train.epochs", ("1", "2")),), True, 0)
+    searcher, odd = (Found(elsewhere, one) for one in elsewhere.components[2:])
+    with pytest.raises(SegkitError) as unbuilt:
+        open_search(searcher, None, study)
+    with pytest.raises(SegkitError) as asked:
+        open_search(odd, None, study).suggest(0, [])
+    said = "searcher segkit-odd:unbuilt-searcher cannot be used: KeyError: 'token', in stranger_elsewhere.py line 5"
+    assert unbuilt.value.message == said
+    said = "searcher segkit-odd:odd-searcher: suggest failed: KeyError: 'host', in stranger_elsewhere.py line 21"
+    assert asked.value.message == said
+    for error in (unbuilt.value, asked.value):
+        assert "report it to its author (https://segkit-odd.example)" in str(error.hint)
+
+
+def test_event_hooks_are_told_by_name_place_and_author(elsewhere, tmp_path) -> None:
+    """Once; the run goes on."""
+    manager, told = pluggy.PluginManager("segkit"), []
+    manager.add_hookspecs(hookspecs)
+    manager.register(elsewhere.entry_point.load(), "segkit-odd/odd")
+    events = Events(manager, told.append, RunInfo(tmp_path, {}, 1, "cpu", resumed=False))
+    for _ in range(2):
+        events.epoch_ended({"epoch": 1})
+    assert told == [
+        "plugin segkit-odd: segkit_epoch_ended failed (KeyError: 'accuracy', in stranger_elsewhere.py line 31); "
+        "it is not called again in this run, report it to its author (https://segkit-odd.example)"
+    ]

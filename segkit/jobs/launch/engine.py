@@ -9,6 +9,7 @@ from typing import Any
 from segkit.declarations.parts import Launcher
 from segkit.discovery import Registry
 from segkit.errors import SegkitError, UsageError, one_line
+from segkit.jobs.culprit import package_of, told_in, way_to_author
 from segkit.jobs.launch.local import NAME, Local, LocalParams, visible_devices
 from segkit.params import build
 
@@ -97,10 +98,13 @@ class Engine:
         except SegkitError:
             raise
         except Exception as error:  # a stranger's code, or the engine's client
-            reason = one_line(f"{type(error).__name__}: {error}")
-            raise SegkitError(
-                f"launcher {self.name}: {method} failed: {reason}", "see whether its engine runs"
-            ) from error
+            reason = told_in(error, package_of(self.launcher))
+            raise SegkitError(f"launcher {self.name}: {method} failed: {reason}", way_on(self.name)) from error
+
+
+def way_on(name: str) -> str:
+    """What to do about what a launcher raised: it may be the engine's doing, or a fault."""
+    return f"see whether its engine runs, or {way_to_author(name.partition(':')[0])}"
 
 
 def open_engine(name: str, settings: Mapping[str, Any], at_once: int | None, registry: Registry) -> Engine:
@@ -130,10 +134,8 @@ def open_engine(name: str, settings: Mapping[str, Any], at_once: int | None, reg
     except SegkitError:
         raise
     except Exception as error:
-        reason = one_line(f"{type(error).__name__}: {error}")
-        raise SegkitError(
-            f"launcher {found.full_name} cannot be used: {reason}", "see whether its engine runs"
-        ) from error
+        reason = told_in(error, package_of(factory))
+        raise SegkitError(f"launcher {found.full_name} cannot be used: {reason}", way_on(found.full_name)) from error
     return Engine(found.full_name, launcher, at_once)
 
 

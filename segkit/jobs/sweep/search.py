@@ -7,7 +7,8 @@ from typing import Any
 
 from segkit.contracts import StudyInfo, Trial
 from segkit.discovery import Found, Registry
-from segkit.errors import SegkitError, UsageError, one_line
+from segkit.errors import SegkitError, UsageError
+from segkit.jobs.culprit import package_of, told_in, way_to_author
 from segkit.jobs.sweep.space import RandomSearch, value_text
 from segkit.params import build
 
@@ -58,8 +59,9 @@ class Search:
         except SegkitError:
             raise
         except Exception as error:  # a stranger's code, or its storage
-            reason = one_line(f"{type(error).__name__}: {error}")
-            raise SegkitError(f"searcher {self.name}: {method} failed: {reason}", "the same command goes on") from error
+            reason = told_in(error, package_of(self.searcher))
+            hint = f"the same command goes on; {way_to_author(self.name.partition(':')[0])}"
+            raise SegkitError(f"searcher {self.name}: {method} failed: {reason}", hint) from error
 
 
 def find_searcher(name: str, settings: Mapping[str, Any], registry: Registry) -> tuple[Found | None, Any]:
@@ -86,7 +88,6 @@ def open_search(found: Found | None, params: Any, study: StudyInfo) -> Search:
     except SegkitError:
         raise
     except Exception as error:
-        reason = one_line(f"{type(error).__name__}: {error}")
-        raise SegkitError(
-            f"searcher {found.full_name} cannot be used: {reason}", "see whether its storage is there"
-        ) from error
+        hint = f"see whether its storage is there, or {way_to_author(found.plugin.name)}"
+        reason = told_in(error, package_of(factory))
+        raise SegkitError(f"searcher {found.full_name} cannot be used: {reason}", hint) from error
