@@ -9,7 +9,6 @@ from pathlib import Path
 from segkit.errors import one_line
 
 CORE = Path(__file__).parents[1]
-FOREIGN = {"torch", "<frozen importlib._bootstrap>", "<string>"}
 LENGTH = 300
 """Signs of a message that are shown: a graph's may fill pages."""
 USER_CODE = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in \S+\n\s+(?P<code>.+)')
@@ -45,7 +44,7 @@ def place(error: BaseException) -> str:
         return f", in {Path(file).name} line {line}: {one_line(code)}"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if CORE not in Path(frame.filename).parents]
     # A plugin may be installed among libraries; torch's own lines say nothing to its author.
-    others = [frame for frame in frames if not FOREIGN & {*Path(frame.filename).parts} and not pythons(frame.filename)]
+    others = [frame for frame in frames if "torch" not in Path(frame.filename).parts and not pythons(frame.filename)]
     chosen = [frame for frame in frames if not installed(frame.filename)] or others
     return f", in {Path(chosen[-1].filename).name} line {chosen[-1].lineno}: {chosen[-1].line}" if chosen else ""
 
@@ -56,6 +55,7 @@ def installed(file: str) -> bool:
 
 
 def pythons(file: str) -> bool:
-    """Whether a file is of the standard library; that of an environment holds the libraries, too."""
+    """Whether a file is of the standard library, whose folder may hold the libraries too, or generated code."""
     path = Path(file)
-    return Path(traceback.__file__).parent in path.parents and "site-packages" not in path.parts
+    generated = file.startswith("<")
+    return generated or (Path(traceback.__file__).parent in path.parents and "site-packages" not in path.parts)

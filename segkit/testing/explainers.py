@@ -97,7 +97,7 @@ def explain(
         cause = error.__cause__
         if cause is not None:
             fail(f"it raised {told(cause)}", "take any number of channels, classes and axes, as model and x have them")
-        values = "signed maps" if explainer.map == "attribution" else "maps of values from 0, sure, to 1,"
+        values = "signed maps as" if explainer.map == "attribution" else "maps of values from 0, sure, to 1, as"
         fail(
             error.message, f"return finite {values} a tensor (N, *grid), and a status per sample, whatever it is given"
         )

@@ -187,9 +187,9 @@ class LossSubject(ComponentSubject):
         """The loss for K logits with params of its own."""
         task = self.task(channels, dims)
         function = self.factory(task, params)
-        return self.with_asked(function, task) if self.component.asks else function
+        return self.with_asked(function, task, params) if self.component.asks else function
 
-    def with_asked(self, function: Any, task: Task) -> Any:
+    def with_asked(self, function: Any, task: Task, params: Any) -> Any:
         """Give a loss what it asks for: the last epoch, a spacing of 1 mm, the map of each mask."""
         import numpy as np
         import torch
@@ -204,7 +204,7 @@ class LossSubject(ComponentSubject):
                 asked["spacing"] = torch.ones(len(mask), mask.ndim - 1)
             if make is not None:
                 masks = mask.cpu().numpy().astype(np.uint8)
-                made = np.stack([make(one, None, task, self.params) for one in masks])
+                made = np.stack([make(one, None, task, params) for one in masks])
                 asked["map"] = torch.from_numpy(made).float().to(logits.device)
             return function(logits, mask, **asked)
 
