@@ -6,13 +6,11 @@ from segkit.config import ChosenParams, Layer, resolve
 from segkit.errors import SegkitError
 from segkit.testing.check import NotChecked, check, fail
 from segkit.testing.subjects import ArchitectureSubject
-from segkit.testing.tensors import difference, times
+from segkit.testing.tensors import SAME, difference, times
 
 CHANNELS_AND_CLASSES = ((1, 1), (3, 2), (4, 15))
 SIZES = {2: ((64, 64), (97, 131)), 3: ((16, 16, 16), (17, 11, 23))}
 LARGE = (767, 1022)
-SAME = 1e-4
-"""Largest difference, as a share of the largest logit, between what should be equal but for rounding."""
 
 
 @check("arch", "defaults", needs=["params"])

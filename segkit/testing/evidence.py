@@ -7,9 +7,9 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from segkit.testing.check import NotChecked, check, fail
-from segkit.testing.explainers import SAME, explain, images, make_network
+from segkit.testing.explainers import explain, images, make_network
 from segkit.testing.subjects import ExplainerSubject
-from segkit.testing.tensors import difference, times
+from segkit.testing.tensors import SAME, difference, times
 
 if TYPE_CHECKING:
     import torch
@@ -52,7 +52,7 @@ def sign(subject: ExplainerSubject) -> None:
     """What speaks for the target is above 0: of a network that looks for what is bright, the bright structure."""
     from segkit.explain.heat import heat_maps
 
-    if kind_of_map(subject) != "attribution":
+    if subject.component.map != "attribution":
         raise NotChecked("its maps say how unsure the network is, not what speaks for a class")
     model, image = planted()
     (found,) = explain(subject, model, image, ("predicted:class-1",))
@@ -65,11 +65,6 @@ def sign(subject: ExplainerSubject) -> None:
             "look at the sign, at which way round the axes are, and at what the gradient is multiplied with",
             "more heat in the bright structure that alone makes the class",
         )
-
-
-def kind_of_map(subject: ExplainerSubject) -> str:
-    """What an explainer's maps are, as far as it declares it."""
-    return subject.component.map
 
 
 def half_sure() -> tuple[nn.Module, torch.Tensor]:
@@ -130,7 +125,7 @@ def layer(subject: ExplainerSubject) -> None:
 def target(subject: ExplainerSubject) -> None:
     """Another target has another map."""
     model, x = make_network(), images()
-    if kind_of_map(subject) != "attribution":
+    if subject.component.map != "attribution":
         raise NotChecked("its maps are of no class")
     first, second = (explain(subject, model, x, (text,))[0].maps for text in ("all:class-1", "all:class-2"))
     if difference(first, second) == 0:

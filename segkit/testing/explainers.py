@@ -10,7 +10,7 @@ from segkit.errors import SegkitError
 from segkit.testing.causes import told
 from segkit.testing.check import NotChecked, check, fail
 from segkit.testing.subjects import ExplainerSubject
-from segkit.testing.tensors import difference, times
+from segkit.testing.tensors import SAME, difference, times
 
 if TYPE_CHECKING:
     import torch
@@ -23,8 +23,6 @@ OFFERS = frozenset(["dropout"])
 """What the kit's network offers explainers."""
 LAYER = "middle"
 SIZES = {2: (16, 24), 3: (8, 12, 10)}
-SAME = 1e-4
-"""Largest difference, as a share of the largest value, between what should be equal but for rounding."""
 
 
 def make_network(dims: int = 2, bias: float = 0.0, channels: int = 3, classes: int = 2) -> nn.Module:

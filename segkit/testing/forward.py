@@ -12,19 +12,15 @@ from segkit.contracts import Outputs
 from segkit.testing.causes import told
 from segkit.testing.check import NotChecked, check, fail, listed
 from segkit.testing.subjects import ArchitectureSubject
-from segkit.testing.tensors import difference, times
+from segkit.testing.tensors import SAME, difference, times
 from segkit.testing.training import all_logits, shaken
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-SAME = 1e-4
-"""Largest difference, as a share of the largest logit, between what should be equal but for rounding."""
 BRIGHT = (1.0, 10.0, 100.0)
 """Factors on the images: logits grow with them or at least move, probabilities do not leave [0, 1]."""
-ALL_CHANNELS = 1e-4
-"""How near to 1 a sum of probabilities is."""
 
 
 @check("arch", "logits", needs=["train-outputs"])

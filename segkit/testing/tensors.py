@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
+SAME = 1e-4
+"""Largest difference, as a share of the largest value, between what should be equal but for rounding."""
+
 
 def times(shape: Sequence[int]) -> str:
     """Write a shape: "2x3x32x48"."""
