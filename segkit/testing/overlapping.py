@@ -38,7 +38,9 @@ def overlapping_loss(subject: LossSubject) -> None:
     if not subject.component.overlapping:
         raise NotChecked(NOT_DECLARED)
     for size in ((6, 8), (3, 6, 8)):
-        loss = subject.factory(Task(3, CLASSES, len(size), overlapping=True), subject.params)
+        task = Task(3, CLASSES, len(size), overlapping=True)
+        built = subject.factory(task, subject.params)
+        loss = subject.with_asked(built, task, subject.params) if subject.component.asks else built
         logits, mask = batch(size)
         mask[:, 1] = IGNORE
         leaf = logits.clone().requires_grad_()

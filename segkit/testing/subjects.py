@@ -201,7 +201,7 @@ class LossSubject(ComponentSubject):
             if "epoch" in self.component.asks:
                 asked |= {"epoch": 100, "epochs": 100}
             if "spacing" in self.component.asks:
-                asked["spacing"] = torch.ones(len(mask), mask.ndim - 1)
+                asked["spacing"] = torch.ones(len(mask), logits.ndim - 2)
             if make is not None:
                 masks = mask.cpu().numpy().astype(np.uint8)
                 made = np.stack([make(one, None, task, params) for one in masks])

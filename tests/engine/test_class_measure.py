@@ -42,6 +42,25 @@ def test_every_metric_is_the_single_class_value(shape: tuple[int, ...]) -> None:
             assert np.array_equal(values[place], alone.values[metric][0], equal_nan=True), metric
 
 
+def test_metrics_over_all_cases_are_the_single_class_value() -> None:
+    """Of the agreement of volumes, which looks at every case at once."""
+    from segkit.declarations import resolve
+    from segkit.engine.class_measure import measure_classes
+
+    extras = pytest.importorskip("segkit_extras")
+    generator = np.random.default_rng(5)
+    cases = [generator.integers(0, 2, (2, 2, 6, 7), dtype=np.uint8) for _ in range(5)]
+    whole, one = Task(1, ("a", "b"), overlapping=True), Task(1, ("a",))
+    metrics = [metric for metric in extras.segkit_metrics() if metric.over == "cases"]
+    assert len(metrics) == 3
+    for metric in metrics:
+        measure, params = resolve(metric.measure, ""), metric.params()
+        score = resolve(metric.factory, "")
+        found = score(whole, params)([measure_classes(measure, p, m, None, whole, {}) for p, m in cases])
+        alone = [score(one, params)([measure(p[at], m[at], None, one, {}) for p, m in cases])[0] for at in range(2)]
+        assert found.tolist() == alone
+
+
 @pytest.mark.parametrize("overlapping", [False, True])
 def test_classes_that_nobody_looked_for_have_no_scores(overlapping: bool) -> None:
     """No value, no pixels, and a status of their own; the others have theirs."""

@@ -48,6 +48,7 @@ def segkit_metrics() -> list[Metric]:
     return [
         Metric(
             name="volume-bias",
+            overlapping=True,
             factory="segkit_extras.agreement:bias",
             summary="Predicted minus reference volume.",
             **ml,
@@ -55,6 +56,7 @@ def segkit_metrics() -> list[Metric]:
         *(
             Metric(
                 name=f"{side}-limit-of-agreement",
+                overlapping=True,
                 factory=f"segkit_extras.agreement:{side}_limit",
                 summary=f"{side.capitalize()} end of the range that 95 of 100 differences of volumes lie in.",
                 params="segkit_extras.agreement:Limits",
@@ -65,6 +67,7 @@ def segkit_metrics() -> list[Metric]:
         ),
         Metric(
             name="volume-correlation",
+            overlapping=True,
             factory="segkit_extras.agreement:correlation",
             measure=measure,
             summary="Correlation of predicted and reference volumes over all cases.",

@@ -102,6 +102,7 @@ def segkit_losses() -> list[Loss]:
         Loss(
             name="boundary",
             factory="segkit_losses.boundary:build",
+            overlapping=True,
             summary="The softmax times the signed distance to the reference's boundary; beside a loss of regions.",
             params="segkit_losses.params:Boundary",
             reference=KERVADEC,

@@ -11,7 +11,7 @@ from segkit.declarations import resolve
 from segkit_losses import segkit_losses
 
 CLASSES = ("whole", "core", "stripe")
-ALL = {loss.name: loss for loss in segkit_losses() if loss.overlapping}
+ALL = {loss.name: loss for loss in segkit_losses() if loss.overlapping and not loss.asks}
 SHAPES = [(9, 11), (4, 6, 5)]
 
 
@@ -94,3 +94,22 @@ def test_weights_are_one_per_class() -> None:
     for name, param in (("ce", "class_weights"), ("focal", "alpha"), ("dice", "class_weights"), ("bce", "pos_weight")):
         with pytest.raises(UsageError, match=r"overlapping classes|pos_weight has 4"):
             built(ALL[name], task, **{param: (1.0, 1.0, 1.0, 1.0)})
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_boundary_loss_is_that_of_each_class(shape: tuple[int, ...]) -> None:
+    """Its maps and its value, with ignored pixels of each class; a class ignored throughout is in no mean."""
+    (boundary,) = [loss for loss in segkit_losses() if loss.name == "boundary"]
+    make, (logits, mask) = resolve(boundary.case_map, ""), drawn(shape, ignored=0.2)
+    mask[1, 2] = IGNORE
+    params = boundary.params()
+
+    def value(task: Task, logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        maps = torch.stack([torch.from_numpy(make(one.numpy(), None, task, params)) for one in mask])
+        return built(boundary, task)(logits, mask, map=maps, epoch=5, epochs=5)
+
+    one = task_of(shape, overlapping=False)
+    each = torch.stack([value(one, logits[:, place : place + 1], mask[:, place]) for place in range(3)])
+    found = value(task_of(shape), logits, mask)
+    assert torch.allclose(found[0], each[:, 0].mean(), rtol=1e-10)
+    assert torch.allclose(found[1], each[:2, 1].mean(), rtol=1e-10)

@@ -106,6 +106,7 @@ def overlap_metrics() -> list[Metric]:
         Metric(
             name="npv",
             measure=MEASURE,
+            overlapping=True,
             factory="segkit_metrics.overlap:npv",
             summary="Share of what is left alone that is right to be; grows with the background shown.",
             params="segkit_metrics.params:SpecificityParams",
@@ -116,6 +117,7 @@ def overlap_metrics() -> list[Metric]:
         Metric(
             name="balanced-accuracy",
             measure=MEASURE,
+            overlapping=True,
             factory="segkit_metrics.overlap:balanced_accuracy",
             summary="Mean of recall and specificity.",
             params="segkit_metrics.params:BothParams",
@@ -125,6 +127,7 @@ def overlap_metrics() -> list[Metric]:
         Metric(
             name="mcc",
             measure=MEASURE,
+            overlapping=True,
             factory="segkit_metrics.overlap:mcc",
             summary="Matthews correlation coefficient of both masks; 0 is what guessing gives.",
             params="segkit_metrics.params:BothParams",

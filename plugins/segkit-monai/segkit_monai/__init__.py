@@ -193,6 +193,7 @@ def segkit_losses() -> list[Loss]:
             summary=f"MONAI's {title}, per sample on its valid pixels.",
             params=f"segkit_monai.params:{kind}",
             reference="https://docs.monai.io/en/stable/losses.html",
+            overlapping=True,
         )
         for name, (title, kind) in names.items()
     ]

@@ -58,3 +58,44 @@ def test_ignored_pixels_are_as_if_they_were_not_there(name):
     half[..., 4:] = IGNORE
     loss = made(name, 3)
     torch.testing.assert_close(loss(logits, half), loss(logits[..., :4], mask[..., :4]))
+
+
+def overlapping(name, size, *, ignored=0.0):
+    """A loss of three overlapping classes, logits and planes."""
+    generator = torch.Generator().manual_seed(len(size))
+    logits = torch.randn(2, 3, *size, generator=generator, requires_grad=True)
+    mask = torch.randint(0, 2, (2, 3, *size), generator=generator)
+    mask[torch.rand(mask.shape, generator=generator) < ignored] = IGNORE
+    task = Task(3, ("whole", "core", "stripe"), len(size), overlapping=True)
+    component = LOSSES[f"monai-{name}"].component
+    assert component.overlapping
+    return LOSSES[f"monai-{name}"].load()(task, component.params()), logits, mask
+
+
+@pytest.mark.parametrize("size", [(6, 7), (3, 4, 5)])
+@pytest.mark.parametrize("name", [*CLASSES, "focal"])
+def test_overlapping_classes_are_monais_with_a_sigmoid(name, size):
+    """On several channels at once, mean over batch and classes; of cross entropy channel by channel."""
+    loss, logits, mask = overlapping(name, size)
+    kind = getattr(losses, CLASSES.get(name, "FocalLoss"))
+    theirs = kind() if name == "focal" else kind(sigmoid=True)
+    if name == "dicece":
+        expected = torch.stack([theirs(logits[:, [place]], mask[:, [place]].float()) for place in range(3)]).mean()
+    else:
+        expected = theirs(logits, mask.float())
+    torch.testing.assert_close(loss(logits, mask).mean(), expected)
+
+
+@pytest.mark.parametrize("name", [*CLASSES, "focal"])
+def test_ignored_pixels_of_a_class_are_as_if_they_were_not_there(name):
+    """What a plane ignores has no gradient, and a class that is ignored throughout changes nothing."""
+    loss, logits, mask = overlapping(name, (6, 7), ignored=0.2)
+    (gradient,) = torch.autograd.grad(loss(logits, mask).sum(), logits)
+    assert torch.isfinite(gradient).all()
+    assert not gradient[mask == IGNORE].any()
+    assert gradient[mask != IGNORE].any()
+    mask[:, 1] = IGNORE
+    task = Task(3, ("whole", "stripe"), 2, overlapping=True)
+    two = LOSSES[f"monai-{name}"].load()(task, LOSSES[f"monai-{name}"].component.params())
+    torch.testing.assert_close(loss(logits, mask), two(logits[:, [0, 2]], mask[:, [0, 2]]))
+    assert not loss(logits, torch.full_like(mask, IGNORE)).any()
