@@ -49,8 +49,6 @@ PACKAGE = "nnunetv2==2.8.1"
 DATASET = "Dataset004_Hippocampus"
 PLANS, BATCH = "nnUNetPlans", 2
 PEER = Path(__file__).with_name("nnunet_peer.py")
-PROBED = 6
-"""Steps by which nnU-Net's seconds per step are known."""
 Scores = dict[str, list[float]]
 """Dice of each class, by case."""
 
@@ -138,10 +136,10 @@ def folds_of(raw: Path, count: int = 5) -> list[dict[str, list[str]]]:
     return folds
 
 
-def prepare(place: Place, source: Path) -> list[dict[str, list[str]]]:
+def prepare(place: Place, source: Path, held: int | None) -> list[dict[str, list[str]]]:
     """Lay out the data, let nnU-Net plan and preprocess them, and give it the folds."""
     lay_out(source, place.raw)
-    folds = folds_of(place.raw)
+    folds = [{**fold, "val": fold["val"][:held]} for fold in folds_of(place.raw)]
     plans = place.preprocessed / f"{PLANS}.json"
     if not plans.exists():
         command = place.python.with_name("nnUNetv2_plan_and_preprocess")
@@ -159,22 +157,13 @@ def peer_run(place: Place, fold: int, epochs: int, seconds: float) -> dict[str, 
     """Train nnU-Net for about as many processor seconds as segkit's run of so many epochs took, and predict."""
     kept = place.folder / f"nnunet-{fold}-{epochs}.json"
     if not kept.exists():
-        probe = place.folder / "nnunet-probe.json"
-        if not probe.exists():
-            peer_train(place, "probe", fold, PROBED, probe)
-        peer_train(place, "train", fold, max(2, round(seconds / json.loads(probe.read_text())["step"])), kept)
-        told = json.loads(kept.read_text())
+        told = ("train", f"{PLANS}{BATCH}", str(fold), str(seconds), str(kept))
+        place.call(str(place.python), str(PEER), *told, log=kept.with_suffix(".log"), helpers=0)
+        done: dict[str, Any] = json.loads(kept.read_text())
         moved = kept.with_suffix("")
-        Path(told["predictions"]).rename(moved)
-        kept.write_text(json.dumps(told | {"predictions": str(moved)}))
-    done: dict[str, Any] = json.loads(kept.read_text())
-    return done
-
-
-def peer_train(place: Place, what: str, fold: int, steps: int, result: Path) -> None:
-    """Call nnU-Net's side."""
-    told = (what, f"{PLANS}{BATCH}", str(fold), str(steps), str(result))
-    place.call(str(place.python), str(PEER), *told, log=result.with_suffix(".log"), helpers=0)
+        Path(done["predictions"]).rename(moved)
+        kept.write_text(json.dumps(done | {"predictions": str(moved)}))
+    return dict(json.loads(kept.read_text()))
 
 
 def own_run(place: Place, fold: int, epochs: int) -> dict[str, Any]:
@@ -251,13 +240,14 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--folds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--epochs", type=int, nargs="+", default=[2, 5, 20], help="of segkit: they are the budgets")
+    parser.add_argument("--held", type=int, help="predict and compare so many of a fold's cases; else all")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path, help="also write a page; every case's scores beside it as CSV")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     place = Place(options.folder.resolve(), options.threads)
     install(place)
-    folds = prepare(place, options.source.resolve())
+    folds = prepare(place, options.source.resolve(), options.held)
     rows: list[str] = []
     cases: list[Any] = []
     for epochs in options.epochs:

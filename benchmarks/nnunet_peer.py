@@ -2,8 +2,7 @@
 
 It is called as
 
-    python nnunet_peer.py train PLANS FOLD STEPS RESULT.json
-    python nnunet_peer.py probe PLANS FOLD STEPS RESULT.json
+    python nnunet_peer.py train PLANS FOLD SECONDS RESULT.json
     python nnunet_peer.py score REFERENCES PREDICTIONS RESULT.json
 """
 
@@ -23,32 +22,41 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 EPOCH = 25
 """Steps of an epoch: nnU-Net's 250 are of a training of 1,000 epochs, and its rate goes down epoch by epoch."""
 LABELS = [1, 2]
+PROBED = 5
+"""Steps by which the seconds of one are known."""
 
 
 class ShortTrainer(nnUNetTrainer):  # type: ignore[misc]
-    """nnU-Net's own trainer, its schedule laid out over fewer steps."""
+    """nnU-Net's own trainer, its schedule laid out over the steps that some processor seconds suffice for."""
 
-    def __init__(self, *arguments: Any, steps: int) -> None:
-        super().__init__(*arguments)
-        self.num_iterations_per_epoch = min(EPOCH, steps)
-        self.num_epochs = max(1, round(steps / self.num_iterations_per_epoch))
+    seconds = 0.0
+
+    def __init__(
+        self, plans: dict[str, Any], configuration: str, fold: int, dataset_json: dict[str, Any], device: torch.device
+    ) -> None:
+        super().__init__(plans, configuration, fold, dataset_json, device)
         self.num_val_iterations_per_epoch = 1  # only told: nothing is chosen by it
         self.save_every = 10**6
-        self.times: list[float] = []
+        self.began = 0.0
 
-    def train_step(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Take a step, and note when in processor seconds it ended."""
-        done: dict[str, Any] = super().train_step(batch)
-        self.times.append(time.process_time())
-        return done
+    def on_train_start(self) -> None:
+        """Take a few steps to know what one takes, and begin anew with a schedule of as many as there is time for."""
+        super().on_train_start()
+        first = {name: value.clone() for name, value in self.network.state_dict().items()}
+        times = []
+        for _ in range(PROBED):
+            begun = processor_seconds()
+            self.train_step(next(self.dataloader_train))
+            times.append(processor_seconds() - begun)
+        self.network.load_state_dict(first)
+        steps = max(2, round(self.seconds / statistics.median(times)))
+        self.num_iterations_per_epoch = min(EPOCH, steps)
+        self.num_epochs = max(1, round(steps / self.num_iterations_per_epoch))
+        self.optimizer, self.lr_scheduler = self.configure_optimizers()
+        self.began = processor_seconds()
 
-    @property
-    def step_seconds(self) -> float:
-        """Processor seconds of a step with its batch, the median."""
-        return statistics.median(after - before for before, after in zip(self.times, self.times[1:], strict=False))
 
-
-def train(plans: str, fold: int, steps: int, result: Path, *, predict: bool) -> None:
+def train(plans: str, fold: int, seconds: float, result: Path) -> None:
     """Train, predict the validation cases as nnU-Net does after training, and write what was taken."""
     from nnunetv2.paths import nnUNet_preprocessed
 
@@ -56,20 +64,19 @@ def train(plans: str, fold: int, steps: int, result: Path, *, predict: bool) -> 
     laid = json.loads((base / f"{plans}.json").read_text()) | {"continue_training": False}
     described = json.loads((base / "dataset.json").read_text())
     torch.manual_seed(0)
-    begun, clock = processor_seconds(), time.perf_counter()
-    trainer = ShortTrainer(laid, "3d_fullres", fold, described, torch.device("cpu"), steps=steps)
+    trainer = ShortTrainer(laid, "3d_fullres", fold, described, torch.device("cpu"))
+    trainer.seconds = seconds
     trainer.initialize()
+    clock = time.perf_counter()
     trainer.run_training()
-    trained, waited = processor_seconds() - begun, time.perf_counter() - clock
+    trained, waited = processor_seconds() - trainer.began, time.perf_counter() - clock
     begun = processor_seconds()
-    if predict:
-        trainer.perform_actual_validation(False)
+    trainer.perform_actual_validation(False)
     told = {
         "train": trained,
         "clock": waited,
         "predict": processor_seconds() - begun,
         "steps": trainer.num_epochs * trainer.num_iterations_per_epoch,
-        "step": trainer.step_seconds,
         "parameters": sum(parameter.numel() for parameter in trainer.network.parameters()),
         "predictions": str(Path(trainer.output_folder) / "validation"),
     }
@@ -95,8 +102,7 @@ def score(references: Path, predictions: Path, result: Path) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] in ("train", "probe"):
-        whole = sys.argv[1] == "train"
-        train(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[5]), predict=whole)
+    if sys.argv[1] == "train":
+        train(sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), Path(sys.argv[5]))
     else:
         score(Path(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4]))

@@ -89,9 +89,10 @@ def lay_out(source: Path, name: str, target: Path, cases: int) -> Path:
     described = source / name / "dataset.json"
     if described.exists():
         told = json.loads(described.read_text())
-        names = sorted(path.name for path in (root / "imagesTr").iterdir())
-        told["training"] = [{"image": f"./imagesTr/{name}", "label": f"./labelsTr/{name}"} for name in names]
-        (root / "dataset.json").write_text(json.dumps(told | {"numTraining": len(names)}))
+        for split, short in (("training", "Tr"), ("validation", "Va")):
+            listed = sorted(path.name for path in (root / f"images{short}").iterdir())
+            told[split] = [{"image": f"./images{short}/{file}", "label": f"./labels{short}/{file}"} for file in listed]
+        (root / "dataset.json").write_text(json.dumps(told))
     return root
 
 

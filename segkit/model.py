@@ -47,6 +47,7 @@ from segkit.planning.rebuilt import (
     with_measure,
     with_mirrored,
 )
+from segkit.planning.shown import check_window
 from segkit.settings import Evaluate
 
 logger = logging.getLogger("segkit")
@@ -65,6 +66,7 @@ class Model:
         header: all that the checkpoint says of itself: components, params, data, scores, versions.
         opener: reads image files as the model takes them.
         postprocess: what the run did to a label map (*S) before it was scored; None for nothing.
+        sized: the network is built for the size that it was trained at.
     """
 
     task: Task
@@ -72,6 +74,7 @@ class Model:
     predictor: Predictor | VolumePredictor = field(repr=False)
     opener: Opener = field(repr=False)
     postprocess: Callable[[np.ndarray], np.ndarray] | None = field(default=None, repr=False)
+    sized: bool = field(default=False, repr=False)
 
     @property
     def image_channels(self) -> int:
@@ -232,6 +235,23 @@ class Model:
         settings = replace(settings, mirror=mirror, turn=turn, overlap=settings.overlap if overlap is None else overlap)
         return replace(self, predictor=replace(predictor, preprocessing=settings))
 
+    def windowed(self, window: Sequence[int] | None) -> Model:
+        """Return the model that shows its network patches or tiles of another size; None: as in training.
+
+        Raises:
+            UsageError: it is shown images whole, the window has another number of sides, or it takes its own size only.
+        """
+        predictor = self.predictor
+        if not predictor.volumes:
+            check_window(window, "images", predictor.size, sized=self.sized)
+            return self
+        settings = predictor.preprocessing
+        check_window(window, settings.mode, settings.size, sized=self.sized)
+        if settings.turn and window is not None and window[-1] != window[-2]:
+            raise UsageError("evaluate.window is no square, and copies are turned", "say --set evaluate.turn=false")
+        changed = replace(settings, window=None if window is None else tuple(window))
+        return replace(self, predictor=replace(predictor, preprocessing=changed))
+
 
 def load_model(path: Path, device: str, registry: Registry) -> Model:
     """Rebuild a model from its checkpoint; nothing is unpickled.
@@ -261,4 +281,5 @@ def load_model(path: Path, device: str, registry: Registry) -> Model:
     calibration = calibration_of(header, task.classes, task.out_channels, path.name)
     predictor = make_predictor(network, task, preprocessing, chosen, calibration=calibration)
     further = built_steps(path, header, registry, task, steps)
-    return Model(task, header, predictor, Opener(registry, dataset), postprocessing(steps, task, further))
+    sized = bool(getattr(found.component, "sized", False))
+    return Model(task, header, predictor, Opener(registry, dataset), postprocessing(steps, task, further), sized)

@@ -206,6 +206,9 @@ class Evaluate:
         "auto", "auto: test, or val without one; all: every case of data that the model was not trained on."
     )
     overlap: float = param(0.5, "Patches and tiles: share of a window that its neighbours cover too.", min=0, max=0.9)
+    window: tuple[int, ...] | None = param(
+        None, "Patches and tiles: window that scoring shows the network, D,H,W or H,W; none: that of training.", min=8
+    )
     validation_cases: int = param(
         20, "Volumes: how many of the validation cases are scored after each epoch, evenly spread.", min=1
     )

@@ -48,7 +48,8 @@ def read_model(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         raise SegkitError(f"{path.name} has format {found!r}, this segkit reads {FORMAT}", "upgrade segkit-core")
     try:
         check_shape(header, HEADER)
-        check_size(header["preprocessing"]["size"])
+        for grid in ("size", "window"):
+            check_size(header["preprocessing"].get(grid, ()))
     except ValueError as error:
         raise SegkitError(f"{path.name}: its header is damaged: {error}", "copy the file again") from None
     return weights, header

@@ -31,6 +31,7 @@ class Preprocessing:
         mirrored: names of the axes that training mirrored, the only ones that copies are mirrored along; None where
             that is not known.
         turn: average them over copies turned by quarters, too.
+        window: of patches and tiles, what is shown at once in prediction; None: `size`, as in training.
         resolution: of tiles.
     """
 
@@ -43,12 +44,18 @@ class Preprocessing:
     mirror: bool = False
     mirrored: tuple[str, ...] | None = None
     turn: bool = False
+    window: tuple[int, ...] | None = None
     resolution: Resolution = EVERY_PIXEL
 
     @property
     def plain(self) -> Preprocessing:
-        """The same without copies: each image is shown once."""
-        return replace(self, mirror=False, turn=False)
+        """The same without copies and in windows as in training: what is quickest."""
+        return replace(self, mirror=False, turn=False, window=None)
+
+    @property
+    def shown(self) -> tuple[int, ...]:
+        """Sides of what the network is shown at once in prediction, at most."""
+        return self.window or self.size
 
     @property
     def averages(self) -> bool:
@@ -74,6 +81,7 @@ class Preprocessing:
             "mirror": self.mirror,
             **({} if self.mirrored is None else {"mirrored": list(self.mirrored)}),
             **({"turn": True} if self.turn else {}),
+            **({} if self.window is None else {"window": list(self.window)}),
         }
         if not self.volumes:
             return common
@@ -104,4 +112,5 @@ class Preprocessing:
             mirror=bool(values.get("mirror", False)),
             mirrored=None if values.get("mirrored") is None else tuple(values["mirrored"]),
             turn=bool(values.get("turn", False)),
+            window=None if values.get("window") is None else tuple(int(side) for side in values["window"]),
         )

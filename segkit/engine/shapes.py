@@ -48,6 +48,7 @@ PREPROCESSING = {
     "mirror?": bool,
     "mirrored?": Limited([NAME], 0, 3),
     "turn?": bool,
+    "window?": Limited([Limited(int, 1, 65_536)], 2, 3),
 }
 EXPECTED = "expected_dice"
 """The column of tables of cases that says what Dice each can expect, of a calibrated model."""

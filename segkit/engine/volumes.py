@@ -66,8 +66,8 @@ class VolumePredictor:
 
     @property
     def size(self) -> tuple[int, ...]:
-        """Working size of a slice, or of a patch."""
-        return self.preprocessing.size
+        """Working size of a slice; of patches and tiles the window that is shown, at most."""
+        return self.preprocessing.shown
 
     @property
     def normalization(self) -> Normalization:
@@ -186,11 +186,18 @@ class VolumePredictor:
         """The axis along which planes are finished: that with the smallest slab of scores."""
         if self.preprocessing.mode != "patches":
             return 0
-        working = np.maximum(self.working_shape(own, spacing), self.size)
+        shape = self.working_shape(own, spacing)
+        patch = self.patch_on(shape)
+        working = np.maximum(shape, patch)
         # One window's depth of scores is all that is held: 1,359 MiB beyond the input for 735 x 512 x 512 voxels and
         # 16 classes, of which whole maps are 11.5 GiB (docs/benchmarks/volume.md). In nnU-Net 64 GB do not do
         # (#2795).
-        return int(np.argmin([depth * working.prod() / working[axis] for axis, depth in enumerate(self.size)]))
+        return int(np.argmin([depth * working.prod() / working[axis] for axis, depth in enumerate(patch)]))
+
+    def patch_on(self, working: Sequence[int]) -> tuple[int, ...]:
+        """The window on a volume: no larger than the volume, where the network was not trained on padding either."""
+        trained = self.preprocessing.size
+        return tuple(min(most, max(least, side)) for most, least, side in zip(self.size, trained, working, strict=True))
 
     def working_shape(self, own: Sequence[int], spacing: Sequence[float] | None) -> tuple[int, ...]:
         """Shape of a volume at the spacing that patches are taken at."""
@@ -208,8 +215,10 @@ class VolumePredictor:
         """About how much memory a volume takes beside its image: its labels, and twice the slab that is finished."""
         slab = SLICES_AT_ONCE * math.prod(own[1:])
         if self.preprocessing.mode in ("patches", TILES):
-            working = [max(pair) for pair in zip(self.working_shape(own, spacing), self.size, strict=True)]
-            slab = self.size[axis] * math.prod(side for other, side in enumerate(working) if other != axis)
+            shape = self.working_shape(own, spacing)
+            patch = self.size if self.preprocessing.tiles else self.patch_on(shape)
+            working = [max(pair) for pair in zip(shape, patch, strict=True)]
+            slab = patch[axis] * math.prod(side for other, side in enumerate(working) if other != axis)
         if self.preprocessing.tiles and tuple(working) == tuple(own):
             slab = self.size[0] * min(working[1], STRIP + 2 * self.size[1])
         return held_bytes(self.task.mask_shape(own)) + 2 * 4 * self.score_channels * slab
@@ -253,8 +262,9 @@ class VolumePredictor:
         order = (axis, *(other for other in range(3) if other != axis))
         coarse = coarse_axis(self.preprocessing.spacing)
         coarse = None if coarse is None else order.index(coarse)
-        working = [self.working_shape(own, spacing)[index] for index in order]
-        patch = [self.size[index] for index in order]
+        shape = self.working_shape(own, spacing)
+        shown = self.patch_on(shape)
+        working, patch = [shape[index] for index in order], [shown[index] for index in order]
         padded = [max(pair) for pair in zip(working, patch, strict=True)]
         before = [(full - side) // 2 for full, side in zip(padded, working, strict=True)]
         turned = image.transpose(0, *(1 + index for index in order))
@@ -269,7 +279,7 @@ class VolumePredictor:
         def forward(windows: torch.Tensor, places: Sequence[Place]) -> torch.Tensor:
             straight = windows.to(self.device).permute(0, 1, *back)
             straight = straight.contiguous(memory_format=torch.channels_last_3d)
-            return window.scores(straight, self.size).permute(0, 1, *turn)
+            return window.scores(straight, shown).permute(0, 1, *turn)
 
         blended = blend_windows(
             source.read,

@@ -183,7 +183,8 @@ def score_model(
     """
     plan = looked.plan
     settings = plan.config.evaluate
-    predictor = request.model.adjusted(mirror=settings.mirror, turn=settings.turn, overlap=settings.overlap).predictor
+    adjusted = request.model.adjusted(mirror=settings.mirror, turn=settings.turn, overlap=settings.overlap)
+    predictor = adjusted.windowed(settings.window).predictor
     metrics = build_metrics(plan)
     if request.groups is not None:
         # Before anything is predicted: a table that cannot be meant costs no time.

@@ -196,6 +196,7 @@ def make_preprocessing(plan: Plan, store: Store | VolumeStore, measure: Measure 
         mirror=config.evaluate.mirror,
         mirrored=config.augment.mirrored(plan.task.spatial_dims),
         turn=config.evaluate.turn,
+        window=config.evaluate.window,
     )
 
 

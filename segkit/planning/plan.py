@@ -37,6 +37,7 @@ from segkit.planning.overlapping import check_background, check_overlapping
 from segkit.planning.parts import check_parts, find_parts, with_full_names
 from segkit.planning.replaced import Choice, while_it_holds
 from segkit.planning.said import Said, settings_of_params, wishes_of
+from segkit.planning.shown import check_copies, check_window
 from segkit.planning.source import Source, as_far_as_unsaid, check_start, differences
 from segkit.planning.splits import ScoredSplit, choose_split, list_cases
 from segkit.planning.strangers import check_params
@@ -198,7 +199,8 @@ def make_plan(
     if mode in VOLUME_MODES:
         config = fit_to_volumes(config, reader, cases["train"])
     size = working_size(config.data.size, data.component.offered[mode], data)
-    check_copies(config, task, size)
+    check_copies(config, task, config.evaluate.window or size)
+    check_window(config.evaluate.window, mode, size, sized=getattr(arch.component, "sized", False))
     if trained_with is not None and tell is not None:
         for difference in differences(trained_with, config):
             tell(f"note: {difference}")
@@ -227,27 +229,6 @@ def make_plan(
         source,
         tuple(sections),
     )
-
-
-def check_copies(config: Config, task: Task, size: Sequence[int]) -> None:
-    """Raise UsageError where scoring would mirror or turn what training does not: left would be right."""
-    mirrored = config.augment.mirrored(task.spatial_dims)
-    if config.evaluate.mirror and not mirrored:
-        raise UsageError(
-            "evaluate.mirror: training mirrors no axis (augment.flip=0), so a mirrored copy is an image never seen",
-            "say --set evaluate.mirror=false, or set augment.flip",
-        )
-    if config.evaluate.turn and not config.augment.turned(task.spatial_dims):
-        raise UsageError(
-            "evaluate.turn: training turns no image by quarters, so a turned copy is an image never seen",
-            "say --set evaluate.turn=false, or set augment.flip and augment.transpose, or augment.rotation=180 and "
-            "augment.warp",
-        )
-    if config.evaluate.turn and size[-1] != size[-2]:
-        raise UsageError(
-            f"evaluate.turn: a working size of {' x '.join(map(str, size))} is no square, which a turned copy needs",
-            "say --set evaluate.turn=false, or set a square --size",
-        )
 
 
 def read_config(text: str, registry: Registry) -> Layer:

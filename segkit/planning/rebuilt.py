@@ -92,6 +92,8 @@ def check_preprocessing(preprocessing: Preprocessing, task: Task) -> None:
     """Raise ValueError where a working size, a slab or a normalisation cannot be of a task's images."""
     if len(preprocessing.size) != task.spatial_dims:
         raise ValueError(f"a size of {len(preprocessing.size)} axes for {task.spatial_dims}")
+    if preprocessing.window is not None and len(preprocessing.window) != task.spatial_dims:
+        raise ValueError(f"a window of {len(preprocessing.window)} axes for {task.spatial_dims}")
     if preprocessing.slab % 2 == 0 or task.in_channels % preprocessing.slab:
         raise ValueError(f"a slab of {preprocessing.slab} slices for {task.in_channels} channels")
     if not {*(preprocessing.mirrored or ())} <= {*AXES[task.spatial_dims]}:

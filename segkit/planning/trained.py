@@ -24,7 +24,7 @@ NOT_OF_MODEL = (
     "evaluate.split",
 )
 """Settings of a run that say nothing of how its model is scored on whatever it is scored on."""
-ADJUSTED = ("mirror", "turn", "overlap")
+ADJUSTED = ("mirror", "turn", "overlap", "window")
 """Settings of scoring that a checkpoint records with its preprocessing."""
 
 

@@ -224,6 +224,35 @@ def test_turned_copies_make_volumes_turn(mode: str, size) -> None:
     assert not settings.plain.averages
 
 
+def test_a_window_as_large_as_the_volume_is_one_pass() -> None:
+    """Without any blending; the network never sees more than the volume, and a window of training's size is its own."""
+    torch.manual_seed(0)
+    seen = []
+
+    class Noted(nn.Conv3d):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            seen.append(tuple(x.shape[2:]))
+            return super().forward(x)
+
+    network = Noted(1, 3, 3, padding=1).eval()
+    task = Task(1, ("a", "b"), 3)
+    image = np.random.default_rng(0).random((1, 9, 12, 3), np.float32)
+
+    def shares(window: tuple[int, ...] | None) -> torch.Tensor:
+        settings = Preprocessing("patches", (4, 6, 6), Normalization("unit"), window=window)
+        assert Preprocessing.from_dict(settings.to_dict()) == settings
+        made = make_predictor(network, task, settings, CPU)
+        return torch.cat([values for _, values in made.probabilities(image)], dim=1)
+
+    whole = shares((64, 64, 64))
+    assert seen == [(9, 12, 6)]  # along the last axis training pads to 6, too
+    padded = torch.zeros(1, 1, 9, 12, 6)
+    padded[..., 1:4] = torch.from_numpy(image)
+    torch.testing.assert_close(whole, network(padded).softmax(1)[0, ..., 1:4], atol=1e-5, rtol=0)
+    assert torch.equal(shares((4, 6, 6)), shares(None))
+    assert not torch.allclose(shares(None), whole, atol=1e-3)
+
+
 def test_patches_at_a_spacing_need_the_images() -> None:
     """Without it there is no telling how large a voxel is."""
     with pytest.raises(UsageError, match="spacing"):

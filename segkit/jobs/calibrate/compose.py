@@ -99,6 +99,7 @@ def calibrate(plan: Plan, request: Request, wish: Wish, workers: int, progress: 
     """
     settings = plan.config.evaluate
     model = request.model.adjusted(mirror=settings.mirror, turn=settings.turn, overlap=settings.overlap)
+    model = model.windowed(settings.window)
     if model.predictor.calibration is not None and wish.method != "none":
         raise SegkitError(
             f"{request.checkpoint.name} is calibrated already", "calibrate the run's own model.safetensors"
