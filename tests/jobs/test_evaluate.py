@@ -26,4 +26,4 @@ def test_overlap_and_mirroring_are_the_plan_s() -> None:
     plan = SimpleNamespace(config=SimpleNamespace(evaluate=Evaluate(overlap=0.25, mirror=True)))
     with pytest.raises(AskedError) as asked:
         score_model(LookedAt(plan), SimpleNamespace(model=Model()), Path("out"), None, Progress())
-    assert asked.value.args == ({"mirror": True, "overlap": 0.25},)
+    assert asked.value.args == ({"mirror": True, "turn": False, "overlap": 0.25},)

@@ -3,7 +3,6 @@
 import pytest
 
 from segkit.config import Layer
-from segkit.engine.memory import resident_peak
 from segkit.engine.state import read_state
 from segkit.jobs.plan import bench
 from segkit.jobs.plan.bench import InProcess
@@ -11,7 +10,7 @@ from segkit.jobs.plan.bench import InProcess
 
 @pytest.mark.parametrize("whole", [False, True])
 def test_a_whole_probe_saves_the_state_and_scores_a_case(toy_registry, tmp_path, monkeypatch, whole) -> None:
-    """As the run does: both take memory; a quick probe leaves them out. What it tells is over what the process took."""
+    """As the run does: both take memory; a quick probe leaves them out."""
     monkeypatch.setattr(bench, "FEW", (2, 0.0))
     monkeypatch.setattr(bench, "MANY", (2, 0.0))
     values = {"components.arch": "net", "components.data": "squares", "run.device": "cpu", "train.batch_size": 2}
@@ -23,6 +22,3 @@ def test_a_whole_probe_saves_the_state_and_scores_a_case(toy_registry, tmp_path,
     if whole:
         tensors, _ = read_state(state)
         assert any("exp_avg" in name for name in tensors)  # the optimizer's own, which there is after a first step
-    peak = resident_peak()
-    assert peak is not None
-    assert probed.memory <= (1 + bench.RESERVE) * peak + 1
