@@ -186,6 +186,9 @@ def read_resized(subject: DatasetSubject) -> None:
             fail(f"the mean of {case.id} is {mean:.4g}, read() gives {expected:.4g}", "resample linearly, antialiased")
 
 
+OF_COMPONENTS = ("loss", "metric", "explainer")
+
+
 @check("data", "recipe", needs=["sample"])
 def recipe(subject: DatasetSubject) -> None:
     """The recipe names config fields and installed components, with values that fit."""
@@ -200,9 +203,11 @@ def recipe_fits(subject: DatasetSubject, registry: Registry, wanted: Mapping[str
     named = [("loss", term.name) for term in terms]
     named += [("metric", name) for name in wanted.get("components.metrics", ())]
     named += [("explainer", name) for name in wanted.get("components.explainers", ())]
+    # A recipe may set what a metric takes that somebody else chooses, such as a tolerance that suits its pixels.
+    named += [(parts[0], parts[1]) for parts in (name.split(".") for name in wanted) if parts[0] in OF_COMPONENTS]
     chosen = [ChosenParams("data", subject.name, subject.component.params)]
     try:
-        for kind, name in named:
+        for kind, name in dict.fromkeys(named):
             component = registry.find(kind, name).component
             chosen.append(ChosenParams(kind, component.name, component.params))
         resolve([Layer("recipe", wanted)], chosen)
