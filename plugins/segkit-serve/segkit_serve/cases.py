@@ -26,8 +26,9 @@ class HeldCase:
         id: random, so that nobody finds another one's case by counting.
         name: what the client called it, to be shown and never to be opened.
         stem: of the files that are written of it; made of letters, digits and hyphens.
-        files: as they were stored, or the folder of a series.
+        files: as they were stored, all of a series.
         digest: SHA-256 of what was sent.
+        series: the folder of its files, where it is one.
         results: by the model's number, what a client is told.
     """
 
@@ -38,6 +39,7 @@ class HeldCase:
     files: list[Path]
     digest: str
     bytes: int
+    series: Path | None = None
     made: float = field(default_factory=time.monotonic)
     used: int = 0
     results: dict[int, dict[str, Any]] = field(default_factory=dict)

@@ -171,10 +171,10 @@ class Corrections:
 
     def keep_image(self, case: HeldCase) -> None:
         """Keep a case's image as it was sent, under the case's name; a series as a folder."""
+        if case.series is not None:
+            self.keep_series(case.series, self.folder / SERIES / case.key)
+            return
         for path in case.files:
-            if path.is_dir():
-                self.keep_series(path, self.folder / SERIES / case.key)
-                continue
             channel = re.search(r"_\d{4}(?=\.)", path.name)
             name = f"{case.key}{channel[0] if channel else ''}{''.join(path.suffixes)}"
             target = self.folder / IMAGES / name

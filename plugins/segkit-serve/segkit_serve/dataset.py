@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 AXES = {2: ("height", "width"), 3: ("depth", "height", "width")}
 """Names of the axes that a network is shown, in their order."""
-LEARNING_RATE = 2e-4
-"""A tenth of what a training from nothing begins with: a few corrected cases at its rate made a model worse."""
 
 
 def last_shown(root: Path) -> Mapping[str, Any]:
@@ -33,10 +31,11 @@ def going_on(recipe: Mapping[str, Any], shown: Mapping[str, Any]) -> Mapping[str
     """Return a recipe that goes on with a model instead of beginning anew.
 
     At another working size a network sees everything smaller or larger than it knows, and without mirroring in training
-    its mirrored copies are no longer averaged: both made corrected models worse (issue 26).
+    its mirrored copies are no longer averaged. The rate stays that of people's own images: a tenth of it gained less on
+    the sample (docs/serve.md, issue 26).
     """
     mode = str(shown.get("mode", ""))
-    taken: dict[str, Any] = {"train.learning_rate": LEARNING_RATE}
+    taken: dict[str, Any] = {}
     if shown.get("mirrored"):
         axes = AXES[3 if mode == "patches" else 2]
         taken["augment.flip"] = tuple(0.5 if axis in shown["mirrored"] else 0.0 for axis in axes)

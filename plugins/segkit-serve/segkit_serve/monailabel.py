@@ -129,7 +129,7 @@ async def image(request: Request) -> Response:
     if request.method == "PUT":
         return await add_image(request)
     case = held_image(request, request.query_params.get("image", ""))
-    if len(case.files) != 1 or case.files[0].is_dir():
+    if len(case.files) != 1 or case.series is not None:
         raise RefusedError(404, "this image is several files", "they were sent from where the client has them")
     return FileResponse(case.files[0], filename=f"{case.stem}{''.join(case.files[0].suffixes)}")
 

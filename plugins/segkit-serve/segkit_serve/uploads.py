@@ -68,7 +68,9 @@ def store(cases: Cases, files: Sequence[UploadFile], suffixes: Sequence[str]) ->
         place.mkdir(exist_ok=True)
         paths = []
         for number, (file, name, end) in enumerate(zip(files, names, ends, strict=True)):
-            path = place / stored_name(number, name, end, several=len(files) > 1 and not series)
+            path = place / stored_name(
+                number, name, SERIES[0] if series else end, several=len(files) > 1 and not series
+            )
             if path.exists():
                 raise RefusedError(400, "two of the files are the same channel", "send each channel once")
             with path.open("xb") as stream:
@@ -79,9 +81,10 @@ def store(cases: Cases, files: Sequence[UploadFile], suffixes: Sequence[str]) ->
             folder,
             name=shown(names[0]) if len(names) == 1 else f"{shown(names[0])} and {len(names) - 1} more",
             stem=stem_of(names[0], ends[0]),
-            files=[place] if series else sorted(paths),
+            files=sorted(paths),
             digest=digest_of(paths),
             bytes=sum(path.stat().st_size for path in paths),
+            series=place if series else None,
         )
     except BaseException:
         remove_folder(folder)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from segkit_folder.recipe import RECIPE
-from segkit_serve.dataset import LEARNING_RATE, going_on, last_shown
+from segkit_serve.dataset import going_on, last_shown
 
 PHOTOGRAPHS = {"mode": "images", "size": [64, 96], "mirror": True, "mirrored": ["width"]}
 
@@ -30,19 +30,17 @@ def test_the_model_corrected_last_says_how(tmp_path):
     assert last_shown(tmp_path) == PHOTOGRAPHS
 
 
-def test_size_mirroring_and_a_low_rate_are_taken_over():
+def test_size_and_mirroring_are_taken_over():
     """All else is that of people's own images; a mode that was not the model's is left as it is."""
     recipe = going_on(RECIPE, PHOTOGRAPHS)
     assert recipe["images"] == {**RECIPE["images"], "data.size": (64, 96)}
     assert recipe["augment.flip"] == (0.0, 0.5)
     assert recipe["evaluate.mirror"] is True
-    assert recipe["train.learning_rate"] == LEARNING_RATE < RECIPE["train.learning_rate"]
     assert recipe["slices"] == RECIPE["slices"]
     assert {name for name in recipe if recipe[name] != RECIPE.get(name)} == {
         "images",
         "augment.flip",
         "evaluate.mirror",
-        "train.learning_rate",
     }
 
 
@@ -57,6 +55,6 @@ def test_axes_are_those_that_the_network_is_shown(mirrored, flip):
     assert recipe["patches"]["data.size"] == (8, 16, 16)
 
 
-def test_nothing_known_is_a_low_rate_alone():
-    """Weights are gone on with all the same."""
-    assert going_on(RECIPE, {}) == {**RECIPE, "train.learning_rate": LEARNING_RATE}
+def test_nothing_known_changes_nothing():
+    """A folder of an earlier server is trained on as people's own images are."""
+    assert going_on(RECIPE, {}) == RECIPE

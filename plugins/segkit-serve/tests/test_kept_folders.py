@@ -116,7 +116,8 @@ def test_a_series_is_kept_whole_or_not_at_all(tmp_path, monkeypatch):
     series.mkdir(parents=True)
     for number in range(3):
         (series / f"upload{number:05d}.dcm").write_bytes(b"slice")
-    case = held(tmp_path / "upload", [series])
+    case = held(tmp_path / "upload", sorted(series.iterdir()))
+    case.series = series
 
     def full(source, target, **_):
         Path(target, "upload00000.dcm").write_bytes(b"slice")
