@@ -109,7 +109,7 @@ def overlapping_network(subject: ArchitectureSubject) -> None:
             )
 
 
-@check("loss", "partial", needs=["classes"])
+@check("loss", "partial", needs=["classes", "repeatable"])
 def partial_loss(subject: LossSubject) -> None:
     """Built for some of the classes, as cases annotated for no others need it, it leaves the whole one alone."""
     import torch
