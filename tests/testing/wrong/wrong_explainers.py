@@ -266,7 +266,10 @@ DOUBT = {"layered": False, "map": "uncertainty"}
 
 def entropy_of(model, x, target, *, base=None):
     """Entropy of the softmax, as a share of the largest there is."""
-    found = torch.nn.functional.softmax(forward(model, x), dim=1)
+    logits = forward(model, x)
+    if logits.shape[1] == 1:
+        logits = torch.cat((torch.zeros_like(logits), logits), dim=1)
+    found = torch.nn.functional.softmax(logits, dim=1)
     return torch.special.entr(found).sum(dim=1) / np.log(base or found.shape[1])
 
 
