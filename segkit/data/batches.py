@@ -20,7 +20,7 @@ from segkit.data.changes import Changes, draw_changes, draw_fields
 from segkit.data.normalize import BY_CASE, Normalization, spread, to_float
 from segkit.data.parts import Part, Parts
 from segkit.data.prefetch import prefetch_and_finish
-from segkit.data.sampling import CaseSampler, Choice, EvenDeal, FurtherAugmentation
+from segkit.data.sampling import Choice, FurtherAugmentation, Sampler
 from segkit.data.side_stream import one_ahead
 from segkit.data.store import Store
 from segkit.data.threads import threads_for
@@ -120,7 +120,7 @@ class Batches:
         workers: int,
         part: tuple[int, int] = (0, 1),
         clock: Callable[[str], AbstractContextManager[object]] = nullcontext,
-        sampler: CaseSampler | EvenDeal | None = None,
+        sampler: Sampler | None = None,
         further: Sequence[FurtherAugmentation] = (),
         maps: Mapping[str, CaseMaps] | None = None,
     ) -> None:
@@ -137,6 +137,8 @@ class Batches:
         self.further = tuple(further)
         self.maps = dict(maps or {})
         self.samples = self.source.count if self.source.volumes else len(self.source)
+        if self.sampler is not None:
+            self.samples = self.sampler.samples(self.samples)
         self.steps = math.ceil(self.samples / batch_size)
 
     def order(self, epoch: int) -> np.ndarray:

@@ -22,6 +22,8 @@ class Case:
         meta: anything the dataset wants to find again in `read`.
         annotated: the classes that were looked for when the mask was drawn; None: all of the task's. Pixels of the
             others are 0 in the mask, as they are of nothing that was looked for.
+        reading_of: what training cases share that are one image drawn by several readers: an epoch shows one of them,
+            drawn at random; None: the case is an image of its own.
     """
 
     id: str
@@ -29,6 +31,7 @@ class Case:
     files: tuple[Path, ...] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)
     annotated: tuple[str, ...] | None = None
+    reading_of: str | None = None
 
 
 @dataclass(frozen=True)

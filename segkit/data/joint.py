@@ -127,7 +127,8 @@ class JointReader:
         known = part.reader.task.classes
         annotated = case.annotated if case.annotated is not None or len(known) == len(self.task.classes) else known
         group = None if case.group is None else f"{part.name}_{case.group}"
-        joint = replace(case, id=f"{part.name}_{case.id}", group=group, annotated=annotated)
+        image = None if case.reading_of is None else f"{part.name}_{case.reading_of}"
+        joint = replace(case, id=f"{part.name}_{case.id}", group=group, annotated=annotated, reading_of=image)
         self._own[joint.id] = case
         return joint
 

@@ -29,6 +29,10 @@ class CaseSampler:
     choose: Callable[[Sequence[tuple[int, ...]], int, np.random.Generator], Sequence[Choice]]
     by_label: ClassVar[bool] = True
 
+    def samples(self, count: int) -> int:
+        """Return how many samples an epoch has: as many as without it."""
+        return count
+
     def epoch(self, labels: Sequence[tuple[int, ...]], count: int, seed: int, epoch: int) -> list[Choice]:
         """Return the samples of an epoch, which depend on seed and epoch alone.
 
@@ -68,6 +72,10 @@ class EvenDeal:
     datasets: tuple[str, ...]
     by_label: ClassVar[bool] = False
 
+    def samples(self, count: int) -> int:
+        """Return how many samples an epoch has: as many as without it."""
+        return count
+
     def epoch(self, labels: Sequence[tuple[int, ...]], count: int, seed: int, epoch: int) -> list[Choice]:
         """Return the samples of an epoch, which depend on seed and epoch alone; a smaller dataset's cases come again.
 
@@ -84,6 +92,36 @@ class EvenDeal:
         order = np.argsort(source.random((rounds, len(names))), axis=1)
         dealt = np.take_along_axis(np.stack(shown, axis=1), order, axis=1).ravel()[:count]
         return [(int(case), None) for case in dealt]
+
+
+@dataclass(frozen=True)
+class OneReading:
+    """Shows of an image that several readers drew one drawing an epoch (issue 22).
+
+    Attributes:
+        images: which image each case of the training split is a drawing of.
+    """
+
+    images: tuple[str, ...]
+    by_label: ClassVar[bool] = False
+
+    def samples(self, count: int) -> int:
+        """Return how many samples an epoch has, of as many as all drawings would make."""
+        return max(1, round(count * len({*self.images}) / len(self.images)))
+
+    def epoch(self, labels: Sequence[tuple[int, ...]], count: int, seed: int, epoch: int) -> list[Choice]:
+        """Return the samples of an epoch, which depend on seed and epoch alone."""
+        source = np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, epoch), spawn_key=(SAMPLER,))))
+        drawings: dict[str, list[int]] = {}
+        for case, image in enumerate(self.images):
+            drawings.setdefault(image, []).append(case)
+        drawn = np.array([cases[int(source.integers(len(cases)))] for cases in drawings.values()])
+        rounds = -(-count // len(drawn))
+        shown = np.concatenate([source.permutation(drawn) for _ in range(rounds)])[:count]
+        return [(int(case), None) for case in shown]
+
+
+Sampler = CaseSampler | EvenDeal | OneReading
 
 
 @dataclass(frozen=True)

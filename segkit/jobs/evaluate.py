@@ -32,6 +32,7 @@ from segkit.jobs.another_place import shift_lines, shift_record
 from segkit.jobs.groups import group_record, read_groups
 from segkit.jobs.leaks import leaks_record, seen_sentence
 from segkit.jobs.predict.estimate import estimate_of
+from segkit.jobs.readers import readers_record
 from segkit.model import Model, load_model
 from segkit.planning import scoring
 from segkit.planning.build import build_metrics, build_steps
@@ -225,6 +226,8 @@ def score_model(
             "shift": looked.shift,
             "calibration": request.model.header.get("calibration"),
         }
+        if drawn := readers_record(plan, metrics, predictions, plan.cases[plan.split]):
+            summary["readers"] = drawn
         if ranking := expected_ranking(scores, plan.split):
             summary["expected_ranking"] = ranking
         if request.groups is not None:

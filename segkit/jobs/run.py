@@ -42,6 +42,7 @@ from segkit.jobs.folder import environment, held_folder
 from segkit.jobs.gallery import gallery, shown_whole
 from segkit.jobs.job import Job
 from segkit.jobs.leaks import find_leaks, find_seen, leaks_record
+from segkit.jobs.readers import readers_record
 from segkit.jobs.report import pictures
 from segkit.jobs.sections import plugin_sections
 from segkit.jobs.start import needs_source, start_from, start_summary
@@ -171,6 +172,10 @@ def finish(job: Job, trained: Trained, stores: Stores, scores: Sequence[CaseScor
         seconds=job.seconds,
         peak_memory=peak_memory(job.device),
     )
+    if drawn := readers_record(
+        job.plan, job.parts.metrics, own_folder(job.folder, PREDICTIONS), job.plan.cases[job.plan.split]
+    ):
+        summary["readers"] = drawn
     summary["leaks"] = leaks_record(job.leaks, job.plan.split, job.seen)
     summary["parameter_groups"] = groups_record(job.parts.model, job.plan.config.train, job.learning)
     summary["started_from"] = start_summary(job.folder)

@@ -14,7 +14,7 @@ from segkit.data.annotated import rows_of
 from segkit.data.case_maps import MapMaker
 from segkit.data.joint import JointReader
 from segkit.data.normalize import Measure
-from segkit.data.sampling import CaseSampler, EvenDeal, FurtherAugmentation
+from segkit.data.sampling import CaseSampler, EvenDeal, FurtherAugmentation, OneReading, Sampler
 from segkit.declarations import Loss, Metric, Task
 from segkit.discovery import Found
 from segkit.engine.marginal import annotated_task
@@ -41,7 +41,7 @@ class BuiltComponents:
     metrics: tuple[ChosenMetric, ...]
     training: BuiltParts = CORE_PARTS
     measure: Measure | None = None
-    sampler: CaseSampler | EvenDeal | None = None
+    sampler: Sampler | None = None
     augmentations: tuple[FurtherAugmentation, ...] = ()
 
     @property
@@ -69,21 +69,23 @@ def assemble(plan: Plan) -> BuiltComponents:
     )
 
 
-def build_sampler(plan: Plan) -> CaseSampler | EvenDeal | None:
-    """Build what chooses the cases of an epoch: a plugin's, or of several datasets what deals them evenly.
+def build_sampler(plan: Plan) -> Sampler | None:
+    """Build what chooses the cases of an epoch: a plugin's, what deals several datasets evenly, one reader's drawing.
 
     Raises:
-        UsageError: both were asked for.
+        UsageError: two of them were asked for.
     """
-    chosen = next((CaseSampler(*built) for built in built_parts(plan, "sampler")), None)
-    params = plan.config.params_of("data", plan.data.component.name)
-    if not isinstance(plan.reader, JointReader) or params.deal != "evenly":
-        return chosen
-    if chosen is not None:
-        raise UsageError(
-            f"data.deal=evenly and data.sampler={chosen.name} both say which cases are shown", "leave one of them out"
-        )
-    return EvenDeal(tuple(plan.reader.part_of(case.id).name for case in plan.cases["train"]))
+    chosen: dict[str, Sampler] = {}
+    for name, function in built_parts(plan, "sampler"):
+        chosen[f"data.sampler={name}"] = CaseSampler(name, function)
+    train, params = plan.cases["train"], plan.config.params_of("data", plan.data.component.name)
+    if isinstance(plan.reader, JointReader) and params.deal == "evenly":
+        chosen["data.deal=evenly"] = EvenDeal(tuple(plan.reader.part_of(case.id).name for case in train))
+    if any(case.reading_of is not None for case in train):
+        chosen["data.readers=random"] = OneReading(tuple(case.reading_of or case.id for case in train))
+    if len(chosen) > 1:
+        raise UsageError(f"{' and '.join(chosen)} both say which cases an epoch shows", "leave one of them out")
+    return next(iter(chosen.values()), None)
 
 
 def built_parts(plan: Plan, kind: str) -> Iterator[tuple[str, Any]]:

@@ -96,6 +96,7 @@ def render(
         "scores": overall,
         "class_scores": class_scores(scores, overall),
         "datasets": dataset_scores(record.summary),
+        "readers": reader_scores(record.summary),
         "cautions": cautions(record, scores, overall),
         "splits": in_order(record.summary.get("cases"), SPLITS),
         "times": in_order(record.summary.get("seconds"), STAGES),
@@ -251,6 +252,15 @@ def dataset_scores(summary: Mapping[str, Any]) -> dict[str, dict[str, list[Score
             by_metric.setdefault(row.metric, []).append(row)
         found[name] = by_metric
     return found
+
+
+def reader_scores(summary: Mapping[str, Any]) -> dict[str, list[ScoreRow]]:
+    """Return the rows of several readers' masks: against each of them, and last their agreement, the ceiling."""
+    found = summary.get("readers")
+    if not found:
+        return {}
+    against = {f"against {name}": table_rows({"scores": rows}) for name, rows in found["against"].items()}
+    return {**against, "of every two readers": table_rows({"scores": found["agreement"]})}
 
 
 def class_scores(scores: Sequence[ScoreRow], overall: Sequence[ScoreRow]) -> dict[str, list[ScoreRow]]:

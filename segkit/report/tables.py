@@ -111,12 +111,24 @@ def print_scores(summary: Mapping[str, Any], console: Console) -> None:
             console.print(title, markup=False, highlight=False)
             if own:
                 _print_table(table_rows({"scores": own}), console)
+        for title, own in reader_tables(summary).items():
+            console.print(f"\n{one_line(title)}", markup=False, highlight=False)
+            _print_table(table_rows({"scores": own}), console)
         return
     console.file.write("\t".join(COLUMNS) + "\n")
     for row in rows:
         values = [row.name, row.class_name, row.mean, row.ci_low, row.ci_high, row.median]
         values += [row.n, row.missed, row.spurious, row.empty, row.note]
         console.file.write("\t".join("" if value is None else _field(value) for value in values) + "\n")
+
+
+def reader_tables(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Return score rows by title, of masks that several readers drew; their agreement, the ceiling, stands last."""
+    found = summary.get("readers")
+    if not found:
+        return {}
+    against = {f"against reader {name}": rows for name, rows in found["against"].items()}
+    return {**against, "every two readers, the ceiling": found["agreement"]}
 
 
 def _field(value: object) -> str:

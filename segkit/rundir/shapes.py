@@ -59,6 +59,7 @@ SUMMARY = {
     },
     "scores": [SCORE_ROW],
     "datasets?": {str: [SCORE_ROW]},
+    "readers?": {"metric": NAME, "cases": COUNT, "against": {str: [SCORE_ROW]}, "agreement": [SCORE_ROW]},
     "main_metric": NAME,
     "higher_is_better?": {str: bool},
     "targets?": {str: float},

@@ -29,6 +29,7 @@ NOT_HERE = {
     r"^segkit next": "a calibrated model, two runs: plugins/segkit-serve/tests/test_next.py",
     r"^segkit serve": "a server that does not end: plugins/segkit-serve/tests ask one",
     r"^segkit isic-submission": "pictures called as the challenge's: plugins/segkit-isic/tests/test_submission.py",
+    r"sample=isic|runs/(overlapping|joined|partial|hands)|cells|organs": "own masks: tests/documented/test_labels.py",
     r"^segkit sweep": "a run per trial: tests/jobs/sweep, tests/test_swept.py",
     r"^segkit calibrate|--groups ": "more validation cases, a table: tests/cli/test_calibrate.py, test_evaluate.py",
     r"arch\.pretrained=true|^segkit weights download": "it downloads weights; from a server: tests/cli/test_weights.py",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
-from segkit import IGNORE, SegkitError
-from segkit_folder.pairing import Found
+from segkit import IGNORE, Case, SegkitError
+from segkit_folder.pairing import Found, Pair
 
 
 def as_readers(found: Found) -> Found:
@@ -43,3 +44,27 @@ def majority(labels: Sequence[np.ndarray]) -> np.ndarray:
         more = given > votes
         best[more], votes[more] = one[more], given[more]
     return best
+
+
+def by_reader(pair: Pair) -> dict[str, Path]:
+    """Return the masks of an image by the names of their readers' folders, numbered where these are one name."""
+    paths = pair.masks.get("", ())
+    names = [path.parent.name for path in paths]
+    if len({*names}) < len(names):
+        names = [f"reader{number}" for number in range(1, len(names) + 1)]
+    return dict(zip(names, paths, strict=True))
+
+
+def readings(cases: Sequence[Case], pairs: Mapping[str, Pair]) -> list[Case]:
+    """Return a case for each reader's drawing of the images that several drew; they are of one patient."""
+    found: list[Case] = []
+    for case in cases:
+        drawn = by_reader(pairs[case.id])
+        if len(drawn) < 2:
+            found.append(case)
+            continue
+        others = tuple(path for path in case.files if path not in drawn.values())
+        for name, path in drawn.items():
+            one = replace(case, id=f"{case.id}@{name}", files=(*others, path), reading_of=case.id)
+            found.append(replace(one, group=case.group or case.id))
+    return found

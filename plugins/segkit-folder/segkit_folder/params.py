@@ -38,8 +38,10 @@ class FolderFiles:
     field_of_view: str | None = segkit.param(
         None, "Folder or pattern of masks outside of which pixels count for nothing, such as 'mask'; none: all count."
     )
-    readers: Literal["none", "majority"] = segkit.param(
-        "none", "Folders of masks are those of several readers of the same classes; majority: what most of them drew."
+    readers: Literal["none", "majority", "random"] = segkit.param(
+        "none",
+        "Folders of masks are those of several readers of the same classes; majority: what most of them drew; random: "
+        "of each training image one of them, drawn anew every epoch, and the majority to score on.",
     )
     ignore: str | None = segkit.param(
         None, "Folder or pattern of masks inside of which pixels count for nothing, such as 'ignore'; none: all count."

@@ -21,7 +21,7 @@ from segkit_folder import classes, photographs, splits
 from segkit_folder.classes import Classes
 from segkit_folder.classes_file import describes_classes, read_classes
 from segkit_folder.found import found_classes, found_values
-from segkit_folder.hands import as_readers, majority
+from segkit_folder.hands import as_readers, by_reader, majority, readings
 from segkit_folder.layout import JOINED, Names, Source, find_sources
 from segkit_folder.pairing import NO_FIELD, Found, Pair, kind, pair_up, shown
 from segkit_folder.params import FolderParams
@@ -80,6 +80,7 @@ class FolderReader(VolumeReader):
         self.dealt_splits: tuple[str, ...] = ()
         self.modes = ("slices", "slab", "patches") if found.volumes else ("images",)
         self.orientation = params.orientation
+        self.readers = params.readers
         self.pairs = {pair.id: pair for pair in found.pairs}
         alone = {} if found.volumes else found.unlabelled
         self.unlabelled = {id: Pair(id, None, path, {}) for id, path in alone.items() if id not in self.pairs}
@@ -102,8 +103,25 @@ class FolderReader(VolumeReader):
         Raises:
             SegkitError: names the file that cannot be used, and why.
         """
-        pair = self.pairs.get(case.id) or self.unlabelled[case.id]
+        pair = self._pair_of(case)
         return self._read_volume(pair) if self.volumes else self._read_photograph(pair)[0]
+
+    def _pair_of(self, case: Case) -> Pair:
+        """The files of a case; of one reader's drawing with that mask alone."""
+        pair = self.pairs.get(case.reading_of or case.id) or self.unlabelled[case.id]
+        return pair if case.reading_of is None else replace(pair, masks={"": case.files[-1:]})
+
+    def cases(self, split: str) -> Sequence[Case]:
+        """Return the cases of a split; to train on readers drawn at random, each reader's drawing is one."""
+        listed = super().cases(split)
+        return readings(listed, self.pairs) if self.readers == "random" and split == "train" else listed
+
+    def samples_of_readers(self, case: Case) -> Mapping[str, Sample]:
+        """Return a case as each of several readers drew it, by the names of their folders."""
+        pair = self.pairs[case.reading_of or case.id]
+        drawn = {name: replace(pair, masks={"": (path,)}) for name, path in by_reader(pair).items()}
+        read = self._read_volume if self.volumes else lambda one: self._read_photograph(one)[0]
+        return {name: read(one) for name, one in drawn.items()} if self.readers != "none" else {}
 
     def unscored(self) -> Sequence[Case]:
         """Return the photographs of splits without masks."""
@@ -171,7 +189,7 @@ class FolderReader(VolumeReader):
     def _check(self, case: Case) -> Problem | None:
         if self.volumes:
             return super()._check(case)
-        pair = self.pairs[case.id]
+        pair = self._pair_of(case)
         try:
             sample, worries = self._read_photograph(pair)
         except UnusableFileError as problem:

@@ -58,3 +58,35 @@ def test_readers_that_cannot_be(root, photograph, pairs, whole):
     opened = whole(readers="majority")
     with pytest.raises(SegkitError, match=r"masks/two/a\.png has 6x8 pixels, its image images/a\.png 6x9"):
         opened.read(opened.cases("train")[0])
+
+
+def test_readers_at_random(root, photograph, whole):
+    """Training has each reader's drawing of an image as a case of its patient; what is scored is the majority."""
+    drawn = [np.zeros((6, 9), np.uint8) for _ in range(3)]
+    for number, mask in enumerate(drawn):
+        mask[: number + 2, :4] = 1
+    for id in "abc":
+        photograph(f"images/{id}.png")
+        for number in range(1 if id == "b" else 3):
+            photograph(f"masks/reader{number + 1}/{id}.png", drawn[number])
+    (root / "splits.csv").write_text("id,split\na,train\nb,train\nc,test\n")
+    opened = whole(readers="random")
+    train = opened.cases("train")
+    assert [case.id for case in train] == ["a@reader1", "a@reader2", "a@reader3", "b"]
+    assert [(case.reading_of, case.group) for case in train] == [*[("a", "a")] * 3, (None, None)]
+    for case, mask in zip(train, [*drawn, drawn[0]], strict=True):
+        assert np.array_equal(opened.read(case).mask, mask)
+        assert len(case.files) == 2
+    [scored] = opened.cases("test")
+    assert np.array_equal(opened.read(scored).mask, drawn[1])
+    each = opened.samples_of_readers(scored)
+    assert [*each] == ["reader1", "reader2", "reader3"]
+    assert all(np.array_equal(one.mask, mask) for one, mask in zip(each.values(), drawn, strict=True))
+    assert not opened.verify()
+
+
+def test_without_readers_nobody_is_asked(pairs, whole):
+    """One mask per case is no reader's."""
+    pairs("a", "b", "c")
+    opened = whole()
+    assert opened.samples_of_readers(opened.cases("train")[0]) == {}
