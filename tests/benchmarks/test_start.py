@@ -46,6 +46,7 @@ LARGE = {
     "end_to_end": (["--epochs", "1", "--cases", "8", "--seeds", "0"], ["monai", "isic2017-small"], "|"),
     "input": (["--rounds", "1", "--steps", "1"], ["monai", "torchvision", "isic2017-small"], "|"),
     "labels": ([str(DATA / "hippocampus"), "labels", "--epochs", "1", "--cases", "6"], ["hippocampus"], "| Anterior |"),
+    "launchers": (["--epochs", "1", "--jobs", "1"], [], "| local |"),
     "metrics": (["--repetitions", "1", "--only", "2d"], ["monai"], "| segkit"),
     "missed": ([str(DATA / "hippocampus"), "1"], ["hippocampus"], "epoch"),
     "newcomer": (["--epochs", "1", "--size", "32"], [], "|"),
