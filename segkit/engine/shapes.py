@@ -57,6 +57,7 @@ RANKING = {
     **dict.fromkeys(("aurc_interval", "gained_interval", "spearman_interval"), Limited([NUMBER], 2, 2)),
     "n": COUNT,
     "split": NAME,
+    "fitted_here?": bool,
 }
 ESTIMATE = {
     "score": NAME,

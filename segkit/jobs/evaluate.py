@@ -229,7 +229,10 @@ def score_model(
         if drawn := readers_record(plan, metrics, predictions, plan.cases[plan.split]):
             summary["readers"] = drawn
         if ranking := expected_ranking(scores, plan.split):
-            summary["expected_ranking"] = ranking
+            # The order of cases that its line was fitted to is better than that of new ones: a fact of the figure.
+            made = request.model.header.get("calibration") or {}
+            own = component(request.model.header, "data")["name"] == plan.data.full_name
+            summary["expected_ranking"] = {**ranking, "fitted_here": own and made.get("fitted_on") == plan.split}
         if request.groups is not None:
             summary["groups"] = group_record(request.groups, scores, metrics[0])
         write_cases(building / CASES, scores, plan.scored_task, metrics)

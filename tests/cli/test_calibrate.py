@@ -356,3 +356,15 @@ def test_a_bound_and_models_together_exclude_each_other(run, enough):
     result = calibrate("--risk", "fnr=0.6", "--with", "run")
     assert result.exit_code == 2
     assert "keep no bound" in result.stderr
+
+
+@pytest.mark.parametrize(("split", "fitted"), [("val", True), ("test", False)])
+def test_an_order_of_the_cases_that_it_was_fitted_to_is_called_so(run, enough, split, fitted):
+    """As a field of the summary, and in words on the page."""
+    assert calibrate().exit_code == 0
+    asked = ["evaluate", "run/model-calibrated.safetensors", "--device", "cpu", "--output", "scores", "--split", split]
+    result = CliRunner().invoke(main, asked)
+    assert result.exit_code == 0, result.output
+    assert json.loads(Path("scores/summary.json").read_text())["expected_ranking"]["fitted_here"] is fitted
+    assert CliRunner().invoke(main, ["report", "scores"]).exit_code == 0
+    assert ("was fitted to this split" in Path("scores/report.html").read_text()) is fitted
