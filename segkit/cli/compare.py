@@ -11,7 +11,7 @@ import click
 
 from segkit.cli import output as out
 from segkit.cli.completion import ComponentName
-from segkit.cli.options import FLAG_FIELDS, flag_layers
+from segkit.cli.options import FLAG_FIELDS, as_one, flag_layers
 from segkit.cli.paths import PATH
 from segkit.cli.run import run as run_command
 from segkit.cli.setting_text import SETTING
@@ -131,7 +131,7 @@ def compare(
             folder,
             title,
             registry,
-            data_root=options["data_root"],
+            data_root=as_one("data_root", options["data_root"]) or None,
             anonymous=anonymous,
             tell=progress.message,
             failed=failed,

@@ -71,6 +71,23 @@ def test_a_grid_and_then_its_runs(segkit_compare) -> None:
     assert "were not scored alike: 2 cases are scored in one only" in refused.stderr
 
 
+@pytest.mark.parametrize(("said", "told"), [((), None), (("--data-root", "here"), "here")])
+def test_the_data_of_finished_runs(segkit_compare, monkeypatch, said, told) -> None:
+    """--data-root may be said several times for several datasets; the pictures of finished runs are given one text."""
+    asked = {}
+
+    def stop(*_, **options):
+        asked.update(options)
+        raise Stopped(signal.SIGTERM)
+
+    monkeypatch.setattr("segkit.jobs.compare.runs.read_runs", lambda paths: [])
+    monkeypatch.setattr("segkit.jobs.compare.models.group_runs", lambda runs: [])
+    monkeypatch.setattr("segkit.jobs.compare.compose.comparison_folder", lambda *_: (Path("x"), "x"))
+    monkeypatch.setattr("segkit.jobs.compare.compose.compare_finished", stop)
+    assert segkit_compare("a", "b", *said).exit_code == 143
+    assert asked["data_root"] == told
+
+
 def test_stopped_says_how_to_go_on(segkit_compare, monkeypatch) -> None:
     """SIGTERM ends with 143 and the way back."""
 
