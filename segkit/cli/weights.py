@@ -88,7 +88,7 @@ def download(name: str, assignments: tuple[str, ...], as_json: bool) -> None:
 
 
 @weights.command("average", short_help="Average the weights of runs that started from the same ones.")
-@click.argument("models", nargs=-1, required=True, type=PATH)
+@click.argument("models", nargs=-1, required=True, type=PATH, metavar="RUN...")
 @click.option("--output", "target", type=PATH, metavar="FILE", required=True, help="The new model, .safetensors.")
 @click.option("--force", is_flag=True, help="Replace what is there.")
 @output.json_option

@@ -56,5 +56,5 @@ def test_contrast_is_that_of_the_grey_image(shape):
     inside[..., 2:5, 3:6] = True
     grey = image.mean(axis=0, dtype=np.float64)
     expected = (grey[inside].mean() - grey[~inside].mean()) / grey.std()
-    assert contrast(image, inside) == pytest.approx(expected, rel=1e-9)
-    assert np.isnan(contrast(np.full(shape, 77, np.int16), inside))
+    assert contrast(image, inside, int(inside.sum())) == pytest.approx(expected, rel=1e-9)
+    assert np.isnan(contrast(np.full(shape, 77, np.int16), inside, int(inside.sum())))

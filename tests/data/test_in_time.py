@@ -84,7 +84,8 @@ def test_everything_reads_by_it():
     core = Path(segkit.__file__).parent
     found = []
     for path in core.rglob("*.py"):
-        if path.name == "in_time.py" or "testing" in path.relative_to(core).parts:
+        # joint.py is a reader itself, made of others.
+        if path.name in ("in_time.py", "joint.py") or "testing" in path.relative_to(core).parts:
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr != "read":

@@ -27,8 +27,11 @@ def by_split(
         SegkitError: there are too few patients.
     """
     cases = sorted(with_patients(cases, patient), key=lambda case: case.id)
-    if told and params.fold is not None:
-        raise UsageError(f"data.fold={params.fold}, but {where} already say the splits", "leave out data.fold")
+    fold, folds = params.fold, params.folds
+    if told and fold is not None:
+        raise UsageError(
+            f"data.fold={fold} of {folds} folds, but {where} already say the splits", "leave out data.fold"
+        )
     if told:
         listed = {split: [case for case in cases if told[case.id] == split] for split in SPLITS}
         said = f"from {where}"

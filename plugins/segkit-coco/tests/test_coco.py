@@ -58,7 +58,8 @@ def test_folds_and_patients(write, coco, reader, ids, refused):
     write("train.json", coco(["t.png"]))
     write("val.json", coco(["v.png"]))
     both = ("train.json", "val.json")
-    assert "data.fold=0, but the annotation files already say" in refused(lambda: reader(fold=0, annotations=both))
+    told = refused(lambda: reader(fold=0, annotations=both))
+    assert "data.fold=0 of 5 folds, but the annotation files already say" in told
 
 
 def test_files_that_are_meant(write, coco, reader, whole, ids, refused):

@@ -42,6 +42,7 @@ ITEMS = [Input((Path(f"in/{name}.jpg"),), name) for name in "abc"]
 MODEL = SimpleNamespace(
     header={"components": [], "preprocessing": {}},
     task=Task(3, ("x",)),
+    image_task=Task(3, ("x",)),
     predictor=SimpleNamespace(mirror=False, turn=False),
     opener=SimpleNamespace(format_of=lambda path: None),
 )
