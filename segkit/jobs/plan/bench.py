@@ -48,7 +48,7 @@ WARM = 2
 FEW, MANY = (3, 3.0), (8, 10.0)
 """Steps that are timed at least, and the seconds after which no further one is begun."""
 RESERVE = 0.08
-"""Share over the probe's memory that a run is told to take: threads that read on, validation, the page. Of 1,148 MiB
+"""Share over the probe's memory that a run is told to take: threads that read on, validation, the page. Of 1,120 MiB
 that a small U-Net's run took, a probe took 1,092 (docs/benchmarks/plans.md)."""
 SOURCE = "plan"
 
@@ -174,7 +174,7 @@ def memory_of(job: Job) -> int:
 def save_beside(writer: StateWriter, trainer: Trainer, *, selects: bool) -> None:
     """Save the state as a run does after every epoch, while the next steps are taken.
 
-    It is copied, and copied once more as it is written: 150 of 1,148 MiB of a small U-Net's run (issue 28).
+    It is copied, and copied once more as it is written (issue 28).
 
     Args:
         selects: the best epoch's weights are kept, too.
