@@ -11,7 +11,7 @@ from segkit.cli import output
 from segkit.cli.completion import ComponentName
 from segkit.cli.options import flag_layers
 from segkit.cli.paths import PATH
-from segkit.cli.setting_text import SETTING
+from segkit.cli.setting_text import set_option
 
 if TYPE_CHECKING:
     from segkit.jobs.calibrate.compose import Calibrated
@@ -32,9 +32,7 @@ SUFFIX = "-calibrated.safetensors"
 )
 @click.option("--data-root", type=PATH, metavar="DIR", help="Folder of the model's dataset.")
 @click.option("--metric", type=ComponentName("metric"), multiple=True, help="Of probabilities; else all installed.")
-@click.option(
-    "--set", "assignments", type=SETTING, metavar="SECTION.FIELD=VALUE", multiple=True, help="Set a field or param."
-)
+@set_option("Set a field or param.", metavar="SECTION.FIELD=VALUE")
 @click.option(
     "-o", "--output", "file", type=PATH, metavar="FILE", help="The new checkpoint; else beside the run's own."
 )

@@ -14,7 +14,7 @@ from segkit.cli.completion import ComponentName
 from segkit.cli.options import FLAG_FIELDS, as_one, flag_layers
 from segkit.cli.paths import PATH
 from segkit.cli.run import run as run_command
-from segkit.cli.setting_text import SETTING
+from segkit.cli.setting_text import SETTING, set_option
 from segkit.errors import SegkitError, UsageError
 
 if TYPE_CHECKING:
@@ -58,13 +58,9 @@ def shared_options() -> list[click.Parameter]:
 @click.option("--seeds", type=click.IntRange(1, 1000), default=1, help="Train every model with so many seeds.")
 @click.option("--folds", type=click.IntRange(2, 1000), help="Cross-validate, if the dataset deals out folds.")
 @click.option("--config", type=PATH, metavar="FILE", help="Config file of all models, or DATASET:NAME.")
-@click.option(
-    "--set",
-    "assignments",
-    type=SETTING,
+@set_option(
+    "Set any config field or param, of all models or of those that NAME is a part of.",
     metavar="[NAME:]KIND.PARAM=VALUE",
-    multiple=True,
-    help="Set any config field or param, of all models or of those that NAME is a part of.",
 )
 @click.option("--from", "source", type=PATH, metavar="RUN|FILE", help="Start every model from these weights.")
 @click.option(

@@ -11,7 +11,7 @@ from segkit.cli import output
 from segkit.cli.completion import ComponentName
 from segkit.cli.options import flag_layers
 from segkit.cli.paths import PATH
-from segkit.cli.setting_text import SETTING
+from segkit.cli.setting_text import set_option
 
 
 @click.command()
@@ -25,9 +25,7 @@ from segkit.cli.setting_text import SETTING
 @click.option("--data-root", type=PATH, metavar="DIR", help="Folder of the data.")
 @click.option("--metric", type=ComponentName("metric"), multiple=True, help="Metric, repeatable; else the run's own.")
 @click.option("--tta/--no-tta", default=None, help="Average over mirrored copies or not; else as the run did.")
-@click.option(
-    "--set", "assignments", type=SETTING, metavar="SECTION.FIELD=VALUE", multiple=True, help="Set a field or param."
-)
+@set_option("Set a field or param.", metavar="SECTION.FIELD=VALUE")
 @click.option(
     "--groups", type=PATH, metavar="CSV", help="Table of the cases: a column case, one per grouping (sex, scanner)."
 )

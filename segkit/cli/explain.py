@@ -13,7 +13,7 @@ from segkit.cli import output
 from segkit.cli.completion import ComponentName
 from segkit.cli.options import flag_layers
 from segkit.cli.paths import PATH
-from segkit.cli.setting_text import SETTING
+from segkit.cli.setting_text import set_option
 from segkit.errors import UsageError
 from segkit.rundir.names import EXPLANATIONS
 
@@ -41,9 +41,7 @@ COLUMNS = ("image", "map", "target", "layer", "verdict", "AUROC", "random decode
 @click.option(
     "--data-root", type=PATH, metavar="DIR", help="Folder of the data, where it is not the one in the run's config."
 )
-@click.option(
-    "--set", "assignments", type=SETTING, metavar="KIND.PARAM=VALUE", multiple=True, help="Set any field or param."
-)
+@set_option("Set any field or param.")
 @click.option(
     "-o",
     "--output",

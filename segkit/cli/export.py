@@ -10,20 +10,13 @@ import click
 from segkit.cli import output
 from segkit.cli.options import flag_layers
 from segkit.cli.paths import PATH
-from segkit.cli.setting_text import SettingText
+from segkit.cli.setting_text import SettingText, set_option
 
 
 @click.command()
 @click.argument("run", type=PATH, metavar="RUN")
 @click.option("--to", "kind", metavar="FORMAT", required=True, help="onnx, torch-export, or a plugin's exporter.")
-@click.option(
-    "--set",
-    "assignments",
-    type=SettingText(bare="exporter"),
-    metavar="PARAM=VALUE",
-    multiple=True,
-    help="Set a param of a plugin's exporter.",
-)
+@set_option("Set a param of a plugin's exporter.", metavar="PARAM=VALUE", kind=SettingText(bare="exporter"))
 @click.option(
     "-o", "--output", "file", type=PATH, metavar="FILE", help="The graph's file; else model.onnx or .pt2 in the run."
 )

@@ -14,7 +14,7 @@ from segkit.cli.completion import ComponentName
 from segkit.cli.list_ import own_object
 from segkit.cli.paths import PATH
 from segkit.cli.registry import load_registry
-from segkit.cli.setting_text import SETTING
+from segkit.cli.setting_text import set_option
 from segkit.cli.weights import availability, availability_text
 from segkit.declarations.installed import CORE
 from segkit.declarations.parts import OwnPart, own_parts
@@ -36,9 +36,7 @@ SHOWN_APART = ("name", "summary", "params", "defaults", "pretrained")
     "--data", type=ComponentName("data"), help="Of an architecture: also count what it costs on this dataset."
 )
 @click.option("--data-root", type=PATH, metavar="DIR", help="Folder of the data.")
-@click.option(
-    "--set", "assignments", type=SETTING, metavar="KIND.PARAM=VALUE", multiple=True, help="Count with other settings."
-)
+@set_option("Count with other settings.")
 @output.json_option
 def info(
     name: str,

@@ -13,7 +13,7 @@ from segkit.cli.completion import ComponentName
 from segkit.cli.options import FLAG_FIELDS, flag_layers
 from segkit.cli.output import say
 from segkit.cli.paths import PATH
-from segkit.cli.setting_text import SETTING
+from segkit.cli.setting_text import set_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,14 +36,7 @@ MINUTES = 60.0
 @click.option("--size", metavar="N|HxW", help="Working size, where it is not to be chosen.")
 @click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")
 @click.option("--config", type=PATH, metavar="FILE", help="Config file with what is not to be chosen.")
-@click.option(
-    "--set",
-    "assignments",
-    type=SETTING,
-    metavar="KIND.PARAM=VALUE",
-    multiple=True,
-    help="Set what is not to be chosen.",
-)
+@set_option("Set what is not to be chosen.")
 @click.option("--output", "target", type=PATH, metavar="FILE", default="plan.toml", show_default=True, help="The file.")
 @output.json_option
 def plan(target: str, as_json: bool, **options: Any) -> None:

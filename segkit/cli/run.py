@@ -13,7 +13,7 @@ from segkit.cli.completion import ComponentName
 from segkit.cli.options import FLAG_FIELDS, SettingsCommand, flag_layers
 from segkit.cli.output import leads, say
 from segkit.cli.paths import PATH
-from segkit.cli.setting_text import SETTING
+from segkit.cli.setting_text import set_option
 from segkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,14 +54,7 @@ if TYPE_CHECKING:
 @click.option(
     "--config", type=PATH, metavar="FILE", help="Config file, or DATASET:NAME for one shipped with a dataset."
 )
-@click.option(
-    "--set",
-    "assignments",
-    type=SETTING,
-    metavar="KIND.PARAM=VALUE",
-    multiple=True,
-    help="Set any config field or param.",
-)
+@set_option("Set any config field or param.")
 @click.option(
     "--deterministic", is_flag=True, default=None, help="On CUDA: bit-reproducible operators only, or a refusal."
 )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -31,6 +31,7 @@ NAMES = {
     "components.explainers": "explainer",
 }
 """Fields that name components, by kind; those of parts say so themselves."""
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 YES_OR_NO = ("true", "false")
 
 
@@ -180,3 +181,10 @@ def component_names(dotted: str) -> list[str]:
 
 
 SETTING = SettingText()
+
+
+def set_option(
+    help: str, *, metavar: str = "KIND.PARAM=VALUE", kind: SettingText = SETTING
+) -> Callable[[Decorated], Decorated]:
+    """The option --set of a command, given to it as `assignments`."""
+    return click.option("--set", "assignments", type=kind, metavar=metavar, multiple=True, help=help)

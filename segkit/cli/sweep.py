@@ -12,7 +12,7 @@ from segkit.cli import output as out
 from segkit.cli.options import FLAG_FIELDS, flag_layers
 from segkit.cli.paths import PATH
 from segkit.cli.run import run as run_command
-from segkit.cli.setting_text import SETTING
+from segkit.cli.setting_text import SETTING, set_option
 from segkit.errors import SegkitError
 
 if TYPE_CHECKING:
@@ -37,14 +37,7 @@ FOLDER = Path("sweeps")
 @click.option("--searcher", default="random", show_default=True, help="random, or a plugin's, such as tpe.")
 @click.option("--seeds", type=click.IntRange(1, 1000), default=3, show_default=True, help="Seeds of the comparison.")
 @click.option("--config", type=PATH, metavar="FILE", help="Config file of all trials, or DATASET:NAME.")
-@click.option(
-    "--set",
-    "assignments",
-    type=SETTING,
-    metavar="KIND.PARAM=VALUE",
-    multiple=True,
-    help="Set any config field or param.",
-)
+@set_option("Set any config field or param.")
 @click.option("--from", "source", type=PATH, metavar="RUN|FILE", help="Start every trial from these weights.")
 @click.option("--launcher", metavar="NAME", help="Train the comparison's runs as jobs: local, or a plugin's launcher.")
 @click.option("--jobs", type=click.IntRange(1, 10_000), help="So many of those at a time.")

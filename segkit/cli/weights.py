@@ -13,7 +13,7 @@ from segkit.cli.completion import ComponentName
 from segkit.cli.groups import Group
 from segkit.cli.paths import PATH
 from segkit.cli.registry import load_registry
-from segkit.cli.setting_text import SETTING
+from segkit.cli.setting_text import set_option
 from segkit.errors import SegkitError, UsageError
 
 if TYPE_CHECKING:
@@ -47,9 +47,7 @@ def list_weights(as_json: bool) -> None:
 
 @weights.command(short_help="Fetch the weights that an architecture can start from.")
 @click.argument("name", type=ComponentName("arch"))
-@click.option(
-    "--set", "assignments", type=SETTING, metavar="arch.PARAM=VALUE", multiple=True, help="Set a param, as for a run."
-)
+@set_option("Set a param, as for a run.", metavar="arch.PARAM=VALUE")
 @output.json_option
 def download(name: str, assignments: tuple[str, ...], as_json: bool) -> None:
     """Fetch the weights that the architecture NAME starts with where arch.pretrained=true, into segkit's cache.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from segkit import UnusableFileError, UsageError
 from segkit.data.naming import SPLITS
@@ -30,49 +30,43 @@ NO_MASK, NO_PLACE, REFUSED = (
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a case is read from.
+class Masked:
+    """An image with a mask.
 
     Attributes:
         key: what its headers say of patient, study and series; never written anywhere.
         images: in the order of the slices.
-        masks: SEG and RTSTRUCT objects, each with the label of its segments' numbers.
-        nifti: a NIfTI mask in their place.
+        regions: segments by mask object.
+        masks: of each mask object the label of its segments' numbers.
+        beside: a file of another format that is the mask in their place.
     """
 
     key: str
     patient: str
     images: tuple[Path, ...]
-    stack: Stack
     regions: Mapping[Path, Sequence[Region]]
     masks: Mapping[Path, Mapping[int, int]] = field(default_factory=dict)
-    nifti: Path | None = None
+    beside: Path | None = None
 
     @property
     def files(self) -> tuple[Path, ...]:
         """All files, images first."""
-        return (*self.images, *self.masks, *([self.nifti] if self.nifti else []))
+        return (*self.images, *self.regions, *([self.beside] if self.beside else []))
 
     def split_folder(self, root: Path) -> str:
         """The split that the folder right below the root is called after, "" where it is none."""
-        return split_folder_of(self.images[0], root)
+        first = self.images[0].relative_to(root).parts[0].lower()
+        return next((split for split, names in SPLITS.items() if first in names), "")
 
 
-class Masked(Protocol):
-    """A case whose mask objects have segments."""
+@dataclass(frozen=True)
+class Found(Masked):
+    """What a case is read from: a series, with SEG, RTSTRUCT or NIfTI masks."""
 
-    @property
-    def regions(self) -> Mapping[Path, Sequence[Region]]:
-        """Segments by object."""
+    stack: Stack = field(kw_only=True)
 
 
 AnyMasked = TypeVar("AnyMasked", bound=Masked)
-
-
-def split_folder_of(path: Path, root: Path) -> str:
-    """The split that the folder of a file right below the root is called after, "" where it is none."""
-    first = path.relative_to(root).parts[0].lower()
-    return next((split for split, names in SPLITS.items() if first in names), "")
 
 
 @dataclass(frozen=True)
@@ -140,13 +134,7 @@ def find_cases(tree: Tree, root: Path, wanted: Sequence[str]) -> Cases:
     found.sort(key=lambda one: one.key)
     file, said = root / FILE, class_file_of(root)
     classes = _classes(found, wanted, said)
-    labelled = []
-    for one in found:
-        try:
-            labelled.append(with_labels(one, classes))
-        except UnusableFileError as error:
-            refused.append(Refused(error, one.key))
-            left_out |= dict.fromkeys(one.files, REFUSED)
+    labelled = with_labels(found, classes, refused, left_out)
     return Cases(labelled, classes, said.codes, left_out, refused, [file] if file.is_file() else [], without)
 
 
@@ -178,7 +166,12 @@ def _case(files: Sequence[Listed], masks: Sequence[Listed], tree: Tree, root: Pa
     for mask in masks:
         _check_references(mask, files, called(header))
     return Found(
-        key_of(header), text(header, "PatientID"), found.files, found, regions, nifti=nifti[0] if nifti else None
+        key_of(header),
+        text(header, "PatientID"),
+        found.files,
+        regions,
+        beside=nifti[0] if nifti else None,
+        stack=found,
     )
 
 
@@ -217,11 +210,11 @@ def regions_of(mask: Listed) -> list[Region]:
 def _classes(found: Sequence[Found], wanted: Sequence[str], said: ClassFile) -> tuple[str, ...]:
     regions = [region for one in found for part in one.regions.values() for region in part]
     names = tuple(wanted) or said.names
-    if regions and not (names and any(one.nifti for one in found)):
+    if regions and not (names and any(one.beside for one in found)):
         return named_classes(regions, wanted, said)
     if names:
         return names
-    masks = [one.nifti for one in found if one.nifti is not None][:LOOKED_AT]
+    masks = [one.beside for one in found if one.beside is not None][:LOOKED_AT]
     highest = max((max(labels_in(read_label(path)[0]), default=0) for path in masks), default=0)
     return tuple(f"label {value}" for value in range(1, max(highest, 1) + 1))
 
@@ -242,7 +235,21 @@ def named_classes(regions: Sequence[Region], wanted: Sequence[str], said: ClassF
     return names or labels
 
 
-def with_labels(one: AnyMasked, classes: Sequence[str]) -> AnyMasked:
+def with_labels(
+    found: Sequence[AnyMasked], classes: Sequence[str], refused: list[Refused], left_out: dict[Path, str]
+) -> list[AnyMasked]:
+    """Return cases with the labels of their segments; those that cannot be labelled are told among the refused."""
+    labelled = []
+    for one in found:
+        try:
+            labelled.append(_labelled(one, classes))
+        except UnusableFileError as error:
+            refused.append(Refused(error, one.key))
+            left_out |= dict.fromkeys(one.files, REFUSED)
+    return labelled
+
+
+def _labelled(one: AnyMasked, classes: Sequence[str]) -> AnyMasked:
     """Return a case with the labels of its segments; raises UnusableFileError where two masks hold one class."""
     masks: dict[Path, Mapping[int, int]] = {}
     holders: dict[int, Path] = {}
@@ -259,5 +266,4 @@ def with_labels(one: AnyMasked, classes: Sequence[str]) -> AnyMasked:
         raise UnusableFileError(
             next(iter(one.regions)).name, "holds none of the classes", "name its segments as classes"
         )
-    made: AnyMasked = replace(one, masks=masks)  # type: ignore[type-var]
-    return made
+    return replace(one, masks=masks)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -10,12 +10,12 @@ from pathlib import Path
 from segkit import SegkitError, UnusableFileError, UsageError
 from segkit.data.masks import read_mask
 from segkit.data.naming import MASK_ENDING, MASKS
-from segkit_dicom.cases import REFUSED, Refused, named_classes, split_folder_of, with_labels
+from segkit_dicom.cases import REFUSED, Masked, Refused, named_classes, with_labels
 from segkit_dicom.classes import ClassFile
 from segkit_dicom.headers import ENDINGS, LABELMAP, SEG, text
 from segkit_dicom.listing import Tree
 from segkit_dicom.planes import has_place
-from segkit_dicom.segments import Region, segments_of
+from segkit_dicom.segments import segments_of
 from segkit_dicom.series import Listed, called, in_words, key_of
 from segkit_folder.classes import Classes
 from segkit_folder.found import found_classes, look
@@ -26,33 +26,14 @@ KEEP = "keep one"
 
 
 @dataclass(frozen=True)
-class Photograph:
-    """What a case of one plane is read from.
+class Photograph(Masked):
+    """What a case of one plane is read from, with SEG objects or an image file as its mask.
 
     Attributes:
-        key: what its header says of patient, study, series and object; never written anywhere.
         coloured: whether it has three channels.
-        regions: segments by SEG object.
-        masks: of each object the label of its segments' numbers.
-        picture: a mask in an image file in their place.
     """
 
-    key: str
-    patient: str
-    images: tuple[Path, ...]
-    coloured: bool
-    regions: Mapping[Path, Sequence[Region]]
-    masks: Mapping[Path, Mapping[int, int]] = field(default_factory=dict)
-    picture: Path | None = None
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """All files, the image first."""
-        return (*self.images, *self.regions, *([self.picture] if self.picture else []))
-
-    def split_folder(self, root: Path) -> str:
-        """The split that the folder right below the root is called after, "" where it is none."""
-        return split_folder_of(self.images[0], root)
+    coloured: bool = field(kw_only=True)
 
 
 @dataclass
@@ -110,13 +91,7 @@ def find_photographs(tree: Tree, wanted: Sequence[str], said: ClassFile) -> Phot
     if not found:
         return Photographs([], (), None, left_out, refused, without)
     classes, pictures = classes_of(found, wanted, said)
-    labelled = []
-    for one in found:
-        try:
-            labelled.append(with_labels(one, classes))
-        except UnusableFileError as error:
-            refused.append(Refused(error, one.key))
-            left_out |= dict.fromkeys(one.files, REFUSED)
+    labelled = with_labels(found, classes, refused, left_out)
     return Photographs(labelled, classes, pictures, left_out, refused, without)
 
 
@@ -177,9 +152,9 @@ def photograph_of(file: Listed, masks: Sequence[Listed], pictures: Sequence[Path
         photograph_key(header),
         text(header, "PatientID"),
         (file.path,),
-        coloured,
         {mask.path: segments_of(mask.header) for mask in masks},
-        picture=beside[0] if beside else None,
+        beside=beside[0] if beside else None,
+        coloured=coloured,
     )
 
 
@@ -200,7 +175,7 @@ def classes_of(
 ) -> tuple[tuple[str, ...], Classes | None]:
     """Return the classes in label order, and how image files are read as masks; raises SegkitError."""
     regions = [region for one in found for part in one.regions.values() for region in part]
-    drawn = [one.picture for one in found if one.picture is not None]
+    drawn = [one.beside for one in found if one.beside is not None]
     if regions and drawn:
         raise SegkitError(
             f"{len(found) - len(drawn)} photographs have SEG objects and {len(drawn)} image files as masks, such as "

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from pydicom.pixels.utils import pixel_array
 
 from segkit import UnusableFileError
 from segkit.data.masks import read_mask
-from segkit_dicom.headers import AGAIN, read_file, text
+from segkit_dicom.headers import AGAIN, read_file
 from segkit_dicom.photographs import Photograph
-from segkit_dicom.segments import segment_number
+from segkit_dicom.segments import frames_in, segment_number
 from segkit_dicom.series import read_photograph
 from segkit_folder.classes import Classes
 
@@ -29,11 +28,11 @@ def read_plane_mask(one: Photograph, shape: tuple[int, int], pictures: Classes |
     Raises:
         UnusableFileError: it has another size, or its segments overlap.
     """
-    if one.picture is not None:
+    if one.beside is not None:
         assert pictures is not None
-        mask = read_mask(one.picture, one.picture.name)
-        check_size(one.picture.name, mask.shape, one, shape)
-        return pictures.labels_of(mask, one.picture.name)
+        mask = read_mask(one.beside, one.beside.name)
+        check_size(one.beside.name, mask.shape, one, shape)
+        return pictures.labels_of(mask, one.beside.name)
     found = np.zeros(shape, np.uint8)
     for path, labels in one.masks.items():
         for marked, label in planes_in(path, labels):
@@ -52,18 +51,7 @@ def read_plane_mask(one: Photograph, shape: tuple[int, int], pictures: Classes |
 def planes_in(path: Path, labels: Mapping[int, int]) -> list[tuple[np.ndarray, int]]:
     """Return what each wanted segment of a SEG object marks, (rows, columns) bool, and its label."""
     dataset = read_file(path)
-    kind = text(dataset, "SegmentationType")
-    if kind not in ("BINARY", "LABELMAP"):
-        raise UnusableFileError(
-            path.name,
-            f"is a {kind.lower() or 'nameless'} segmentation: shares of pixels are no labels",
-            "give a binary one",
-        )
-    try:
-        pixels = pixel_array(dataset, raw=True)
-    except Exception as error:  # of four libraries, on files from anywhere
-        raise UnusableFileError(path.name, "cannot be decoded: cut off or damaged", AGAIN) from error
-    frames = pixels if pixels.ndim == 3 else pixels[None]
+    kind, frames = frames_in(dataset, path)
     if kind == "LABELMAP":
         return [(frame == number, label) for frame in frames for number, label in labels.items()]
     items = dataset.get("PerFrameFunctionalGroupsSequence") or ()

@@ -152,9 +152,9 @@ class DicomReader(DicomFiles, VolumeReader):
         write_sample(root, params.split_seed)
 
     def _mask(self, found: Found, stack: Stack) -> np.ndarray:
-        if found.nifti is not None:
-            name = self._name(found.nifti)
-            values, grid = read_label(found.nifti, name)
+        if found.beside is not None:
+            name = self._name(found.beside)
+            values, grid = read_label(found.beside, name)
             check_same_grid(stack.grid, found.images[0].name, grid, name)
             check_labels(values, len(self.task.classes), name, self.label_hint)
             return values
@@ -197,7 +197,7 @@ class DicomReader(DicomFiles, VolumeReader):
     def _note(self, found: Sequence[Found], photographs: Sequence[Photograph]) -> None:
         every: Sequence[Found | Photograph] = [*found, *photographs]
         objects, kind = sum(len(one.masks) for one in every), "SEG" if photographs else "SEG or RTSTRUCT"
-        beside = sum(one.nifti is not None for one in found), sum(one.picture is not None for one in photographs)
+        beside = sum(one.beside is not None for one in found), sum(one.beside is not None for one in photographs)
         told = [
             *([f"{objects} {kind} objects"] if objects else []),
             *([f"{beside[0]} NIfTI masks"] if beside[0] else []),

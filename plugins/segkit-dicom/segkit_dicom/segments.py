@@ -51,17 +51,11 @@ def segments_of(header: Any) -> list[Region]:
     ]
 
 
-def read_segments(dataset: Any, path: Path, image: Stack, labels: Mapping[int, int]) -> np.ndarray:
-    """Lay a SEG object on an image's grid.
-
-    Args:
-        labels: the label of each segment number that is wanted.
-
-    Returns:
-        (X, Y, Z) uint8 labels in the order of the image's columns, rows and slices.
+def frames_in(dataset: Any, path: Path) -> tuple[str, np.ndarray]:
+    """Return the kind of a SEG object, BINARY or LABELMAP, and its frames (n, rows, columns).
 
     Raises:
-        UnusableFileError: it is fractional, of another grid, or its segments overlap.
+        UnusableFileError: it is fractional, or cannot be decoded.
     """
     kind = text(dataset, "SegmentationType")
     if kind not in ("BINARY", "LABELMAP"):
@@ -74,7 +68,22 @@ def read_segments(dataset: Any, path: Path, image: Stack, labels: Mapping[int, i
         pixels = pixel_array(dataset, raw=True)
     except Exception as error:  # of four libraries, on files from anywhere
         raise UnusableFileError(path.name, "cannot be decoded: cut off or damaged", AGAIN) from error
-    frames = pixels if pixels.ndim == 3 else pixels[None]
+    return kind, pixels if pixels.ndim == 3 else pixels[None]
+
+
+def read_segments(dataset: Any, path: Path, image: Stack, labels: Mapping[int, int]) -> np.ndarray:
+    """Lay a SEG object on an image's grid.
+
+    Args:
+        labels: the label of each segment number that is wanted.
+
+    Returns:
+        (X, Y, Z) uint8 labels in the order of the image's columns, rows and slices.
+
+    Raises:
+        UnusableFileError: it is fractional, of another grid, or its segments overlap.
+    """
+    kind, frames = frames_in(dataset, path)
     planes = planes_of(dataset, path)
     if len(planes) != len(frames):
         raise UnusableFileError(path.name, "describes another number of frames than it has", AGAIN)

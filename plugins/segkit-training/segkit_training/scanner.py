@@ -7,32 +7,29 @@ image's darkest one: what is given is normalised, and has no zero of its own.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
 from torch.nn import functional
 
 from segkit import Task
+from segkit_training.augmentations import Change, at_times
 from segkit_training.params import BiasField, Ghosting, LowResolution, Motion
 
-Sample = tuple[torch.Tensor, torch.Tensor]
-Change = Callable[[torch.Tensor, torch.Tensor, np.random.Generator], Sample]
 LINEAR = {2: "bilinear", 3: "trilinear"}
 
 
 def bias_field(task: Task, params: BiasField) -> Change:
     """Multiply by a smooth field, the exponential of a polynomial."""
 
-    def change(image: torch.Tensor, mask: torch.Tensor, random: np.random.Generator) -> Sample:
-        if random.random() >= params.probability:
-            return image, mask
-        coefficients = random.uniform(-params.limit, params.limit, (params.order + 1,) * mask.ndim)
-        field = legendre_field(mask.shape, coefficients).to(image.dtype).to(image.device)
+    def change(image: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
+        coefficients = random.uniform(-params.limit, params.limit, (params.order + 1,) * (image.ndim - 1))
+        field = legendre_field(image.shape[1:], coefficients).to(image.dtype).to(image.device)
         low = image.min()
-        return (image - low) * field.exp() + low, mask
+        return (image - low) * field.exp() + low
 
-    return change
+    return at_times(params.probability, change)
 
 
 def legendre_field(shape: Sequence[int], coefficients: np.ndarray) -> torch.Tensor:
@@ -56,14 +53,12 @@ def legendre_field(shape: Sequence[int], coefficients: np.ndarray) -> torch.Tens
 def ghosting(task: Task, params: Ghosting) -> Change:
     """Let weak copies of the image appear along one axis, as breathing and pulse do."""
 
-    def change(image: torch.Tensor, mask: torch.Tensor, random: np.random.Generator) -> Sample:
-        if random.random() >= params.probability:
-            return image, mask
+    def change(image: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
         axis = int(random.integers(1, image.ndim))
         copies = int(random.integers(2, params.copies + 1))
-        return ghosts(image, axis, copies, float(random.uniform(0, params.limit))), mask
+        return ghosts(image, axis, copies, float(random.uniform(0, params.limit)))
 
-    return change
+    return at_times(params.probability, change)
 
 
 def ghosts(image: torch.Tensor, axis: int, copies: int, strength: float) -> torch.Tensor:
@@ -83,10 +78,8 @@ def ghosts(image: torch.Tensor, axis: int, copies: int, strength: float) -> torc
 def motion(task: Task, params: Motion) -> Change:
     """Let the patient move while the image is taken: its spectrum is put together from several poses."""
 
-    def change(image: torch.Tensor, mask: torch.Tensor, random: np.random.Generator) -> Sample:
-        if random.random() >= params.probability:
-            return image, mask
-        dims = mask.ndim
+    def change(image: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
+        dims = image.ndim - 1
         axis = int(random.integers(1, image.ndim))
         count = int(random.integers(1, params.moves + 1))
         # The middle of the spectrum, which says where things lie, is of the pose that the mask was drawn in.
@@ -94,11 +87,10 @@ def motion(task: Task, params: Motion) -> Change:
         turns = random.uniform(-params.rotation, params.rotation, (count, len(planes_of(dims))))
         shifts = random.uniform(-params.shift, params.shift, (count, dims))
         first = int(random.integers(0, 2))
-        return moved(
-            image, axis, starts, [posed(image, *pose) for pose in zip(turns, shifts, strict=True)], first
-        ), mask
+        poses = [posed(image, *pose) for pose in zip(turns, shifts, strict=True)]
+        return moved(image, axis, starts, poses, first)
 
-    return change
+    return at_times(params.probability, change)
 
 
 def planes_of(dims: int) -> list[tuple[int, int]]:
@@ -159,17 +151,16 @@ def moved(
 def low_resolution(task: Task, params: LowResolution) -> Change:
     """Make the image coarser and finer again, along all axes or along one."""
 
-    def change(image: torch.Tensor, mask: torch.Tensor, random: np.random.Generator) -> Sample:
-        if random.random() >= params.probability:
-            return image, mask
+    def change(image: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
         zoom = float(random.uniform(params.limit, 1))
-        alone = int(random.integers(0, mask.ndim)) if random.random() < params.thick else None
+        alone = int(random.integers(0, image.ndim - 1)) if random.random() < params.thick else None
         sides = [
-            side if alone not in (None, axis) else max(1, round(side * zoom)) for axis, side in enumerate(mask.shape)
+            side if alone not in (None, axis) else max(1, round(side * zoom))
+            for axis, side in enumerate(image.shape[1:])
         ]
-        return coarse(image, sides), mask
+        return coarse(image, sides)
 
-    return change
+    return at_times(params.probability, change)
 
 
 def coarse(image: torch.Tensor, sides: Sequence[int]) -> torch.Tensor:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import torch
 
 from segkit.contracts import IGNORE
-from segkit.data.case import Case
+from segkit.data.case import Case, Sample
 from segkit.engine.agreement import Agreement
 from segkit.engine.calibration import foreground_odds
 from segkit.engine.ensemble import Ensemble
@@ -27,6 +28,7 @@ from segkit.jobs.calibrate.trust import Signs
 from segkit.planning.plan import Plan
 from segkit.statistics.risk import THRESHOLDS
 
+Looked = TypeVar("Looked")
 DRAWN = 20_000
 """Pixels of a case whose scores are kept: a temperature of 30 cases then stands on 600,000 of them."""
 
@@ -62,26 +64,16 @@ def observe(
     Raises:
         SegkitError: a case cannot be read or has no mask.
     """
-    ordered = sorted(cases, key=lambda case: case.id)
-    found = []
-    progress.start(what, len(ordered), "cases")
-    with closing(read_ahead(plan.reader, ordered, predictor, plan.data.full_name, min(1, workers))) as samples:
-        for case, sample in zip(ordered, samples, strict=True):
-            if sample.mask is None:
-                raise SegkitError(f"case {case.id} has no mask", "calibrate on a split whose cases all have one")
-            watch = Watcher(case.id, sample.mask, len(plan.task.classes), predictor)
-            agreement = copies_of(predictor)
-            telling = predictor if agreement is None else replace(predictor, copies=agreement.take_labels)
-            with enough_memory(f"case {case.id}"):
-                try:
-                    labels = telling.labels(sample.image, sample.shape, sample.spacing, watch.take)
-                except SegkitError as error:
-                    raise error.of(f"case {case.id}") from None
-            signs = signs_of(case, watch.expected, agreement, labels, sample.mask)
-            found.append(Observed(case.id, *watch.drawn(), watch.foreground, signs))
-            progress.advance()
-    progress.finish()
-    return found
+
+    def look(case: Case, sample: Sample, mask: np.ndarray) -> Observed:
+        watch = Watcher(case.id, mask, len(plan.task.classes), predictor)
+        agreement = copies_of(predictor)
+        telling = predictor if agreement is None else replace(predictor, copies=agreement.take_labels)
+        labels = telling.labels(sample.image, sample.shape, sample.spacing, watch.take)
+        signs = signs_of(case, watch.expected, agreement, labels, mask)
+        return Observed(case.id, *watch.drawn(), watch.foreground, signs)
+
+    return each_case(plan, cases, predictor, workers, progress, what, look)
 
 
 def observe_together(
@@ -92,26 +84,39 @@ def observe_together(
     Raises:
         SegkitError: a case cannot be read or has no mask.
     """
+
+    def look(case: Case, sample: Sample, mask: np.ndarray) -> Signs:
+        expected, agreement = ExpectedDice(len(plan.task.classes)), ensemble.agreement()
+        labels = ensemble.labels(
+            sample.image, sample.shape, sample.spacing, agreement=agreement, shares=expected.take_probabilities
+        )
+        return signs_of(case, expected, agreement, labels, mask)
+
+    return each_case(plan, cases, ensemble, workers, progress, what, look)
+
+
+def each_case(
+    plan: Plan,
+    cases: Sequence[Case],
+    predictor: Predictor | VolumePredictor | Ensemble,
+    workers: int,
+    progress: Progress,
+    what: str,
+    look: Callable[[Case, Sample, np.ndarray], Looked],
+) -> list[Looked]:
+    """Read cases as a predictor takes them and look at each with its mask, in the order of their ids."""
     ordered = sorted(cases, key=lambda case: case.id)
     found = []
     progress.start(what, len(ordered), "cases")
-    with closing(read_ahead(plan.reader, ordered, ensemble, plan.data.full_name, min(1, workers))) as samples:
+    with closing(read_ahead(plan.reader, ordered, predictor, plan.data.full_name, min(1, workers))) as samples:
         for case, sample in zip(ordered, samples, strict=True):
             if sample.mask is None:
                 raise SegkitError(f"case {case.id} has no mask", "calibrate on a split whose cases all have one")
-            expected, agreement = ExpectedDice(len(plan.task.classes)), ensemble.agreement()
             with enough_memory(f"case {case.id}"):
                 try:
-                    labels = ensemble.labels(
-                        sample.image,
-                        sample.shape,
-                        sample.spacing,
-                        agreement=agreement,
-                        shares=expected.take_probabilities,
-                    )
+                    found.append(look(case, sample, sample.mask))
                 except SegkitError as error:
                     raise error.of(f"case {case.id}") from None
-            found.append(signs_of(case, expected, agreement, labels, sample.mask))
             progress.advance()
     progress.finish()
     return found
