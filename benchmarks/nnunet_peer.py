@@ -20,7 +20,7 @@ import torch
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 EPOCH = 25
-"""Steps of an epoch: nnU-Net's 250 are of a training of 1,000 epochs, and its rate goes down epoch by epoch."""
+"""Steps of an epoch, about: nnU-Net's 250 are of a training of 1,000 epochs, and its rate goes down epoch by epoch."""
 LABELS = [1, 2]
 PROBED = 5
 """Steps by which the seconds of one are known."""
@@ -50,8 +50,9 @@ class ShortTrainer(nnUNetTrainer):  # type: ignore[misc]
             times.append(processor_seconds() - begun)
         self.network.load_state_dict(first)
         steps = max(2, round(self.seconds / statistics.median(times)))
-        self.num_iterations_per_epoch = min(EPOCH, steps)
-        self.num_epochs = max(1, round(steps / self.num_iterations_per_epoch))
+        # Whole epochs of EPOCH steps would give up to half an epoch too much or too little.
+        self.num_epochs = max(1, round(steps / EPOCH))
+        self.num_iterations_per_epoch = round(steps / self.num_epochs)
         self.optimizer, self.lr_scheduler = self.configure_optimizers()
         self.began = processor_seconds()
 

@@ -38,6 +38,8 @@ class DatasetReader(Protocol):
     - `read_geometry(case) -> (shape, spacing)`, as of `read`'s sample but from a volume's header alone: patches are
       then taken at the median spacing of the training cases without each of them being read once more for that, and
       the recipe's sizes are shrunk to the volumes.
+    - `datasets`, names, and `dataset_of(case_id) -> name`, where cases come from several collections or places: scores
+      are told for each of them, too; `deals_evenly` where an epoch is to show as many of each.
     - `samples_of_readers(case) -> mapping of str to Sample`, where several people drew a case's mask: the case as each
       of them drew it, by name, in the task's classes; a run tells scores against each and how far they agree.
     - what `LabelFiles` describes, where its files have a format of their own.

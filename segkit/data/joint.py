@@ -57,16 +57,19 @@ class JointReader:
 
     Args:
         modes: the modes that all of them declare.
+        evenly: whether an epoch shows as many cases of each.
 
     Raises:
         SegkitError: they cannot be one network's: photographs and volumes, other channels, classes that only differ in
             their letters' case.
     """
 
-    def __init__(self, parts: Sequence[JointPart], modes: Sequence[str]) -> None:
+    def __init__(self, parts: Sequence[JointPart], modes: Sequence[str], *, evenly: bool = False) -> None:
         self.parts = {part.name: part for part in parts}
         self.task = joint_task(parts)
         self.recipe: Mapping[str, Any] = parts[0].reader.recipe
+        self.datasets = tuple(self.parts)
+        self.deals_evenly = evenly
         self._own: dict[str, Case] = {}
         offered = [[mode for mode in modes if mode in getattr(part.reader, "modes", modes)] for part in parts]
         self.modes = [mode for mode in modes if all(mode in one for one in offered)]
@@ -132,9 +135,12 @@ class JointReader:
         self._own[joint.id] = case
         return joint
 
-    def part_of(self, case_id: str) -> JointPart:
-        """Return which dataset a case is of."""
-        return self.parts[case_id.partition("_")[0]]
+    def dataset_of(self, case_id: str) -> str:
+        """Return the name of the dataset that a case is of."""
+        return case_id.partition("_")[0]
+
+    def _part_of(self, case_id: str) -> JointPart:
+        return self.parts[self.dataset_of(case_id)]
 
     def _case_of(self, case: Case) -> Case:
         if case.id not in self._own:
@@ -144,17 +150,23 @@ class JointReader:
 
     def read(self, case: Case) -> Sample:
         """Read one case by its own dataset; its mask in the classes of all."""
-        return self._in_all_classes(self.part_of(case.id).reader.read(self._case_of(case)), case)
+        return self._in_all_classes(self._part_of(case.id).reader.read(self._case_of(case)), case)
+
+    def samples_of_readers(self, case: Case) -> Mapping[str, Sample]:
+        """Return a case as each of its readers drew it, in the classes of all; nothing where it has one mask."""
+        ask = getattr(self._part_of(case.id).reader, "samples_of_readers", None)
+        drawn = {} if ask is None else ask(self._case_of(case))
+        return {name: self._in_all_classes(sample, case) for name, sample in drawn.items()}
 
     def _asked_of_part(self, name: str) -> Callable[..., Any]:
         def ask(case: Case, *rest: Any) -> Any:
-            told = getattr(self.part_of(case.id).reader, name)(self._case_of(case), *rest)
+            told = getattr(self._part_of(case.id).reader, name)(self._case_of(case), *rest)
             return self._in_all_classes(told, case) if isinstance(told, Sample) else told
 
         return ask
 
     def _in_all_classes(self, sample: Sample, case: Case) -> Sample:
-        part = self.part_of(case.id)
+        part = self._part_of(case.id)
         check_sample(sample, self._case_of(case), part.reader.task, part.name)
         own = part.reader.task
         if sample.mask is None or (own.classes, own.overlapping) == (self.task.classes, self.task.overlapping):

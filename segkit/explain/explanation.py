@@ -77,7 +77,7 @@ class Explanation:
 
     def _repr_html_(self) -> str:
         """What a notebook shows of it: the verdict, the image, and the map over the image."""
-        from segkit.explain.shown import panel
+        from segkit.explain.notebook import panel
 
         return panel(self)
 

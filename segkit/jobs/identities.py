@@ -55,18 +55,18 @@ def keep_identities(path: Path, images: Iterable[Named], tell: Callable[[str], N
             found[image.name] = said
     if not found:
         raise UsageError(f"{OPTION}: these names hide nobody, each is its file's", f"leave {OPTION} out")
-    text = json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    data = (json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
     try:
-        if path.is_file() and path.read_text(encoding="utf-8") == text:
+        # What is there may be anything, of any size.
+        if path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
             return tell(warning(path, len(found)))  # of the same command before
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
     except FileExistsError:
         raise UsageError(f"{OPTION} {path} is there already and holds something else", "name another file") from None
-    except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or "it holds something else"
-        raise SegkitError(f"{OPTION} {path} cannot be written: {reason}", "name another file") from None
+    except OSError as error:
+        raise SegkitError(f"{OPTION} {path} cannot be written: {error.strerror}", "name another file") from None
     return tell(warning(path, len(found)))
 
 

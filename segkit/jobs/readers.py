@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,6 +13,7 @@ import numpy as np
 
 from segkit.contracts import IGNORE
 from segkit.data.case import Case, Sample
+from segkit.data.in_time import in_time
 from segkit.engine.measure import CaseScores, ChosenMetric, score_case
 from segkit.engine.predictions import read_prediction
 from segkit.engine.summary import score_rows
@@ -38,7 +40,7 @@ def readers_record(
     against: dict[str, list[CaseScores]] = {}
     among: list[CaseScores] = []
     for case in cases:
-        drawn: Mapping[str, Sample] = ask(case)
+        drawn: Mapping[str, Sample] = in_time(functools.partial(ask, case), f"case {case.id}")
         if len(drawn) < 2:
             continue
         prediction = read_prediction(plan.reader, predictions, case)

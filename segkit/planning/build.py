@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
 
 from segkit.data.annotated import rows_of
 from segkit.data.case_maps import MapMaker
-from segkit.data.joint import JointReader
 from segkit.data.normalize import Measure
 from segkit.data.sampling import CaseSampler, EvenDeal, FurtherAugmentation, OneReading, Sampler
 from segkit.declarations import Loss, Metric, Task
@@ -78,9 +77,9 @@ def build_sampler(plan: Plan) -> Sampler | None:
     chosen: dict[str, Sampler] = {}
     for name, function in built_parts(plan, "sampler"):
         chosen[f"data.sampler={name}"] = CaseSampler(name, function)
-    train, params = plan.cases["train"], plan.config.params_of("data", plan.data.component.name)
-    if isinstance(plan.reader, JointReader) and params.deal == "evenly":
-        chosen["data.deal=evenly"] = EvenDeal(tuple(plan.reader.part_of(case.id).name for case in train))
+    train, reader = plan.cases["train"], cast(Any, plan.reader)
+    if getattr(reader, "deals_evenly", False):
+        chosen["data.deal=evenly"] = EvenDeal(tuple(reader.dataset_of(case.id) for case in train))
     if any(case.reading_of is not None for case in train):
         chosen["data.readers=random"] = OneReading(tuple(case.reading_of or case.id for case in train))
     if len(chosen) > 1:

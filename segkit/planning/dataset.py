@@ -50,7 +50,13 @@ class ChosenDataset:
                 return choose_dataset(part, layers).open(tell)
 
             return open_joint(
-                self.parts, self.given_root, self.given_by, self.layers, self.declaration.offered, open_one
+                self.parts,
+                self.given_root,
+                self.given_by,
+                self.layers,
+                self.declaration.offered,
+                open_one,
+                evenly=self.params.deal == "evenly",
             )
         name, params = self.declaration.name, self.declaration.params
         root = find_root(self.full_name, self.given_root, self.given_by, self.reader_class, self.params, tell)

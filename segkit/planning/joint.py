@@ -26,11 +26,14 @@ def open_joint(
     layers: Sequence[Layer],
     modes: Iterable[str],
     open_one: Callable[[Found, Sequence[Layer]], tuple[DatasetReader, Root]],
+    *,
+    evenly: bool,
 ) -> tuple[Any, Root]:
     """Open each dataset by what layers say of it.
 
     Args:
         modes: those that all of them declare.
+        evenly: whether an epoch shows as many cases of each.
         open_one: opens one dataset by what is said of it.
         given: their folders, separated as the platform separates paths; an empty one is looked for. None: all are.
 
@@ -52,7 +55,7 @@ def open_joint(
         found.append(own)
     source = ", ".join(dict.fromkeys(root.source for root in found))
     joint = Root(found[0].path, source, any(root.generated for root in found), tuple(found))
-    return JointReader(opened, tuple(modes)), joint
+    return JointReader(opened, tuple(modes), evenly=evenly), joint
 
 
 def of_part(layers: Sequence[Layer], part: Found, root: str) -> Iterator[Layer]:

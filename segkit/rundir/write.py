@@ -7,10 +7,9 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from segkit.config import ChosenParams, Config
-from segkit.data.joint import JointReader
 from segkit.data.likeness import by_patient, likeness_record
 from segkit.data.store import Store
 from segkit.data.volume_store import VolumeStore
@@ -172,14 +171,12 @@ def dataset_scores(
     plan: Plan, scores: Sequence[CaseScores], metrics: Sequence[ChosenMetric]
 ) -> dict[str, dict[str, list[dict[str, Any]]]]:
     """The score rows of each of several datasets, of the classes that it annotates; nothing for one dataset."""
-    if not isinstance(plan.reader, JointReader):
-        return {}
-    found = {}
-    for name in plan.reader.parts:
-        own = [row for row in scores if plan.reader.part_of(row.case).name == name]
+    found, reader = {}, cast(Any, plan.reader)
+    for name in getattr(reader, "datasets", ()):
+        own = [row for row in scores if reader.dataset_of(row.case) == name]
         rows = score_rows(own, plan.scored_task, metrics, plan.config.evaluate.aggregation) if own else []
         found[name] = [row for row in rows if row["n_cases"]]
-    return {"datasets": found}
+    return {"datasets": found} if found else {}
 
 
 def references_digest(scores: Sequence[CaseScores]) -> str:

@@ -53,7 +53,21 @@ def test_cases_are_called_after_their_dataset_and_annotated_for_its_classes() ->
         Case("a_val1", "a_p", annotated=("lesion",)),
         Case("b_val1", "b_p", annotated=None),
     ]
-    assert reader.part_of("b_val1").name == "b"
+    assert reader.dataset_of("b_val1") == "b"
+
+
+def test_drawings_of_several_readers_are_in_the_classes_of_all() -> None:
+    """Of a dataset that has them; one with a mask a case gives none, so that its cases do not count."""
+
+    class Drawn(Reader):
+        def samples_of_readers(self, case: Case) -> dict[str, Sample]:
+            return {name: self.read(case) for name in ("one", "two")}
+
+    reader = joint(a=Reader(Task(3, ("lesion",))), b=Drawn(OTHER, np.array([[0, 1, 2]] * 2, np.uint8)))
+    drawn = reader.samples_of_readers(reader.cases("val")[1])
+    assert sorted(drawn) == ["one", "two"]
+    assert np.array_equal(drawn["two"].mask, [[0, 2, 1]] * 2)  # hair is the second class of both
+    assert reader.samples_of_readers(reader.cases("val")[0]) == {}
 
 
 def test_a_case_of_one_class_alone_stays_so() -> None:

@@ -9,7 +9,10 @@ import os
 import re
 import shutil
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,8 +24,9 @@ from segkit.engine.checkpoint import read_model
 from segkit.engine.progress import Progress
 from segkit.errors import UsageError
 from segkit.jobs.run import RunResult, run_job
+from segkit.planning.build import build_sampler
 from segkit.planning.plan import Plan, make_plan
-from segkit.rundir.resume import open_run
+from segkit.rundir.resume import Resume
 
 BOTH = "squares + more=squares"
 COMMON = {"components.arch": "net", "components.data": BOTH, "run.device": "cpu", "run.threads": 1}
@@ -91,30 +95,31 @@ def test_evenly_is_as_many_of_each_in_every_batch() -> None:
     assert len({one[place] < 3 for place in range(0, 12, 2)}) == 2
 
 
+@pytest.mark.usefixtures("no_report")
+def test_any_reader_may_say_where_its_cases_come_from(toy_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stranger's dataset of several places is scored for each, and dealt evenly, as several datasets are."""
+    import segkit_toy
+
+    squares: Any = segkit_toy.Squares
+    monkeypatch.setattr(squares, "datasets", ("even", "odd"), raising=False)
+    monkeypatch.setattr(squares, "dataset_of", lambda self, case: ("even", "odd")[int(case[-1]) % 2], raising=False)
+    monkeypatch.setattr(squares, "deals_evenly", True, raising=False)
+    said = {"components.arch": "net", "components.data": "squares", "run.device": "cpu", "train.epochs": 1}
+    plan = make_plan([Layer("flag", said)], toy_registry, {})
+    sampler = build_sampler(plan)
+    assert isinstance(sampler, EvenDeal)
+    assert sampler.datasets == ("even", "odd") * 3
+    found = run_job(plan, None, Progress()).summary["datasets"]
+    assert {name: rows[0]["n_cases"] for name, rows in found.items()} == {"even": 2, "odd": 1}
+
+
 @pytest.mark.parametrize("deal", ["size", "evenly"])
 @pytest.mark.usefixtures("no_report")
-def test_a_run_scores_each_dataset_and_resumes_to_the_same_model(toy_registry: Registry, deal: str) -> None:
+def test_a_run_scores_each_dataset_and_resumes_to_the_same_model(
+    toy_registry: Registry, deal: str, same_when_resumed: Callable[..., tuple[RunResult, Resume]]
+) -> None:
     """Rows of each dataset are the means of its cases, with n; stopped and resumed it is the undisturbed run's file."""
-
-    class Stopping(Progress):
-        left = 3
-
-        def advance(self, count: int = 1, figures: object = None) -> None:
-            if figures is not None:
-                self.left -= 1
-                if self.left == 0:
-                    raise KeyboardInterrupt
-
-    whole = run_job(plan_of(toy_registry, data__deal=deal, run__output="whole", run__workers=0), None, Progress())
-    with pytest.raises(KeyboardInterrupt):
-        run_job(
-            plan_of(toy_registry, data__deal=deal, run__output="part", run__save_minutes=0, run__workers=2),
-            None,
-            Stopping(),
-        )
-    stopped = open_run(Path("part"))
-    resumed = run_job(make_plan([stopped.config], toy_registry, {}), Path("part"), Progress(), stopped)
-    assert sha(resumed) == sha(whole)
+    whole, _ = same_when_resumed(partial(plan_of, toy_registry, data__deal=deal), toy_registry)
 
     with (whole.folder / "cases.csv").open(newline="") as stream:
         cases = list(csv.DictReader(stream))

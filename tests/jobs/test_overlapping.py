@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+from collections.abc import Callable
+from functools import partial
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -26,7 +28,6 @@ from segkit.model import load_model
 from segkit.planning.plan import Plan, make_plan
 from segkit.planning.scoring import check_task
 from segkit.planning.trained import TrainedModel
-from segkit.rundir.resume import open_run
 
 WAYS = {
     "images": ("nested", {}),
@@ -108,32 +109,14 @@ def test_crossing_classes_are_both_learnt(registry: Registry) -> None:
     assert both > 50
 
 
-class Stopping(Progress):
-    """Stops a run in the middle of an epoch."""
-
-    left = 3
-
-    def advance(self, count: int = 1, figures: object = None) -> None:
-        """Count steps."""
-        if figures is not None:
-            self.left -= 1
-            if self.left == 0:
-                raise KeyboardInterrupt
-
-
 @pytest.mark.parametrize("exclusive", [False, True])
 @pytest.mark.parametrize("way", ["images", "patches"])
-def test_a_stopped_run_resumes_to_the_same_model(registry: Registry, tmp_path: Path, way: str, exclusive: bool) -> None:
+def test_a_stopped_run_resumes_to_the_same_model(
+    registry: Registry, way: str, exclusive: bool, same_when_resumed: Callable[..., object]
+) -> None:
     """Stopped within an epoch, resumed with other workers: the undisturbed run's file; some cases partly annotated."""
     common = {"run__threads": 1, "data__partial": True, "data__exclusive": exclusive, "train__batch_size": 2}
-    whole = run(registry, way, run__output=str(tmp_path / "whole"), run__workers=0, **common)
-    part = tmp_path / "part"
-    plan = plan_of(registry, way, run__output=str(part), run__save_minutes=0, run__workers=2, **common)
-    with pytest.raises(KeyboardInterrupt):
-        run_job(plan, None, Stopping())
-    stopped = open_run(part)
-    resumed = run_job(make_plan([stopped.config], registry, {}), part, Progress(), stopped)
-    assert sha(resumed) == sha(whole)
+    same_when_resumed(partial(plan_of, registry, way, **common), registry)
 
 
 def test_a_loaded_model_predicts_what_was_scored(registry: Registry) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,11 +17,10 @@ from segkit.discovery import Registry
 from segkit.engine.predictions import read_prediction
 from segkit.engine.progress import Progress
 from segkit.errors import UsageError
-from segkit.jobs.run import RunResult, run_job
+from segkit.jobs.run import run_job
 from segkit.planning.build import build_sampler
 from segkit.planning.plan import Plan, make_plan
 from segkit.rundir.read import read_record
-from segkit.rundir.resume import open_run
 
 MOVED = {"one": 0, "two": 1, "three": 3}
 
@@ -61,11 +59,6 @@ def plan_of(registry: Registry, **values: object) -> Plan:
     flags = {name.replace("__", "."): value for name, value in values.items()}
     chosen = {"components.arch": "net", "components.data": "squares", "run.device": "cpu", "run.threads": 1}
     return make_plan([Layer("flag", chosen | flags)], registry, {})
-
-
-def sha(result: RunResult) -> str:
-    """The hash of a run's model file."""
-    return hashlib.sha256((result.folder / "model.safetensors").read_bytes()).hexdigest()
 
 
 def dice(one: np.ndarray, other: np.ndarray) -> float:
@@ -119,24 +112,13 @@ def test_parts_of_volumes_keep_their_number() -> None:
     assert sorted(case // 3 for case, _ in sampler.epoch([], 4, 0, 0)) == [0, 0, 1, 1]
 
 
-def test_a_stopped_run_resumes_to_the_same_model(drawn: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_run_resumes_to_the_same_model(
+    drawn: Registry, monkeypatch: pytest.MonkeyPatch, same_when_resumed: Callable[..., object]
+) -> None:
     """With readers drawn at random, stopped within an epoch."""
     monkeypatch.setattr("segkit.jobs.run.write_report", lambda *_, **__: None)
 
-    class Stopping(Progress):
-        left = 3
-
-        def advance(self, count: int = 1, figures: object = None) -> None:
-            if figures is not None:
-                self.left -= 1
-                if self.left == 0:
-                    raise KeyboardInterrupt
-
-    whole = run_job(plan_of(drawn, run__output="whole", run__workers=0), None, Progress())
-    with pytest.raises(KeyboardInterrupt):
-        run_job(plan_of(drawn, run__output="part", run__save_minutes=0, run__workers=2), None, Stopping())
-    stopped = open_run(Path("part"))
-    assert sha(run_job(make_plan([stopped.config], drawn, {}), Path("part"), Progress(), stopped)) == sha(whole)
+    same_when_resumed(partial(plan_of, drawn), drawn)
 
 
 def test_two_that_choose_the_cases_are_a_sentence(drawn: Registry) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from segkit.errors import SegkitError, UsageError
 from segkit.explain import read_explanation
 from segkit.jobs.run import RunResult, run_job
 from segkit.planning.plan import Plan, make_plan
-from segkit.rundir.resume import open_run
+from segkit.rundir.resume import Resume
 
 MODES = {"slices": {}, "slab": {"data.slab": 3}, "patches": {"data.patches": 3}}
 
@@ -84,28 +85,12 @@ def test_the_checkpoint_says_how_images_are_given(toy_registry: Registry) -> Non
     assert (header["preprocessing"]["slab"], header["task"]["in_channels"], header["task"]["spatial_dims"]) == (3, 3, 2)
 
 
-def test_a_stopped_run_on_volumes_resumes_to_the_same_weights(toy_registry: Registry, tmp_path: Path) -> None:
+def test_a_stopped_run_on_volumes_resumes_to_the_same_weights(
+    toy_registry: Registry, same_when_resumed: Callable[..., tuple[RunResult, Resume]]
+) -> None:
     """Stopped in the middle of an epoch of patches and resumed with other workers: the undisturbed run's file."""
-
-    class Stopping(Progress):
-        left = 4
-
-        def advance(self, count: int = 1, figures: object = None) -> None:
-            if figures is not None:
-                self.left -= 1
-                if self.left == 0:
-                    raise KeyboardInterrupt
-
-    whole = run(toy_registry, "patches", run__output=str(tmp_path / "whole"), run__workers=0, run__threads=1)
-    plan = plan_of(
-        toy_registry, "patches", run__output=str(tmp_path / "part"), run__save_minutes=0, run__workers=2, run__threads=1
-    )
-    with pytest.raises(KeyboardInterrupt):
-        run_job(plan, None, Stopping())
-    stopped = open_run(tmp_path / "part")
+    _, stopped = same_when_resumed(partial(plan_of, toy_registry, "patches", run__threads=1), toy_registry, after=4)
     assert stopped.config.values["data.mode"] == "patches"
-    resumed = run_job(make_plan([stopped.config], toy_registry, {}), tmp_path / "part", Progress(), stopped)
-    assert sha(resumed) == sha(whole)
 
 
 @pytest.mark.parametrize("kind", ["unit", "image", "dataset", "ct"])

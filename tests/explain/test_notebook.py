@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from segkit.explain.explanation import Explanation
-from segkit.explain.shown import OPACITY, as_rgb, display_size
+from segkit.explain.notebook import OPACITY, as_rgb, display_size
 
 META = {"explainer": "cam", "target": "predicted:<b>lesion</b>", "layer": "last"}
 
