@@ -12,6 +12,7 @@ import torch
 from segkit.engine.checkpoint import KEY, read_model
 from segkit.engine.sealed import write_sealed
 from segkit.errors import SegkitError, UsageError
+from segkit.rundir.names import MODEL
 
 Header = Mapping[str, Any]
 OWN = ("calibration", "scores")
@@ -84,7 +85,7 @@ def check_together(models: Sequence[tuple[Path, Header]]) -> None:
 
 def name_of(path: Path) -> str:
     """The run's name, or the file's."""
-    return path.parent.name if path.name == "model.safetensors" else path.name
+    return path.parent.name if path.name == MODEL else path.name
 
 
 def network_of(header: Header) -> Any:
