@@ -187,15 +187,16 @@ def test_anonymous_report_has_no_case_id(tmp_path, run_writer, picture_maker):
     assert "case 005, the best case" in content
 
 
-def test_what_one_has_to_know_first(run_folder):
+def test_what_one_has_to_know_first(tmp_path, run_writer):
     """Missed structures and notes stand above every number; splits and times are in their order, with totals; a day."""
-    summary = json.loads((run_folder / "summary.json").read_text())
+    folder = run_writer(tmp_path / "run")
+    summary = json.loads((folder / "summary.json").read_text())
     summary["scores"][0] |= {"n_missed": 2, "note": "selected on this split"}
     summary["cases"] = {"test": 3, "train": 96, "val": 24}
-    (run_folder / "summary.json").write_text(json.dumps(summary))
-    (run_folder / "model.safetensors").touch()
-    os.utime(run_folder / "model.safetensors", (1_790_000_000, 1_790_000_000))
-    page = write_report(run_folder, ()).read_text()
+    (folder / "summary.json").write_text(json.dumps(summary))
+    (folder / "model.safetensors").touch()
+    os.utime(folder / "model.safetensors", (1_790_000_000, 1_790_000_000))
+    page = write_report(folder, ()).read_text()
     first = page.index("<h1>")
     assert page.index("2 structures of the reference were missed altogether") < first
     assert page.index("selected on this split") < first
