@@ -4,6 +4,7 @@ from segkit.declarations.component import NAME, PATH, Component, resolve
 from segkit.declarations.kinds import (
     CORE_DATA_FIELDS,
     KINDS,
+    READERS,
     Architecture,
     Dataset,
     Explainer,
@@ -23,6 +24,7 @@ __all__ = [
     "Metric",
     "NAME",
     "PATH",
+    "READERS",
     "Task",
     "resolve",
 ]

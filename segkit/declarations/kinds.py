@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 
 from segkit.declarations.component import Component, check_path, check_words, check_words_or_path
 from segkit.declarations.direction import Direction
+from segkit.params import describe
 
 TILES = "tiles"
 """Mode of every dataset of photographs, whatever it declares: a network is shown parts of them at their resolution."""
@@ -34,6 +35,8 @@ CORE_DATA_FIELDS = frozenset(
 )
 """Settings `data.*` of the core (segkit/settings.py): a dataset's param of that name could not be set."""
 LOSS_ASKS = ("epoch", "spacing", "map")
+READERS = "readers"
+"""Value of a metric's param that is to be taken from how far the readers who drew the data are apart."""
 EXPORT_FORMATS = ("torch-export", "onnx")
 EXPORT_LEVEL = re.compile(r"dynamic\Z|(static|none): \S")
 
@@ -251,6 +254,9 @@ class Metric(Component):
         poolable: counts may be summed over cases before the score is derived.
         overlapping: it may be taken of overlapping classes: the core measures them one by one, each as the one class
             of a task, and gives all of them to the score together.
+        from_readers: "package.module:name" of from_readers(task, params, measurements) -> params, called where people
+            set one of its params to "readers": given what `measure` gives between every two readers of each case, as
+            an iterator, it returns the params with what follows from that, such as a tolerance.
     """
 
     kind: ClassVar[str] = "metric"
@@ -264,10 +270,15 @@ class Metric(Component):
     over: Literal["case", "cases"] = "case"
     poolable: bool = False
     overlapping: bool = False
+    from_readers: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_path(self, "measure", self.measure)
+        if self.from_readers:
+            check_path(self, "from_readers", self.from_readers)
+            if self.needs == "probabilities" or self.over == "cases":
+                raise ValueError(f"metric {self.name}: from_readers is given labels of single cases")
         if self.needs not in ("labels", "probabilities"):
             raise ValueError(f"metric {self.name}: needs must be 'labels' or 'probabilities', not {self.needs!r}")
         if self.over not in ("case", "cases"):
@@ -280,6 +291,15 @@ class Metric(Component):
             raise ValueError(f"metric {self.name}: unit must be a word such as 'mm', not {self.unit!r}")
         if self.target is not None and not (isfinite(self.target) and self.range[0] <= self.target <= self.range[1]):
             raise ValueError(f"metric {self.name}: target must be a number in its range, not {self.target!r}")
+
+    def check_params(self, params: Any) -> None:
+        """Also: what is taken from the readers can be asked for."""
+        super().check_params(params)
+        if self.from_readers and not any(READERS in info.type.split(" | ") for info in describe(params).values()):
+            raise ValueError(
+                f"metric {self.name}: from_readers needs a param that may be {READERS!r}, such as "
+                f"`tolerance: tuple[float, ...] | Literal[{READERS!r}]`"
+            )
 
     @property
     def direction(self) -> Direction:

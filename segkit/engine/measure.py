@@ -25,12 +25,29 @@ BACKGROUND = "background"
 
 
 @dataclass(frozen=True)
+class FromReaders:
+    """The readers that a metric's params were taken from.
+
+    Attributes:
+        split: whose cases they drew.
+        cases: that several of them drew.
+        pairs: of each class, the pairs of readers of one case who both drew it.
+    """
+
+    split: str
+    cases: int
+    pairs: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class ChosenMetric:
     """One metric of a run, ready to use.
 
     Attributes:
+        params: with what was taken from readers in numbers.
         measure: the declaration's measure function, imported; what it is given and gives, `needs` says.
         score: measurement, or of a metric over cases the measurements of all of them -> float64 (classes,).
+        readers: those that params were taken from; None where they were said.
         options: the params that change what is measured.
     """
 
@@ -38,6 +55,7 @@ class ChosenMetric:
     params: Any
     measure: Callable[..., Any]
     score: Callable[[Any], np.ndarray]
+    readers: FromReaders | None = None
 
     @property
     def name(self) -> str:

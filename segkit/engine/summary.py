@@ -141,7 +141,7 @@ def score_row(
     how = HOW[aggregation] + (", then classes" if class_name == ALL_CLASSES else "")
     per_class = {name: [float(values[label]) for label in labels] for name, values in metric.per_class.items()}
     said = (f"{name}={','.join(f'{value:g}' for value in dict.fromkeys(each))}" for name, each in per_class.items())
-    convention = ", ".join(part for part in (how, metric.convention, *said) if part)
+    convention = ", ".join(part for part in (how, metric.convention, *said, readers_text(metric, labels)) if part)
     return {
         "metric": metric.name,
         "aggregation": aggregation,
@@ -149,6 +149,7 @@ def score_row(
         "class": class_name,
         "unit": unit(metric, scores),
         "per_class": per_class,
+        **from_readers(metric, labels),
         **figures,
         "n_cases": n_cases,
         "n_empty": counts["empty"],
@@ -158,6 +159,23 @@ def score_row(
         "n_spurious": counts["spurious"],
         **({"n_unannotated": unannotated} if unannotated else {}),
     }
+
+
+def from_readers(metric: ChosenMetric, labels: Sequence[int]) -> dict[str, Any]:
+    """Return which readers a metric's params were taken from, of the classes of a row; nothing where they were said."""
+    if metric.readers is None:
+        return {}
+    pairs = [metric.readers.pairs[label] for label in labels]
+    return {"from_readers": {"split": metric.readers.split, "cases": metric.readers.cases, "pairs": pairs}}
+
+
+def readers_text(metric: ChosenMetric, labels: Sequence[int]) -> str:
+    """Say of how many pairs of readers a metric's params were taken; "" where they were said."""
+    if metric.readers is None:
+        return ""
+    pairs = sorted({metric.readers.pairs[label] for label in labels})
+    count = f"{pairs[0]}" if len(pairs) == 1 else f"{pairs[0]} to {pairs[-1]}"
+    return f"of {count} pair{'s' if pairs[-1] != 1 else ''} of readers of {metric.readers.split} cases"
 
 
 def unit(metric: ChosenMetric, scores: Sequence[CaseScores]) -> str:

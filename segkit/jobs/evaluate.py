@@ -186,7 +186,7 @@ def score_model(
     settings = plan.config.evaluate
     adjusted = request.model.adjusted(mirror=settings.mirror, turn=settings.turn, overlap=settings.overlap)
     predictor = adjusted.windowed(settings.window).predictor
-    metrics = build_metrics(plan)
+    metrics = build_metrics(plan, progress)
     if request.groups is not None:
         # Before anything is predicted: a table that cannot be meant costs no time.
         read_groups(request.groups, [case.id for case in plan.cases[plan.split]])

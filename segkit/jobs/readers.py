@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from segkit.contracts import IGNORE
 from segkit.data.case import Case, Sample
-from segkit.data.in_time import in_time
+from segkit.engine.drawn import drawings_of, every_two
 from segkit.engine.measure import CaseScores, ChosenMetric, score_case
 from segkit.engine.predictions import read_prediction
 from segkit.engine.summary import score_rows
@@ -33,14 +30,13 @@ def readers_record(
     Returns:
         None where the dataset has one mask per case, predictions are not kept, or every metric needs probabilities.
     """
-    ask = getattr(plan.reader, "samples_of_readers", None)
     metric = next((one for one in metrics if one.declaration.needs != "probabilities"), None)
-    if ask is None or metric is None or metric.over_cases or not plan.config.evaluate.save_predictions:
+    if metric is None or metric.over_cases or not plan.config.evaluate.save_predictions:
         return None
     against: dict[str, list[CaseScores]] = {}
     among: list[CaseScores] = []
     for case in cases:
-        drawn: Mapping[str, Sample] = in_time(functools.partial(ask, case), f"case {case.id}")
+        drawn = drawings_of(plan.reader, case, plan.reader.task, plan.data.full_name)
         if len(drawn) < 2:
             continue
         prediction = read_prediction(plan.reader, predictions, case)
@@ -60,13 +56,8 @@ def readers_record(
 
 def agreement_of(plan: Plan, case: Case, drawn: Sequence[Sample], metric: ChosenMetric) -> CaseScores:
     """Return the mean over every two readers of the score of one's mask against the other's."""
-    rows = []
-    for one, other in itertools.combinations(drawn, 2):
-        assert one.mask is not None
-        assert other.mask is not None
-        # What one of the two ignores, nobody can disagree on.
-        known = np.where(one.mask == IGNORE, IGNORE, other.mask)
-        rows.append(scored(plan, case, np.where(one.mask == IGNORE, 0, one.mask), known, other, metric))
+    pairs = every_two(drawn)
+    rows = [scored(plan, case, one, known, other, metric) for one, known, other in pairs]
     values = np.stack([row.values[metric.name] for row in rows])
     there = ~np.isnan(values)
     total, count = np.where(there, values, 0).sum(axis=0), there.sum(axis=0)

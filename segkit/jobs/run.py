@@ -220,7 +220,7 @@ def start_job(plan: Plan, ranks: Ranks, progress: Progress, stop: StopRequest, r
     choose_algorithms(device, deterministic=run.deterministic)
     workers = default_workers() if run.workers is None else run.workers
     clock = Clock(device) if run.profile else OFF
-    job = Job(plan, assemble(plan), device, workers, progress, stop, resume, ranks=ranks, clock=clock)
+    job = Job(plan, assemble(plan, progress), device, workers, progress, stop, resume, ranks=ranks, clock=clock)
     check_run_layers(plan, job.parts.model)
     assert isinstance(plan.arch.component, Architecture)
     job.learning = learning_of(plan.config.train, plan.arch.component.parts, job.parts.model)

@@ -20,10 +20,12 @@ from segkit.engine.marginal import annotated_task
 from segkit.engine.measure import ChosenMetric
 from segkit.engine.objective import Objective, WeightedLoss
 from segkit.engine.postprocess import PredictionStep
+from segkit.engine.progress import Progress
 from segkit.engine.schedule import CORE_PARTS, BuiltParts
 from segkit.errors import SegkitError, UsageError
 from segkit.params import plain
 from segkit.planning.plan import Plan
+from segkit.planning.readers import asks_readers, params_from_readers
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,13 @@ class BuiltComponents:
         return sum(parameter.numel() for parameter in self.model.parameters())
 
 
-def assemble(plan: Plan) -> BuiltComponents:
+def assemble(plan: Plan, progress: Progress | None = None) -> BuiltComponents:
     """Build every component; weights depend on the run's seed alone.
 
     Raises:
         SegkitError: a declared string does not resolve, or a factory builds something else than its kind.
     """
-    objective, metrics = build_objective(plan), build_metrics(plan)
+    objective, metrics = build_objective(plan), build_metrics(plan, progress)
     torch.manual_seed(plan.config.run.seed)
     return BuiltComponents(
         build_model(plan),
@@ -178,12 +180,20 @@ def build_terms(plan: Plan, task: Task) -> list[WeightedLoss]:
     return terms
 
 
-def build_metrics(plan: Plan) -> tuple[ChosenMetric, ...]:
-    """Build every metric."""
+def build_metrics(plan: Plan, progress: Progress | None = None) -> tuple[ChosenMetric, ...]:
+    """Build every metric; where one takes something from readers, what they drew is read for it.
+
+    Raises:
+        UsageError: there are no such readers.
+    """
     built = []
     for found in plan.metrics:
         assert isinstance(found.component, Metric)
         params = plan.config.params_of("metric", found.component.name)
-        measure, score = found.load("measure"), found.load()(plan.task, params)
-        built.append(ChosenMetric(found.component, params, measure, score))
+        measure, make = found.load("measure"), found.load()
+        readers = None
+        if found.component.from_readers and asks_readers(params):
+            asking = ChosenMetric(found.component, params, measure, make)
+            params, readers = params_from_readers(plan, asking, found.load("from_readers"), progress or Progress())
+        built.append(ChosenMetric(found.component, params, measure, make(plan.task, params), readers))
     return tuple(built)

@@ -25,6 +25,7 @@ MODULES = {
         "segkit.testing.over_cases",
         "segkit.testing.probabilities",
         "segkit.testing.overlapping",
+        "segkit.testing.drawn",
     ),
     "explainer": ("segkit.testing.explainers", "segkit.testing.evidence", "segkit.testing.overlapping"),
     "optimizer": ("segkit.testing.optimizers",),

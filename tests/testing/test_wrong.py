@@ -86,7 +86,7 @@ ELSEWHERE = {
     "arch": {"resolves", "params", "defaults"},
     "data": {"resolves", "params", "read-resized"},
     "loss": {"resolves", "params", "overlapping"},
-    "metric": {"resolves", "params", "blocks", "soft-range", "overlapping"},
+    "metric": {"resolves", "params", "blocks", "soft-range", "overlapping", "from-readers"},
     "explainer": {"resolves", "params"},
 }
 OF_ALL_KINDS = {"resolves", "params", "globals", "silent", "params-effect"}

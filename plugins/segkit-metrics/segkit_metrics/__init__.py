@@ -184,6 +184,7 @@ def distance_metrics() -> list[Metric]:
             factory="segkit_metrics.surface:nsd",
             summary="Normalised surface distance (surface Dice): share of both surfaces within a tolerance.",
             params="segkit_metrics.params:SurfaceDiceParams",
+            from_readers="segkit_metrics.between_readers:tolerance_of_readers",
             aliases=("surface-dice",),
             reference=NIKOLOV,
         ),

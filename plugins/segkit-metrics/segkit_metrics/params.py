@@ -121,8 +121,11 @@ class SurfaceDiceParams:
     mode: Literal["edge", "surfel"] = param(
         "edge", "edge: share of the edge voxels; surfel: share of the surface, elements weighted by their area."
     )
-    tolerance: tuple[float, ...] = param(
-        (), "mm (pixels without a spacing): one for all classes, or one per class; 1 where nothing is said.", min=0
+    tolerance: tuple[float, ...] | Literal["readers"] = param(
+        (),
+        "mm (pixels without a spacing): one for all classes, or one per class; 1 where nothing is said. readers: "
+        "of each class the distance within which 95 % of what two readers drew lie.",
+        min=0,
     )
     table: Literal["flare22"] | None = param(
         None, "Published tolerances, by class name; a class that it lacks takes the one of tolerance."

@@ -42,6 +42,8 @@ def tolerances(classes: tuple[str, ...], params: SurfaceDiceParams) -> tuple[flo
         UsageError: neither one nor as many values as classes, or a class that the table lacks and no value for it.
     """
     said = params.tolerance
+    if said == "readers":
+        raise UsageError("nsd: tolerance=readers is taken from data, and none were given", "say it in numbers")
     if params.table is None:
         if len(said) not in (0, 1, len(classes)):
             raise UsageError(

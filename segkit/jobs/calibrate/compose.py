@@ -104,7 +104,7 @@ def calibrate(plan: Plan, request: Request, wish: Wish, workers: int, progress: 
         raise SegkitError(
             f"{request.checkpoint.name} is calibrated already", "calibrate the run's own model.safetensors"
         )
-    bench = Bench(plan, build_metrics(plan), workers, progress)
+    bench = Bench(plan, build_metrics(plan, progress), workers, progress)
     if wish.others:
         check_same_task((model, *wish.others))
         check_no_bound((model, *wish.others))
