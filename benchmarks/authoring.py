@@ -49,6 +49,7 @@ def method_lines(kind: str, files: dict[str, str]) -> int:
         "exporter": ("write",),
         "section": ("section",),
         "searcher": ("suggest",),
+        "launcher": ("submit", "state", "cancel"),
         "command": ("command",),
     }
     total = 0

@@ -23,6 +23,7 @@ PARTS = {
     "optimizer": "my-optimizer",
     "augmentation": "my-augmentation",
     "searcher": "my-searcher",
+    "launcher": "my-launcher",
     "command": "my-command",
 }
 

@@ -41,7 +41,7 @@ def new(kind: str, name: str, output: str, license: str | None) -> None:
     """Write a complete small package with one component.
 
     KIND is arch, data, loss, metric or explainer; optimizer, schedule, augmentation, normalization, sampler,
-    postprocess, exporter, section or searcher; or command, for a subcommand.
+    postprocess, exporter, section, searcher or launcher; or command, for a subcommand.
 
     \b
     segkit new arch tinynet

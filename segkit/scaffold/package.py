@@ -25,15 +25,13 @@ class Kind:
 
     Attributes:
         summary: of the component that is written.
-        command: what uses the component, {name} and an {other} component standing for themselves.
-        other: the kind of the component that it is used with.
+        command: what uses the component, {name} and installed ones of other kinds, as {arch}, standing for themselves.
         package: the name of a second module, because it imports at its top what the first must not; "" for one module.
         look: what describes the component.
     """
 
     summary: str
     command: str
-    other: str
     package: str = ""
     look: str = "segkit info {name}"
 
@@ -44,46 +42,42 @@ def by_setting(setting: str) -> str:
 
 
 KINDS: Mapping[str, Kind] = {
-    "arch": Kind("Three dilated convolutions.", "segkit run --arch {name} --data {data}", "data", "model"),
+    "arch": Kind("Three dilated convolutions.", "segkit run --arch {name} --data {data}", "model"),
     "data": Kind(
         "Discs on noise.",
         "segkit run --arch {arch} --data {name}",
-        "arch",
     ),
     "loss": Kind(
         "One minus the soft overlap of all classes together.",
         "segkit run --arch {arch} --data {data} --loss {name}",
-        "arch",
     ),
     "metric": Kind(
         "F-beta score: overlap with a weight for missed pixels.",
         "segkit run --arch {arch} --data {data} --metric {name}",
-        "arch",
     ),
     "explainer": Kind(
         "Gradient times activation of a layer.",
         "segkit run --arch {arch} --data {data} --explain {name}",
-        "arch",
     ),
-    "optimizer": Kind("Steps by the sign of a running mean of the gradient.", by_setting("train.optimizer"), "arch"),
-    "schedule": Kind("Falls by a power of what is left of the run.", by_setting("train.schedule"), "arch"),
-    "augmentation": Kind("Adds a slope along a random axis.", by_setting("augment.further"), "arch"),
-    "normalization": Kind(
-        "Clips at percentiles, then zero mean and unit deviation.", by_setting("data.normalization"), "arch"
-    ),
-    "sampler": Kind("Shows structures in a share of the samples.", by_setting("data.sampler"), "arch"),
-    "postprocess": Kind(
-        "Takes out classes that are a small share of the image.", by_setting("evaluate.postprocess"), "arch"
-    ),
-    "exporter": Kind("Weights as a NumPy archive.", "segkit export RUN --to {name}", "arch"),
-    "section": Kind("Cases that were missed altogether.", "segkit run --arch {arch} --data {data}", "arch"),
+    "optimizer": Kind("Steps by the sign of a running mean of the gradient.", by_setting("train.optimizer")),
+    "schedule": Kind("Falls by a power of what is left of the run.", by_setting("train.schedule")),
+    "augmentation": Kind("Adds a slope along a random axis.", by_setting("augment.further")),
+    "normalization": Kind("Clips at percentiles, then zero mean and unit deviation.", by_setting("data.normalization")),
+    "sampler": Kind("Shows structures in a share of the samples.", by_setting("data.sampler")),
+    "postprocess": Kind("Takes out classes that are a small share of the image.", by_setting("evaluate.postprocess")),
+    "exporter": Kind("Weights as a NumPy archive.", "segkit export RUN --to {name}"),
+    "section": Kind("Cases that were missed altogether.", "segkit run --arch {arch} --data {data}"),
     "searcher": Kind(
         "Trials evenly spread over every setting's values.",
         "segkit sweep --arch {arch} --data {data} --vary train.learning_rate=log:1e-4..1e-2 --searcher {name}",
-        "arch",
+    ),
+    "launcher": Kind(
+        "Jobs of this machine that give way to other programs.",
+        "segkit compare --arch {arch} --data {data} --vary train.batch_size=2 --vary train.batch_size=4 "
+        "--launcher {name} --jobs 1",
     ),
     "command": Kind(
-        "Median of a run's scores, class by class.", "segkit {name} RUN", "arch", "command", "segkit {name} --help"
+        "Median of a run's scores, class by class.", "segkit {name} RUN", "command", "segkit {name} --help"
     ),
 }
 
@@ -106,21 +100,18 @@ def make_package(kind: str, name: str, installed: Mapping[str, str], license: st
     """Fill the templates of a kind.
 
     Args:
+        kind: a key of KINDS.
         name: of the component; the distribution is segkit-NAME.
         installed: kind -> the name of an installed component, for the commands in the README.
         license: a key of LICENSES, None where the author will choose.
 
     Raises:
-        UsageError: `name` cannot be a component's name, or there are no templates of the kind.
+        UsageError: `name` cannot be a component's name, or is the core's.
     """
     name = name.removeprefix(PREFIX)
     if not NAME.match(name) or not name[0].isalpha():
         raise UsageError(
             f"{name!r} cannot be a component's name", "use a-z, 0-9 and single hyphens between them, a letter first"
-        )
-    if kind not in KINDS:
-        raise UsageError(
-            f"there is no template for a {kind}", f"docs/plugin-api.md describes it; there are: {', '.join(KINDS)}"
         )
     if kind in PARTS and name in PARTS[kind].own:
         raise UsageError(f"{kind} {name!r} is the core's", "choose another name")
