@@ -22,6 +22,7 @@ MODULES = {
     "metric": (
         "segkit.testing.metrics",
         "segkit.testing.scoring",
+        "segkit.testing.units",
         "segkit.testing.over_cases",
         "segkit.testing.probabilities",
         "segkit.testing.overlapping",

@@ -127,11 +127,12 @@ def test_infinite_values_are_never_the_mean():
     assert "the median is infinite" in row["note"]
 
 
-def test_millimetres_are_pixels_without_a_spacing():
-    """The unit of a distance is what it was measured in."""
-    metric = chosen(unit="mm")
-    for spacing, unit in ((None, "pixels"), ((1.0, 2.0), "mm")):
-        assert score_rows(scores_of(PAIRS, metric, spacing=spacing), TASK, [metric])[0]["unit"] == unit
+@pytest.mark.parametrize("unit", ["mm", "mm2", "mm3", "ml", "%", ""])
+def test_known_units_are_pixels_without_a_spacing(unit):
+    """Of a distance, an area, a volume the unit is what it was measured in; others are shown as they are."""
+    metric, known = chosen(unit=unit), unit in ("mm", "mm2", "mm3", "ml")
+    for spacing, shown in ((None, "pixels" if known else unit), ((1.0, 2.0), unit)):
+        assert score_rows(scores_of(PAIRS, metric, spacing=spacing), TASK, [metric])[0]["unit"] == shown
 
 
 class PerClass:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from segkit.engine.stop import Stopped
 from segkit.engine.trainer import Trainer
 from segkit.errors import SegkitError, UsageError
 from segkit.jobs.run import run_job
+from segkit.jobs.train import make_trainer
 from segkit.model import load_model
 from segkit.planning.plan import make_plan
 from segkit.rundir.resume import open_run
@@ -185,6 +187,27 @@ def test_a_loss_with_parameters_is_trained_and_gone_on_with(parts_registry, tmp_
     state, _ = read_sealed(tmp_path / "stopped" / "last" / "state.safetensors", "segkit-state")
     assert state["objective.0.weight"] != 0
     assert go_on(parts_registry, tmp_path / "stopped") == whole
+
+
+def test_a_loss_with_tensors_is_moved_to_the_device(parts_registry, tmp_path: Path, monkeypatch) -> None:
+    """Parameters and buffers of it, like the network's: to a device on which nothing is unless it was moved there."""
+    seen: dict[str, set[str]] = {}
+
+    def look(model, objective, *rest, **named):
+        loss = objective.modules
+        seen["network"] = {one.device.type for one in model.parameters()}
+        seen["loss"] = {one.device.type for one in [*loss.parameters(), *loss.buffers()]}
+        seen["names"] = {name for name, _ in [*loss.named_parameters(), *loss.named_buffers()]}
+        raise Stopped(signal.SIGTERM)
+
+    def elsewhere(job, *rest):
+        return make_trainer(replace(job, device=torch.device("meta")), *rest)
+
+    monkeypatch.setattr("segkit.jobs.train.make_trainer", elsewhere)
+    monkeypatch.setattr("segkit.jobs.train.Trainer", look)
+    with pytest.raises(Stopped):
+        train(parts_registry, tmp_path / "run", components__loss="learnt")
+    assert seen == {"network": {"meta"}, "loss": {"meta"}, "names": {"0.weight", "0.share"}}
 
 
 def test_a_map_and_an_augmentation_that_moves_pixels_do_not_go_together(parts_registry: Registry) -> None:

@@ -170,7 +170,7 @@ def twice(mask: Any, spacing: Any, task: Any, params: Any) -> Any:
 
 
 def learnt(task: Any, params: Any) -> Any:
-    """Squares with a learnt weight."""
+    """Squares with a learnt weight, and a buffer that stays."""
     import torch
     from torch import nn
 
@@ -178,10 +178,11 @@ def learnt(task: Any, params: Any) -> Any:
         def __init__(self) -> None:
             super().__init__()
             self.weight = nn.Parameter(torch.zeros(()))
+            self.register_buffer("share", torch.ones(()))
 
         def forward(self, logits: Any, mask: Any) -> Any:
             error = (logits[:, 0].sigmoid() - (mask == 1).float()).square().flatten(1).mean(1)
-            return error * torch.exp(-self.weight) + self.weight
+            return self.share * error * torch.exp(-self.weight) + self.weight
 
     return Learnt()
 

@@ -296,6 +296,30 @@ def no_spacing_is_an_error(task, params):
     return extent_error
 
 
+@METRICS.add("unit", "say unit='mm' and score in it", measure=MM, **{**DISTANCE, "unit": ""})
+def distance_without_a_unit(task, params):
+    return extent_error
+
+
+@METRICS.add("unit", "say unit='mm' and score in it", measure=MM, **{**DISTANCE, "unit": "px"})
+def distance_in_pixels(task, params):
+    return extent_error
+
+
+@METRICS.add("unit", "write unit='mm'", measure=MM, **{**DISTANCE, "unit": "Millimetres"})
+def unit_in_words(task, params):
+    return extent_error
+
+
+@METRICS.add("unit", "say unit='ml' and score in it", measure="wrong_metrics:taken", **{**DISTANCE, "unit": "voxels"})
+def volume_without_a_unit(task, params):
+    def score(measured):
+        size = float(np.prod(measured.spacing)) if measured.spacing else 1.0
+        return np.abs(measured.predicted - measured.reference) * size
+
+    return score
+
+
 @METRICS.add("absent", "give nan", measure=MM, **DISTANCE)
 def absent_is_infinite(task, params):
     return lambda measured: np.nan_to_num(extent_error(measured), nan=INFINITY)
