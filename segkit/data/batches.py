@@ -17,6 +17,7 @@ from segkit.data.annotated import rows_of
 from segkit.data.augment import augment_with, blank
 from segkit.data.case_maps import CaseMaps
 from segkit.data.changes import Changes, draw_changes, draw_fields
+from segkit.data.drawings import Drawings
 from segkit.data.normalize import BY_CASE, Normalization, spread, to_float
 from segkit.data.parts import Part, Parts
 from segkit.data.prefetch import prefetch_and_finish
@@ -41,7 +42,8 @@ class Batch:
 
     Attributes:
         images: float32 (N, C, *S), normalised, channels last in memory, on the device.
-        masks: int64 (N, *S), or (N, classes, *S) where these overlap, on the device; 255 is ignored.
+        masks: int64 (N, *S), or (N, classes, *S) where these overlap, on the device; 255 is ignored. Of the mean of
+            several drawings float32 (N, K, *S), the share of each label.
         indices: int64 (N,), each sample's place in the store, or among an epoch's parts of volumes.
         samples: of the step, whichever rank has them.
         annotated: bool (N, classes), which classes the masks were drawn for; None: all, or these overlap and what was
@@ -100,6 +102,7 @@ class Batches:
         sampler: which cases an epoch shows; None: each as often as any other.
         further: what changes samples last, with `augment`.
         maps: of the store's cases, by the loss that asks for them.
+        drawings: where the mean of what several readers drew is the target, with `augment`.
 
     Attributes:
         source: what the samples are taken from: the parts, or the store of images itself.
@@ -123,6 +126,7 @@ class Batches:
         sampler: Sampler | None = None,
         further: Sequence[FurtherAugmentation] = (),
         maps: Mapping[str, CaseMaps] | None = None,
+        drawings: Drawings | None = None,
     ) -> None:
         self.source = parts or images_of(store)
         self.batch_size = batch_size
@@ -136,6 +140,7 @@ class Batches:
         self.sampler = sampler if augment is not None else None
         self.further = tuple(further)
         self.maps = dict(maps or {})
+        self.drawings = drawings if augment is not None else None
         self.samples = self.source.count if self.source.volumes else len(self.source)
         if self.sampler is not None:
             self.samples = self.sampler.samples(self.samples)
@@ -214,8 +219,13 @@ class Batches:
         slopes, intercepts = (torch.from_numpy(values.astype(np.float32)) for values in store.scale(indices))
         images = torch.from_numpy(store.images(indices))
         maps = {name: stacked([found.of(int(case)) for case in indices]) for name, found in self.maps.items()}
-        masks, scale = torch.from_numpy(store.masks(indices)), (slopes, intercepts)
-        return _Gathered(images, masks, scale, step, cases=indices.tolist(), maps=maps)
+        masks = store.masks(indices) if self.drawings is None else self._drawn_masks(self.drawings, store, indices)
+        scale = (slopes, intercepts)
+        return _Gathered(images, torch.from_numpy(masks), scale, step, cases=indices.tolist(), maps=maps)
+
+    @staticmethod
+    def _drawn_masks(drawings: Drawings, store: Store, indices: np.ndarray) -> np.ndarray:
+        return np.stack([drawings.masks(int(case), lambda one: store.masks([one])[0]) for case in indices])
 
     def _gather_parts(self, parts: Parts, step: _Step) -> _Gathered:
         places: Sequence[Choice | None] = step.places or [None] * len(step.indices)
@@ -224,7 +234,7 @@ class Batches:
             for index, place in zip(step.indices, places, strict=True)
         ]
         images = torch.from_numpy(np.stack([part.image for part in taken]))
-        masks = torch.from_numpy(np.stack([part.mask for part in taken]))
+        masks = torch.from_numpy(np.stack([self._part_mask(parts.store, part) for part in taken]))
         store, kind = parts.store, self.normalization.kind
         scale = _rows([store.scale(part.case) for part in taken])
         moments = _rows([store.moments(part.case, kind) for part in taken]) if kind in BY_CASE else None
@@ -241,6 +251,12 @@ class Batches:
             spacing=spacing_of(store, taken),
         )
 
+    def _part_mask(self, store: VolumeStore, part: Part) -> np.ndarray:
+        """The mask of a part; of several drawings all of theirs, cut at the same place."""
+        if self.drawings is None:
+            return part.mask
+        return self.drawings.masks(part.case, lambda one: part.cut_mask(store.mask(one)))
+
     def _finish(self, raw: _Gathered | _Step) -> Batch:
         if isinstance(raw, _Step):
             empty = torch.empty(0, device=self.device)
@@ -251,6 +267,7 @@ class Batches:
             changes = None if raw.changes is None else raw.changes.each(self._moved)
         with self.clock("augmentation"), threads_for(stored.numel()):
             images, masks, maps = self._change(stored, masks, raw, changes)
+            masks = masks if self.drawings is None else self.drawings.shares(masks)
         known = None if self._annotated is None else self._moved(self._annotated[raw.cases])
         spacing = None if raw.spacing is None else self._moved(raw.spacing)
         return Batch(images, masks, raw.step.indices, raw.step.total, known, maps, spacing)

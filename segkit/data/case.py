@@ -23,7 +23,8 @@ class Case:
         annotated: the classes that were looked for when the mask was drawn; None: all of the task's. Pixels of the
             others are 0 in the mask, as they are of nothing that was looked for.
         reading_of: what training cases share that are one image drawn by several readers: an epoch shows one of them,
-            drawn at random; None: the case is an image of its own.
+            drawn at random, or the mean of all where the reader says `averages_readings`; None: the case is an image
+            of its own.
     """
 
     id: str

@@ -42,6 +42,8 @@ class DatasetReader(Protocol):
       are told for each of them, too; `deals_evenly` where an epoch is to show as many of each.
     - `samples_of_readers(case) -> mapping of str to Sample`, where several people drew a case's mask: the case as each
       of them drew it, by name, in the task's classes; a run tells scores against each and how far they agree.
+    - `averages_readings`: whether the mean of the drawings of one image (`Case.reading_of`) is trained on, a soft
+      target, in the place of one that is drawn at random every epoch.
     - what `LabelFiles` describes, where its files have a format of their own.
 
     A volume is given in RAS orientation, its axes in the order D (inferior to superior), H (posterior to anterior),

@@ -111,6 +111,21 @@ class JointReader:
         """Files that say how the others are read."""
         return [file for part in self.parts.values() for file in getattr(part.reader, "describing", ())]
 
+    @cached_property
+    def averages_readings(self) -> bool:
+        """Whether the mean of an image's drawings is trained on; raises SegkitError where parts differ in it."""
+        told = {
+            bool(getattr(part.reader, "averages_readings", False)): name
+            for name, part in self.parts.items()
+            if any(case.reading_of is not None for case in part.reader.cases("train"))
+        }
+        if len(told) > 1:
+            raise SegkitError(
+                f"of {told[True]} the mean of its readers would be trained on, of {told[False]} one drawn at random",
+                "say the same of both",
+            )
+        return True in told
+
     @property
     def dealt_splits(self) -> list[str]:
         """The splits that any part dealt out itself."""

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, Protocol
 import numpy as np
 
 from segkit.contracts import IGNORE
+from segkit.data.sampling import AS_EVER
 from segkit.data.volume_store import VolumeStore
 from segkit.data.working_grid import neighbour_indices, slab_input
 
@@ -39,12 +40,19 @@ class Part:
     inside: Box | None = None
     place: tuple[slice | int, ...] = ()
 
-    def cut(self, values: np.ndarray) -> np.ndarray:
-        """Return the same part of other values (M, *volume), 0 where it lies outside."""
+    def cut_mask(self, mask: np.ndarray) -> np.ndarray:
+        """Return the same part of another mask of the volume, 255 where it lies outside."""
+        if self.mask.ndim == self.image.ndim:
+            return self.cut(mask, IGNORE)
+        alone: np.ndarray = self.cut(mask[None], IGNORE)[0]
+        return alone
+
+    def cut(self, values: np.ndarray, outside: int = 0) -> np.ndarray:
+        """Return the same part of other values (M, *volume), with a value of their own where it lies outside."""
         taken = values[:, *self.place]
         if self.inside is None:
             return np.array(taken)
-        padded = np.zeros((len(values), *self.image.shape[1:]), values.dtype)
+        padded = np.full((len(values), *self.image.shape[1:]), outside, values.dtype)
         padded[:, *self.inside] = taken
         return padded
 
@@ -95,17 +103,12 @@ def slice_parts(store: VolumeStore, *, slab: int, per_case: int | None, foregrou
     ends = np.cumsum(depths)
 
     def take(seed: int, epoch: int, index: int, chosen: Chosen = None) -> Part:
-        if chosen is not None:
-            case, source = chosen[0], place_source(seed, epoch, index)
-            voxel = centre(store, chosen, source, 0.0)
-            level = int(source.integers(depths[case])) if voxel is None else int(voxel[0])
-        elif per_case is None:
+        if chosen is None and per_case is None:
             case = int(np.searchsorted(ends, index, side="right"))
             level = index - int(ends[case]) + depths[case]
         else:
-            case = index // per_case
-            source = place_source(seed, epoch, index)
-            voxel = centre(store, (case, None), source, foreground)
+            case, source = chosen[0] if chosen else index // (per_case or 1), place_source(seed, epoch, index)
+            voxel = centre(store, chosen or (case, AS_EVER), source, foreground if per_case else 0.0)
             level = int(source.integers(depths[case])) if voxel is None else int(voxel[0])
         return slice_part(store, case, level, slab)
 
@@ -146,7 +149,7 @@ def patch_parts(
         return part
 
     def draw(case: int, source: np.random.Generator, chosen: Chosen) -> Part:
-        voxel = centre(store, chosen or (case, None), source, 0.0 if chosen else foreground)
+        voxel = centre(store, chosen or (case, AS_EVER), source, foreground)
         start = []
         for axis, (length, side) in enumerate(zip(store.cases[case].size, size, strict=True)):
             drawn = float(source.random())
@@ -191,12 +194,14 @@ def centre(
     """Draw the voxel (d, h, w) of a label that a part is centred on; None where it lies anywhere.
 
     Args:
-        foreground: where no label is named, the share of parts that are centred on one of the case's.
+        foreground: where that is not a sampler's to say, the share of parts that are centred on a label of the case.
     """
     case, label = chosen
     wanted, which, where = source.random(3)
     labels = store.labels(case)
     if label is None:
+        return None
+    if label == AS_EVER:
         if wanted >= foreground or not labels:
             return None
         label = labels[int(which * len(labels))]

@@ -11,7 +11,9 @@ import numpy as np
 from segkit.errors import SegkitError
 
 Choice = tuple[int, int | None]
-"""A case's place, and the label that a part of a volume is centred on."""
+"""A case's place, and the label that a part of a volume is centred on; None: it lies anywhere."""
+AS_EVER = -1
+"""In the place of a label: a part lies where it would without a sampler, a share of them on a label of the case."""
 SAMPLER, FURTHER = 5, 6
 """Spawn keys of a sampler's randomness and of plugins' augmentations, after those of `segkit.data.draws`."""
 
@@ -91,7 +93,7 @@ class EvenDeal:
             shown.append(np.concatenate([source.permutation(own) for _ in range(times)])[:rounds])
         order = np.argsort(source.random((rounds, len(names))), axis=1)
         dealt = np.take_along_axis(np.stack(shown, axis=1), order, axis=1).ravel()[:count]
-        return [(int(case), None) for case in dealt]
+        return [(int(case), AS_EVER) for case in dealt]
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ class OneReading:
         drawn = np.array([cases[int(source.integers(len(cases)))] for cases in drawings.values()])
         rounds = -(-count // len(drawn))
         shown = np.concatenate([source.permutation(drawn) for _ in range(rounds)])[:count]
-        return [(int(case), None) for case in shown]
+        return [(int(case), AS_EVER) for case in shown]
 
 
 Sampler = CaseSampler | EvenDeal | OneReading

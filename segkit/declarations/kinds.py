@@ -206,6 +206,10 @@ class Loss(Component):
 
     Attributes:
         overlapping: it can be built for a task of overlapping classes; the mask is then (N, K, *S) of 0, 1 and 255.
+        soft: it takes soft targets too: the mask may be float32 (N, K, *S), in the order of the logits: of one class
+            its share, of several the shares of background and each class, which add up to 1, of overlapping ones that
+            of each; 255 in all channels, or in an overlapping class's plane, is ignored. A target of 0 and 1 has the
+            value of the mask that it says.
         asks: what else the function is given, as keywords: "epoch" (counted from 1) with "epochs", "spacing"
             ((N, axes) in mm, or None), "map" (N, M, *S), which `case_map` made.
         case_map: "package.module:name" of case_map(mask (*S), spacing, task, params) -> (M, *S) numbers, called once
@@ -216,6 +220,7 @@ class Loss(Component):
 
     scope: Literal["sample", "batch"] = "sample"
     overlapping: bool = False
+    soft: bool = False
     asks: tuple[str, ...] = ()
     case_map: str = ""
 
@@ -229,6 +234,8 @@ class Loss(Component):
             raise ValueError(f"loss {self.name}: asks for a map and case_map, which makes it, go together")
         if self.case_map:
             check_path(self, "case_map", self.case_map)
+        if self.soft and self.case_map:
+            raise ValueError(f"loss {self.name}: case_map is of one mask, and a soft target is of several")
 
 
 @dataclass(frozen=True, kw_only=True)

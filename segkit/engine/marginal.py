@@ -47,6 +47,17 @@ def marginal_mask(mask: torch.Tensor, annotated: Annotated) -> torch.Tensor:
     return labels[mask]
 
 
+def marginal_shares(shares: torch.Tensor, annotated: Annotated) -> torch.Tensor:
+    """Return a soft target (N, K, *S) as that of the annotated classes' task, the others joined with the background."""
+    known = [label for label, seen in enumerate(annotated, start=1) if seen]
+    if len(known) == 1:
+        return shares[:, known]
+    others = [0, *(label for label, seen in enumerate(annotated, start=1) if not seen)]
+    ignored = shares[:, :1] == IGNORE
+    background = shares[:, others].sum(dim=1, keepdim=True).masked_fill(ignored, IGNORE)
+    return torch.cat([background, shares[:, known]], dim=1)
+
+
 def annotated_alike(annotated: torch.Tensor) -> Iterator[tuple[Annotated, torch.Tensor]]:
     """Yield which classes were annotated, and the samples (n,) of which these were, in an order of their own.
 

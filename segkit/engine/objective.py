@@ -13,7 +13,7 @@ from torch.nn import functional
 from segkit.contracts import Outputs
 from segkit.data.annotated import Annotated
 from segkit.data.case_maps import MapMaker
-from segkit.engine.marginal import annotated_alike, marginal_logits, marginal_mask
+from segkit.engine.marginal import annotated_alike, marginal_logits, marginal_mask, marginal_shares
 from segkit.errors import SegkitError
 
 AUXILIARY = "auxiliary heads"
@@ -106,7 +106,7 @@ class Objective:
 
         Args:
             outputs: logits (N, K, *S), or several with weights; coarse ones see the mask by nearest neighbour.
-            mask: (N, *S) int64, or (N, classes, *S) of overlapping classes.
+            mask: (N, *S) int64, or (N, classes, *S) of overlapping classes; float32 (N, K, *S) of a soft target.
             annotated: bool (N, classes) of classes that exclude each other, which the masks were drawn for; None: all.
             given: what terms may ask for.
         """
@@ -139,7 +139,8 @@ class Objective:
         places: list[torch.Tensor] = []
         for known, samples in annotated_alike(annotated):
             if known in self.partial:
-                part = marginal_logits(logits[samples], known), marginal_mask(mask[samples], known)
+                marginal = marginal_shares if mask.is_floating_point() else marginal_mask
+                part = marginal_logits(logits[samples], known), marginal(mask[samples], known)
                 values.append(self.evaluate(self.partial[known][place], *part, given.of(samples)))
             else:
                 values.append(self.evaluate(self.terms[place], logits[samples], mask[samples], given.of(samples)))
@@ -166,7 +167,7 @@ class Objective:
 
 
 def resize_mask(mask: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
-    """Take a mask (N, *S), or (N, classes, *S), at another grid by nearest neighbour at pixel centres, labels exact."""
+    """Take a mask (N, *S), or (N, planes, *S), at another grid by nearest neighbour at pixel centres, values exact."""
     if tuple(mask.shape[-len(shape) :]) == tuple(shape):
         return mask
     planes = mask if mask.ndim == len(shape) + 2 else mask[:, None]

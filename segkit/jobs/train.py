@@ -37,6 +37,7 @@ from segkit.jobs.job import Job
 from segkit.jobs.keeper import Keeper
 from segkit.jobs.start import read_start
 from segkit.jobs.stores import Stores
+from segkit.planning.build import build_drawings
 from segkit.planning.plan import Plan
 from segkit.rundir.names import LONGER, MODEL, STATE_FOLDER
 from segkit.rundir.resume import SETTINGS
@@ -222,6 +223,7 @@ def make_batches(
         sampler=job.parts.sampler,
         further=job.parts.augmentations,
         maps=case_maps(job, store) if augment is not None else None,
+        drawings=build_drawings(job.plan) if augment is not None else None,
     )
 
 

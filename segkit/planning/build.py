@@ -12,6 +12,7 @@ from torch import nn
 
 from segkit.data.annotated import rows_of
 from segkit.data.case_maps import MapMaker
+from segkit.data.drawings import Drawings
 from segkit.data.normalize import Measure
 from segkit.data.sampling import CaseSampler, EvenDeal, FurtherAugmentation, OneReading, Sampler
 from segkit.declarations import Loss, Metric, Task
@@ -26,6 +27,7 @@ from segkit.errors import SegkitError, UsageError
 from segkit.params import plain
 from segkit.planning.plan import Plan
 from segkit.planning.readers import asks_readers, params_from_readers
+from segkit.planning.soft import averages
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,13 @@ def assemble(plan: Plan, progress: Progress | None = None) -> BuiltComponents:
     )
 
 
+def build_drawings(plan: Plan) -> Drawings | None:
+    """Say which training cases are drawings of one image, where their mean is the target."""
+    if not averages(plan.reader):
+        return None
+    return Drawings(tuple(case.reading_of or case.id for case in plan.cases["train"]), plan.task)
+
+
 def build_sampler(plan: Plan) -> Sampler | None:
     """Build what chooses the cases of an epoch: a plugin's, what deals several datasets evenly, one reader's drawing.
 
@@ -83,7 +92,8 @@ def build_sampler(plan: Plan) -> Sampler | None:
     if getattr(reader, "deals_evenly", False):
         chosen["data.deal=evenly"] = EvenDeal(tuple(reader.dataset_of(case.id) for case in train))
     if any(case.reading_of is not None for case in train):
-        chosen["data.readers=random"] = OneReading(tuple(case.reading_of or case.id for case in train))
+        which = "mean" if averages(reader) else "random"
+        chosen[f"data.readers={which}"] = OneReading(tuple(case.reading_of or case.id for case in train))
     if len(chosen) > 1:
         raise UsageError(f"{' and '.join(chosen)} both say which cases an epoch shows", "leave one of them out")
     return next(iter(chosen.values()), None)

@@ -38,6 +38,7 @@ from segkit.planning.parts import check_parts, find_parts, with_full_names
 from segkit.planning.replaced import Choice, while_it_holds
 from segkit.planning.said import Said, settings_of_params, wishes_of
 from segkit.planning.shown import check_copies, check_window
+from segkit.planning.soft import check_soft
 from segkit.planning.source import Source, as_far_as_unsaid, check_start, differences
 from segkit.planning.splits import ScoredSplit, choose_split, list_cases
 from segkit.planning.strangers import check_params
@@ -187,6 +188,7 @@ def make_plan(
     check_parts(parts, task, [found for _, found in losses])
     check_background(task, config.evaluate)
     check_overlapping(task, [found for _, found in choice.found], registry)
+    check_soft(reader, [found for _, found in losses], registry)
     check_offers(arch, config.params_of("arch", arch.component.name), explainers, registry)
     cases = list_cases(reader, data.component.name)
     scored = choose_split(config.evaluate.split, cases, getattr(reader, "dealt_splits", ()))

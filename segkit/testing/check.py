@@ -18,7 +18,12 @@ MODULES = {
         "segkit.testing.overlapping",
     ),
     "data": ("segkit.testing.datasets", "segkit.testing.reading", "segkit.testing.files"),
-    "loss": ("segkit.testing.losses", "segkit.testing.lossy", "segkit.testing.overlapping"),
+    "loss": (
+        "segkit.testing.losses",
+        "segkit.testing.lossy",
+        "segkit.testing.overlapping",
+        "segkit.testing.drawn",
+    ),
     "metric": (
         "segkit.testing.metrics",
         "segkit.testing.scoring",

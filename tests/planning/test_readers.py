@@ -69,7 +69,7 @@ def plan_of(root: Path, **values: object) -> Plan:
     return make_plan([Layer("flag", chosen | flags)], Registry.discover(), {})
 
 
-@pytest.mark.parametrize("readers", ["majority", "random"])
+@pytest.mark.parametrize("readers", ["majority", "random", "mean"])
 def test_the_training_cases_tell_it(folder: Path, readers: str) -> None:
     """Of three readers on each of three images, whichever way they are trained on; the table says which and how many.
 

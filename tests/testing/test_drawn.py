@@ -11,15 +11,16 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+import torch
 
 import segkit
-from segkit import Measurement, Metric, Task
+from segkit import IGNORE, Loss, Measurement, Metric, Task
 from segkit.declarations.installed import Plugin
 from segkit.discovery import Found
 from segkit.engine.measure import count
 from segkit.testing.check import CheckFailure, NotChecked
-from segkit.testing.drawn import from_readers
-from segkit.testing.subjects import MetricSubject
+from segkit.testing.drawn import from_readers, soft
+from segkit.testing.subjects import LossSubject, MetricSubject
 
 PLUGIN = Plugin("segkit-x", "1", EntryPoint("x", "x", "segkit"))
 
@@ -90,3 +91,65 @@ def test_a_score_that_the_params_do_not_allow() -> None:
     made.__dict__["factory"] = lambda task, params: lambda found: np.full(2, np.nan)
     with pytest.raises(CheckFailure, match="have no score"):
         from_readers(made)
+
+
+def cross_entropy(task: Task, params: Any) -> Any:
+    """The binary cross entropy of each logit, of masks and of shares."""
+
+    def loss(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        target = mask
+        if not mask.is_floating_point() and not task.overlapping:
+            labels = torch.arange(logits.shape[1]) + (logits.shape[1] == 1)
+            target = (mask.unsqueeze(1) == labels.reshape(-1, *[1] * (mask.ndim - 1))).float()
+            target = target.masked_fill((mask == IGNORE).unsqueeze(1), IGNORE)
+        valid = target != IGNORE
+        shares = target.where(valid, 0).float()
+        values = torch.nn.functional.binary_cross_entropy_with_logits(logits, shares, reduction="none")
+        return (values * valid).flatten(1).sum(1) / valid.flatten(1).sum(1)
+
+    return loss
+
+
+def loss_of(built: Any, **declared: Any) -> LossSubject:
+    """A loss whose factory is given, not imported."""
+    about: dict[str, Any] = {"name": "x", "factory": "x:x", "summary": "x", "soft": True, "overlapping": True}
+    made = LossSubject(Found(PLUGIN, Loss(**{**about, **declared})), {})
+    made.__dict__["factory"] = built
+    return made
+
+
+def changed(change: Any) -> Any:
+    """The right loss with its target changed."""
+    return lambda task, params: lambda logits, mask: cross_entropy(task, params)(logits, change(mask))
+
+
+def test_a_right_soft_loss_passes_and_others_are_not_asked() -> None:
+    """One that has not declared it is left alone."""
+    soft(loss_of(cross_entropy))
+    with pytest.raises(NotChecked):
+        soft(loss_of(cross_entropy, soft=False))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda mask: mask.round() if mask.is_floating_point() else mask, "shares between 0 and 1 have the value"),
+        (lambda mask: mask.where(mask != IGNORE, 0), "of 0 and 1 is another one"),
+        (lambda mask: 1 - mask if mask.is_floating_point() else mask, "of 0 and 1 is another one"),
+        (lambda mask: mask / (mask > 0) if mask.is_floating_point() else mask, "of 0 and 1 is another one"),
+    ],
+)
+def test_wrong_soft_losses_are_caught(change: Any, told: str) -> None:
+    """With the words that say what is wrong."""
+    wrong = changed(change)
+    if "another" in told and change(torch.tensor([255])) == 0:  # a mask that is ignored has to be right all the same
+        wrong = changed(lambda mask: change(mask) if mask.is_floating_point() else mask)
+    with pytest.raises(CheckFailure) as caught:
+        soft(loss_of(wrong))
+    assert told in str(caught.value)
+
+
+def test_a_soft_loss_asks_for_no_map() -> None:
+    """It would be of one mask."""
+    with pytest.raises(ValueError, match="case_map is of one mask"):
+        Loss(name="x", factory="x:x", summary="x", soft=True, asks=("map",), case_map="x:y")

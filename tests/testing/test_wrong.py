@@ -85,7 +85,7 @@ def test_no_other_check_accuses_it(kind, name, suite):
 ELSEWHERE = {
     "arch": {"resolves", "params", "defaults"},
     "data": {"resolves", "params", "read-resized"},
-    "loss": {"resolves", "params", "overlapping"},
+    "loss": {"resolves", "params", "overlapping", "soft"},
     "metric": {"resolves", "params", "blocks", "soft-range", "overlapping", "from-readers"},
     "explainer": {"resolves", "params"},
 }

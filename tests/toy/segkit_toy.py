@@ -104,7 +104,7 @@ def build_glow(params: Any) -> Any:
 @segkit.hookimpl
 def segkit_losses() -> list[segkit.Loss]:
     return [
-        segkit.Loss(name="bernoulli", factory="segkit_toy:make_loss", summary="Cross entropy."),
+        segkit.Loss(name="bernoulli", factory="segkit_toy:make_loss", summary="Cross entropy.", soft=True),
         segkit.Loss(name="wide", factory="segkit_toy:make_wide", summary="Over the batch.", scope="batch"),
         segkit.Loss(name="nan", factory="segkit_toy:make_nan", summary="Never a number."),
     ]
@@ -230,6 +230,11 @@ def make_loss(task: segkit.Task, params: Any) -> Any:
         import torch
 
         full = logits if task.out_channels > 1 else torch.cat([torch.zeros_like(logits), logits], dim=1)
+        if mask.is_floating_point():
+            valid = mask[:, 0] != segkit.IGNORE
+            shares = mask if task.out_channels > 1 else torch.cat([1 - mask, mask], dim=1)
+            value = functional.cross_entropy(full.float(), shares.where(valid[:, None], 0), reduction="none")
+            return value.flatten(1).sum(1) / valid.flatten(1).sum(1).clamp_min(1)
         value = functional.cross_entropy(full.float(), mask, ignore_index=segkit.IGNORE, reduction="none")
         return value.flatten(1).sum(1) / (mask != segkit.IGNORE).flatten(1).sum(1).clamp_min(1)
 

@@ -38,10 +38,11 @@ class FolderFiles:
     field_of_view: str | None = segkit.param(
         None, "Folder or pattern of masks outside of which pixels count for nothing, such as 'mask'; none: all count."
     )
-    readers: Literal["none", "majority", "random"] = segkit.param(
+    readers: Literal["none", "majority", "random", "mean"] = segkit.param(
         "none",
         "Folders of masks are those of several readers of the same classes; majority: what most of them drew; random: "
-        "of each training image one of them, drawn anew every epoch, and the majority to score on.",
+        "of each training image one of them, drawn anew every epoch; mean: of each training pixel the share of readers "
+        "who gave each label. Random and mean are scored on the majority.",
     )
     ignore: str | None = segkit.param(
         None, "Folder or pattern of masks inside of which pixels count for nothing, such as 'ignore'; none: all count."

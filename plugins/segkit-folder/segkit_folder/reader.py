@@ -81,6 +81,7 @@ class FolderReader(VolumeReader):
         self.modes = ("slices", "slab", "patches") if found.volumes else ("images",)
         self.orientation = params.orientation
         self.readers = params.readers
+        self.averages_readings = params.readers == "mean"
         self.pairs = {pair.id: pair for pair in found.pairs}
         alone = {} if found.volumes else found.unlabelled
         self.unlabelled = {id: Pair(id, None, path, {}) for id, path in alone.items() if id not in self.pairs}
@@ -112,9 +113,9 @@ class FolderReader(VolumeReader):
         return pair if case.reading_of is None else replace(pair, masks={"": case.files[-1:]})
 
     def cases(self, split: str) -> Sequence[Case]:
-        """Return the cases of a split; to train on readers drawn at random, each reader's drawing is one."""
+        """Return the cases of a split; to train on readers at random or their mean, each reader's drawing is one."""
         listed = super().cases(split)
-        return readings(listed, self.pairs) if self.readers == "random" and split == "train" else listed
+        return readings(listed, self.pairs) if self.readers in ("random", "mean") and split == "train" else listed
 
     def samples_of_readers(self, case: Case) -> Mapping[str, Sample]:
         """Return a case as each of several readers drew it, by the names of their folders."""

@@ -60,8 +60,9 @@ def test_readers_that_cannot_be(root, photograph, pairs, whole):
         opened.read(opened.cases("train")[0])
 
 
-def test_readers_at_random(root, photograph, whole):
-    """Training has each reader's drawing of an image as a case of its patient; what is scored is the majority."""
+@pytest.mark.parametrize("readers", ["random", "mean"])
+def test_readers_at_random(root, photograph, whole, readers):
+    """Or their mean: each drawing of a training image is a case of its patient; what is scored is the majority."""
     drawn = [np.zeros((6, 9), np.uint8) for _ in range(3)]
     for number, mask in enumerate(drawn):
         mask[: number + 2, :4] = 1
@@ -70,7 +71,8 @@ def test_readers_at_random(root, photograph, whole):
         for number in range(1 if id == "b" else 3):
             photograph(f"masks/reader{number + 1}/{id}.png", drawn[number])
     (root / "splits.csv").write_text("id,split\na,train\nb,train\nc,test\n")
-    opened = whole(readers="random")
+    opened = whole(readers=readers)
+    assert opened.averages_readings is (readers == "mean")
     train = opened.cases("train")
     assert [case.id for case in train] == ["a@reader1", "a@reader2", "a@reader3", "b"]
     assert [(case.reading_of, case.group) for case in train] == [*[("a", "a")] * 3, (None, None)]

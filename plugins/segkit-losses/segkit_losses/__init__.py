@@ -43,6 +43,7 @@ def segkit_losses() -> list[Loss]:
             summary="Binary cross entropy of each logit on its own: with several classes, one against the rest.",
             params="segkit_losses.params:BceParams",
             overlapping=True,
+            soft=True,
         ),
         Loss(
             name="ce",
@@ -50,6 +51,7 @@ def segkit_losses() -> list[Loss]:
             summary="Cross entropy of the softmax over background and classes.",
             params="segkit_losses.params:CeParams",
             overlapping=True,
+            soft=True,
         ),
         Loss(
             name="focal",
@@ -65,6 +67,7 @@ def segkit_losses() -> list[Loss]:
             summary="One minus the soft Dice coefficient per class and sample.",
             params="segkit_losses.params:DiceParams",
             overlapping=True,
+            soft=True,
             reference=MILLETARI,
         ),
         Loss(
@@ -73,6 +76,7 @@ def segkit_losses() -> list[Loss]:
             summary="One minus a single soft Dice coefficient of all classes, each weighted by its size.",
             params="segkit_losses.params:GeneralizedDiceParams",
             overlapping=True,
+            soft=True,
             reference=SUDRE,
         ),
         Loss(
@@ -81,6 +85,7 @@ def segkit_losses() -> list[Loss]:
             summary="The Dice loss with weights of its own for false positives and false negatives.",
             params="segkit_losses.params:TverskyParams",
             overlapping=True,
+            soft=True,
             reference=SALEHI,
         ),
         Loss(
@@ -89,6 +94,7 @@ def segkit_losses() -> list[Loss]:
             summary="A power of each class's Tversky loss.",
             params="segkit_losses.params:FocalTverskyParams",
             overlapping=True,
+            soft=True,
             reference=ABRAHAM,
         ),
         Loss(
@@ -115,6 +121,7 @@ def segkit_losses() -> list[Loss]:
             summary="The Dice loss of the whole batch as one sample.",
             params="segkit_losses.params:DiceParams",
             overlapping=True,
+            soft=True,
             reference=MILLETARI,
             scope="batch",
         ),
@@ -124,6 +131,7 @@ def segkit_losses() -> list[Loss]:
             summary="The Tversky loss of the whole batch as one sample.",
             params="segkit_losses.params:TverskyParams",
             overlapping=True,
+            soft=True,
             reference=SALEHI,
             scope="batch",
         ),
@@ -133,6 +141,7 @@ def segkit_losses() -> list[Loss]:
             summary="The focal Tversky loss of the whole batch as one sample.",
             params="segkit_losses.params:FocalTverskyParams",
             overlapping=True,
+            soft=True,
             reference=ABRAHAM,
             scope="batch",
         ),

@@ -6,7 +6,15 @@ import torch
 from torch.nn import functional
 
 from segkit import Task, UsageError
-from segkit_losses.common import LossFunction, at_least_float32, mean_over_pixels, targets_of_logits, valid_pixels
+from segkit_losses.common import (
+    LossFunction,
+    at_least_float32,
+    is_soft,
+    mean_over_pixels,
+    shares_and_valid,
+    targets_of_logits,
+    valid_pixels,
+)
 from segkit_losses.params import BceParams
 
 
@@ -15,7 +23,7 @@ def build(task: Task, params: BceParams) -> LossFunction:
 
     With K = 1 the target t is label 1. With several logits each of the K, background included, is one against the rest.
     Of overlapping classes it is the mean over classes of each one's mean over its own valid pixels.
-    w is `pos_weight` (torch's), 1 unless given.
+    w is `pos_weight` (torch's), 1 unless given. A soft target's t is the share.
 
     Raises:
         UsageError: there is not one weight for each logit.
@@ -31,10 +39,15 @@ def build(task: Task, params: BceParams) -> LossFunction:
 
     @at_least_float32
     def binary_cross_entropy(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        target = targets_of_logits(mask, logits).to(logits.dtype)
-        factor = None if pos_weight is None else pos_weight.to(logits).reshape(-1, *[1] * (mask.ndim - 1))
-        values = functional.binary_cross_entropy_with_logits(logits, target, pos_weight=factor, reduction="none")
-        return mean_over_pixels(values.mean(dim=1), valid_pixels(mask))
+        if is_soft(mask):
+            target, valid = shares_and_valid(mask)
+        else:
+            target, valid = targets_of_logits(mask, logits), valid_pixels(mask)
+        factor = None if pos_weight is None else pos_weight.to(logits).reshape(-1, *[1] * (logits.ndim - 2))
+        values = functional.binary_cross_entropy_with_logits(
+            logits, target.to(logits.dtype), pos_weight=factor, reduction="none"
+        )
+        return mean_over_pixels(values.mean(dim=1), valid)
 
     return binary_cross_entropy
 
@@ -47,9 +60,8 @@ def of_overlapping(task: Task, params: BceParams) -> LossFunction:
     def binary_cross_entropy(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         valid = valid_pixels(mask)
         factor = factors.to(logits).reshape(-1, *[1] * (mask.ndim - 2))
-        values = functional.binary_cross_entropy_with_logits(
-            logits, (mask == 1).to(logits.dtype), pos_weight=factor, reduction="none"
-        )
+        target = mask.where(valid, 0).to(logits.dtype)
+        values = functional.binary_cross_entropy_with_logits(logits, target, pos_weight=factor, reduction="none")
         each = mean_over_pixels(values.flatten(0, 1), valid.flatten(0, 1)).unflatten(0, logits.shape[:2])
         seen = valid.flatten(2).any(dim=2)
         mean: torch.Tensor = each.sum(dim=1) / seen.sum(dim=1).clamp(min=1)

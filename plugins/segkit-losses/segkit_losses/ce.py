@@ -12,6 +12,9 @@ from segkit_losses.common import (
     LossFunction,
     at_least_float32,
     class_by_class,
+    is_soft,
+    of_labels,
+    shares_and_valid,
     weight_of_pixels,
     weights_of_labels,
     with_background,
@@ -36,6 +39,8 @@ def build(task: Task, params: CeParams) -> LossFunction:
     @at_least_float32
     def cross_entropy(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         weight = weights.to(logits)
+        if is_soft(mask):
+            return of_shares(logits, mask, weight, params.label_smoothing)
         values = functional.cross_entropy(
             with_background(logits),
             mask,
@@ -48,3 +53,15 @@ def build(task: Task, params: CeParams) -> LossFunction:
         return values.flatten(1).sum(dim=1) / total.where(total > 0, 1)
 
     return cross_entropy
+
+
+def of_shares(logits: torch.Tensor, mask: torch.Tensor, weight: torch.Tensor, label_smoothing: float) -> torch.Tensor:
+    """Return the cross entropy (N,) against shares: its mean over readers, least where the softmax is their mean."""
+    shares, valid = shares_and_valid(mask)
+    shares = of_labels(shares).to(logits.dtype)
+    values = functional.cross_entropy(
+        with_background(logits), shares, weight=weight, reduction="none", label_smoothing=label_smoothing
+    )
+    weights = (shares * weight.reshape(-1, *[1] * (logits.ndim - 2))).sum(dim=1)
+    total = weights.masked_fill(~valid, 0).flatten(1).sum(dim=1)
+    return values.masked_fill(~valid, 0).flatten(1).sum(dim=1) / total.where(total > 0, 1)

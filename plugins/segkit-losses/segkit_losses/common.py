@@ -10,7 +10,10 @@ import torch
 from segkit import IGNORE, Task, UsageError
 
 LossFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-"""From logits (N, K, *S) and mask (N, *S) int64, or (N, K, *S) of overlapping classes, to one value per sample (N,)."""
+"""From logits (N, K, *S) and mask (N, *S) int64, or (N, K, *S) of overlapping classes, to one value per sample (N,).
+
+A mask of floats (N, K, *S) is a soft target: shares of what the logits are of.
+"""
 
 
 def at_least_float32(function: LossFunction) -> LossFunction:
@@ -30,6 +33,22 @@ def at_least_float32(function: LossFunction) -> LossFunction:
 def valid_pixels(mask: torch.Tensor) -> torch.Tensor:
     """Return where a mask (N, *S) is not "ignore", as bool (N, *S)."""
     return mask != IGNORE
+
+
+def is_soft(mask: torch.Tensor) -> bool:
+    """Whether a mask holds shares (N, K, *S), not labels."""
+    return mask.is_floating_point()
+
+
+def shares_and_valid(mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return a soft target of exclusive classes (N, K, *S) with 0 where it is ignored, and where it counts (N, *S)."""
+    valid = valid_pixels(mask[:, 0])
+    return mask.where(valid.unsqueeze(1), 0), valid
+
+
+def of_labels(shares: torch.Tensor) -> torch.Tensor:
+    """Return shares of background and classes: 1 less the share, and the share, where K = 1."""
+    return shares if shares.shape[1] > 1 else torch.cat((1 - shares, shares), dim=1)
 
 
 def with_background(logits: torch.Tensor) -> torch.Tensor:
@@ -94,7 +113,9 @@ def class_by_class(task: Task, weights: torch.Tensor, build: Callable[[Task], Lo
     one = build(Task(task.in_channels, task.classes[:1], task.spatial_dims))
 
     def loss(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        values = one(logits.flatten(0, 1).unsqueeze(1), mask.flatten(0, 1)).unflatten(0, logits.shape[:2])
+        planes = mask.flatten(0, 1)
+        planes = planes.unsqueeze(1) if is_soft(mask) else planes
+        values = one(logits.flatten(0, 1).unsqueeze(1), planes).unflatten(0, logits.shape[:2])
         factors = weights.to(values) * valid_pixels(mask).flatten(2).any(dim=2)
         total = factors.sum(dim=1)
         mean: torch.Tensor = (values * factors).sum(dim=1) / total.where(total > 0, 1)

@@ -26,7 +26,7 @@ def build(task: Task, params: DiceParams) -> LossFunction:
 
     @at_least_float32
     def dice(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        counts = soft_counts(logits, mask, params.include_background, params.squared)
+        counts = soft_counts(task, logits, mask, params.include_background, params.squared)
         size = counts.predicted + counts.reference
         per_class = 1 - ratio(2 * counts.overlap + params.smooth, size + params.smooth)
         return mean(per_class, counts.present, counts.valid)

@@ -22,7 +22,7 @@ def build(task: Task, params: GeneralizedDiceParams) -> LossFunction:
 
     @at_least_float32
     def generalized_dice(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        counts = soft_counts(logits, mask, params.include_background)
+        counts = soft_counts(task, logits, mask, params.include_background)
         weight = weights_of_classes(counts, params)
         overlap = (weight * counts.overlap).sum(dim=1)
         size = (weight * (counts.predicted + counts.reference)).sum(dim=1)

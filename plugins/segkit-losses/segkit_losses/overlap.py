@@ -7,7 +7,15 @@ from dataclasses import dataclass
 import torch
 
 from segkit import Task
-from segkit_losses.common import one_hot, valid_pixels, weights_of_labels, with_background
+from segkit_losses.common import (
+    is_soft,
+    of_labels,
+    one_hot,
+    shares_and_valid,
+    valid_pixels,
+    weights_of_labels,
+    with_background,
+)
 from segkit_losses.params import Absent, Weights
 
 SMALLEST_DENOMINATOR = 1e-7
@@ -36,17 +44,22 @@ class SoftCounts:
 
 
 def soft_counts(
-    logits: torch.Tensor, mask: torch.Tensor, include_background: bool, squared: bool = False
+    task: Task, logits: torch.Tensor, mask: torch.Tensor, include_background: bool, squared: bool = False
 ) -> SoftCounts:
     """Return the soft counts of logits (N, K, *S), by the softmax over background and classes, and a mask (N, *S).
 
     Of overlapping classes, whose mask is (N, K, *S), they are by the sigmoid of each; there is no background then.
     """
-    if mask.ndim == logits.ndim:
-        return counts_of(logits.sigmoid(), mask == 1, valid_pixels(mask), squared)
+    if task.overlapping:
+        valid = valid_pixels(mask)
+        return counts_of(logits.sigmoid(), mask.where(valid, 0), valid, squared)
     logits = with_background(logits)
-    valid = valid_pixels(mask)
-    target, probability = one_hot(mask, logits.shape[1]), logits.softmax(dim=1)
+    probability = logits.softmax(dim=1)
+    if is_soft(mask):
+        shares, valid = shares_and_valid(mask)
+        target = of_labels(shares) * valid.unsqueeze(1)
+    else:
+        target, valid = one_hot(mask, logits.shape[1]), valid_pixels(mask)
     if not include_background:
         target, probability = target[:, 1:], probability[:, 1:]
     return counts_of(probability, target, valid.unsqueeze(1), squared)

@@ -42,7 +42,7 @@ def build_with_exponent(task: Task, params: TverskyParams, name: str, exponent: 
 
     @at_least_float32
     def tversky(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        counts = soft_counts(logits, mask, params.include_background)
+        counts = soft_counts(task, logits, mask, params.include_background)
         spurious = params.false_positive_weight * (counts.predicted - counts.overlap)
         missed = params.false_negative_weight * (counts.reference - counts.overlap)
         index = ratio(counts.overlap + params.smooth, counts.overlap + spurious + missed + params.smooth)
