@@ -292,8 +292,10 @@ def show(value: Any) -> str:
         return "none"
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, tuple):
-        return (";" if value and isinstance(value[0], tuple) else ",").join(show(part) for part in value)
+    if isinstance(value, (tuple, list)) and value:
+        return (";" if isinstance(value[0], (tuple, list)) else ",").join(show(part) for part in value)
+    if isinstance(value, (tuple, list)):
+        return ""
     return str(value)
 
 

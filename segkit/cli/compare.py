@@ -55,8 +55,12 @@ def shared_options() -> list[click.Parameter]:
     metavar="KIND.PARAM=VALUE",
     help="A setting that models differ in, repeatable per value.",
 )
-@click.option("--seeds", type=click.IntRange(1, 1000), default=1, help="Train every model with so many seeds.")
-@click.option("--folds", type=click.IntRange(2, 1000), help="Cross-validate, if the dataset deals out folds.")
+@click.option(
+    "--seeds", type=click.IntRange(1, 1000), metavar="N", default=1, help="Train every model with so many seeds."
+)
+@click.option(
+    "--folds", type=click.IntRange(2, 1000), metavar="N", help="Cross-validate, if the dataset deals out folds."
+)
 @click.option("--config", type=PATH, metavar="FILE", help="Config file of all models, or DATASET:NAME.")
 @set_option(
     "Set any config field or param, of all models or of those that NAME is a part of.",
@@ -69,7 +73,10 @@ def shared_options() -> list[click.Parameter]:
 @click.option("--name", metavar="TEXT", help="Name of the comparison.")
 @click.option("--launcher", metavar="NAME", help="Train each run as a job of its own: local, or a plugin's launcher.")
 @click.option(
-    "--jobs", type=click.IntRange(1, 10_000), help="So many jobs at a time, with local unless --launcher says."
+    "--jobs",
+    type=click.IntRange(1, 10_000),
+    metavar="N",
+    help="So many jobs at a time, with local unless --launcher says.",
 )
 @click.option("--dry-run", is_flag=True, help="With --launcher: show what would be submitted; train nothing.")
 @click.option("--anonymous", is_flag=True, help="Show numbers in the place of case ids and groups.")
@@ -316,7 +323,8 @@ def show_table(record: dict[str, Any]) -> None:
     ]
     head = ["", "model", f"mean {record['main_metric']}", "n", "missed", "95 % interval"]
     head += ["SD of seeds"] if several else []
-    out.print_table((*head, "parameters", "training", "memory"), rows)
+    columns = (*head, "parameters", "training", "memory")
+    out.print_table(columns, rows, spare=("memory", "training", "parameters"), right=columns[2:])
     overall = record["scores"][0]["class"]
     for pair in record["differences"]:
         if (pair["metric"], pair["class"]) == (record["main_metric"], overall):

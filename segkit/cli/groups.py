@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from segkit.cli import output, streams
+from segkit.cli.help import Context
 from segkit.engine.stop import Stopped, sigterm_as_ctrl_c
 from segkit.errors import SegkitError, did_you_mean
 
@@ -51,6 +52,8 @@ class Group(click.Group):
         self.open_to_plugins = open_to_plugins
         self.sections = sections or {}
 
+    context_class = Context
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the subcommands, imported or not."""
         return sorted({*self.commands, *self.modules})
@@ -74,7 +77,9 @@ class Group(click.Group):
         if own is None and self.open_to_plugins:
             from segkit.cli.strangers import load_stranger
 
-            return load_stranger(cmd_name)
+            own = load_stranger(cmd_name)
+        if own is not None and own.context_class is click.Context:
+            own.context_class = Context
         return own
 
     def main(

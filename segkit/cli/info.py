@@ -169,7 +169,10 @@ def weights_of(item: Found) -> dict[str, Any]:
 
 def taken_by_runs(dotted: str, own: str, wished: Mapping[int, Mapping[str, Any]]) -> str:
     """Say what a run takes where nobody sets a param: the architecture's presets, then the component's own."""
-    presets = [f"{show(settings[dotted])} in {dims}D" for dims, settings in wished.items() if dotted in settings]
+    found = {dims: show(settings[dotted]) for dims, settings in wished.items() if dotted in settings}
+    if len(found) > 1 and len(set(found.values())) == 1:
+        return f"{next(iter(found.values()))}; by itself {own}"
+    presets = [f"{value} in {dims}D" for dims, value in found.items()]
     return f"{', '.join(presets)}; by itself {own}" if presets else own
 
 
@@ -228,7 +231,9 @@ def show(value: Any) -> str:
     from segkit import params
 
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} = {show(part)}" for key, part in value.items())
+        return "; ".join(f"{key} = {show(part)}" for key, part in value.items())
+    if isinstance(value, (tuple, list)) and any(isinstance(part, Mapping) for part in value):
+        return " | ".join(map(show, value))
     return params.show(value)
 
 

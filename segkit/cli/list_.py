@@ -24,7 +24,7 @@ AT_ONCE = 30
 
 
 @click.command("list")
-@click.argument("kind", required=False, type=KindName(), metavar="KIND")
+@click.argument("kind", required=False, type=KindName(), metavar="[KIND]")
 @output.json_option
 def list_components(kind: str | None, as_json: bool) -> None:
     """List the components of all installed plugins.

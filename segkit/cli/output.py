@@ -8,7 +8,7 @@ import shutil
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -70,11 +70,12 @@ def print_table(
     grouped: bool = False,
     spare: Sequence[str] = (),
     right: Sequence[str] = (),
+    styles: Mapping[str, str] | None = None,
 ) -> None:
     """Print rows of text: a table with a head on a terminal, tab-separated lines without one in a pipe.
 
     Args:
-        grouped, spare, right: how `segkit.report.layout` lays out a table.
+        grouped, spare, right, styles: how `segkit.report.layout` lays out a table.
     """
     if not for_people():
         for row in rows:
@@ -82,7 +83,7 @@ def print_table(
         return
     from segkit.report import layout
 
-    layout.print_table(console(), columns, rows, grouped=grouped, spare=spare, right=right)
+    layout.print_table(console(), columns, rows, grouped=grouped, spare=spare, right=right, styles=styles)
 
 
 def print_title(text: str) -> None:

@@ -32,7 +32,9 @@ MINUTES = 60.0
 @click.option("--data-root", type=PATH, metavar="DIR", help="Folder of the data.")
 @click.option("--arch", type=ComponentName("arch"), help="Architecture; any that can be planned where not given.")
 @click.option("--memory", metavar="AMOUNT", help="Memory that training may take, such as 8GB; most of what is free.")
-@click.option("--minutes", type=float, default=MINUTES, show_default=True, help="From the run's start to its report.")
+@click.option(
+    "--minutes", type=float, metavar="N", default=MINUTES, show_default=True, help="From the run's start to its report."
+)
 @click.option("--size", metavar="N|HxW", help="Working size, where it is not to be chosen.")
 @click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")
 @click.option("--config", type=PATH, metavar="FILE", help="Config file with what is not to be chosen.")

@@ -14,6 +14,8 @@ from segkit.version import __version__
 if TYPE_CHECKING:
     from segkit.declarations.installed import Plugin
 
+COLUMNS = ("plugin", "version", "entry point", "load", "status", "provides")
+
 
 @click.command("plugins")
 @output.json_option
@@ -65,9 +67,20 @@ def as_object(plugin: Plugin) -> dict[str, object]:
     }
 
 
+def provided(plugin: Plugin) -> str:
+    """What a plugin provides, for people: each kind once."""
+    kinds: dict[str, list[str]] = {}
+    for component in plugin.components:
+        kinds.setdefault(component.kind, []).append(component.name)
+    if plugin.commands:
+        kinds["command"] = list(plugin.commands)
+    return "; ".join(f"{kind} {', '.join(names)}" for kind, names in kinds.items())
+
+
 def print_report(found: list[Plugin]) -> None:
     """Print the table for people, and under it in full what is to be said of single plugins."""
-    output.print_table(("plugin", "version", "entry point", "load", "status", "provides"), [as_row(p) for p in found])
+    rows = [(*as_row(plugin)[:-1], provided(plugin)) for plugin in found]
+    output.print_table(COLUMNS, rows, spare=("entry point", "load", "version"), styles={"ok": "green"})
     for plugin in found:
         remarks = [("reason", plugin.reason), ("hint", plugin.hint), *(("note", note) for note in plugin.notes)]
         told = [f"  {label}: {text}" for label, text in remarks if text]

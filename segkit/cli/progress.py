@@ -8,14 +8,20 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from segkit.cli import output
 from segkit.engine.plain_progress import PlainProgress, duration
 from segkit.engine.progress import JobRow, Progress
 from segkit.errors import printable
+from segkit.report.layout import cells_of, wrapped
 
 if TYPE_CHECKING:
     from rich.live import Live
     from rich.progress import TaskID
     from rich.table import Table
+
+
+STYLES = {"warning": "bold yellow", "error": "bold red"}
+"""What a line may begin with, and how that is written, as everywhere else."""
 
 
 def make_progress() -> Progress:
@@ -61,19 +67,12 @@ class LiveProgress(PlainProgress):
 
     def __init__(self) -> None:
         super().__init__()
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bars
 
-        self._console = Console(stderr=True)
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[details]}", markup=False),
-            TimeRemainingColumn(),
-        )
-        self._bars = Bars(*columns, console=self._console, transient=True)
+        from segkit.cli.bar import Bar
+
+        self._console = output.console(stderr=True)
+        self._bars = Bars(Bar(lambda: self._console.width), console=self._console, transient=True)
         self._task: TaskID | None = None
         self._jobs: Live | None = None
 
@@ -81,15 +80,15 @@ class LiveProgress(PlainProgress):
         """Show a bar."""
         super().start(stage, total, unit)
         self._bars.start()
-        self._task = self._bars.add_task(printable(stage), total=total, details="")
+        self._task = self._bars.add_task(printable(stage), total=total, told="", epochs=self._epochs, all_left="")
 
     def advance(self, count: int = 1, details: Mapping[str, float] | None = None) -> None:
         """Move the bar."""
         if self._task is not None:
             told = [f"{name} {value:.4f}" for name, value in (details or {}).items()]
             left = self.all_left(count)
-            shown = "  ".join([*told, f"all {self._epochs} epochs: {duration(left)} left"] if left else told)
-            self._bars.update(self._task, advance=count, details=printable(shown))
+            every = duration(left) if left else ""
+            self._bars.update(self._task, advance=count, told=printable("  ".join(told)), all_left=every)
 
     def all_left(self, count: int) -> float | None:
         """Seconds left of all epochs, by the steps since the first of them began; None outside of them."""
@@ -128,5 +127,25 @@ class LiveProgress(PlainProgress):
             self._jobs = None
 
     def show(self, text: str) -> None:
-        """Print a line above the bars."""
-        self._console.print(printable(text), highlight=False, markup=False)
+        """Print a line above the bars, a warning's first word in its colour."""
+        from rich.text import Text
+
+        line = Text(wrapped(printable(text), self._console.width))
+        for word, style in STYLES.items():
+            if text.startswith(f"{word}:"):
+                line.stylize(style, 0, len(word))
+        self._console.print(line, soft_wrap=True)
+
+    def show_epoch(self, parts: Sequence[str]) -> None:
+        """Print what there is to say of an epoch above the bars, no figure apart from its name."""
+        from rich.text import Text
+
+        text, column, width = Text(), 0, self._console.width
+        for number, part in enumerate(map(printable, parts)):
+            if number and column + 2 + cells_of(part) > width:
+                text.append("\n")
+                column = 0
+            shown = wrapped(f"  {part}" if number else part, width, "  ")
+            text.append(shown, style="bold cyan" if number == 0 else "green" if part.startswith("val/") else "")
+            column += cells_of(shown.rpartition("\n")[2])
+        self._console.print(text, soft_wrap=True)

@@ -72,7 +72,7 @@ if TYPE_CHECKING:
 )
 @click.option("--plan", "planned", is_flag=True, help="Choose first what fits, as segkit plan does, then train that.")
 @click.option("--memory", metavar="AMOUNT", help="With --plan: memory that training may take, such as 8GB.")
-@click.option("--minutes", type=float, help="With --plan: time from start to report.  [60]")
+@click.option("--minutes", type=float, metavar="N", help="With --plan: time from start to report.  [60]")
 @click.option("--resume", type=PATH, metavar="RUN", help="Go on with a run that was stopped, in its directory.")
 @click.option("--allow", metavar="NAME,...", multiple=True, help="With --resume: what may differ, by its name.")
 @click.option(

@@ -35,7 +35,7 @@ def runs(folders: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         output.print_json([as_object(run) for run in found])
     elif output.for_people():
-        output.print_table(("run", "when", "made of", "score (95 % interval)", "state"), table(found))
+        output.print_table(("run", "when", "made of", "score (95 % interval)", "state"), table(found), spare=("when",))
     else:
         for run in found:
             output.print_line(*line(run))

@@ -33,14 +33,20 @@ FOLDER = Path("sweeps")
     metavar="SETTING=VALUES",
     help="What to search, repeatable: A,B,C or LOW..HIGH or log:LOW..HIGH.",
 )
-@click.option("--trials", type=click.IntRange(1, 100_000), default=30, show_default=True, help="Trials in all.")
-@click.option("--searcher", default="random", show_default=True, help="random, or a plugin's, such as tpe.")
-@click.option("--seeds", type=click.IntRange(1, 1000), default=3, show_default=True, help="Seeds of the comparison.")
+@click.option(
+    "--trials", type=click.IntRange(1, 100_000), metavar="N", default=30, show_default=True, help="Trials in all."
+)
+@click.option(
+    "--searcher", metavar="NAME", default="random", show_default=True, help="random, or a plugin's, such as tpe."
+)
+@click.option(
+    "--seeds", type=click.IntRange(1, 1000), metavar="N", default=3, show_default=True, help="Seeds of the comparison."
+)
 @click.option("--config", type=PATH, metavar="FILE", help="Config file of all trials, or DATASET:NAME.")
 @set_option("Set any config field or param.")
 @click.option("--from", "source", type=PATH, metavar="RUN|FILE", help="Start every trial from these weights.")
 @click.option("--launcher", metavar="NAME", help="Train the comparison's runs as jobs: local, or a plugin's launcher.")
-@click.option("--jobs", type=click.IntRange(1, 10_000), help="So many of those at a time.")
+@click.option("--jobs", type=click.IntRange(1, 10_000), metavar="N", help="So many of those at a time.")
 @click.option("--output", type=PATH, metavar="DIR", help="The sweep's directory; sweeps/NAME where not given.")
 @click.option("--name", metavar="TEXT", help="Name of the sweep.")
 @out.json_option

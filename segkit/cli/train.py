@@ -16,8 +16,12 @@ HELP = """Train a model, without scoring it: the first part of `segkit run`, wit
 
 \b
 segkit train --arch unet --data isic
-segkit evaluate runs/unet-isic          # scores in a new folder
-segkit run --resume runs/unet-isic      # or the rest of the run: scores, explanations, report
+
+Then the scores in a new folder, or the rest of the run with scores, explanations and report:
+
+\b
+segkit evaluate runs/unet-isic
+segkit run --resume runs/unet-isic
 """
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from segkit.engine.progress import Progress
@@ -54,22 +54,26 @@ class PlainProgress(Progress):
         self._epochs_seen += 1
         begin = self._first_epoch if self._first_epoch is not None else time.monotonic()
         per_epoch = (time.monotonic() - begin) / self._epochs_seen
-        self.show(epoch_line(record, epochs, per_epoch * (epochs - record["epoch"])))
+        self.show_epoch(epoch_parts(record, epochs, per_epoch * (epochs - record["epoch"])))
+
+    def show_epoch(self, parts: Sequence[str]) -> None:
+        """Show what there is to say of an epoch, its number first, then the loss."""
+        self.show("  ".join(parts))
 
     def show(self, text: str) -> None:
         """Write one line to stderr."""
         print(printable(text), file=sys.stderr, flush=True)
 
 
-def epoch_line(record: Mapping[str, Any], epochs: int, seconds_left: float) -> str:
-    """One epoch in one line: loss by term, validated figures, speed, time left."""
+def epoch_parts(record: Mapping[str, Any], epochs: int, seconds_left: float) -> list[str]:
+    """What one epoch's line says: its number, loss by term, validated figures, speed, time left."""
     terms = record["terms"]
     parts = [f"epoch {record['epoch']}/{epochs}", f"loss {record['loss']:.4f}"]
     if len(terms) > 1:
         parts[-1] += " (" + ", ".join(f"{name} {value:.4f}" for name, value in terms.items()) + ")"
     parts += [validated(record, name) for name in record.get("val", {})]
     parts += [f"{record['images_per_second']:.1f} images/s", f"{duration(seconds_left)} left"]
-    return "  ".join(parts)
+    return parts
 
 
 def validated(record: Mapping[str, Any], name: str) -> str:

@@ -40,6 +40,7 @@ from segkit.planning.plan import Plan
 from segkit.planning.relation import by_content
 from segkit.planning.trained import TrainedModel, component
 from segkit.rundir.names import CASES, CONFIG, PREDICTIONS, SCORES, SUMMARY
+from segkit.rundir.stage import MODEL_DATASET
 from segkit.rundir.write import NOTICE, summary_record
 from segkit.statistics.failure_ranking import rank_failures
 
@@ -219,7 +220,7 @@ def score_model(
         summary |= {
             "generated_sample": generated,
             "notice": NOTICE if generated else "",
-            "model_dataset": component(request.model.header, "data")["name"],
+            MODEL_DATASET: component(request.model.header, "data")["name"],
             "mirror": predictor.mirror,
             **({"turn": True} if predictor.turn else {}),
             "leaks": leaks_record((), plan.split, looked.seen),

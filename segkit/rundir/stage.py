@@ -19,6 +19,8 @@ from segkit.errors import SegkitError
 from segkit.files import parse_json, read_json, read_text, read_toml
 from segkit.rundir.names import CASES, CONFIG, HISTORY, LONGER, MODEL, REPORT, STATE, STATE_FOLDER, SUMMARY
 
+MODEL_DATASET = "model_dataset"
+"""In summary.json of `segkit evaluate` alone: the dataset that the model was trained on."""
 FINISHED_FIELD = "finished"
 """In summary.json: everything was written, and there is nothing to go on with."""
 
@@ -31,6 +33,8 @@ class Stage(StrEnum):
     SCORED = "scored"
     FINISHED = "finished"
     BROKEN = "broken"
+    SCORES = "scores"
+    """No run: what `segkit evaluate` found of a model that lies elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,8 @@ def standing_of(folder: Path) -> Standing:
 
 def scored_standing(folder: Path, has: dict[str, bool]) -> Standing:
     """Of a run that has a summary, and nothing to go on from or nothing to go on with."""
+    if not has[MODEL] and not has[HISTORY] and is_evaluation(folder):
+        return Standing(Stage.SCORES, "of a model that lies elsewhere", "name the run whose model was scored")
     again = f"score its model again: segkit evaluate {folder}"
     if not has[MODEL] or is_cut(folder / MODEL):
         wrong = "is not whole" if has[MODEL] else "is missing"
@@ -95,6 +101,14 @@ def resumable_standing(folder: Path, has: dict[str, bool]) -> Standing:
     if has[MODEL]:
         return Standing(Stage.TRAINED, "not scored", resumable=True)
     return Standing(Stage.UNFINISHED, progress(folder), resumable=True)
+
+
+def is_evaluation(folder: Path) -> bool:
+    """Whether summary.json is one that `segkit evaluate` wrote."""
+    try:
+        return MODEL_DATASET in read_json(folder / SUMMARY, {})
+    except SegkitError:
+        return False
 
 
 def recorded(folder: Path) -> bool | None:

@@ -5,9 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
+from segkit.cli.bar import Bar
 from segkit.cli.progress import LiveProgress, make_progress
-from segkit.engine.plain_progress import PlainProgress, duration, epoch_line
+from segkit.engine.plain_progress import PlainProgress, duration, epoch_parts
 
 RECORD = {
     "epoch": 2,
@@ -21,14 +23,14 @@ RECORD = {
 
 def test_epoch_line_has_loss_by_term_validation_speed_and_time() -> None:
     """All that the issue asks for is in the line."""
-    assert epoch_line(RECORD, 20, 125) == (
+    assert "  ".join(epoch_parts(RECORD, 20, 125)) == (
         "epoch 2/20  loss 0.5000 (bce 0.2000, dice 0.3000)  val/dice@store 0.7123  12.3 images/s  2m 05s left"
     )
 
 
 def test_a_single_term_is_not_repeated() -> None:
     """One term is the loss itself."""
-    assert "(" not in epoch_line({**RECORD, "terms": {"bce": 0.5}}, 20, 1)
+    assert "(" not in "".join(epoch_parts({**RECORD, "terms": {"bce": 0.5}}, 20, 1))
 
 
 @pytest.mark.parametrize(
@@ -66,7 +68,7 @@ def test_live_progress_keeps_epoch_lines(monkeypatch: pytest.MonkeyPatch) -> Non
     progress.message("[red]case[/red]")
     progress.finish()
     progress.epoch(RECORD, 20)
-    assert "epoch 2/20  loss 0.5000" in stream.getvalue()
+    assert "epoch 2/20  loss 0.5000" in Text.from_ansi(stream.getvalue()).plain
     assert "[red]case[/red]" in stream.getvalue()
 
 
@@ -110,3 +112,48 @@ def test_time_left_of_all_epochs(monkeypatch):
         assert progress.all_left(5) == pytest.approx(25.0)
     finally:
         progress.close()
+
+
+LONG = {**RECORD, "terms": {"focal-tversky": 0.2, "generalized-dice": 0.2, "auxiliary heads": 0.1}, "val": {}}
+
+
+WIDTHS = [*range(12, 60, 5), 50, 60, 80, 120]
+
+
+@pytest.mark.parametrize("record", [RECORD, LONG, {**RECORD, "val": {f"metric-{n}@store": n / 9 for n in range(7)}}])
+def test_an_epoch_keeps_its_figures_with_their_names(record) -> None:
+    """Whatever the width: no line is wider, nothing is lost, and a figure stands in the line of its name."""
+    parts = epoch_parts(record, 20, 125)
+    for width in WIDTHS[3:]:
+        progress, stream = LiveProgress(), io.StringIO()
+        progress._console = Console(file=stream, force_terminal=True, width=width, color_system=None)
+        progress.show_epoch(parts)
+        lines = stream.getvalue().splitlines()
+        assert " ".join(stream.getvalue().split()) == " ".join("  ".join(parts).split())
+        assert max(map(len, lines)) <= width
+        for part in parts:
+            assert len(part) > width - 2 or any(part in line for line in lines)
+
+
+@pytest.mark.parametrize("name", ["epoch 3/20", "comparing with training", "evaluate"])
+@pytest.mark.parametrize(
+    "figures", [("loss 1.2345", 65.0, "1h 02m"), ("", None, ""), ("loss 0.1234  lr 0.001", 5.0, "")]
+)
+def test_the_line_of_a_stage_fits(name, figures) -> None:
+    """Whatever the width: one line, with the name and the count whole, and a bar as soon as there is room."""
+    told, left, all_left = figures
+    fields = {"told": told, "epochs": 20, "all_left": all_left}
+    task = SimpleNamespace(description=name, completed=123, total=456, time_remaining=left, fields=fields)
+    for width in WIDTHS:
+        console = Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None)
+        lines = console.render_lines(Bar(lambda width=width: width).render(task), pad=False)
+        shown = ["".join(segment.text for segment in line).rstrip() for line in lines]
+        assert len(shown) == 1
+        assert len(shown[0]) <= width
+        assert "…" not in shown[0]
+        assert "123/456" in shown[0]
+        if width >= len(name) + 8:
+            assert shown[0].startswith(f"{name} ")
+        if width >= 80:
+            assert "━" in shown[0]
+            assert all(text in shown[0] for text in (told, all_left))

@@ -111,6 +111,24 @@ def test_a_run_itself_and_evaluations(five) -> None:
     assert [line.split("\t")[0] for line in shown] == ["runs/good", "runs/half"]
 
 
+def test_scores_of_a_model_elsewhere_are_no_broken_run(five, trained_toy: Path) -> None:
+    """A folder that `segkit evaluate --output` wrote is listed as scores, and cannot be gone on with."""
+    Path("runs/scored").mkdir()
+    for name in ("config.toml", "cases.csv"):
+        shutil.copy(trained_toy / name, "runs/scored")
+    summary = json.loads((trained_toy / "summary.json").read_text())
+    summary.pop("finished")
+    Path("runs/scored/summary.json").write_text(json.dumps({**summary, "model_dataset": "squares"}))
+    found = by_folder("runs/scored")["scored"]
+    assert (found["state"], found["details"]) == ("scores", "of a model that lies elsewhere")
+    assert found["score"]["mean"] is not None
+    assert runs("runs/scored").stderr == ""
+    result = CliRunner().invoke(main, ["run", "--resume", "runs/scored"])
+    assert result.exit_code == 1
+    assert "runs/scored is scores and cannot be resumed" in result.stderr
+    assert not (Path("runs/scored") / "last").exists()
+
+
 def test_no_runs_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without ./runs the list is empty and says how to make one; a folder that was named has to be there."""
     monkeypatch.chdir(tmp_path)

@@ -99,7 +99,7 @@ def show(notes: Sequence[tuple[str, str]], found: Overview, files: Inventory) ->
     told = [column for column in range(len(SPLIT_HEADS)) if any(row[column] for row in splits)]
     output.print_table([SPLIT_HEADS[column] for column in told], [[row[column] for column in told] for row in splits])
     output.say()
-    output.print_table(CLASS_HEADS, classes)
+    output.print_table(CLASS_HEADS, classes, grouped=True)
     output.say()
     if twins:
         output.print_table(("duplicate", "image", "same as", "difference"), twins)
