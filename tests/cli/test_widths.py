@@ -106,7 +106,8 @@ TABLES = [
 def test_tables_of_commands_are_in_whole_words(args, shown):
     """At every width each line fits, and all that the widest table says is there but for columns that are spared."""
     everything = words(shown(args, WIDE))
-    spared = {*everything} - words(shown(args, 120)) if args[0] == "list" else set()
+    narrower = {"list": 120, "plugins": 60}.get(args[0], WIDE)  # where the columns that may be left out are
+    spared = everything - words(shown(args, narrower))
     for width in WIDTHS:
         lines = shown(args, width)
         # In blocks a column's name is followed by a colon, and a cell by a semicolon.
