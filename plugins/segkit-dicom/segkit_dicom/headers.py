@@ -32,7 +32,7 @@ SEG, LABELMAP, RTSTRUCT = (
     "1.2.840.10008.5.1.4.1.1.66.7",
     "1.2.840.10008.5.1.4.1.1.481.3",
 )
-PIXELS, UNDEFINED = 0x7FE00010, 0xFFFFFFFF
+PIXELS, ITEM, UNDEFINED = 0x7FE00010, (0xFFFE, 0xE000), 0xFFFFFFFF
 LATER = 4096
 """Bytes of an element that is not read with the rest."""
 DIRECTORY = "1.2.840.10008.1.3.10"
@@ -53,7 +53,7 @@ LISTED = (
     *("ReferencedSeriesSequence", "ReferencedFrameOfReferenceSequence", "FrameOfReferenceUID", "SegmentSequence"),
     *("StructureSetROISequence", "SegmentationType", "PerFrameFunctionalGroupsSequence", "SamplesPerPixel"),
     *("PixelSpacing", "RescaleSlope", "RescaleIntercept", "SharedFunctionalGroupsSequence", "SpacingBetweenSlices"),
-    *("SliceThickness", "BitsAllocated"),
+    *("SliceThickness", "BitsAllocated", "PhotometricInterpretation"),
 )
 
 
@@ -141,7 +141,10 @@ def syntax_of(dataset: Any, name: str) -> UID | None:
 def _check_end(stream: BinaryIO, found: FileDataset, path: Path) -> None:
     """Raise UnusableFileError where a file ends before its header or its pixels do, as far as lengths say it."""
     syntax = syntax_of(found, path.name)
-    if syntax is None or syntax.is_compressed or syntax.is_deflated:
+    if syntax is None or syntax.is_deflated:
+        return
+    if syntax.is_encapsulated:
+        _check_items(stream, found, path)
         return
     order = "<" if syntax.is_little_endian else ">"
     start = stream.tell()
@@ -163,6 +166,28 @@ def _check_end(stream: BinaryIO, found: FileDataset, path: Path) -> None:
     needed = _bytes_of_pixels(found)
     if length != UNDEFINED and length < needed:
         raise UnusableFileError(path.name, f"is cut off: {length:,} of {needed:,} bytes of its pixels", AGAIN)
+
+
+def _check_items(stream: BinaryIO, found: FileDataset, path: Path) -> None:
+    """Raise UnusableFileError where a file ends within an item of its compressed pixels; from item to item, unread."""
+    size = path.stat().st_size
+    element = stream.read(12)
+    if len(element) < 12 and (element or "Rows" in found):
+        raise UnusableFileError(path.name, "is cut off in its header", AGAIN)
+    if (
+        len(element) < 12
+        or struct.unpack("<HH", element[:4]) != (PIXELS >> 16, PIXELS & 0xFFFF)
+        or element[8:] != b"\xff" * 4
+    ):
+        return  # told where they are decoded
+    while len(item := stream.read(8)) == 8:
+        group, number, length = struct.unpack("<HHI", item)
+        if (group, number) != ITEM or length == UNDEFINED:
+            return
+        if stream.seek(length, 1) > size:
+            raise UnusableFileError(path.name, "is cut off in its pixels", AGAIN)
+    if item:
+        raise UnusableFileError(path.name, "is cut off in its pixels", AGAIN)
 
 
 def _bytes_of_pixels(header: Any) -> int:

@@ -12,11 +12,12 @@ from segkit.data.masks import read_mask
 from segkit.data.naming import MASK_ENDING, MASKS
 from segkit_dicom.cases import REFUSED, Masked, Refused, named_classes, with_labels
 from segkit_dicom.classes import ClassFile
+from segkit_dicom.colours import check_meaning, is_coloured
 from segkit_dicom.headers import ENDINGS, LABELMAP, SEG, text
 from segkit_dicom.listing import Tree
 from segkit_dicom.planes import has_place
 from segkit_dicom.segments import segments_of
-from segkit_dicom.series import Listed, called, in_words, key_of
+from segkit_dicom.series import Listed, called, in_words, key_of, of_series
 from segkit_folder.classes import Classes
 from segkit_folder.found import found_classes, look
 
@@ -124,7 +125,8 @@ def photograph_of(file: Listed, masks: Sequence[Listed], pictures: Sequence[Path
     """Return a photograph with its masks; None without any.
 
     Raises:
-        UnusableFileError: it has several frames or two kinds of masks, or a mask is of several photographs.
+        UnusableFileError: it has several frames, colours that are not read or two kinds of masks, or a mask is of
+            several photographs.
     """
     header, series = file.header, called(file.header)
     beside = pictures_of(file.path, pictures)
@@ -135,6 +137,10 @@ def photograph_of(file: Listed, masks: Sequence[Listed], pictures: Sequence[Path
         raise UnusableFileError(
             file.path.name, f"of {series} has {frames} frames and does not say where each lies", "give one frame"
         )
+    try:
+        check_meaning(header, file.path.name)
+    except UnusableFileError as error:
+        raise of_series(error, series) from error
     if len(beside) + bool(masks) > 1:
         names = [*(mask.path.name for mask in masks[:1]), *(path.name for path in beside)]
         raise UnusableFileError(file.path.name, f"of {series} has two masks, {names[0]} and {names[1]}", KEEP)
@@ -145,16 +151,13 @@ def photograph_of(file: Listed, masks: Sequence[Listed], pictures: Sequence[Path
                 f"refers to several photographs, {file.path.name} of {series} among them",
                 "give one each",
             )
-    coloured = int(header.get("SamplesPerPixel") or 1) > 1 or text(header, "PhotometricInterpretation").startswith(
-        "PAL"
-    )
     return Photograph(
         photograph_key(header),
         text(header, "PatientID"),
         (file.path,),
         {mask.path: segments_of(mask.header) for mask in masks},
         beside=beside[0] if beside else None,
-        coloured=coloured,
+        coloured=is_coloured(header),
     )
 
 

@@ -6,15 +6,20 @@ import math
 from typing import Any
 
 import numpy as np
-from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
+from pydicom.encaps import generate_frames
+from pydicom.pixels.processing import apply_modality_lut
 from pydicom.pixels.utils import pixel_array
+from pydicom.uid import JPEG2000TransferSyntaxes, JPEGLSTransferSyntaxes, JPEGTransferSyntaxes
 
 from segkit import UnusableFileError
+from segkit_dicom.colours import GREYS, PALETTE, by_palette, check_meaning, is_coloured
 from segkit_dicom.headers import AGAIN, MISTAKEN, syntax_of, text
 
 MEASURED = ("CT", "MR", "PT", "NM")
 """Modalities whose values are measures: MONOCHROME1 there says how they are shown, not that they are turned round."""
-COLOURS = {"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "YBR_PARTIAL_420", "PALETTE COLOR"}
+JPEG: tuple[bytes, ...] = (b"\xff\xd8",)
+JPEG_2000: tuple[bytes, ...] = (b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP")
+"""How streams begin, those of JPEG 2000 also in a box of their file format."""
 
 
 def stored(dataset: Any, name: str) -> np.ndarray:
@@ -24,31 +29,53 @@ def stored(dataset: Any, name: str) -> np.ndarray:
         (frames, rows, columns) or (frames, rows, columns, 3) as stored, colours as RGB.
 
     Raises:
-        UnusableFileError: it is cut off, of another transfer syntax than it says, or of one that nothing decodes.
+        UnusableFileError: it is cut off, of another transfer syntax than it says, or of one that nothing decodes; or
+            what its values stand for cannot be read.
     """
     values = plain(dataset, name)
     if values is not None:
         return values
     if not any(tag in dataset for tag in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
         raise UnusableFileError(name, "holds no pixels", AGAIN)
+    check_meaning(dataset, name)
     try:
+        _check_stream(dataset, name)
         pixels = pixel_array(dataset)
-        if text(dataset, "PhotometricInterpretation") == "PALETTE COLOR":
-            pixels = apply_color_lut(pixels, dataset)
-            pixels = pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)
+    except UnusableFileError:
+        raise
     except Exception as error:  # of four libraries, on files from anywhere
         if isinstance(error, MemoryError):
             raise
-        syntax = syntax_of(dataset, name)
-        said = "no transfer syntax" if syntax is None else syntax.name
-        raise UnusableFileError(
-            name, f"cannot be decoded as what it says to be ({said}): cut off, or of another transfer syntax", AGAIN
-        ) from error
-    colours = (
-        int(dataset.get("SamplesPerPixel") or 1) > 1 or text(dataset, "PhotometricInterpretation") == "PALETTE COLOR"
-    )
-    frames: np.ndarray = pixels if pixels.ndim == (4 if colours else 3) else pixels[None]
+        raise not_decoded(dataset, name) from error
+    if text(dataset, "PhotometricInterpretation") == PALETTE:
+        pixels = by_palette(pixels, dataset, name)
+    frames: np.ndarray = pixels if pixels.ndim == (4 if is_coloured(dataset) else 3) else pixels[None]
     return frames
+
+
+def not_decoded(dataset: Any, name: str) -> UnusableFileError:
+    """The error of pixels that are not what the file says."""
+    syntax = syntax_of(dataset, name)
+    said = "no transfer syntax" if syntax is None else syntax.name
+    told = f"cannot be decoded as what it says to be ({said}): cut off, or of another transfer syntax"
+    return UnusableFileError(name, told, AGAIN)
+
+
+def _check_stream(dataset: Any, name: str) -> None:
+    """Raise UnusableFileError where JPEG 2000 says to be JPEG or the other way round.
+
+    Some decoders take either, and what is done about colours after that follows from what the file says.
+    """
+    syntax = syntax_of(dataset, name)
+    if syntax in (*JPEGTransferSyntaxes, *JPEGLSTransferSyntaxes):
+        starts = JPEG
+    elif syntax in JPEG2000TransferSyntaxes:
+        starts = JPEG_2000
+    else:
+        return
+    first = next(generate_frames(dataset.PixelData, number_of_frames=int(dataset.get("NumberOfFrames") or 1)))
+    if not first.startswith(starts):
+        raise not_decoded(dataset, name)
 
 
 def plain(dataset: Any, name: str) -> np.ndarray | None:
@@ -57,7 +84,7 @@ def plain(dataset: Any, name: str) -> np.ndarray | None:
     bits = int(dataset.get("BitsAllocated") or 0)
     if syntax is None or syntax.is_compressed or bits not in (8, 16) or int(dataset.get("SamplesPerPixel") or 1) != 1:
         return None
-    if text(dataset, "PhotometricInterpretation") not in ("MONOCHROME1", "MONOCHROME2"):
+    if text(dataset, "PhotometricInterpretation") not in GREYS:
         return None
     content = dataset.get("PixelData")
     if not isinstance(content, bytes) or getattr(dataset["PixelData"], "is_undefined_length", False):

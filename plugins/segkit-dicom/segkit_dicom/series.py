@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from segkit import Sample, UnusableFileError
+from segkit_dicom.colours import is_coloured
 from segkit_dicom.headers import LISTED, MISTAKEN, read_file, read_header, read_without_pixels_yet, series_uid, text
 from segkit_dicom.pixels import modality_values, rescaled, stored, upright
 from segkit_dicom.planes import EXPORT, has_place, planes_of
@@ -148,7 +149,7 @@ def read_volume(paths: Sequence[Path]) -> tuple[np.ndarray, Stack, Any]:
     for path in paths:
         datasets[path] = read_without_pixels_yet(path)
     first = next(iter(datasets.values()))
-    if int(first.get("SamplesPerPixel") or 1) > 1:
+    if is_coloured(first):
         raise UnusableFileError(paths[0].name, f"of {called(first)} is a volume of colours", "give grey values")
     found = stack_of(datasets)
     return _voxels(found, datasets, called(first))[None], found, first
@@ -186,7 +187,10 @@ def _voxels(found: Stack, datasets: dict[Path, Any], series: str) -> np.ndarray:
 def read_photograph(path: Path) -> np.ndarray:
     """Read a file that has no place in a patient, such as a photograph: (C, H, W), uint8 in colours, else as stored."""
     dataset = read_file(path)
-    pixels = stored(dataset, path.name)
+    try:
+        pixels = stored(dataset, path.name)
+    except UnusableFileError as error:
+        raise of_series(error, called(dataset)) from error
     if len(pixels) > 1:
         raise UnusableFileError(
             path.name,

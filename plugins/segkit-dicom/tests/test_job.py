@@ -1,10 +1,13 @@
 """The whole job on a few small series: what is understood, a run, a prediction as DICOM SEG."""
 
+import itertools
 import json
 
+import nibabel
 import numpy as np
 import pydicom
 import pytest
+import SimpleITK
 from click.testing import CliRunner
 from series_files import slices, write
 
@@ -72,6 +75,29 @@ def test_run_and_prediction_name_nobody(data, segkit, tmp_path):
     hits += [("name", path.name) for path in files for text in planted if text in str(path.name).encode()]
     hits += [("terminal", text) for text in planted if text in told.encode()]
     assert not hits
+    check_map(tmp_path / "why", root / "case0" / "ct")
+
+
+def check_map(explained, series):
+    """Each explanation lies in NIfTI where ITK reads the series: the same corners in mm, the values of the .npz."""
+    reader = SimpleITK.ImageSeriesReader()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(series)))
+    image = reader.Execute()
+    by_itk = [np.array(image.TransformIndexToPhysicalPoint(at)) * (-1, -1, 1) for at in corners(image.GetSize())]
+    paths = list(explained.rglob("*.nii.gz"))
+    assert paths
+    for path in paths:
+        found = nibabel.load(path)
+        with np.load(path.with_name(path.name.removesuffix(".nii.gz") + ".npz")) as saved:
+            np.testing.assert_array_equal(found.get_fdata(), saved["heat"].transpose(2, 1, 0).astype(np.float32))
+        assert found.get_data_dtype() == np.float32
+        by_nifti = [(found.affine @ [*at, 1])[:3] for at in corners(found.shape)]
+        np.testing.assert_allclose(sorted(map(tuple, by_nifti)), sorted(map(tuple, by_itk)), atol=1e-4)
+
+
+def corners(shape):
+    """The indices of a grid's corners."""
+    return itertools.product(*[(0, size - 1) for size in shape])
 
 
 def test_prediction_is_a_seg_of_its_series(data, segkit, tmp_path):
