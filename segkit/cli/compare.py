@@ -11,6 +11,7 @@ import click
 
 from segkit.cli import output as out
 from segkit.cli.completion import ComponentName
+from segkit.cli.many import chosen_engine, launcher_options, show_submission, tell_failures
 from segkit.cli.options import FLAG_FIELDS, as_one, flag_layers
 from segkit.cli.paths import PATH
 from segkit.cli.run import run as run_command
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from segkit.discovery import Registry
     from segkit.engine.progress import Progress
     from segkit.jobs.compare.compose import ComparisonResult
-    from segkit.jobs.compare.grid import Axis, Cell, Grid
-    from segkit.jobs.launch.engine import Engine
+    from segkit.jobs.compare.grid import Axis, Grid
 
 AXES = {"arch": "components.arch", "loss": "components.loss"}
 """Options that may be given several times: models are all combinations of their values."""
@@ -71,14 +71,7 @@ def shared_options() -> list[click.Parameter]:
     "--output", type=PATH, metavar="DIR", help="The comparison's directory; comparisons/NAME where not given."
 )
 @click.option("--name", metavar="TEXT", help="Name of the comparison.")
-@click.option("--launcher", metavar="NAME", help="Train each run as a job of its own: local, or a plugin's launcher.")
-@click.option(
-    "--jobs",
-    type=click.IntRange(1, 10_000),
-    metavar="N",
-    help="So many jobs at a time, with local unless --launcher says.",
-)
-@click.option("--dry-run", is_flag=True, help="With --launcher: show what would be submitted; train nothing.")
+@launcher_options("Train each run")
 @click.option("--anonymous", is_flag=True, help="Show numbers in the place of case ids and groups.")
 @out.json_option
 def compare(
@@ -160,7 +153,7 @@ def trained(
     """
     from segkit.engine.launch import Launch
     from segkit.engine.stop import Stopped
-    from segkit.jobs.compare.grid import grid_folder, launch_missing, plan_grid, train_missing
+    from segkit.jobs.compare.grid import grid_folder, jobs_of, launch_missing, plan_grid, train_missing
     from segkit.jobs.events import Events
 
     if Launch.from_environment().several:
@@ -172,7 +165,8 @@ def trained(
     cells = plan_grid(read_grid(options, registry), registry, tell=progress.message)
     folder, title = grid_folder(cells, name, output)
     if options["dry_run"]:
-        show_submission(cells, folder, engine)
+        assert engine is not None
+        show_submission(jobs_of(cells, folder), engine)
         progress.close()
         sys.exit(0)
     try:
@@ -189,39 +183,6 @@ def trained(
         tell_failures(grid.failed)
         raise SegkitError(f"nothing can be compared: {len(grid.failed)} of {len(cells)} runs failed", TRY_AGAIN)
     return grid.models, grid.failed, folder, title
-
-
-def chosen_engine(options: dict[str, Any], registry: Registry) -> tuple[Engine | None, list[str]]:
-    """Build the launcher that was asked for, if one was; returns it with what --set says of the runs."""
-    from segkit.jobs.launch.engine import SECTION, open_engine, settings_of
-    from segkit.jobs.launch.local import NAME
-
-    settings, assignments = settings_of(SECTION, options["assignments"])
-    name = options["launcher"] or (NAME if options["jobs"] else None)
-    if name is not None:
-        return open_engine(name, settings, options["jobs"], registry), assignments
-    if settings or options["dry_run"]:
-        raise UsageError(
-            f"{'--dry-run' if options['dry_run'] else f'--set launcher.{next(iter(settings))}'} was given without a "
-            "launcher",
-            f"name one: --launcher {NAME}",
-        )
-    return None, assignments
-
-
-def show_submission(cells: Sequence[Cell], folder: Path, engine: Engine | None) -> None:
-    """Print what would be submitted for runs that are not finished."""
-    from segkit.jobs.compare.grid import jobs_of
-
-    assert engine is not None
-    jobs = [job for job in jobs_of(cells, folder) if not job.finished]
-    out.say(*(engine.script([(job.arguments, job.logs) for job in jobs]) if jobs else "all are finished").splitlines())
-
-
-def tell_failures(failed: dict[str, str]) -> None:
-    """Name the runs that failed, each with its reason."""
-    for name, reason in failed.items():
-        out.complain(f"{name} failed: {reason}")
 
 
 def read_grid(options: dict[str, Any], registry: Registry) -> Grid:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from segkit.cli import output
+from segkit.cli.many import launcher_options
 from segkit.cli.paths import PATH
+from segkit.cli.setting_text import SettingText, set_option
 from segkit.errors import UsageError, did_you_mean
 from segkit.rundir.names import CONFIG, MODEL
 
@@ -48,6 +50,9 @@ SHOWN = 20
 @click.option("--force", is_flag=True, help="Replace results that are there already.")
 @click.option("--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")
 @click.option("--workers", type=click.IntRange(0, 256), metavar="N", help="Threads that read and write files.")
+@click.option("--each", is_flag=True, help="Each model by itself, into DIR/NAME, as a job; several are else averaged.")
+@launcher_options("With --each: each model")
+@set_option("Set a param of the launcher.", metavar="launcher.PARAM=VALUE", kind=SettingText(("launcher",)))
 @output.json_option
 def predict(
     given: tuple[str, ...],
@@ -60,6 +65,11 @@ def predict(
     force: bool,
     device: str,
     workers: int | None,
+    each: bool,
+    launcher: str | None,
+    jobs: int | None,
+    dry_run: bool,
+    assignments: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Predict label maps of images: photographs (JPEG, PNG, TIFF) and what installed datasets read (such as NIfTI).
@@ -70,12 +80,24 @@ def predict(
     \b
     segkit predict runs/unet-isic photo.jpg -o out --overlays
     segkit predict runs/a runs/b images/ 'more/*.png' -o out
+    segkit predict runs/a runs/b images/ -o out --each --jobs 2
 
     A label map has the image's own size; a photograph's is a palette PNG whose indices are the labels. A photograph
     that its EXIF data say to turn is turned first, as viewers do, and so lies its label map. DIR/sizes.csv has the size
     of every class. A file that cannot be predicted is reported, the others go on, and the exit code is 1.
     """
     models, inputs = split_arguments(given)
+    if each:
+        if force or keep_ids:
+            raise UsageError(
+                f"--{'force' if force else 'keep-ids'} was given with --each",
+                "name another --output" if force else "names are the same for all models: ask one",
+            )
+        predict_each(models, inputs, folder, as_json=as_json)
+        return
+    asked = {"--launcher": launcher, "--jobs": jobs, "--dry-run": dry_run, "--set": assignments}
+    if alone := [option for option, said in asked.items() if said]:
+        raise UsageError(f"{alone[0]} was given without --each", "say --each to predict with each model by itself")
 
     from segkit.cli.progress import make_progress
     from segkit.engine.device import default_workers
@@ -112,6 +134,38 @@ def predict(
         show(outcome)
     if outcome.failed:
         output.complain(f"{len(outcome.failed)} of {len(items)} files could not be predicted, as told above")
+        sys.exit(1)
+
+
+def predict_each(models: Sequence[str], inputs: Sequence[str], folder: str, *, as_json: bool) -> None:
+    """Predict with each model as a job, and print a line of each."""
+    from segkit.cli.many import each, tell_failures
+    from segkit.jobs.predict.names import RECORD
+    from segkit.jobs.predict.record import whole_record
+
+    whole = [str(Path(text).absolute()) for text in inputs]
+    jobs, failed = each(
+        models,
+        folder,
+        lambda run, own: ["predict", str(run), *whole, "--output", str(own)],
+        lambda own: whole_record(own) is not None,
+    )
+    records = {job: record for job in jobs if (record := whole_record(job.folder)) is not None}
+    if as_json:
+        output.print_json(
+            [{"run": job.name, "prediction": records.get(job), "error": failed.get(job.name)} for job in jobs]
+        )
+    else:
+        rows = [
+            (job.name, str(len(record["files"])), str(len(record["failed"])), str(job.folder))
+            for job, record in records.items()
+        ]
+        output.print_table(("run", "predicted", "failed", "label maps"), rows)
+    tell_failures(failed)
+    bad = sum(len(record["failed"]) for record in records.values())
+    if bad:
+        output.complain(f"{bad} files could not be predicted, as told in {RECORD}")
+    if failed or bad:
         sys.exit(1)
 
 

@@ -40,7 +40,7 @@ def jobs_table(rows: Sequence[JobRow], counts: Mapping[str, int]) -> Table:
     from rich.text import Text
 
     caption = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-    table = Table("run", "is", "trained", box=None, pad_edge=False, caption=caption, caption_justify="left")
+    table = Table("run", "is", "how far", box=None, pad_edge=False, caption=caption, caption_justify="left")
     for row in rows:
         table.add_row(
             *(Text(printable(cell), overflow="ellipsis", no_wrap=True) for cell in (row.name, row.state, row.details))

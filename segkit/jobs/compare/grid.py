@@ -21,7 +21,7 @@ from segkit.jobs.compare.models import ComparedModel, model_of
 from segkit.jobs.compare.runs import FOLD, RUNS, read_compared_run
 from segkit.jobs.events import Events
 from segkit.jobs.launch.engine import Engine
-from segkit.jobs.launch.job import Job
+from segkit.jobs.launch.job import Job, RunJob
 from segkit.jobs.launch.watch import carry_out
 from segkit.jobs.report import Tell
 from segkit.jobs.run import run_job
@@ -243,7 +243,7 @@ def launch_missing(cells: Sequence[Cell], folder: Path, progress: Progress, engi
 def jobs_of(cells: Sequence[Cell], folder: Path) -> list[Job]:
     """The runs of a grid as jobs; paths are whole, as an engine may start them anywhere."""
     place = folder.absolute()
-    return [Job(cell.name, cell.plan, place / RUNS / cell.name, place / JOBS / cell.name) for cell in cells]
+    return [RunJob(cell.name, place / RUNS / cell.name, place / JOBS / cell.name, cell.plan) for cell in cells]
 
 
 def train_cell(cell: Cell, folder: Path, heading: str, progress: Progress, events: Events | None) -> None:

@@ -16,7 +16,6 @@ from segkit.errors import SegkitError
 from segkit.jobs.launch.engine import Engine
 from segkit.jobs.launch.job import Job
 from segkit.rundir.claim import Claim
-from segkit.rundir.stage import progress as epochs_of
 
 UNDER_WAY = ("waiting", "running")
 PATIENCE = 600.0
@@ -206,7 +205,7 @@ class Watch:
     def show(self, queued: int) -> None:
         """Show where all jobs are: those under way one by one, the others as counts."""
         shown = sorted(self.live, key=lambda job: self.seen[job.name] != "running")[:SHOWN]
-        rows = [JobRow(job.name, self.seen[job.name], epochs_of(job.folder)) for job in shown]
+        rows = [JobRow(job.name, self.seen[job.name], job.details) for job in shown]
         ended = len(self.jobs) - len(self.live) - len(self.failed) - queued
         counts = {"finished": ended, "failed": len(self.failed), "under way": len(self.live), "not submitted": queued}
         self.progress.jobs(rows, counts)

@@ -82,6 +82,15 @@ def read_before(folder: Path) -> Before:
         return Before()
 
 
+def whole_record(folder: Path) -> dict[str, Any] | None:
+    """Return the record of a prediction that came to its end; None where there is none that can be read."""
+    try:
+        content: dict[str, Any] = read_json(folder / RECORD, {"files": list, "failed": list}, most=LARGEST)
+    except SegkitError:
+        return None
+    return None if BEGUN in content else content
+
+
 def maps_in(content: Mapping[str, Any]) -> Iterable[LabelMap]:
     """Yield every label map that a record names, whether it was written or only begun."""
     for part in (*content["files"], *content.get(BEGUN, ()), *content.get(EARLIER, ())):

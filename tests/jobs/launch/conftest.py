@@ -12,7 +12,7 @@ from segkit.config import Layer
 from segkit.discovery import Registry
 from segkit.engine.progress import Progress
 from segkit.errors import SegkitError
-from segkit.jobs.launch.job import LOG, Job
+from segkit.jobs.launch.job import LOG, Job, RunJob
 from segkit.planning.plan import make_plan
 
 
@@ -76,7 +76,7 @@ def jobs_named(toy_registry: Registry, tmp_path: Path) -> Callable[..., list[Job
     plan = make_plan([Layer("flag", values)], toy_registry, {})
 
     def make(*names: str) -> list[Job]:
-        return [Job(name, plan, tmp_path / "runs" / name, tmp_path / "logs" / name) for name in names]
+        return [RunJob(name, tmp_path / "runs" / name, tmp_path / "logs" / name, plan) for name in names]
 
     return make
 
