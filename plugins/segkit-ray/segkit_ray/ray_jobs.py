@@ -7,7 +7,6 @@ import os
 import shlex
 import signal
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -19,14 +18,15 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves the mach
 from ray.job_submission import JobSubmissionClient
 
 from segkit import SegkitError
+from segkit_ray import own_ray
 from segkit_ray.params import RayParams
 
 LOG = "job.log"
-LOOPBACK = "127.0.0.1"
 PASSED_ON = ("SEGKIT_", "PYTHON", "OMP_")
 """How variables begin that a job is given; whatever else there is may be a secret, and Ray shows a job's variables."""
 STATES = {"PENDING": "waiting", "RUNNING": "running", "SUCCEEDED": "finished", "FAILED": "failed", "STOPPED": "failed"}
 PATIENCE = 180
+"""Seconds in which a Ray of this machine has to answer, and then to take its first job."""
 MB = 2**20
 
 
@@ -37,38 +37,33 @@ class RayJobs:
 
     def __init__(self, params: RayParams) -> None:
         self.params = params
-        self.address = params.address or f"http://{LOOPBACK}:{params.port}"
+        self.address = params.address or f"http://{own_ray.LOOPBACK}:{params.port}"
         self.found: Any = None
         self.head: subprocess.Popen[bytes] | None = None
+        self.has_taken = False
 
     def client(self) -> Any:
         """The cluster's; None where it is to be this machine's and is not there. Raises SegkitError."""
-        if self.found is None:
+        if self.found is None and self.params.address is not None:
             try:
                 self.found = JobSubmissionClient(self.address)
             except Exception as error:  # Ray has none of its own for this
-                if self.params.address is not None:
-                    raise SegkitError(f"launcher ray: {self.address} does not answer", "see: ray status") from error
+                raise SegkitError(f"launcher ray: {self.address} does not answer", "see: ray status") from error
+        elif self.found is None:
+            # One that was started here asks for its token; one that its user has started need not know it.
+            for headers in (own_ray.headers(), {}):
+                with contextlib.suppress(Exception):
+                    self.found = JobSubmissionClient(self.address, headers=headers)
+                    break
         return self.found
 
     def start(self) -> None:
-        """Start Ray on this machine, reached from nowhere else, and wait until it answers."""
-        own = [f"--node-ip-address={LOOPBACK}", "--port=0", "--disable-usage-stats", "--block"]
-        dashboard = ["--include-dashboard=true", f"--dashboard-host={LOOPBACK}", f"--dashboard-port={self.params.port}"]
-        # A session of its own, which Ctrl-C does not reach; in the foreground of it, so that to end it ends its nodes
-        # alone, where `ray stop` would end every Ray of this user.
-        self.head = subprocess.Popen(
-            [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", *own, *dashboard],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        """Start Ray on this machine, and wait until it answers; its first job then waits until it is taken."""
+        self.head = own_ray.start(self.params.port)
         end = time.monotonic() + PATIENCE
         while self.head.poll() is None and time.monotonic() < end:
             time.sleep(self.pause)
-            with contextlib.suppress(Exception):
-                JobSubmissionClient(self.address)
+            if self.client() is not None:
                 return
         self.close()
         raise SegkitError(
@@ -77,9 +72,8 @@ class RayJobs:
 
     def close(self) -> None:
         """End what was started here."""
-        if self.head is not None and self.head.poll() is None:
-            self.head.terminate()
-            self.head.wait(PATIENCE)
+        if self.head is not None:
+            own_ray.end(self.head)
 
     def submit(self, arguments: Sequence[str], folder: Path) -> str:
         """Submit a job, in this directory and with what variables may be passed on."""
@@ -87,16 +81,40 @@ class RayJobs:
             self.start()
         id = f"segkit-{uuid.uuid4().hex}"
         memory = {} if self.params.memory is None else {"entrypoint_memory": self.params.memory * MB}
-        self.answered(
-            self.client().submit_job,
+        self.hand_in(
+            id,
             entrypoint=entrypoint(arguments, folder),
-            submission_id=id,
             runtime_env={"env_vars": self.variables()},
             entrypoint_num_cpus=self.params.cpus,
             entrypoint_num_gpus=self.params.gpus or None,
             **memory,
         )
         return id
+
+    def hand_in(self, id: str, **job: Any) -> None:
+        """Give the cluster a job; a Ray of this machine that has taken none yet is given time to start in.
+
+        Its dashboard answers before its node is there, on a busy machine by half a minute, and refuses jobs until then
+        (500, "No available agent"). Asking with the same id again is safe: Ray takes an id once.
+        """
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self.answered(self.client().submit_job, submission_id=id, **job)
+                break
+            except SegkitError as error:
+                if self.has_taken or self.params.address is not None:
+                    raise
+                with contextlib.suppress(SegkitError):
+                    if self.state(id) != "unknown":  # taken, and only the answer did not come
+                        break
+                if time.monotonic() > end or (self.head is not None and self.head.poll() is not None):
+                    raise SegkitError(
+                        f"{error.message} (Ray was started on port {self.params.port} and takes no job)",
+                        "see: ray start --head --block, and the logs below /tmp/ray/session_latest",
+                    ) from error
+            time.sleep(self.pause)
+        self.has_taken = True
 
     def variables(self) -> dict[str, str]:
         """The variables of a job."""

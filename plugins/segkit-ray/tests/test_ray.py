@@ -1,31 +1,24 @@
-"""Against a real Ray on loopback: jobs and their states, and the same table whatever is killed."""
+"""Against a real Ray on loopback: jobs and their states."""
 
 from __future__ import annotations
 
-import os
-import signal
 import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 pytest.importorskip("ray")
 pytest.importorskip("segkit_ray")
 
+from ray.exceptions import AuthenticationError
+from ray.job_submission import JobSubmissionClient
+
 from segkit import SegkitError
 from segkit_ray.params import RayParams
 from segkit_ray.ray_jobs import RayJobs, entrypoint
-
-PROJECT = Path(__file__).resolve().parents[3]
-PIP = (sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index", "--no-build-isolation")
-GRID = (
-    *("compare", "--arch", "net", "--arch", "supervised", "--data", "squares", "--device", "cpu", "--seeds", "2"),
-    *("--epochs", "40"),
-)
-TABLES = ("scores.csv", "differences.csv", "cases.csv")
 
 
 def free_port() -> int:
@@ -77,10 +70,67 @@ def test_what_a_job_is(tmp_path, monkeypatch) -> None:
     assert "WANDB_API_KEY" not in passed
 
 
+class Starting:
+    """The client of a Ray that has just started: it takes no job at first, and once takes one without saying so."""
+
+    def __init__(self, refusals: int, lost: bool = False) -> None:
+        self.refusals, self.lost, self.asked, self.taken = refusals, lost, [], []
+
+    def submit_job(self, submission_id: str, **_: object) -> None:
+        """Refuse, as the dashboard does while its node is not there."""
+        self.asked.append(submission_id)
+        if len(self.asked) > self.refusals or self.lost:
+            self.taken.append(submission_id)
+        if len(self.asked) <= self.refusals:
+            raise RuntimeError("Request failed with status code 500: No available agent to submit job.")
+
+    def list_jobs(self) -> list[SimpleNamespace]:
+        """Tell what was taken."""
+        return [SimpleNamespace(submission_id=id, status=SimpleNamespace(value="PENDING")) for id in self.taken]
+
+
+def starting(monkeypatch, client: Starting, **params: object) -> RayJobs:
+    """A launcher with that client, which waits no second."""
+    launcher = RayJobs(RayParams(**params))
+    launcher.found = client
+    monkeypatch.setattr(RayJobs, "pause", 0.0)
+    return launcher
+
+
+def test_a_ray_that_was_just_started_is_given_time(tmp_path, monkeypatch) -> None:
+    """It is asked with the same id until it takes a job; one that has taken some is believed."""
+    client = Starting(refusals=3)
+    launcher = starting(monkeypatch, client)
+    id = launcher.submit(["true"], tmp_path)
+    assert client.asked == [id] * 4
+    client.refusals = 10**9
+    with pytest.raises(SegkitError, match="No available agent to submit job"):
+        launcher.submit(["true"], tmp_path)
+    assert len(client.asked) == 5
+
+
+def test_a_job_whose_answer_was_lost_is_not_submitted_twice(tmp_path, monkeypatch) -> None:
+    """What Ray lists was taken."""
+    client = Starting(refusals=1, lost=True)
+    assert client.asked == [starting(monkeypatch, client).submit(["true"], tmp_path)]
+
+
+def test_a_ray_that_never_takes_a_job(tmp_path, monkeypatch) -> None:
+    """Bounded, and told with where to look; a cluster that people name is believed at once."""
+    monkeypatch.setattr("segkit_ray.ray_jobs.PATIENCE", -1)
+    with pytest.raises(SegkitError, match=r"No available agent.* \(Ray was started on port 8265 and takes no job\)"):
+        starting(monkeypatch, Starting(10**9)).submit(["true"], tmp_path)
+    named = Starting(1)
+    with pytest.raises(SegkitError, match=r"No available agent to submit job\.; see: ray status"):
+        starting(monkeypatch, named, address="http://head:8265").submit(["true"], tmp_path)
+    assert len(named.asked) == 1
+
+
 @pytest.mark.full
 def test_jobs_and_their_states(tmp_path, monkeypatch) -> None:
     """A cluster that is started and ended; jobs that end well, fail, are killed, are cancelled, and wait."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
     launcher = RayJobs(RayParams(port=free_port()))
     try:
         commands = (["true"], ["false"], ["sh", "-c", "kill -9 $$"], ["sleep", "300"])
@@ -99,72 +149,9 @@ def test_jobs_and_their_states(tmp_path, monkeypatch) -> None:
             time.sleep(1)
         assert launcher.state(ids[3]) == "failed"
         assert launcher.state("segkit-of-another-cluster") == "unknown"
+        with pytest.raises(AuthenticationError):
+            JobSubmissionClient(launcher.address)
     finally:
         launcher.close()
     with pytest.raises(SegkitError, match="launcher ray: http"):
         launcher.states(["x"])
-
-
-@pytest.mark.full
-def test_the_same_table_whatever_is_killed(tmp_path) -> None:
-    """One after the other; on Ray; the command and Ray itself killed in the middle."""
-    site = tmp_path / "site"
-    packages = [str(PROJECT / "tests" / "toy"), str(PROJECT / "plugins" / "segkit-ray")]
-    subprocess.run([*PIP, "--target", str(site), *packages], check=True, timeout=300)
-    environ = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("SEGKIT_")},
-        **{"PYTHONPATH": str(site), "SEGKIT_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"},
-    }
-    on_ray = ("--launcher", "ray", "--jobs", "2", "--set", f"launcher.port={free_port()}")
-
-    def start(*arguments: str) -> subprocess.Popen[str]:
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen(
-            [sys.executable, "-m", "segkit", *GRID, *arguments], cwd=tmp_path, env=environ, text=True, **pipes
-        )
-
-    def run(*arguments: str) -> str:
-        process = start(*arguments)
-        _, told = process.communicate(timeout=900)
-        assert process.returncode == 0, told
-        return told
-
-    def tables(output: str) -> list[str]:
-        return [(tmp_path / output / name).read_text() for name in TABLES]
-
-    def training(output: str) -> None:
-        end = time.monotonic() + 240
-        while not list((tmp_path / output).glob("runs/*/history.jsonl")):
-            assert time.monotonic() < end
-            time.sleep(0.1)
-
-    run("--output", "serial")
-    process = start("--output", "killed", *on_ray)
-    training("killed")
-    process.kill()
-    process.communicate()
-    assert "submitted before" in run("--output", "killed", *on_ray)
-    assert tables("killed") == tables("serial")
-
-    # That cluster is of the command that was killed, and still there; now it goes, with the jobs that it has.
-    process = start("--output", "ray", *on_ray)
-    training("ray")
-    for pid in processes("ray.scripts.scripts", on_ray[-1].partition("=")[2]):
-        os.kill(pid, signal.SIGTERM)
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=120)
-    run("--output", "ray", *on_ray)
-    assert tables("ray") == tables("serial")
-
-
-def processes(*words: str) -> list[int]:
-    """The processes whose command lines have some words."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            line = path.read_text()
-        except OSError:
-            continue
-        if all(word in line for word in words):
-            found.append(int(path.parent.name))
-    return found
