@@ -126,6 +126,27 @@ def test_a_ray_that_never_takes_a_job(tmp_path, monkeypatch) -> None:
     assert len(named.asked) == 1
 
 
+@pytest.mark.parametrize(
+    ("code", "message", "told"),
+    [
+        (-9, "", "ended by SIGKILL"),
+        (137, "", "ended by SIGKILL"),
+        (143, "", "ended by SIGTERM"),
+        (1, "Job entrypoint command failed with exit code 1", ""),
+        (255, "", ""),
+        (None, "Job supervisor actor died: the node ran out of memory.\nlog", "Ray: Job supervisor actor died: the"),
+        (None, None, "Ray: FAILED"),
+    ],
+)
+def test_what_ended_a_job(code, message, told) -> None:
+    """Killed for memory or by anybody; what Ray says where the job came to no exit code; nothing of its own error."""
+    launcher = RayJobs(RayParams())
+    info = SimpleNamespace(driver_exit_code=code, message=message, status="FAILED")
+    launcher.found = SimpleNamespace(get_job_info=lambda _: info)
+    assert launcher.reason("x").startswith(told)
+    assert bool(launcher.reason("x")) == bool(told)
+
+
 @pytest.mark.full
 def test_jobs_and_their_states(tmp_path, monkeypatch) -> None:
     """A cluster that is started and ended; jobs that end well, fail, are killed, are cancelled, and wait."""

@@ -30,6 +30,8 @@ MEANING = {
     "TIMEOUT": "it did not stop within its time; say --set launcher.time=MINUTES, or a longer launcher.grace",
     "PREEMPTED": "others went before it",
     "NODE_FAIL": "its node failed",
+    "BOOT_FAIL": "its node did not start",
+    "DEADLINE": "its deadline came before its end",
     "CANCELLED": "somebody cancelled it",
 }
 ARRAY = 1000

@@ -13,6 +13,7 @@ pytest.importorskip("segkit_slurm")
 
 from segkit_slurm.params import SlurmParams
 from segkit_slurm.script import array_script
+from segkit_slurm.slurm import COMMANDS, Slurm
 
 RUN = """
 import os, signal, sys, time
@@ -131,3 +132,35 @@ def test_code_and_threads_are_the_runs(tmp_path):
     process, _, log = started(tmp_path, sys.executable, "-c", run)
     assert process.wait(30) == 5
     assert log.read_text() == "began 3\n"
+
+
+STATES = {
+    "PENDING": ("waiting", ""),
+    "REQUEUED": ("waiting", ""),
+    "RUNNING": ("running", ""),
+    "COMPLETED": ("finished", ""),
+    "FAILED": ("failed", ""),
+    "OUT_OF_MEMORY": ("failed", "it used more memory than it asked for; say --set launcher.memory=MB"),
+    "TIMEOUT": ("failed", "it did not stop within its time; say --set launcher.time=MINUTES, or a longer launcher."),
+    "PREEMPTED": ("failed", "others went before it"),
+    "NODE_FAIL": ("failed", "its node failed"),
+    "DEADLINE": ("failed", "its deadline came before its end"),
+    "BOOT_FAIL": ("failed", "its node did not start"),
+}
+
+
+def test_what_slurm_did_to_a_job(tmp_path, monkeypatch):
+    """Killed for its memory, its time or others: each told in SLURM's own word, with the way out where there is one."""
+    lines = "\\n".join(f"7_{number}|{state}" for number, state in enumerate(STATES))
+    for name in COMMANDS:
+        (tmp_path / name).write_text(f'#!/bin/sh\nprintf "{lines}\\n"\n')
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    launcher = Slurm(SlurmParams())
+    ids = [f"7_{number}" for number in range(len(STATES))]
+    told = launcher.states([*ids, "8_0"])
+    assert [told[id] for id in ids] == [state for state, _ in STATES.values()]
+    assert "8_0" not in told
+    for id, (state, (_, reason)) in zip(ids, STATES.items(), strict=True):
+        assert launcher.reason(id).startswith(f"SLURM: {state}: {reason}" if reason else "")
+        assert bool(launcher.reason(id)) == bool(reason)

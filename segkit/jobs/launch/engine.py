@@ -97,7 +97,7 @@ class Engine:
             return getattr(self.launcher, method)(*values)
         except SegkitError:
             raise
-        except Exception as error:  # a stranger's code, or the engine's client
+        except (Exception, SystemExit) as error:  # a stranger's code, or the engine's client
             reason = told_in(error, package_of(self.launcher))
             raise SegkitError(f"launcher {self.name}: {method} failed: {reason}", way_on(self.name)) from error
 
@@ -133,7 +133,7 @@ def open_engine(name: str, settings: Mapping[str, Any], at_once: int | None, reg
         launcher = factory(params)
     except SegkitError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         reason = told_in(error, package_of(factory))
         raise SegkitError(f"launcher {found.full_name} cannot be used: {reason}", way_on(found.full_name)) from error
     return Engine(found.full_name, launcher, at_once)

@@ -226,5 +226,8 @@ def carry_out(jobs: Sequence[Job], engine: Engine, place: Path, progress: Progre
         if not alone:
             raise SegkitError(f"another command watches the jobs of {place.parent}", "wait until it ends, or stop it")
         failed = Watch(jobs, engine, progress).carry_out()
-    engine.close()
+    try:
+        engine.close()
+    except SegkitError as error:  # what the jobs have made is there all the same
+        progress.message(f"{error}")
     return failed

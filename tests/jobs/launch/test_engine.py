@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from segkit.errors import SegkitError, UsageError
 from segkit.jobs.launch.engine import Engine, open_engine, settings_of
+from segkit.jobs.launch.local import LocalParams
 
 
 def test_settings_of_the_launcher_are_none_of_the_run() -> None:
@@ -65,3 +68,21 @@ def test_answers_are_checked(tmp_path) -> None:
         engine.states(["1"])
     with pytest.raises(SegkitError, match="launcher odd has no submit, state, cancel"):
         Engine("odd", object(), None)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no licence"), SystemExit("no licence")])
+def test_a_launcher_that_raises(error) -> None:
+    """Where it is built and where it is asked; also one that would end the command."""
+
+    def fails(*_: object) -> None:
+        raise error
+
+    component = SimpleNamespace(params=LocalParams)
+    found = SimpleNamespace(component=component, full_name="segkit-x:here", load=lambda: fails)
+    registry = SimpleNamespace(components=lambda _: [component], find=lambda *_: found)
+    with pytest.raises(SegkitError, match=r"launcher segkit-x:here cannot be used: \w+: no licence.*; see whether its"):
+        open_engine("here", {}, 1, registry)
+    launcher = Odd(id="1", state="running")
+    launcher.cancel = fails
+    with pytest.raises(SegkitError, match=r"launcher odd: cancel failed: \w+: no licence"):
+        Engine("odd", launcher, None).cancel("1")

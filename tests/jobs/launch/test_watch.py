@@ -88,6 +88,37 @@ def test_a_launcher_that_raises_is_the_jobs_failure(jobs_named, stand_in, tmp_pa
     assert not jobs[0].folder.exists()
 
 
+def test_a_launcher_that_raises_at_the_end_costs_nothing(jobs_named, stand_in, tmp_path, monkeypatch) -> None:
+    """The runs are finished: what closing raises is said, and no reason why the table should not be made."""
+
+    def close() -> None:
+        raise TimeoutError("it does not end")
+
+    monkeypatch.setattr(stand_in, "close", close, raising=False)
+    told = Told()
+    assert carry_out(jobs_named("a"), Engine("x", stand_in, None), tmp_path / "logs", told) == {}
+    assert told.lines[-1].startswith("launcher x: close failed: TimeoutError: it does not end")
+
+
+@pytest.mark.parametrize("method", ["state", "reason", "cancel"])
+def test_whatever_a_launcher_raises_is_its_own(jobs_named, stand_in, tmp_path, monkeypatch, method) -> None:
+    """While it watches: asked again, or told without what it would have said; never the end of the others."""
+    once = []
+    answer = getattr(stand_in, method)
+
+    def first(*values):
+        once.append(values)
+        if len(once) == 1:
+            raise OSError("connection reset")
+        return answer(*values)
+
+    monkeypatch.setattr(stand_in, method, first)
+    jobs = jobs_named("killed", "good")
+    failed = carry_out(jobs, Engine("x", stand_in, None), tmp_path / "logs", Told())
+    assert [*failed] == ["killed"]
+    assert jobs[1].finished
+
+
 def test_what_another_has_made_of_a_refused_jobs_directory_stays(jobs_named, stand_in, tmp_path, monkeypatch) -> None:
     """A run that somebody writes there, and one that has trained, are not taken back with it."""
     jobs = jobs_named("a", "b")
