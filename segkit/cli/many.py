@@ -37,6 +37,7 @@ def launcher_options(what: str) -> Callable[[Decorated], Decorated]:
             click.option(
                 "--jobs",
                 type=click.IntRange(1, 10_000),
+                metavar="N",
                 help="So many jobs at a time, with local unless --launcher says.",
             ),
             click.option(
