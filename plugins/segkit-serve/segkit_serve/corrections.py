@@ -120,6 +120,10 @@ class Corrections:
         """Raise RefusedError where somebody else has saved a version since the last one that was seen."""
         known = self.versions(case.key)
         last = int(known[-1]["version"]) if known else 0
+        if not 0 <= seen <= last:
+            raise RefusedError(
+                400, f"there is no version {seen} of this image", f"give the last one that was seen, at most {last}"
+            )
         if last != seen:
             who = known[-1].get("who") or "somebody"
             error = RefusedError(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 import segkit
-from segkit_serve import uploads
+from segkit_serve import numbers, uploads
 from segkit_serve.cases import HeldCase
 from segkit_serve.corrections import Corrections
 from segkit_serve.desk import Desk
@@ -26,6 +27,8 @@ from segkit_serve.removing import remove_folder
 from segkit_serve.tasks import labels_file
 
 RAW = "application/octet-stream"
+GZIP = 1024
+"""Bytes that a gzip file may be longer than what it holds, beside a hundredth of it."""
 
 
 def desk_of(request: Request) -> Desk:
@@ -216,11 +219,7 @@ async def small_body(request: Request) -> dict[str, Any]:
     """Return a body that is a small JSON object; raises RefusedError where it is none."""
     from segkit.files import parse_json
 
-    data = b""
-    async for part in request.stream():
-        data += part
-        if len(data) > uploads.FIELD:
-            raise RefusedError(413, "the request is too long for what it asks", "see /docs")
+    data = await uploads.read_body(request, uploads.FIELD, "see /docs")
     try:
         found = parse_json(data or b"{}")
     except (ValueError, RecursionError):
@@ -230,13 +229,20 @@ async def small_body(request: Request) -> dict[str, Any]:
     return found
 
 
+async def drawn(request: Request, desk: Desk, number: int, result: Mapping[str, Any]) -> bytes:
+    """Return the label map that a request brings: one byte per pixel, gzipped or not, so never much more than that."""
+    each = len(desk.models[number]["classes"]) if result["overlapping"] else 1
+    count = math.prod(result["grid"]) * each
+    return await uploads.read_body(request, count + count // 100 + GZIP, "send one byte per pixel")
+
+
 async def write_corrected(request: Request) -> Response:
     """Return a corrected label map in the image's own format, without keeping it."""
     held, number = case_of(request)
-    held.result(number)
+    result = held.result(number)
     desk = desk_of(request)
     with desk.place():
-        data = await request.body()
+        data = await drawn(request, desk, number, result)
         place = held.folder / "corrected"
         place.mkdir(exist_ok=True)
         arguments = {**desk.about(held, number), "labels": data, "folder": str(place), "name": f"{held.stem}-corrected"}
@@ -274,7 +280,7 @@ async def keep_correction(request: Request) -> Response:
     except ValueError:
         raise RefusedError(400, "version is no number", "give the last version that was seen, 0 for none") from None
     with desk.place():
-        data = await request.body()
+        data = await drawn(request, desk, number, result)
         new = kept.begin(held, seen)
         try:
             arguments = {**desk.about(held, number), "folder": str(new), "labels": data, "grid": result["grid"]}
@@ -288,6 +294,7 @@ async def keep_correction(request: Request) -> Response:
     return JSONResponse(record)
 
 
+numbers.register()
 CASE = "/api/cases/{case}"
 ROUTES = [
     Route("/api/info", info),
@@ -296,13 +303,13 @@ ROUTES = [
     Route("/api/jobs/{job}", job),
     Route(CASE, case, methods=["GET", "DELETE"]),
     Route(f"{CASE}/picture", picture),
-    Route(f"{CASE}/slices/{{slice:int}}", plane),
-    Route(f"{CASE}/models/{{model:int}}/labels", labels),
-    Route(f"{CASE}/models/{{model:int}}/mask", mask),
-    Route(f"{CASE}/models/{{model:int}}/explain", explain, methods=["POST"]),
-    Route(f"{CASE}/models/{{model:int}}/heat", heat),
-    Route(f"{CASE}/models/{{model:int}}/corrected", write_corrected, methods=["POST"]),
+    Route(f"{CASE}/slices/{{slice:number}}", plane),
+    Route(f"{CASE}/models/{{model:number}}/labels", labels),
+    Route(f"{CASE}/models/{{model:number}}/mask", mask),
+    Route(f"{CASE}/models/{{model:number}}/explain", explain, methods=["POST"]),
+    Route(f"{CASE}/models/{{model:number}}/heat", heat),
+    Route(f"{CASE}/models/{{model:number}}/corrected", write_corrected, methods=["POST"]),
     Route(f"{CASE}/corrections", corrections),
-    Route(f"{CASE}/corrections/{{version:int}}", corrected_labels),
-    Route(f"{CASE}/models/{{model:int}}/corrections", keep_correction, methods=["POST"]),
+    Route(f"{CASE}/corrections/{{version:number}}", corrected_labels),
+    Route(f"{CASE}/models/{{model:number}}/corrections", keep_correction, methods=["POST"]),
 ]

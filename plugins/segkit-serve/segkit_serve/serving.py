@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from segkit import SegkitError
 from segkit.files import expanded
@@ -22,10 +19,11 @@ from segkit_serve.desk import PHOTOGRAPH, Desk
 from segkit_serve.guard import Access
 from segkit_serve.lane import Lane
 from segkit_serve.limits import Limits
+from segkit_serve.patient import Patient
+from segkit_serve.speaking import speak_in_lines
 
 QUICK_THREADS = 3
 """Photographs that are read, predicted and written at once: one at the network, the others beside it."""
-CONNECTIONS = 512
 
 
 @dataclass(frozen=True)
@@ -39,23 +37,6 @@ class Served:
 
     url: str
     monai: str
-
-
-class Patient(H11Protocol):
-    """HTTP as uvicorn speaks it, to clients that say something within some seconds of connecting."""
-
-    silence = 10.0
-
-    def connection_made(self, transport: Any) -> None:
-        """Begin to wait for the first request's head, which uvicorn itself would wait for without an end."""
-        super().connection_made(transport)
-        asyncio.get_running_loop().call_later(self.silence, self.give_up)
-
-    def give_up(self) -> None:
-        """Hang up where no request has begun."""
-        transport: Any = self.transport
-        if getattr(self, "cycle", None) is None and not transport.is_closing():
-            transport.close()
 
 
 def make_lanes(paths: Sequence[str], device: str) -> tuple[Lane, Lane]:
@@ -89,6 +70,7 @@ def serve_models(
     Raises:
         SegkitError: a model cannot be loaded, or the address is taken.
     """
+    speak_in_lines()
     listening = listen(host, port)
     port = listening.getsockname()[1]
     with tempfile.TemporaryDirectory(prefix="segkit-serve-") as folder, listening:
@@ -107,7 +89,6 @@ def serve_models(
             date_header=False,
             timeout_keep_alive=int(limits.silence),
             timeout_graceful_shutdown=3,
-            limit_concurrency=CONNECTIONS,
         )
         name = f"[{host}]" if ":" in host else host
         served = Served(f"http://{name}:{port}/?token={token}", f"http://{name}:{port}/monai/{token}")

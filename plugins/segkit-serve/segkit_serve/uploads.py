@@ -25,6 +25,11 @@ FIELD = 1 << 16
 SERIES = (".dcm", ".ima", "")
 
 
+def broken_off() -> RefusedError:
+    """The refusal of a request whose client has gone."""
+    return RefusedError(400, "the request was broken off", "send it again")
+
+
 async def read_form(request: Request, most_files: int) -> FormData:
     """Read a form with files, which are spooled without a name.
 
@@ -39,9 +44,30 @@ async def read_form(request: Request, most_files: int) -> FormData:
     except HTTPException as error:
         raise RefusedError(400, f"the form cannot be read ({error.detail})", "send it again") from None
     except ClientDisconnect:
-        raise RefusedError(400, "the request was broken off", "send it again") from None
+        raise broken_off() from None
     except (UnicodeError, ValueError, KeyError) as error:  # of a form's headers, which may hold anything
         raise RefusedError(400, f"the form cannot be read ({type(error).__name__})", "send it again") from None
+
+
+async def read_body(request: Request, most: int, hint: str) -> bytes:
+    """Read a body that is no form.
+
+    Args:
+        most: bytes that it may have; no more than that is ever held.
+        hint: the way out where it has more.
+
+    Raises:
+        RefusedError: it has more, or is broken off.
+    """
+    data = bytearray()
+    try:
+        async for part in request.stream():
+            data += part
+            if len(data) > most:
+                raise RefusedError(413, f"the request is longer than the {most:,} bytes that fit here", hint)
+    except ClientDisconnect:
+        raise broken_off() from None
+    return bytes(data)
 
 
 def files_of(form: FormData, name: str = "file") -> list[UploadFile]:

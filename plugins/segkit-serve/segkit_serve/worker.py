@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import segkit
 from segkit import SegkitError, UsageError
 from segkit.errors import one_line
+from segkit_serve.speaking import say, speak_in_lines
 
 if TYPE_CHECKING:
     from segkit.model import Model
@@ -32,6 +33,7 @@ def work(connection: Connection, paths: Sequence[str], device: str, threads: int
     of ("progress", number, share) and one of ("done", number, value), ("refused", number, message, hint) and ("disk",
     number, errno, text).
     """
+    speak_in_lines()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's, which ends its workers
     if nice and hasattr(os, "nice"):
         os.nice(nice)
@@ -68,7 +70,8 @@ def do(models: Sequence[Model], number: int, name: str, arguments: dict[str, Any
     except OSError as error:
         send("disk", number, error.errno or 0, error.strerror or type(error).__name__)
     except Exception as error:
-        traceback.print_exc()  # for who runs the server: it is a fault of segkit's, or of a plugin
+        for line in traceback.format_exc().splitlines():  # for who runs the server: a fault of segkit's, or of a plugin
+            say(line)
         send("refused", number, f"cannot be predicted ({one_line(f'{type(error).__name__}: {error}')})", "report it")
 
 

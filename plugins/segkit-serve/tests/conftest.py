@@ -19,6 +19,8 @@ from PIL import Image
 
 import segkit
 
+sys.path.append(str(Path(__file__).parent))  # hostile_requests, which pytest's importlib mode does not find by itself
+
 httpx = pytest.importorskip("httpx", reason="the tests of segkit-serve ask its server by httpx")
 pytest.importorskip("uvicorn", reason="segkit-serve is not installed whole")
 
@@ -35,6 +37,7 @@ class Server:
     base: str
     process: subprocess.Popen[str]
     temporary: Path
+    stderr: Path
     photograph: Path
     volume: Path
     models: tuple[Path, Path]
@@ -90,32 +93,37 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     return place, runs[0], runs[1]
 
 
-def start(place: Path, *arguments: str) -> tuple[subprocess.Popen[str], str]:
+def start(place: Path, stderr: Path, arguments: tuple[str, ...], **options) -> tuple[subprocess.Popen[str], str]:
     """Start `segkit serve` and return it with the address that it prints."""
-    environ = {**os.environ, "OMP_NUM_THREADS": "1", "SEGKIT_SERVE_TOKEN": TOKEN, "TMPDIR": str(place)}
+    more = {"OMP_NUM_THREADS": "1", "SEGKIT_SERVE_TOKEN": TOKEN, "TMPDIR": str(place), **options.pop("environ", {})}
     command = [sys.executable, "-m", "segkit", "serve", *arguments, "--port", "0", "--device", "cpu"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ)
+    with stderr.open("w") as said:  # a pipe that nobody reads would hold the server up
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=said, text=True, env={**os.environ, **more}, **options
+        )
     assert process.stdout is not None
     line = process.stdout.readline()
     found = re.search(r"http://\S+:\d+", line)
     if found is None:
         process.kill()
-        raise AssertionError(f"{line}{process.stderr.read() if process.stderr else ''}")
+        raise AssertionError(f"{line}{stderr.read_text()}")
     return process, found[0]
 
 
 @pytest.fixture(scope="session")
 def start_server(made: tuple[Path, Path, Path]) -> Callable[..., AbstractContextManager[Server]]:
-    """Start a server of some models, with options; it ends with the block."""
+    """Start a server of some models, with options, and of its process (environ, cwd); it ends with the block."""
     place = made[0]
 
     @contextmanager
-    def started(*arguments: str) -> Iterator[Server]:
-        with TemporaryDirectory(dir=place) as temporary:
-            process, base = start(Path(temporary), *arguments)
+    def started(*arguments: str, **options) -> Iterator[Server]:
+        with TemporaryDirectory(dir=place) as folder:
+            temporary, stderr = Path(folder) / "tmp", Path(folder) / "stderr"
+            temporary.mkdir()
+            process, base = start(temporary, stderr, arguments, **options)
             try:
                 photograph, volume = place / "photographs/images/c3.png", place / "volumes/images/v3.nii.gz"
-                yield Server(base, process, Path(temporary), photograph, volume, made[1:])
+                yield Server(base, process, temporary, stderr, photograph, volume, made[1:])
             finally:
                 process.terminate()
                 process.wait(20)

@@ -120,6 +120,19 @@ def test_corrected_mask_is_handed_back_in_the_images_format(server):
             refused = client.post(place, content=wrong)
             assert refused.status_code == 422, refused.text
             assert refused.json()["error"]
+        refused = client.post(place, content=bytes(40 * 48 + 5000))  # never held as a whole, whatever its length
+        assert refused.status_code == 413, refused.text
+        assert refused.json()["error"]
+
+
+def test_numbers_of_thousands_of_digits_lead_nowhere(server):
+    """As any address that is not there: Python itself refuses to read such a number."""
+    with server.client() as client:
+        case = client.post("/api/predict", files=upload(server.photograph)).json()["case"]
+        for address in ("models/{}/labels", "slices/{}", "corrections/{}"):
+            found = client.get(f"/api/cases/{case}/{address.format('9' * 5000)}")
+            assert found.status_code == 404
+            assert found.json()["error"]
 
 
 def test_cases_can_be_forgotten(server):
@@ -156,7 +169,7 @@ def test_interface_is_described(server):
     from segkit_serve.routes import ROUTES
 
     served = {
-        (method.lower(), route.path.replace(":int", "")) for route in ROUTES for method in route.methods - {"HEAD"}
+        (method.lower(), route.path.replace(":number", "")) for route in ROUTES for method in route.methods - {"HEAD"}
     }
     described = {(method, path) for path, methods in document()["paths"].items() for method in methods}
     assert described == served

@@ -47,6 +47,10 @@ def test_every_version_is_kept_with_its_record(keeping, made):
         assert saved.json()["version"] == 1
         assert saved.json()["pixels"] == int((expected != drawn).sum())
         assert saved.json()["who"] == "Ada"
+        for none in (-1, 2, 9):  # nobody can have seen it
+            _, refused = correct(client, path, drawn * 0, version=none)
+            assert refused.status_code == 400
+            assert f"no version {none}" in refused.json()["error"]
         _, late = correct(client, path, drawn * 0)
         assert late.status_code == 409
         assert "Ada has saved version 1" in late.json()["error"]
