@@ -19,6 +19,8 @@ QUICK = ("run", "predict")
 KINDS = (*ERRORS, "short")
 EVERY = int(os.environ.get("SEGKIT_FAULTS", "1"))
 """Under `full`, one of so many calls of a command is refused, in one of the four ways in turn; 0: each in every way."""
+PIECE, PIECES = (int(part) for part in os.environ.get("SEGKIT_FAULTS_PIECE", "1/1").split("/"))
+"""Which of how many equal parts of these calls is tried: all of a long command's take hours."""
 WRITING = [name for name in COMMANDS if name != "data verify"]
 
 
@@ -102,6 +104,7 @@ def test_every_refused_call(name, base, tmp_path):
     count = calls_of(base, name, tmp_path)
     numbers = range(1, count + 1)
     trials = in_turn(numbers[::EVERY]) if EVERY else [(number, kind) for number in numbers for kind in KINDS]
+    trials = trials[PIECE - 1 :: PIECES]
     wrong = disturb(base, name, tmp_path, trials)
     print(f"\n{name}: {count} calls, {len(trials)} refused, {len(wrong)} faults")
     assert not wrong, "\n".join(wrong)
