@@ -107,7 +107,9 @@ class Joint(Found):
 
     @property
     def full_name(self) -> str:
-        """Their full names: "segkit-isic:isic + sample=segkit-isic:isic"."""
+        """Their full names: "segkit-isic:isic + sample=segkit-isic:isic"; of one alone always with its own name."""
+        if len(self.parts) == 1 and not self.parts[0].variant_of:
+            return f"{self.parts[0].component.name}={self.parts[0].full_name}"
         return f" {JOIN} ".join(part.full_name for part in self.parts)
 
 
@@ -289,7 +291,7 @@ class Registry:
             UsageError: nobody provides the name, or several plugins do.
             SegkitError: the plugin that was asked for did not load.
         """
-        if kind == "data" and JOIN in name:
+        if kind == "data" and (JOIN in name or "=" in name):
             return self.joined([text.strip() for text in name.split(JOIN)])
         named = [item for item in self.components(kind) if matches(item, name)]
         if len(named) > 1 and within:
@@ -391,7 +393,7 @@ def matches(item: Found, name: str) -> bool:
 def is_part(part: Found, text: str) -> bool:
     """Whether one of several datasets is what "name", "distribution:name" or "own-name=name" says."""
     own, _, name = text.rpartition("=")
-    if own.strip() != (part.component.name if part.variant_of else ""):
+    if own.strip() not in ((part.component.name,) if part.variant_of else ("", part.component.name)):
         return False
     declared = replace(part.component, name=part.variant_of) if part.variant_of else part.component
     return matches(replace(part, component=declared, variant_of=""), name.strip())

@@ -26,20 +26,22 @@ class Launcher:
         self.environ = {**kept, "PYTHONPATH": str(site), "SEGKIT_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
         self.folder = folder
 
-    def start(self, processes: int, *args: str, restarts: int = 0, command: str = "run") -> subprocess.Popen[str]:
+    def start(
+        self, processes: int, *args: str, restarts: int = 0, command: str = "run", job: tuple[str, ...] = JOB
+    ) -> subprocess.Popen[str]:
         """Start it; one process without torchrun."""
         launch = ("-m", "segkit")
         if processes > 1:
             spread = ("--standalone", "--nproc-per-node", str(processes), "--max-restarts", str(restarts))
             launch = ("-m", "torch.distributed.run", *spread, *launch)
-        called = (sys.executable, *launch, command, *JOB, *args)
+        called = (sys.executable, *launch, command, *job, *args)
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         return subprocess.Popen(called, cwd=self.folder, env=self.environ, **pipes)
 
-    def run(self, processes: int, *args: str) -> Path:
+    def run(self, processes: int, *args: str, out: str = "ranks", job: tuple[str, ...] = JOB) -> Path:
         """Run to the end; returns the run directory."""
-        out = f"ranks-{processes}"
-        process = self.start(processes, *args, "--output", out)
+        out = f"{out}-{processes}"
+        process = self.start(processes, *args, "--output", out, job=job)
         stdout, stderr = process.communicate(timeout=300)
         assert process.returncode == 0, stderr
         assert stdout.count("report:") == 1, "one process talks to the user"
@@ -79,6 +81,19 @@ def test_two_processes_give_the_run_of_one(launcher: Launcher, alone: Path) -> N
     assert_same(shared, alone)
     assert json.loads((shared / "environment.json").read_text())["processes"] == 2
     assert {path.name for path in shared.iterdir()} == {path.name for path in alone.iterdir()}
+
+
+@pytest.mark.parametrize("deal", ["evenly", pytest.param("size", marks=pytest.mark.full)])
+def test_several_datasets_are_shared_as_one_is(launcher: Launcher, deal: str) -> None:
+    """Of one class and of two, dealt evenly: which process has which dataset's samples changes nothing (issue 22)."""
+    several = ("--data", "squares", "--data", "more=squares", "--set", f"data.deal={deal}")
+    sizes = ("--set", "data.squares_cases=5", "--set", "data.more_cases=2", "--set", "data.more_classes=2")
+    job = ("--arch", "solid", *several, *sizes, "--device", "cpu", "--batch-size", "3", "--epochs", "2")
+    shared, alone = (launcher.run(processes, out=f"several-{deal}", job=job) for processes in (2, 1))
+    assert_same(shared, alone)
+    summaries = [json.loads((run / "summary.json").read_text()) for run in (shared, alone)]
+    assert summaries[0]["datasets"] == summaries[1]["datasets"]
+    assert set(summaries[0]["datasets"]) == {"squares", "more"}
 
 
 @pytest.mark.full

@@ -286,7 +286,29 @@ def show_table(record: dict[str, Any]) -> None:
     head += ["SD of seeds"] if several else []
     columns = (*head, "parameters", "training", "memory")
     out.print_table(columns, rows, spare=("memory", "training", "parameters"), right=columns[2:])
+    show_datasets(record)
     overall = record["scores"][0]["class"]
     for pair in record["differences"]:
         if (pair["metric"], pair["class"]) == (record["main_metric"], overall):
             out.say(pair["sentence"])
+
+
+def show_datasets(record: dict[str, Any]) -> None:
+    """Print the models' main scores on each of several datasets, class by class."""
+    from segkit.report import text
+
+    for name, scores in record.get("datasets", {}).items():
+        rows = [
+            [
+                row["class"],
+                row["model"],
+                text.number(row["mean"]),
+                str(row["n"]),
+                f"{row['missed']:g}",
+                text.interval(row["ci_low"], row["ci_high"]),
+            ]
+            for row in scores
+            if row["metric"] == record["main_metric"]
+        ]
+        out.say(f"on dataset {name}:")
+        out.print_table(("class", "model", f"mean {record['main_metric']}", "n", "missed", "95 % interval"), rows)

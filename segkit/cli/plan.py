@@ -28,8 +28,8 @@ MINUTES = 60.0
 
 
 @click.command()
-@click.option("--data", type=ComponentName("data"), help="Dataset.")
-@click.option("--data-root", type=PATH, metavar="DIR", help="Folder of the data.")
+@click.option("--data", type=ComponentName("data"), multiple=True, help="Dataset; repeated, one network of several.")
+@click.option("--data-root", type=PATH, multiple=True, metavar="DIR", help="Folder of the data, of each dataset.")
 @click.option("--arch", type=ComponentName("arch"), help="Architecture; any that can be planned where not given.")
 @click.option("--memory", metavar="AMOUNT", help="Memory that training may take, such as 8GB; most of what is free.")
 @click.option(

@@ -116,10 +116,11 @@ def read_sweep(options: dict[str, Any], registry: Registry) -> tuple[Sweep, Engi
 
 def default_name(wanted: Sweep) -> str:
     """Name a sweep after what is trained, and what is searched."""
+    from segkit.discovery import plain_name
     from segkit.jobs.compare.compose import file_name
 
     said = {name: value for layer in wanted.layers for name, value in layer.values.items()}
-    parts = [str(said[name]) for name in ("components.arch", "components.data") if name in said]
+    parts = [plain_name(str(said[name])) for name in ("components.arch", "components.data") if name in said]
     return file_name("-".join([*parts, *(setting.name.rpartition(".")[2] for setting in wanted.space)]))
 
 

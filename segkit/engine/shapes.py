@@ -52,6 +52,8 @@ PREPROCESSING = {
 }
 EXPECTED = "expected_dice"
 """The column of tables of cases that says what Dice each can expect, of a calibrated model."""
+OF_DATASET = "dataset"
+"""The column of cases.csv that says which of several datasets each case is of."""
 RANKING = {
     **dict.fromkeys(("aurc", "best", "random", "gained", "spearman"), NUMBER),
     **dict.fromkeys(("aurc_interval", "gained_interval", "spearman_interval"), Limited([NUMBER], 2, 2)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from segkit.declarations import Metric, Task
 from segkit.engine.measure import UNANNOTATED, CaseScores, ChosenMetric
 from segkit.engine.over_cases import of_all_cases
 from segkit.engine.pooled import Pooled, pool
-from segkit.engine.shapes import EXPECTED
+from segkit.engine.shapes import EXPECTED, OF_DATASET
 from segkit.errors import UsageError
 from segkit.files import write_table
 from segkit.statistics import summarize
@@ -28,15 +28,27 @@ OVER_CASES = "over_cases"
 HOW = {CASE_MEAN: "mean over cases", POOLED: "pooled over cases", OVER_CASES: "over all cases"}
 
 
-def write_cases(path: Path, scores: Sequence[CaseScores], task: Task, metrics: Sequence[ChosenMetric]) -> None:
-    """Write one row per case and class; floats in full, so that nothing is lost."""
+def write_cases(
+    path: Path,
+    scores: Sequence[CaseScores],
+    task: Task,
+    metrics: Sequence[ChosenMetric],
+    dataset_of: Callable[[str], str] | None = None,
+) -> None:
+    """Write one row per case and class; floats in full, so that nothing is lost.
+
+    Args:
+        dataset_of: which of several datasets a case is of; None where there is one.
+    """
     metrics = [metric for metric in metrics if not metric.over_cases]
     columns = ["case", "group", "class", "reference", "predicted", "status", *(metric.name for metric in metrics)]
     expected = any(row.expected is not None for row in scores)
     columns += [EXPECTED] if expected else []
+    columns += [OF_DATASET] if dataset_of else []
     rows = []
     for row in scores:
         known = ["" if row.expected is None else f"{row.expected:.4f}"] if expected else []
+        known += [dataset_of(row.case)] if dataset_of else []
         for label, name in enumerate(task.classes):
             values = [float(row.values[metric.name][label]) for metric in metrics]
             counts = [int(row.reference[label]), int(row.predicted[label])]

@@ -41,7 +41,7 @@ from segkit.planning.relation import by_content
 from segkit.planning.trained import TrainedModel, component
 from segkit.rundir.names import CASES, CONFIG, PREDICTIONS, SCORES, SUMMARY
 from segkit.rundir.stage import MODEL_DATASET
-from segkit.rundir.write import NOTICE, summary_record
+from segkit.rundir.write import NOTICE, datasets_in, summary_record
 from segkit.statistics.failure_ranking import rank_failures
 
 
@@ -236,7 +236,7 @@ def score_model(
             summary["expected_ranking"] = {**ranking, "fitted_here": own and made.get("fitted_on") == plan.split}
         if request.groups is not None:
             summary["groups"] = group_record(request.groups, scores, metrics[0])
-        write_cases(building / CASES, scores, plan.scored_task, metrics)
+        write_cases(building / CASES, scores, plan.scored_task, metrics, datasets_in(plan.reader))
         write_json(building / SUMMARY, summary)
         write_text(building / CONFIG, plan.config.to_toml())
     return Scored(folder, summary)

@@ -57,7 +57,7 @@ from segkit.report.writer import write_report
 from segkit.rundir.names import CASES, MODEL, PREDICTIONS, REPORT, STATE_FOLDER, SUMMARY, UNSCORED
 from segkit.rundir.resume import Resume, open_run, restarted
 from segkit.rundir.stage import FINISHED_FIELD, Stage, standing_of
-from segkit.rundir.write import summary_record
+from segkit.rundir.write import datasets_in, summary_record
 
 if TYPE_CHECKING:
     from segkit.model import Model
@@ -321,7 +321,7 @@ def score_split(job: Job, predictor: Predictor | VolumePredictor) -> list[CaseSc
         clock=job.clock,
     )
     if job.ranks.leads:
-        write_cases(job.folder / CASES, scores, plan.scored_task, job.parts.metrics)
+        write_cases(job.folder / CASES, scores, plan.scored_task, job.parts.metrics, datasets_in(plan.reader))
     return scores
 
 

@@ -15,6 +15,7 @@ from segkit.data.roots import Root
 from segkit.errors import UsageError
 from segkit.files import real
 from segkit.planning.dataset import ChosenDataset
+from segkit.planning.one_of_several import OwnPart
 from segkit.planning.splits import ALL, ScoredSplit, split_named
 from segkit.planning.trained import TrainedModel, component
 
@@ -37,16 +38,25 @@ NOTES = {
 }
 
 
-def relation_to(model: TrainedModel, root: Root, dataset: ChosenDataset, *, is_own: bool) -> Relation:
-    """Tell what data are to a model, as far as that can be known without reading them."""
+def relation_to(
+    model: TrainedModel, root: Root, dataset: ChosenDataset, *, is_own: bool, part: OwnPart | None = None
+) -> Relation:
+    """Tell what data are to a model, as far as that can be known without reading them.
+
+    Args:
+        part: which of several datasets they are.
+    """
     if not is_own:
         return Relation.OTHER
-    if bool(model.header.get("generated_sample")) != root.generated:
+    # Of several datasets that it was trained on some may have been drawn, and the model says so of all together.
+    if part is None and bool(model.header.get("generated_sample")) != root.generated:
         return Relation.DRAWN if root.generated else Relation.REAL
     if model.config is None:
         # A checkpoint holds no folder: where data are named beside it, they may be any.
         return Relation.OWN if dataset.given_root is None else Relation.ELSEWHERE
     trained_in = read_file(model.config).values.get("data.root", "none")
+    if part is not None and trained_in != "none":
+        trained_in = part.root(str(trained_in)) or "none"
     if trained_in == "none":
         return Relation.OWN if dataset.given_root is None else Relation.ELSEWHERE
     if root.parts:

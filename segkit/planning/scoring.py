@@ -17,6 +17,7 @@ from segkit.errors import SegkitError, UsageError
 from segkit.params import describe
 from segkit.planning.components import chosen_components, find_losses, find_metrics, metric_of, required_by
 from segkit.planning.dataset import about_data, choose_dataset
+from segkit.planning.one_of_several import in_classes_of, own_part
 from segkit.planning.overlapping import check_background, check_overlapping
 from segkit.planning.parts import find_parts
 from segkit.planning.plan import Plan, written_down
@@ -46,7 +47,7 @@ def plan_scoring(
     """Find data, split and metrics.
 
     Args:
-        data_name: another dataset's name; None for the model's own.
+        data_name: another dataset's name, or one of several that the model was trained on; None for the model's own.
         said: flags, each with the option as its source.
 
     Raises:
@@ -56,14 +57,17 @@ def plan_scoring(
     check_asked(said, ASKED, OF_TRAINING, "scoring takes data.root and the dataset's params, evaluate.* and metric.*")
     own = component(model.header, "data")["name"]
     arch = registry.find("arch", component(model.header, "arch")["name"])
-    data = registry.find("data", data_name or own)
-    is_own = data.full_name == own
+    part = own_part(own, data_name)
+    data = registry.find("data", data_name or own) if part is None else registry.find("data", part.text)
+    is_own = data.full_name == own or part is not None
     losses = losses_at_hand(model.header, registry)
     base = recorded(model, [arch, *(found for _, found in losses)], is_own=is_own)
+    base = base if part is None else part.of(base)
     everything = Said([base, *said], os.environ if environ is None else environ, ASKED[:4])
     pair = Choice([("arch", arch), ("data", data)], ("arch", "data"))
     dataset = choose_dataset(data, about_data(everything.layers(pair)))
     reader, root = dataset.open(tell)
+    reader = in_classes_of(model.image_task, reader, data, root, part, tell)
     check_task(model, reader, data)
     sections = ("components", "evaluate", "metric", "postprocess")
     wishes = [of_sections(wish, sections) for wish in wishes_of(arch, data, reader, model.mode)]
@@ -80,7 +84,8 @@ def plan_scoring(
     check_background(model.task, config.evaluate)
     check_overlapping(model.task, metrics, registry)
     cases: dict[str, Sequence[Case]] = {split: list(reader.cases(split)) for split in SPLITS}
-    scored = choose_scored(config.evaluate.split, cases, relation_to(model, root, dataset, is_own=is_own), model.header)
+    relation = relation_to(model, root, dataset, is_own=is_own, part=part)
+    scored = choose_scored(config.evaluate.split, cases, relation, model.header)
     check_names(cases[scored.name])
     name = config.run.name or f"{arch.component.name}-{data.component.name}-{scored.name}"
     config = replace(config, run=replace(config.run, name=name))

@@ -12,7 +12,7 @@ from typing import Any
 
 from segkit.config import ORIGINS, flatten, toml_value
 from segkit.declarations.direction import Direction
-from segkit.engine.shapes import EXPECTED
+from segkit.engine.shapes import EXPECTED, OF_DATASET
 from segkit.errors import SegkitError
 from segkit.files import from_cell, read_json, read_lines, read_rows, read_toml
 from segkit.rundir import shapes
@@ -41,6 +41,7 @@ class CaseRow:
         status: ok, empty, missed or spurious.
         values: by metric; NaN where undefined.
         expected: the Dice that the case could expect, of a calibrated model; else None.
+        dataset: which of several datasets the case is of; "" where there is one.
     """
 
     case: str
@@ -51,6 +52,7 @@ class CaseRow:
     status: str
     values: Mapping[str, float]
     expected: float | None = None
+    dataset: str = ""
 
 
 @dataclass(frozen=True)
@@ -219,7 +221,8 @@ def read_cases(path: Path) -> list[CaseRow]:
 def case_row(cells: Mapping[str, str]) -> CaseRow | None:
     """Return one row of cases.csv; None where its figures are none."""
     try:
-        values = {name: float(text) for name, text in cells.items() if name not in (*CASE_COLUMNS, EXPECTED)}
+        further = (*CASE_COLUMNS, EXPECTED, OF_DATASET)
+        values = {name: float(text) for name, text in cells.items() if name not in further}
         expected = float(cells[EXPECTED]) if cells.get(EXPECTED) else None
         reference, predicted = int(cells["reference"]), int(cells["predicted"])
     except ValueError:
@@ -230,7 +233,8 @@ def case_row(cells: Mapping[str, str]) -> CaseRow | None:
     if not within or not 0 <= reference < LARGEST_COUNT or not 0 <= predicted < LARGEST_COUNT or not cells["case"]:
         return None
     case, group, class_name = (from_cell(cells[name]) for name in ("case", "group", "class"))
-    return CaseRow(case, group, class_name, reference, predicted, cells["status"], values, expected)
+    dataset = from_cell(cells.get(OF_DATASET, ""))
+    return CaseRow(case, group, class_name, reference, predicted, cells["status"], values, expected, dataset)
 
 
 def read_settings(path: Path) -> list[Setting]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 from segkit.config import ChosenParams, Config
+from segkit.data.dataset import DatasetReader
 from segkit.data.likeness import by_patient, likeness_record
 from segkit.data.store import Store
 from segkit.data.volume_store import VolumeStore
@@ -167,13 +168,19 @@ def summary_record(
     }
 
 
+def datasets_in(reader: DatasetReader) -> Callable[[str], str] | None:
+    """Return what tells which of several datasets a case is of; None where a reader has one."""
+    asked = cast(Any, reader)
+    return asked.dataset_of if len(getattr(reader, "datasets", ())) > 1 else None
+
+
 def dataset_scores(
     plan: Plan, scores: Sequence[CaseScores], metrics: Sequence[ChosenMetric]
 ) -> dict[str, dict[str, list[dict[str, Any]]]]:
     """The score rows of each of several datasets, of the classes that it annotates; nothing for one dataset."""
-    found, reader = {}, cast(Any, plan.reader)
-    for name in getattr(reader, "datasets", ()):
-        own = [row for row in scores if reader.dataset_of(row.case) == name]
+    found, dataset_of = {}, datasets_in(plan.reader)
+    for name in cast(Any, plan.reader).datasets if dataset_of else ():
+        own = [row for row in scores if dataset_of and dataset_of(row.case) == name]
         rows = score_rows(own, plan.scored_task, metrics, plan.config.evaluate.aggregation) if own else []
         found[name] = [row for row in rows if row["n_cases"]]
     return {"datasets": found} if found else {}

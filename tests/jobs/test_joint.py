@@ -21,9 +21,13 @@ from segkit.config import Layer, read_file
 from segkit.data.sampling import EvenDeal
 from segkit.discovery import Joint, Registry
 from segkit.engine.checkpoint import read_model
+from segkit.engine.distributed import Ranks
 from segkit.engine.progress import Progress
+from segkit.engine.stop import StopRequest
 from segkit.errors import UsageError
-from segkit.jobs.run import RunResult, run_job
+from segkit.jobs.run import RunResult, run_job, start_job
+from segkit.jobs.stores import open_stores
+from segkit.jobs.train import make_batches, make_preprocessing
 from segkit.planning.build import build_sampler
 from segkit.planning.plan import Plan, make_plan
 from segkit.rundir.resume import Resume
@@ -172,3 +176,140 @@ def test_commands_take_several(segkit, tmp_path: Path) -> None:
     text = segkit("data", "info", "squares + more=squares", "--set", "data.more_classes=2").output
     assert "classes class-1, class-2" in " ".join(text.split())
     assert "1 folders for 2 datasets" in segkit("run", "--arch", "net", *common, "--data-root", "here", code=2).output
+
+
+@pytest.fixture
+def joint_run(segkit, capsys: pytest.CaptureFixture[str]) -> Path:
+    """A model of squares of one class and of two, trained for an epoch."""
+    common = ("--data", "squares", "--data", "more=squares", "--set", "data.more_classes=2")
+    segkit("run", "--arch", "net", *common, "--epochs", "1", "--output", "here")
+    return Path("here")
+
+
+def mean_of(rows: list[dict[str, Any]], label: str) -> float | None:
+    """The mean of the main metric of a class."""
+    return next(row["mean"] for row in rows if row["metric"] == "overlap" and row["class"] == label)
+
+
+def test_a_model_of_several_is_scored_on_one_of_them(segkit, joint_run: Path) -> None:
+    """By the name it had among them, with its params: cases, split and scores are those of the run."""
+    summary = json.loads((joint_run / "summary.json").read_text())
+    for name, labels in (
+        ("more", ("class-1", "class-2")),
+        ("squares", ("class-1",)),
+        ("segkit-toy:squares", ("class-1",)),
+    ):
+        done = segkit("evaluate", str(joint_run), "--data", name, "--json")
+        found = json.loads(done.stdout)
+        assert found["split"] == summary["split"] == "test"
+        assert found["cases"]["test"] == 3
+        assert "neither trained nor selected on these cases" in found["split_note"]
+        assert "datasets" not in found
+        for label in labels:
+            own = summary["datasets"][name.rpartition(":")[2]]
+            assert mean_of(found["scores"], label) == mean_of(own, label)
+    assert mean_of(found["scores"], "class-2") is None
+    assert "note: squares has no class-2: scores are of class-1 alone" in " ".join(done.stderr.split())
+
+
+def test_one_of_several_in_another_folder(segkit, joint_run: Path) -> None:
+    """Its own --data-root alone; whether its cases are the same is then told by their content."""
+    import segkit_toy
+
+    Path("elsewhere").mkdir()
+    segkit_toy.Squares.make_sample(Path("elsewhere"), segkit_toy.DataParams())
+    done = segkit(
+        "evaluate", str(joint_run), "--data", "squares", "--data-root", "elsewhere", "--split", "val", "--json"
+    )
+    found = json.loads(done.stdout)
+    assert found["cases"]["val"] == 3
+    assert "none of these 3 cases, by content, is one that the model was trained on" in found["split_note"]
+    refused = segkit("evaluate", str(joint_run), "--data", "mroe", code=2).output
+    assert "no data named 'mroe'" in refused
+
+
+def test_another_dataset_with_some_of_the_classes(segkit, joint_run: Path) -> None:
+    """Scored for these, n of the others is none; one with a class that the model has not is refused."""
+    segkit("run", "--arch", "net", "--data", "squares", "--set", "data.classes=3", "--epochs", "1", "--output", "three")
+    found = json.loads(segkit("evaluate", "three", "--data", "squares", "--set", "data.classes=2", "--json").stdout)
+    rows = {row["class"]: row["n"] for row in found["scores"] if row["metric"] == "overlap"}
+    assert (rows["class-3"], rows["class-2"] > 0) == (0, True)
+    refused = segkit("evaluate", str(joint_run), "--data", "squares", "--set", "data.squares_classes=3", code=2)
+    assert "has classes class-1, class-2, class-3, the model class-1, class-2" in refused.output
+
+
+BOTH_DATA = ("--data", "squares", "--data", "more=squares", "--set", "data.more_classes=2")
+
+
+def test_compare_tells_each_dataset(segkit) -> None:
+    """Two networks on both: scores by dataset and class are the means of their cases, in JSON, CSV and page."""
+    short = ("--epochs", "1", "--device", "cpu", "--set", "explain.cases=best")
+    done = segkit("compare", "--arch", "net", "--arch", "solid", *BOTH_DATA, *short, "--output", "both", "--json")
+    record = json.loads(done.stdout)
+    own = {name: {row["class"] for row in rows} for name, rows in record["datasets"].items()}
+    assert own == {"squares": {"class-1"}, "more": {"class-1", "class-2", "all classes"}}
+    for model in record["models"]:
+        summary = json.loads(Path("both", "runs", model["runs"][0], "summary.json").read_text())
+        for name, rows in record["datasets"].items():
+            told = {row["class"]: row for row in rows if (row["model"], row["metric"]) == (model["label"], "overlap")}
+            for label in own[name] - {"all classes"}:
+                assert told[label]["mean"] == pytest.approx(mean_of(summary["datasets"][name], label))
+                assert told[label]["n"] == 3
+    assert Path("both/datasets.csv").read_text().count("\nmore,") == 2 * 2 * 3
+    page = " ".join(Path("both/report.html").read_text(encoding="utf-8").split())
+    assert "On dataset more: overlap, class-2" in page
+    assert "On dataset squares: overlap, class-1" in page
+
+
+def test_sweep_searches_on_several(segkit) -> None:
+    """The trials and the comparison are of both; its name says so."""
+    vary = ("--vary", "train.learning_rate=0.01,0.1", "--trials", "2", "--seeds", "1", "--epochs", "1")
+    done = segkit("sweep", "--arch", "net", *BOTH_DATA, "--device", "cpu", *vary, "--json")
+    assert json.loads(done.stdout)["trials"]
+    [folder] = Path("sweeps").iterdir()
+    assert folder.name == "net-squares-and-more-learning_rate"
+    compared = json.loads((folder / "comparison" / "comparison.json").read_text())
+    assert set(compared["datasets"]) == {"squares", "more"}
+
+
+@pytest.mark.parametrize("mode", ["slices", "slab", "patches"])
+@pytest.mark.usefixtures("no_report")
+def test_volumes_of_several_datasets(
+    toy_registry: Registry, mode: str, same_when_resumed: Callable[..., tuple[RunResult, Resume]]
+) -> None:
+    """In every mode of volumes, dealt evenly: each scored apart, and stopped and resumed the undisturbed run's file."""
+    said = {"components.arch": "solid", "components.data": "blocks + more=blocks", "data.mode": mode}
+    said |= {
+        "data.deal": "evenly",
+        "data.more_coarse": "true",
+        "data.patches": 2,
+        "run.device": "cpu",
+        "run.threads": 1,
+    }
+
+    def plan_volumes(**values: object) -> Plan:
+        flags = {name.replace("__", "."): value for name, value in values.items()}
+        return make_plan([Layer("flag", said | flags)], toy_registry, {})
+
+    whole, _ = same_when_resumed(plan_volumes, toy_registry)
+    assert {name: rows[0]["n_cases"] for name, rows in whole.summary["datasets"].items()} == {"blocks": 2, "more": 2}
+
+
+def test_patches_dealt_evenly_are_centred_as_ever(toy_registry: Registry) -> None:
+    """A share of them on a label of the case, as data.foreground says: dealing says nothing of where they lie."""
+    said = {"components.arch": "solid", "components.data": "blocks + more=blocks", "data.mode": "patches"}
+    said |= {"data.deal": "evenly", "data.size": (8, 8, 8), "data.foreground": 1.0, "data.patches": 6}
+    job = start_job(
+        make_plan([Layer("flag", said)], toy_registry, {}),
+        Ranks.from_environment(),
+        Progress(),
+        StopRequest(print),
+        None,
+    )
+    store = open_stores(job)["train"]
+    batches = make_batches(job, store, make_preprocessing(job.plan, store), 4, job.plan.config.augment)
+    assert isinstance(batches.sampler, EvenDeal)
+    assert batches.source.volumes
+    shown = batches.sampler.epoch([], batches.samples, 0, 1)
+    parts = [batches.source.take(0, 1, index, place) for index, place in enumerate(shown)]
+    assert all(((part.mask > 0) & (part.mask < 255)).any() for part in parts)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
@@ -79,6 +79,7 @@ class Analysis:
         stability: of those ranks.
         failed: name and reason of runs that are missing here.
         spread: (cases,) largest minus smallest score of the main metric, mean over classes; NaN where undefined.
+        datasets: the scores on each of several datasets, by its name.
     """
 
     models: tuple[ComparedModel, ...]
@@ -91,6 +92,7 @@ class Analysis:
     case_scores: np.ndarray
     spread: np.ndarray
     failed: tuple[tuple[str, str], ...] = ()
+    datasets: Mapping[str, tuple[ModelScore, ...]] = field(default_factory=dict)
 
     @property
     def main_metric(self) -> str:
@@ -138,12 +140,7 @@ def analyse(models: Sequence[ComparedModel], data: Scores) -> Analysis:
         models=tuple(models),
         data=data,
         directions=directions,
-        scores=tuple(
-            model_score(data, model, metric, name)
-            for metric in data.metrics
-            for name in class_names(data)
-            for model in range(len(models))
-        ),
+        scores=model_scores(data),
         pairs=tuple(
             pair
             for metric in data.metrics
@@ -154,6 +151,16 @@ def analyse(models: Sequence[ComparedModel], data: Scores) -> Analysis:
         stability=stability,
         case_scores=case_scores,
         spread=spread(case_scores),
+    )
+
+
+def model_scores(data: Scores) -> tuple[ModelScore, ...]:
+    """Summarise every model on every metric and class."""
+    return tuple(
+        model_score(data, model, metric, name)
+        for metric in data.metrics
+        for name in class_names(data)
+        for model in range(len(data.repeats))
     )
 
 

@@ -15,8 +15,8 @@ from segkit.discovery import Registry
 from segkit.errors import SegkitError
 from segkit.files import inside, is_inside, read_json, whole_folder
 from segkit.jobs.compare.alike import check_alike
-from segkit.jobs.compare.analysis import Analysis, analyse, anonymised, most_disagreed
-from segkit.jobs.compare.models import ComparedModel, gather, model_of
+from segkit.jobs.compare.analysis import Analysis, analyse, anonymised, model_scores, most_disagreed
+from segkit.jobs.compare.models import ComparedModel, datasets_of, gather, model_of
 from segkit.jobs.compare.page import write_page
 from segkit.jobs.compare.results import write_results
 from segkit.jobs.compare.runs import RESULT, RUNS, FinishedRun, read_compared_run
@@ -77,7 +77,8 @@ def write_comparison(
     """
     metrics = check_alike([run for model in models for run in model.runs])
     told = tuple((run, str(without_paths(reason))) for run, reason in failed.items())
-    analysis = replace(analyse(models, gather(models, metrics)), failed=told)
+    each = {name: model_scores(gather(models, metrics, name)) for name in datasets_of(models)}
+    analysis = replace(analyse(models, gather(models, metrics)), failed=told, datasets=each)
     pictures, no_pictures = disagreements(analysis, registry, data_root)
     if no_pictures and tell is not None:
         tell(f"no pictures: {no_pictures}")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from segkit.engine.measure import UNANNOTATED
 from segkit.errors import SegkitError, UsageError
 from segkit.jobs.compare.runs import FinishedRun
 from segkit.rundir.read import CaseRow
@@ -130,13 +131,23 @@ def distinct(labels: Sequence[str], folders: Sequence[str]) -> list[str]:
     return result
 
 
-def gather(models: Sequence[ComparedModel], metrics: Sequence[str]) -> Scores:
+def datasets_of(models: Sequence[ComparedModel]) -> list[str]:
+    """Return the several datasets that the scored cases are of, by name; none where they are of one."""
+    return sorted({row.dataset for run in models[0].runs for row in run.record.cases} - {""})
+
+
+def gather(models: Sequence[ComparedModel], metrics: Sequence[str], dataset: str | None = None) -> Scores:
     """Bring the scores of all models into tables of the same cases.
+
+    Args:
+        dataset: the one of several whose cases alone count, and classes that any of them was annotated for.
 
     Raises:
         SegkitError: two folds of one model score the same case, or models were scored on other cases.
     """
     tables = [[rows_by_key(model, repeat) for repeat in model.repeats] for model in models]
+    if dataset is not None:
+        tables = [[of_dataset(table, dataset) for table in repeats] for repeats in tables]
     first = tables[0][0]
     for model, repeats in zip(models, tables, strict=True):
         for repeat in repeats:
@@ -174,6 +185,13 @@ def rows_by_key(model: ComparedModel, runs: Sequence[FinishedRun]) -> dict[Key, 
                 )
             rows[row.case, row.class_name] = row
     return rows
+
+
+def of_dataset(table: Mapping[Key, CaseRow], dataset: str) -> dict[Key, CaseRow]:
+    """The rows of one of several datasets, without classes that none of its cases was annotated for."""
+    own = {key: row for key, row in table.items() if row.dataset == dataset}
+    annotated = {name for (_, name), row in own.items() if row.status != UNANNOTATED}
+    return {(case, name): row for (case, name), row in own.items() if name in annotated}
 
 
 def counts(

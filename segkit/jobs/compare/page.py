@@ -118,6 +118,7 @@ def render_comparison(
         "classes": analysis.data.classes,
         "overall": analysis.overall,
         "main_scores": main_scores,
+        "dataset_scores": dataset_tables(analysis),
         "other_scores": scores,
         "methods": list(dict.fromkeys(row.summary.method for row in main_scores if row.summary.method)),
         "main_pairs": main_pairs,
@@ -157,6 +158,16 @@ def score_tables(analysis: Analysis) -> dict[str, list[ModelScore]]:
         for name in class_names(analysis.data):
             rows = [analysis.score(model, metric, name) for model in analysis.order]
             tables[title_of(analysis, metric, name)] = rows
+    return tables
+
+
+def dataset_tables(analysis: Analysis) -> dict[str, list[ModelScore]]:
+    """Rows of the main metric on each of several datasets, by title, models by rank."""
+    tables: dict[str, list[ModelScore]] = {}
+    for name, scores in analysis.datasets.items():
+        for row in sorted(scores, key=lambda row: analysis.order.index(row.model)):
+            if row.metric == analysis.main_metric:
+                tables.setdefault(f"{name}: {row.metric}, {row.class_name}", []).append(row)
     return tables
 
 

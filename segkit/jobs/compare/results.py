@@ -35,6 +35,10 @@ def write_results(folder: Path, name: str, analysis: Analysis) -> dict[str, Any]
     scores, pairs = record["scores"], record["differences"]
     write_table(folder / "scores.csv", SCORE_COLUMNS, ([listed(row[key]) for key in SCORE_COLUMNS] for row in scores))
     write_table(folder / "differences.csv", PAIR_COLUMNS, ([row[key] for key in PAIR_COLUMNS] for row in pairs))
+    if analysis.datasets:
+        rows = [(name, row) for name, own in record["datasets"].items() for row in own]
+        cells = ([name, *(listed(row[key]) for key in SCORE_COLUMNS)] for name, row in rows)
+        write_table(folder / "datasets.csv", ("dataset", *SCORE_COLUMNS), cells)
     labels = [model.label for model in analysis.models]
     write_table(folder / CASES, ("case", "group", "class", "metric", *labels), case_rows(analysis))
     write_json(folder / RESULT, record)
@@ -64,6 +68,7 @@ def result_record(name: str, analysis: Analysis) -> dict[str, Any]:
         "failed": [{"run": name, "reason": reason} for name, reason in analysis.failed],
         "models": [model_record(analysis, model) for model in range(len(analysis.models))],
         "scores": [score_record(analysis, row) for row in analysis.scores],
+        **({"datasets": dataset_records(analysis)} if analysis.datasets else {}),
         "differences": [pair_record(analysis, pair) for pair in analysis.pairs],
         "ranks": {
             "by": stability.by,
@@ -100,6 +105,11 @@ def model_record(analysis: Analysis, model: int) -> dict[str, Any]:
         "device": cost.device,
         "weights": list(cost.weights),
     }
+
+
+def dataset_records(analysis: Analysis) -> dict[str, list[dict[str, Any]]]:
+    """The models' scores on each of several datasets."""
+    return {name: [score_record(analysis, row) for row in rows] for name, rows in analysis.datasets.items()}
 
 
 def score_record(analysis: Analysis, row: ModelScore) -> dict[str, Any]:

@@ -128,3 +128,13 @@ def test_what_cannot_be_planned_for_is_refused(planned) -> None:
         planned("net", "circles")
     with pytest.raises(UsageError, match="no installed architecture says which variants"):
         planned("none", "squares")
+
+
+def test_a_plan_for_several_datasets(planned, toy_registry, tmp_path) -> None:
+    """Looked at together, and written down as a run of both takes it."""
+    found = planned("solid", "squares + more=squares", data__more_classes=2)
+    (tmp_path / "both.toml").write_text(toml_of(found))
+    run = make_plan([read_file(tmp_path / "both.toml")], toy_registry)
+    assert run.config.components.data == "segkit-toy:squares + more=segkit-toy:squares"
+    assert run.task.classes == ("class-1", "class-2")
+    assert len(run.cases["train"]) == 12
