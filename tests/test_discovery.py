@@ -319,3 +319,17 @@ def test_a_plugin_that_is_slow_to_import_is_told_so(monkeypatch, slow, told):
     registry_of(plugin)
     assert plugin.status == "ok"
     assert any("ms to import: import what is heavy where it is used" in note for note in plugin.notes) == told
+
+
+@pytest.mark.parametrize("optional", [True, False])
+def test_a_hook_that_is_not_known_may_be_optional(optional):
+    """A plugin with a hook of a newer segkit says so, and loads without it; else the hint tells how."""
+    plugin = plugin_of("late", loss("late"))
+    plugin.entry_point.load().segkit_sonars = segkit.hookimpl(
+        lambda: [], specname="segkit_sonars", optionalhook=optional
+    )
+    registry_of(plugin)
+    assert (plugin.status, plugin.notes) == (("ok", []) if optional else ("failed", []))
+    if not optional:
+        assert plugin.reason.startswith("it implements the unknown hook 'segkit_sonars'")
+        assert "@segkit.hookimpl(optionalhook=True), and older ones load it without" in plugin.hint

@@ -50,6 +50,17 @@ def test_a_network_says_its_minimum(toy_registry: Registry, monkeypatch: pytest.
         build_model(plan_of(toy_registry, data__size="32x23"))
 
 
+def test_a_network_with_nothing_to_train_is_refused_before_training(toy_registry: Registry, monkeypatch) -> None:
+    """No parameter at all, or all of them frozen: in a sentence that names the architecture."""
+    import segkit_toy
+    from torch import nn
+
+    for network in (nn.Identity(), nn.Conv2d(3, 1, 1).requires_grad_(False)):
+        monkeypatch.setattr(segkit_toy, "build_net", lambda task, params, network=network: network)
+        with pytest.raises(SegkitError, match="arch segkit-toy:net has no parameter to train"):
+            build_model(plan_of(toy_registry))
+
+
 def test_each_loss_keeps_its_factor_name_and_scope(toy_registry: Registry) -> None:
     """The sum is that of its terms: 2 * a + 0.5 * b, the one over the batch told apart."""
     objective = build_objective(plan_of(toy_registry, components__loss="2*bernoulli + 0.5*wide"))
