@@ -121,6 +121,25 @@ def test_prediction_is_a_seg_of_its_series(data, segkit, tmp_path):
     assert [pydicom.dcmread(path).SegmentSequence[0].SegmentLabel for path in fractions] == ["lesion", "organ"]
 
 
+@pytest.mark.full
+def test_series_are_shown_compared_and_taken_in_every_mode(data, segkit, tmp_path):
+    """As slices, slabs and patches, each with scores; the runs make one table, and no page names anybody."""
+    root, uids = data
+    segkit("data", "show", "dicom", "--data-root", root, "-o", tmp_path / "shown.html")
+    common = "--arch", "unet", "--data", "dicom", "--data-root", root, *SMALL
+    modes = ("slices", "slab", "patches")
+    for mode in modes:
+        segkit("run", *common, "--set", f"data.mode={mode}", "--output", tmp_path / "run" / mode)
+        scores = json.loads((tmp_path / "run" / mode / "summary.json").read_text())["scores"]
+        assert {row["class"] for row in scores if row["metric"] == "dice"} >= {"organ", "lesion"}
+    runs = [tmp_path / "run" / mode for mode in modes]
+    told = segkit("compare", *runs, "--output", tmp_path / "run" / "compared")
+    assert all(mode in told for mode in modes)
+    planted = [text.encode() for text in [*PLANTED, *uids]]
+    files = [tmp_path / "shown.html", *(path for path in (tmp_path / "run").rglob("*") if path.is_file())]
+    assert not [(path.name, text) for path in files for text in planted if text in path.read_bytes()]
+
+
 def test_ids_are_kept_where_somebody_asks(data, segkit, tmp_path):
     """By case id who is behind it, in a file of its own that the user alone may read, with a warning; nowhere else."""
     root, _ = data
