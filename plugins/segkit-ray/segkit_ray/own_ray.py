@@ -31,6 +31,9 @@ def start(port: int) -> subprocess.Popen[bytes]:
     """
     own = [f"--node-ip-address={NODE}", "--port=0", "--disable-usage-stats", "--block"]
     dashboard = ["--include-dashboard=true", f"--dashboard-host={LOOPBACK}", f"--dashboard-port={port}"]
+    # Any free port: its own one, 52365, is taken by another Ray, or for a while by parts of one that was killed, and a
+    # Ray without it takes no job, for ever and without a word.
+    dashboard.append("--dashboard-agent-listen-port=0")
     token = {} if said() else {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token_file())}
     # A session of its own, which Ctrl-C does not reach; in the foreground of it, so that to end it ends its nodes
     # alone, where `ray stop` would end every Ray of this user.

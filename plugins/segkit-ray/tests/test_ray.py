@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import subprocess
 import sys
@@ -19,6 +20,9 @@ from ray.job_submission import JobSubmissionClient
 from segkit import SegkitError
 from segkit_ray.params import RayParams
 from segkit_ray.ray_jobs import RayJobs, entrypoint
+
+AGENT_PORT = 52365
+"""The port that Ray's agents take where nobody says otherwise, of which a machine has one."""
 
 
 def free_port() -> int:
@@ -149,10 +153,14 @@ def test_what_ended_a_job(code, message, told) -> None:
 
 @pytest.mark.full
 def test_jobs_and_their_states(tmp_path, monkeypatch) -> None:
-    """A cluster that is started and ended; jobs that end well, fail, are killed, are cancelled, and wait."""
+    """A cluster beside another one, started, ended; jobs that end well, fail, are killed, are cancelled, and wait."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     launcher = RayJobs(RayParams(port=free_port()))
+    taken = socket.socket()
+    with contextlib.suppress(OSError):  # by another Ray: just as well
+        taken.bind(("127.0.0.1", AGENT_PORT))
+        taken.listen()
     try:
         commands = (["true"], ["false"], ["sh", "-c", "kill -9 $$"], ["sleep", "300"])
         ids = [launcher.submit(command, tmp_path) for command in commands]
@@ -174,5 +182,6 @@ def test_jobs_and_their_states(tmp_path, monkeypatch) -> None:
             JobSubmissionClient(launcher.address)
     finally:
         launcher.close()
+        taken.close()
     with pytest.raises(SegkitError, match="launcher ray: http"):
         launcher.states(["x"])
