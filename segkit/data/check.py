@@ -13,6 +13,7 @@ from segkit.data.large_array import parts_of
 from segkit.declarations import Task
 from segkit.errors import SegkitError
 
+CONTRADICTION = "say that the case was annotated for the class, or take it out of its mask"
 IMAGE_TYPES = ("uint8", "int16", "float32")
 
 
@@ -23,18 +24,24 @@ def check_sample(sample: Sample, case: Case, task: Task, dataset_name: str) -> N
     number of classes, or 255; of overlapping classes 0, 1 or 255), that it has no class that the case was not annotated
     for, and a positive spacing per axis. A mask may be missing.
     """
-    problem = problem_of(sample, task) or next(_contradictions(sample, case, task), None)
+    problem, hint = problem_of(sample, task), "mend or remove the files, or mend the dataset's plugin"
+    if problem is None and (problem := contradiction_of(sample, case, task)):
+        hint = CONTRADICTION
     if problem is not None:
-        files = ", ".join(path.name for path in case.files)
+        # Image and masks of one name in several folders: once says as much as three times (issue 22).
+        files = ", ".join(dict.fromkeys(path.name for path in case.files))
         named = f"{case.id} ({files})" if files else case.id
-        raise SegkitError(
-            f"dataset {dataset_name}, case {named}: {problem}", "mend or remove the files, or mend the dataset's plugin"
-        )
+        raise SegkitError(f"dataset {dataset_name}, case {named}: {problem}", hint)
 
 
 def problem_of(sample: Sample, task: Task) -> str | None:
     """Return in words the first thing that is wrong with a sample, or None."""
     return next(_problems(sample, task), None)
+
+
+def contradiction_of(sample: Sample, case: Case, task: Task) -> str | None:
+    """Return in words where a mask contradicts what its case says that it was annotated for, or None."""
+    return next(_contradictions(sample, case, task), None)
 
 
 def _problems(sample: Sample, task: Task) -> Iterator[str]:

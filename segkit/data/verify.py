@@ -9,7 +9,9 @@ from typing import Any
 
 from segkit.data.archives import FOLDER, missing_files, read_records, unfinished
 from segkit.data.case import Case, Problem
+from segkit.data.check import CONTRADICTION, contradiction_of
 from segkit.data.dataset import SPLITS, DatasetReader
+from segkit.data.in_time import read_case
 from segkit.data.prefetch import prefetch
 from segkit.data.sources import content_hash
 from segkit.data.store import read_index, store_key
@@ -62,6 +64,7 @@ def verify(
         if not problems:
             problems.append(Problem(".", str(error)))
     problems += _listing_problems(cases, root)
+    problems += _annotation_problems(reader, cases, root, progress, told=bool(problems))
     if deep:
         problems += _content_problems(reader, dataset_name, cases, root, progress, stores, settings, workers)
     return list(dict.fromkeys(problems))
@@ -97,6 +100,26 @@ def _listing_problems(cases: Cases, root: Path) -> Iterator[Problem]:
                 yield Problem(file, f"case {case.id} is in split {split} and in split {other[1]}")
             else:
                 yield Problem(file, f"the ids {other[0]} and {case.id} differ in capitals only")
+
+
+def _annotation_problems(
+    reader: DatasetReader, cases: Cases, root: Path, progress: Progress, *, told: bool
+) -> Iterator[Problem]:
+    """Yield cases whose masks have a class that they say they were not annotated for.
+
+    Args:
+        told: whether there is a problem already: what stops a case from being read is then one of those.
+    """
+    partial = [case for listed in cases.values() for case in listed if case.annotated is not None]
+    for done, case in enumerate(partial, start=1):
+        file = relative(case.files[-1], root) if case.files else case.id
+        try:
+            found = contradiction_of(read_case(reader, case), case, reader.task)
+        except SegkitError as error:
+            found = None if told else error.message
+        if found is not None:
+            yield Problem(file, found, CONTRADICTION)
+        progress("checking annotation", done, len(partial))
 
 
 def _shared_patients(cases: Cases, root: Path) -> Iterator[Problem]:

@@ -74,8 +74,15 @@ def check_not_all_ignored(job: Job, store: Store | VolumeStore) -> None:
     A network trained on them would be asked nothing but background.
     """
     masks = (store.mask(place) if store.volumes else store.masks([place]) for place in range(len(store)))
-    if any((part == IGNORE).any() for mask in masks for part in parts_of(mask)):
-        name = job.plan.data.full_name
+    name, ignored, counted = job.plan.data.full_name, False, False
+    for part in (part for mask in masks for part in parts_of(mask)):
+        ignored, counted = ignored or (part == IGNORE).any(), counted or (part != IGNORE).any()
+    if not counted:
+        raise SegkitError(
+            f"dataset {name}: every pixel of the {len(store)} training masks is ignored: there is nothing to learn",
+            "look at what says so, such as data.ignore, data.field_of_view or the value that classes.toml ignores",
+        )
+    if ignored:
         raise SegkitError(
             f"dataset {name}: no training mask holds a class, and {IGNORE}, which they hold, means: ignored here",
             f"its `read` must return labels 1 to {len(job.plan.task.classes)}, as in (mask > 0).astype('uint8')",

@@ -139,3 +139,32 @@ def test_stores_are_compared(files, tmp_path):
     [(file, reason)] = find(reader, tmp_path, deep=True, stores=stores, settings={"a": 1})
     assert file == "test/c.npy"
     assert reason.startswith("its content changed since the store files-")
+
+
+class Partial(Files):
+    """Masks of two classes, of which each case says that it was annotated for the first."""
+
+    task = Task(3, ("liver", "spleen"))
+
+    def cases(self, split):
+        return [Case(path.stem, files=(path,), annotated=("liver",)) for path in self.splits.get(split, ())]
+
+    def read(self, case):
+        if case.id == "b":
+            raise SegkitError("b.npy cannot be read", "copy it again")
+        mask = np.zeros((8, 9), np.uint8)
+        mask[2, :3] = 2 if case.id == "c" else 1
+        return Sample(np.load(case.files[0]), mask)
+
+
+def test_what_contradicts_the_annotation_is_told(files, tmp_path):
+    """With the file, once; what stops a case from being read is told where the reader has not told it."""
+    splits = {"train": files[:2], "test": files[2:]}
+    found = verify(Partial(splits), "toy", tmp_path, lambda *_: None)
+    assert [problem.file for problem in found] == ["train/b.npy", "test/c.npy"]
+    assert "3 pixels of class spleen, for which the case says it was not annotated" in found[1].reason
+    assert "say that the case was annotated for the class" in found[1].hint
+    told = Problem("train/b.npy", "cannot be read")
+    found = verify(Partial(splits, [told]), "toy", tmp_path, lambda *_: None)
+    assert [problem.file for problem in found] == ["train/b.npy", "test/c.npy"]
+    assert found[0] == told

@@ -46,6 +46,17 @@ def test_labels_outside_and_unheld_ones_are_told(root, add, reader):
     assert "has labels outside 0 to 1: 2" in reader().verify()[0].reason
 
 
+def test_an_empty_region_is_refused(root, add, reader):
+    """And one of what is no label; the file and the class are named."""
+    add(id="toy_0")
+    for made_of, told in (([], "'core' is made of [], not of labels"), ([0, 2], "is made of the background 0 too")):
+        describe(root, labels={"background": 0, "whole": [1, 2], "core": made_of})
+        with pytest.raises(SegkitError) as caught:
+            reader()
+        assert "dataset.json" in caught.value.message
+        assert told in caught.value.message
+
+
 def test_cases_say_what_they_were_annotated_for(root, add, reader):
     """By id; one that is not named was looked at whole. What is no class is told."""
     labels = {"background": 0, "liver": 1, "spleen": 2}
