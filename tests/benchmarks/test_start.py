@@ -16,6 +16,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from PIL import Image
 
 import segkit
 
@@ -105,7 +106,7 @@ def finished(tmp_path_factory) -> Path:
 def test_every_benchmark_is_started():
     """Each script of benchmarks/ is in one of the lists of this file."""
     scripts = {path.stem for path in BENCHMARKS.glob("*.py")}
-    assert scripts == {*IN_PROCESS, *OF_A_RUN, *ALONE, *LARGE, *PARTS, "agreement", "nnunet", "results"}
+    assert scripts == {*IN_PROCESS, *OF_A_RUN, *ALONE, *LARGE, *PARTS, "agreement", "drive", "nnunet", "results"}
 
 
 @pytest.mark.parametrize("name", IN_PROCESS)
@@ -169,6 +170,27 @@ def test_nnunet_is_lent_the_same_folds(start, tmp_path, monkeypatch):
     rows = nnunet.compared(place, 0, 3, folds[0]["val"], [])
     assert "| 3 | 0 | segkit | 1.00 M | 10 | 5 | 0.50 | 1.0000 | 1.0000 | 0.0000 |" in rows
     assert len({line.count("|") for line in rows.splitlines()}) == 1
+
+
+@pytest.mark.full
+def test_drive_is_read_as_its_authors_lay_it_out(start, tmp_path):
+    """Photographs, drawings of two readers and fields of view, all GIFs; a second reader who drew the same is equal."""
+    values = np.random.default_rng(0)
+    for part, first in (("training", 21), ("test", 1)):
+        for number in (first, first + 1):
+            vessels = (values.random((72, 64)) < 0.1).astype(np.uint8) * 255
+            files = {
+                f"images/{number:02d}_{part}.tif": np.stack([vessels, 255 - vessels, vessels], -1),
+                f"1st_manual/{number:02d}_manual1.gif": vessels,
+                f"2nd_manual/{number:02d}_manual2.gif": vessels,
+                f"mask/{number:02d}_{part}_mask.gif": np.full((72, 64), 255, np.uint8),
+            }
+            for name, pixels in files.items():
+                (tmp_path / part / name).parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels).save(tmp_path / part / name)
+    printed = start("drive", str(tmp_path), str(tmp_path / "made"), "--epochs", "1,1")
+    assert "| another reader | | | 1.0000" in printed
+    assert "| tiles less the whole | | | " in printed
 
 
 @pytest.mark.parametrize("name", [*ALONE, *(pytest.param(name, marks=pytest.mark.full) for name in LARGE)])

@@ -45,7 +45,8 @@ class FolderFiles:
         "who gave each label. Random and mean are scored on the majority.",
     )
     ignore: str | None = segkit.param(
-        None, "Folder or pattern of masks inside of which pixels count for nothing, such as 'ignore'; none: all count."
+        None,
+        "Folder or pattern of masks inside of which pixels count for nothing; none: a folder ignore, if there is one.",
     )
     orientation: Literal["size", "upright", "stored"] = segkit.param(
         "size",

@@ -38,6 +38,9 @@ DESCRIPTIONS = ("dataset.json", "labelmap.txt", "label_colors.txt")
 RARE = 20
 """From so many masks on a class that one of them alone has is told."""
 
+USUAL_IGNORE = "ignore"
+"""The folder whose masks mark what counts for nothing where nobody names one; a note says that it was found."""
+
 
 class FolderReader(VolumeReader):
     """A folder with images and masks, flat or by split; photographs or NIfTI volumes.
@@ -64,9 +67,10 @@ class FolderReader(VolumeReader):
             raise UsageError(
                 "data.ignore and data.field_of_view both say which pixels count", "give one of them: join the masks"
             )
-        self.ignoring = params.ignore is not None
-        names = Names(params.images, params.masks, params.ignore if self.ignoring else params.field_of_view)
+        self.ignoring = params.field_of_view is None
         patterned = is_pattern(params.images) or is_pattern(params.masks)
+        usual = None if patterned else USUAL_IGNORE
+        names = Names(params.images, params.masks, params.field_of_view or params.ignore or usual)
         sources = pattern_sources(self.root, names) if patterned else find_sources(self.root, names)
         found = pair_up(self.root, sources)
         if params.readers != "none":
@@ -83,6 +87,7 @@ class FolderReader(VolumeReader):
         self.readers = params.readers
         self.averages_readings = params.readers == "mean"
         self.pairs = {pair.id: pair for pair in found.pairs}
+        self._note_ignored(params)
         alone = {} if found.volumes else found.unlabelled
         self.unlabelled = {id: Pair(id, None, path, {}) for id, path in alone.items() if id not in self.pairs}
         if not found.pairs:
@@ -252,6 +257,21 @@ class FolderReader(VolumeReader):
                 yield self._name(path), look(path, self._name(path))
             except UnusableFileError as problem:
                 problems.append(problem)  # told where the case is read, and by verify
+
+    def _note_ignored(self, params: FolderParams) -> None:
+        """Say where regions come from that count for nothing; raises SegkitError where what was named holds none."""
+        regions = [pair.field for pair in self.pairs.values() if pair.field is not None]
+        said = {"ignore": params.ignore, "field_of_view": params.field_of_view}
+        for setting, value in said.items():
+            if value is not None and self.pairs and not regions:
+                raise SegkitError(
+                    f"data.{setting}: {value} names no folder or file of {self.root.name} that belongs to an image",
+                    "its masks have the names of their images",
+                )
+        if regions:
+            what = "ignored regions" if self.ignoring else "fields of view"
+            where = shown(regions[0].parent, self.root)
+            self.notes.append((what, f"of {len(regions)} of {len(self.pairs)} images, in {where}"))
 
     def _note_files(self, found: Found, sources: Sequence[Source]) -> None:
         folders = ", ".join(shown(source.where, self.root) for source in sources)

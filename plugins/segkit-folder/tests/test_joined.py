@@ -147,6 +147,21 @@ def test_what_is_ignored_of_some(root, photograph, pairs, whole):
         whole(ignore="ignore", field_of_view="ignore")
 
 
+def test_a_folder_of_ignored_regions_is_found(root, photograph, pairs, whole):
+    """A folder called ignore beside the masks is used and told; what somebody names, and is not there, is refused."""
+    pairs("a", "b")
+    photograph("Ignore/b.png", np.full((6, 9), 255, np.uint8))
+    opened = whole()
+    assert (mask_of(opened, "b") == IGNORE).all()
+    assert not (mask_of(opened) == IGNORE).any()
+    assert ("ignored regions", "of 1 of 2 images, in Ignore") in opened.notes
+    photograph("other/z.png", np.full((6, 9), 255, np.uint8))
+    for setting in ("ignore", "field_of_view"):
+        for name in ("nowhere", "other"):
+            with pytest.raises(SegkitError, match=f"data.{setting}: {name} names no folder or file"):
+                whole(**{setting: name})
+
+
 def test_ignored_voxels(root, volume, whole):
     """In volumes as in photographs."""
     volume("images/a.nii.gz", np.arange(24, dtype=np.int16).reshape(2, 3, 4))
@@ -154,6 +169,6 @@ def test_ignored_voxels(root, volume, whole):
     ignored = np.zeros((2, 3, 4), np.uint8)
     ignored[0, 0, 0] = 1
     volume("ignore/a.nii.gz", ignored)
-    opened = whole(ignore="ignore")
+    opened = whole()
     mask = opened.read(opened.cases("train")[0]).mask
     assert np.count_nonzero(mask == IGNORE) == 1
