@@ -9,6 +9,8 @@ from pathlib import Path
 from segkit_slurm.params import SlurmParams
 
 LOG = "job.log"
+BEGIN_ANEW = (["segkit", "evaluate"], ["segkit", "predict"])
+"""Commands that keep nothing when they are stopped: queued again, they would come to the same end for ever."""
 BODY = """\
 exec >>"$log" 2>&1
 again=
@@ -24,7 +26,9 @@ while [ "$told" ]; do
     wait "$run"
     code=$?
 done
-if [ "$again" ] && [ "$code" = 143 ]; then
+if [ "$again" ] && [ "$code" = 143 ] && [ "$anew" ]; then
+    echo "error: its time was over before it ended; say --set launcher.time=MINUTES"
+elif [ "$again" ] && [ "$code" = 143 ]; then
     echo "saved before the time limit; queued again"
     # Not SLURM_JOB_ID: that of an array's last task is the array's own, and all of its tasks would be queued again.
     exec scontrol requeue "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"
@@ -38,18 +42,24 @@ and of scancel, after which nobody does. 143: the run was stopped and has saved.
 def array_script(jobs: Sequence[tuple[Sequence[str], Path]], at_once: int | None, params: SlurmParams) -> str:
     """Return the script of jobs, each a command line and the folder of its log."""
     cases = [
-        f"{number}) log={shlex.quote(str(folder / LOG))}; set -- {shlex.join(arguments)} ;;"
+        f"{number}) log={shlex.quote(str(folder / LOG))}; {begins_anew(arguments)}set -- {shlex.join(arguments)} ;;"
         for number, (arguments, folder) in enumerate(jobs)
     ]
     lines = [
         "#!/bin/bash",
         *(f"#SBATCH {option}" for option in options(len(jobs), at_once, params)),
         *(["export OMP_NUM_THREADS=${OMP_NUM_THREADS:-" + str(params.cpus) + "}"] if params.cpus else []),
+        "anew=",
         'case "$SLURM_ARRAY_TASK_ID" in',
         *cases,
         "esac",
     ]
     return "\n".join(lines) + "\n" + BODY
+
+
+def begins_anew(arguments: Sequence[str]) -> str:
+    """Say of a command that it begins anew, for the script."""
+    return "anew=yes; " if list(arguments[2:4]) in BEGIN_ANEW else ""
 
 
 def options(count: int, at_once: int | None, params: SlurmParams) -> Iterator[str]:

@@ -94,6 +94,16 @@ def test_time_that_is_nearly_over_queues_it_again(tmp_path):
     assert "saved before the time limit; queued again" in log.read_text()
 
 
+def test_what_begins_anew_is_not_queued_again(tmp_path):
+    """Scores and predictions keep nothing when they are stopped: told, with the way out, not tried for ever."""
+    (tmp_path / "run.py").write_text(RUN)
+    process, called, log = started(tmp_path, sys.executable, str(tmp_path / "run.py"), "segkit", "evaluate", "run")
+    process.send_signal(signal.SIGUSR1)
+    assert process.wait(30) == 143
+    assert not called.exists()
+    assert log.read_text().endswith("error: its time was over before it ended; say --set launcher.time=MINUTES\n")
+
+
 def test_a_run_that_ends_before_its_script_looks_has_saved_too(tmp_path):
     """Its code is the run's own, not that of the signal: the script is held while the run stops and SIGUSR1 comes."""
     process, called, log = started(tmp_path, sys.executable, "-c", RUN)
