@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 from pydicom.pixels.processing import apply_color_lut
+from pydicom.uid import JPEG2000TransferSyntaxes
 
 from segkit import UnusableFileError
-from segkit_dicom.headers import AGAIN, text
+from segkit_dicom.headers import AGAIN, syntax_of, text
 
 GREYS = ("MONOCHROME1", "MONOCHROME2")
-COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+OF_JPEG_2000 = ("YBR_ICT", "YBR_RCT")
+COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", *OF_JPEG_2000)
 """What the decoders turn into RGB, or leave as it is."""
 PALETTE = "PALETTE COLOR"
 OTHERS = ("HSV", "ARGB", "CMYK", "YBR_PARTIAL_422", "YBR_PARTIAL_420")
@@ -33,6 +35,10 @@ def is_coloured(header: Any) -> bool:
 def check_meaning(dataset: Any, name: str) -> None:
     """Raise UnusableFileError where a file does not say what its values stand for, or what cannot be read."""
     said, samples = text(dataset, "PhotometricInterpretation"), samples_of(dataset)
+    if said in OF_JPEG_2000 and syntax_of(dataset, name) not in JPEG2000TransferSyntaxes:
+        raise UnusableFileError(
+            name, f"says {said} without being JPEG 2000: RGB after all, or not turned back into it", AS_RGB
+        )
     if said in ((*GREYS, PALETTE) if samples == 1 else COLOURS if samples == 3 else ()):
         return
     if not said:

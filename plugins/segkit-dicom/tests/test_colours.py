@@ -106,7 +106,7 @@ def in_palette(places, colours, first=0, bits=16):
 
 def of_16_bits(image, **tags):
     """A photograph of 16 bits a value."""
-    one = photograph(image, BitsAllocated=16, BitsStored=16, HighBit=15, **tags)
+    one = photograph(image, **{"BitsAllocated": 16, "BitsStored": 16, "HighBit": 15, **tags})
     one.PixelData = image.astype("<u2").tobytes()
     return one
 
@@ -168,6 +168,10 @@ READ = {
     "JPEG 2000": lambda: (packed(RGB, JPEG2000Lossless, "YBR_RCT"), RGB, 0),
     "JPEG 2000 of RGB": lambda: (packed(RGB, JPEG2000Lossless), RGB, 0),
     "JPEG 2000 with loss": lambda: (*near(packed(RGB, JPEG2000, "YBR_ICT", j2k_cr=[4])), 1),
+    "JPEG 2000 of luminance": lambda: (packed(luminance(RGB), JPEG2000Lossless, "YBR_FULL"), RGB, 2),
+    "JPEG-LS of luminance": lambda: (packed(luminance(RGB), JPEGLSLossless, "YBR_FULL"), RGB, 2),
+    "RLE of 16 bits a colour": lambda: (compressed(of_16_bits(257 * RGB.astype(int)), RLELossless), RGB, 0),
+    "12 of 16 bits a colour": lambda: (of_16_bits(16 * RGB.astype(int), BitsStored=12, HighBit=11), RGB, 0),
     "JPEG 2000 of 16 bits": lambda: (compressed(of_16_bits(DEEP), JPEG2000Lossless), DEEP, 0),
     "RLE": lambda: (packed(RGB, RLELossless), RGB, 0),
     "grey RLE": lambda: (packed(GREY, RLELossless), GREY, 0),
@@ -254,6 +258,11 @@ REFUSED = {
     "ARGB": (lambda: stored_as(PhotometricInterpretation="ARGB", **FOUR), "4 values a pixel that are ARGB"),
     "of films": (lambda: stored_as(PhotometricInterpretation="YBR_PARTIAL_420"), "that are YBR_PARTIAL_420"),
     "unknown": (lambda: stored_as(PhotometricInterpretation="DULCINEA"), "of an unknown kind"),
+    "of JPEG 2000, plain": (lambda: stored_as(PhotometricInterpretation="YBR_RCT"), "without being JPEG 2000"),
+    "of JPEG 2000, RLE": (
+        lambda: relabelled(packed(RGB, RLELossless), RLELossless, PhotometricInterpretation="YBR_ICT"),
+        "without being JPEG 2000",
+    ),
     "grey of three": (lambda: stored_as(PhotometricInterpretation="MONOCHROME2"), "3 values a pixel that are MONO"),
     "RGB of one": (lambda: photograph(GREY, PhotometricInterpretation="RGB"), "1 values a pixel that are RGB"),
     "not said": (lambda: stored_as(PhotometricInterpretation=None), "does not say what its values stand for"),
