@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,12 @@ class Case:
     meta: Mapping[str, Any] = field(default_factory=dict)
     annotated: tuple[str, ...] | None = None
     reading_of: str | None = None
+
+
+def counted(cases: Sequence[Case]) -> str:
+    """Say how many images cases are: "8", or "8 in 24 drawings" where several readers' are cases of their own."""
+    images = {case.reading_of or case.id for case in cases}
+    return f"{len(images)} in {len(cases)} drawings" if len(images) < len(cases) else str(len(cases))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from segkit.contracts import IGNORE
-from segkit.data.case import Case, Problem, Sample
+from segkit.data.case import Case, Problem, Sample, counted
 from segkit.data.check import check_sample
 from segkit.data.dataset import SPLITS, DatasetReader
 from segkit.data.large_array import LargeArray
@@ -197,7 +197,7 @@ class JointReader:
     def describe(self) -> Iterator[tuple[str, str]]:
         """Say what each dataset gives, and how it understood its files."""
         for name, part in self.parts.items():
-            counts = ", ".join(f"{split} {len(part.reader.cases(split))}" for split in SPLITS)
+            counts = ", ".join(f"{split} {counted(part.reader.cases(split))}" for split in SPLITS)
             yield name, f"{counts}; classes {', '.join(part.reader.task.classes)}"
             for label, text in getattr(part.reader, "describe", tuple)():
                 yield f"{name}, {label}", text

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from segkit.data.case import counted
 from segkit.data.inventory import inventory_of
 from segkit.data.remarks import remarks_of
 from segkit.declarations import Architecture, Dataset
@@ -127,6 +128,8 @@ def run_job(
             return finished_run(before)
         resume = open_run(before) if before is not None and ranks.leads else None
     stop = StopRequest(progress.message)
+    if ranks.leads:
+        announce_data(plan, progress.message)
     with stop.listen(), ExitStack() as held:
         job = start_job(plan, ranks, progress, stop, resume)
         job.events, job.held = events or Events(), held
@@ -243,13 +246,17 @@ def agree(job: Job) -> None:
         set_threads(threads)
 
 
+def announce_data(plan: Plan, tell: Callable[[str], None]) -> None:
+    """Say where the data are from and how many cases they have, before anything of them is read."""
+    counts = ", ".join(f"{split} {counted(cases)}" for split, cases in plan.cases.items() if cases)
+    tell(f"data: {plan.root.shown} ({plan.root.source}): {counts}")
+
+
 def announce(job: Job) -> None:
-    """Say first where the data are from, then what is scored, where the run goes and what is trained."""
+    """Say what the data are, what is scored, where the run goes and what is trained."""
     plan, tell = job.plan, job.progress.message
     for sentence in job.started.sentences if job.started is not None else ():
         tell(sentence)
-    counts = ", ".join(f"{split} {len(cases)}" for split, cases in plan.cases.items() if cases)
-    tell(f"data: {plan.root.shown} ({plan.root.source}): {counts}")
     if plan.root.generated:
         assert isinstance(plan.data.component, Dataset)
         homepage = plan.data.component.homepage

@@ -24,7 +24,7 @@ from segkit.report.overlays import (
 )
 from segkit.report.pictures import CasePicture
 from segkit.report.style import DISCLAIMER
-from segkit.report.tables import ScoreRow, readable, table_rows
+from segkit.report.tables import ALL_CLASSES, ScoreRow, readable, table_rows, unannotated_text, without_repeats
 from segkit.report.volume_viewer import colours as volume_colours
 from segkit.report.volume_viewer import packed
 from segkit.rundir.privacy import renamed, without_paths
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = ("report.js", "volumes.js", "gallery.js")
 """One script of the page, so that its policy names one hash."""
-ALL_CLASSES = "all classes"
 
 
 @dataclass(frozen=True)
@@ -96,6 +95,7 @@ def render(
         "scores": overall,
         "class_scores": class_scores(scores, overall),
         "datasets": dataset_scores(record.summary),
+        "unannotated": unannotated_text(record.summary),
         "readers": reader_scores(record.summary),
         "cautions": cautions(record, scores, overall),
         "splits": in_order(record.summary.get("cases"), SPLITS),
@@ -248,7 +248,7 @@ def dataset_scores(summary: Mapping[str, Any]) -> dict[str, dict[str, list[Score
     found: dict[str, dict[str, list[ScoreRow]]] = {}
     for name, rows in summary.get("datasets", {}).items():
         by_metric: dict[str, list[ScoreRow]] = {}
-        for row in table_rows({"scores": rows}):
+        for row in table_rows({"scores": without_repeats(rows)}):
             by_metric.setdefault(row.metric, []).append(row)
         found[name] = by_metric
     return found

@@ -16,6 +16,10 @@ COLUMNS = ("metric", "class", "mean", "ci_low", "ci_high", "median", "n", "misse
 """Header of the tab-separated lines."""
 HEADS = ("metric", "class", "mean", "95 % interval", "median", "n", "missed", "spurious", "empty")
 """Header on a terminal."""
+ALL_CLASSES = "all classes"
+"""Class of the rows that are of all classes together."""
+EACH_OTHER = "each other"
+"""What stands for a reader in the row of the readers' agreement."""
 LENGTHS = ("mean", "std", "median", "ci_low", "ci_high")
 SMALL = 0.1
 """mm below which lengths are shown in micrometres: those of slides."""
@@ -105,15 +109,15 @@ def print_scores(summary: Mapping[str, Any], console: Console) -> None:
     """Print the scores: a table on a terminal, tab-separated lines with full numbers elsewhere."""
     rows = table_rows(summary)
     if console.is_terminal:
-        _print_table(rows, console)
+        told: set[str] = set()
+        _print_table(rows, console, told)
+        if unannotated := unannotated_text(summary):
+            _print_line(unannotated, console)
         for name, own in summary.get("datasets", {}).items():
-            title = f"\ndataset {one_line(name)}{'' if own else ': no scored case'}"
-            console.print(title, markup=False, highlight=False)
+            _print_line(f"\ndataset {one_line(name)}{'' if own else ': no scored case'}", console)
             if own:
-                _print_table(table_rows({"scores": own}), console)
-        for title, own in reader_tables(summary).items():
-            console.print(f"\n{one_line(title)}", markup=False, highlight=False)
-            _print_table(table_rows({"scores": own}), console)
+                _print_table(table_rows({"scores": without_repeats(own)}), console, told)
+        _print_readers(summary, console, told)
         return
     console.file.write("\t".join(COLUMNS) + "\n")
     for row in rows:
@@ -122,13 +126,39 @@ def print_scores(summary: Mapping[str, Any], console: Console) -> None:
         console.file.write("\t".join("" if value is None else _field(value) for value in values) + "\n")
 
 
-def reader_tables(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """Return score rows by title, of masks that several readers drew; their agreement, the ceiling, stands last."""
+def unannotated_text(summary: Mapping[str, Any]) -> str:
+    """Say of which classes cases were not annotated, as their n is smaller for it; "" where all were."""
+    first = summary["scores"][0]["metric"] if summary["scores"] else ""
+    each = {
+        row["class"]: row["n_unannotated"]
+        for row in summary["scores"]
+        if row["metric"] == first and row["class"] != ALL_CLASSES and row.get("n_unannotated")
+    }
+    told = ", ".join(f"{one_line(name)} in {count}" for name, count in each.items())
+    return f"not annotated, and not counted: {told} of the scored cases" if told else ""
+
+
+def without_repeats(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return score rows without those of all classes where there is one class: they would say the same again."""
+    classes = {row["class"] for row in rows} - {ALL_CLASSES}
+    return [row for row in rows if row["class"] != ALL_CLASSES or len(classes) > 1]
+
+
+def _print_readers(summary: Mapping[str, Any], console: Console, told: set[str]) -> None:
+    """Print the scores against each of several readers, and their agreement with each other, which is the ceiling."""
     found = summary.get("readers")
     if not found:
-        return {}
-    against = {f"against reader {name}": rows for name, rows in found["against"].items()}
-    return {**against, "every two readers, the ceiling": found["agreement"]}
+        return
+    _print_line(
+        f"\n{found['cases']} cases drawn by several readers; what they reach with each other is the ceiling", console
+    )
+    each = {**found["against"], EACH_OTHER: found["agreement"]}
+    names = [name for name, own in each.items() for _ in own]
+    # Read as one metric first, so that all readers' lengths have one unit.
+    every = readable(table_rows({"scores": [row for own in each.values() for row in own]}))
+    rows = [replace(row, metric=name) for name, row in zip(names, every, strict=True)]
+    heads = (f"{found['metric']} against", *HEADS[1:])
+    _print_table(rows, console, told, heads)
 
 
 def _field(value: object) -> str:
@@ -136,19 +166,25 @@ def _field(value: object) -> str:
     return one_line(str(value))
 
 
-def _print_table(rows: list[ScoreRow], console: Console) -> None:
+def _print_line(line: str, console: Console) -> None:
+    console.print(layout.wrapped(line, console.width), soft_wrap=True, markup=False, highlight=False)
 
+
+def _print_table(rows: Sequence[ScoreRow], console: Console, told: set[str], heads: Sequence[str] = HEADS) -> None:
+    """Print a table, and below it of conventions and notes what has not been told yet."""
     shown = []
     for row in readable(rows):
         cells = [row.metric, row.class_name, text.number(row.mean, row.unit), text.interval(row.ci_low, row.ci_high)]
         cells += [text.number(row.median, row.unit), *map(str, (row.n, row.missed, row.spurious, row.empty))]
         shown.append(cells)
-    layout.print_table(console, HEADS, shown, spare=("median", "empty", "spurious"), right=HEADS[2:])
-    for line in _caption(rows).splitlines():
-        console.print(layout.wrapped(line, console.width), soft_wrap=True, markup=False, highlight=False)
+    layout.print_table(console, heads, shown, spare=("median", "empty", "spurious"), right=HEADS[2:])
+    lines = [line for line in _caption(rows).splitlines() if line not in told]
+    for line in lines:
+        _print_line(line, console)
+    told.update(lines)
 
 
-def _caption(rows: list[ScoreRow]) -> str:
+def _caption(rows: Sequence[ScoreRow]) -> str:
     """The conventions of the metrics and the notes of all rows, each once."""
     lines = [*(row.name for row in rows), *(f"note: {row.note}" for row in rows if row.note)]
     return "\n".join(dict.fromkeys(map(one_line, lines)))

@@ -12,6 +12,7 @@ from PIL import Image
 
 import segkit
 from segkit.config import Layer
+from segkit.data.case import counted
 from segkit.declarations import Metric
 from segkit.discovery import Registry
 from segkit.engine.measure import CaseScores, FromReaders
@@ -125,3 +126,10 @@ def test_a_declaration_needs_a_param_that_can_ask() -> None:
         Metric(**COMMON)
     with pytest.raises(ValueError, match="from_readers is given labels of single cases"):
         Metric(**COMMON, params=Asking, needs="probabilities")
+
+
+def test_images_are_counted_not_drawings(folder: Path) -> None:
+    """A run's first line says both where they differ."""
+    cases = {readers: plan_of(folder, data__readers=readers).cases for readers in ("majority", "random")}
+    assert [counted(cases[readers]["train"]) for readers in cases] == ["3", "3 in 9 drawings"]
+    assert counted(cases["random"]["test"]) == "2"

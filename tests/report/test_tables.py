@@ -86,3 +86,53 @@ def test_a_second_aggregation_is_told_apart(run_folder):
     first = summary["scores"][0]
     summary["scores"] = [first | {"aggregation": "case_mean"}, first | {"aggregation": "pooled"}]
     assert [row.metric for row in table_rows(summary)] == [first["metric"], f"{first['metric']} pooled"]
+
+
+def shown_at_80(summary):
+    """What is printed on a terminal of 80 columns, line by line."""
+    stream = io.StringIO()
+    print_scores(summary, Console(file=stream, force_terminal=True, width=80, color_system=None))
+    lines = [line.rstrip() for line in stream.getvalue().splitlines()]
+    assert max(map(len, lines)) <= 80
+    return lines
+
+
+def test_several_readers_are_one_table(run_folder):
+    """A row for each, last what they reach with each other; conventions that stand above are not said again."""
+    summary = summary_of(run_folder)
+    main = summary["scores"][:1]
+    own = [{**main[0], "mean": mean} for mean in (0.5, 0.6, 0.9)]
+    summary["readers"] = {
+        "metric": "dice",
+        "cases": 30,
+        "against": {"[r1]": own[:1], "r2": own[1:2]},
+        "agreement": own[2:],
+    }
+    lines = shown_at_80(summary)
+    assert lines.count(main[0]["name"]) == 1
+    start = next(place for place, line in enumerate(lines) if line.startswith("dice against"))
+    assert "30 cases drawn by several readers" in " ".join(lines[:start])
+    for name, mean in (("[r1]", "0.500"), ("r2", "0.600"), ("each other", "0.900")):
+        [row] = [line for line in lines[start:] if line.startswith(name)]
+        assert mean in row
+
+
+def test_datasets_say_no_class_twice_and_what_nobody_looked_for_is_told(run_folder):
+    """Of a dataset with one class there is no row of all; the main table says why n is smaller."""
+    summary = summary_of(run_folder)
+    row = summary["scores"][0]
+    alone = [{**row, "class": "liver"}, {**row, "class": "all classes"}]
+    several = [{**row, "class": "liver"}, {**row, "class": "spleen"}, {**row, "class": "all classes"}]
+    summary["scores"] = [
+        {**row, "class": "liver"},
+        {**row, "class": "spleen", "n_unannotated": 12},
+        {**row, "class": "all classes", "n_unannotated": 12},
+    ]
+    summary["datasets"] = {"one": alone, "both": several, "none": []}
+    lines = shown_at_80(summary)
+    one, both, none = (lines.index(title) for title in ("dataset one", "dataset both", "dataset none: no scored case"))
+    assert one < both < none
+    assert not any("all classes" in line for line in lines[one:both])
+    assert any("all classes" in line for line in lines[both:none])
+    assert "not annotated, and not counted: spleen in 12 of the scored cases" in lines
+    assert lines.count(row["name"]) == 1

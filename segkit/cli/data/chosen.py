@@ -79,7 +79,9 @@ def list_cases(reader: DatasetReader, chosen: ChosenDataset) -> Mapping[str, Seq
 
 def count_text(cases: Mapping[str, Sequence[Case]]) -> str:
     """How many cases there are: "train 444, val 60"."""
-    return ", ".join(f"{split} {len(listed)}" for split, listed in cases.items() if listed)
+    from segkit.data.case import counted
+
+    return ", ".join(f"{split} {counted(listed)}" for split, listed in cases.items() if listed)
 
 
 def reading_threads() -> int:
