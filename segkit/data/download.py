@@ -18,6 +18,7 @@ from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_o
 
 from segkit.errors import SegkitError
 from segkit.files import bytes_text, check_room, write_json
+from segkit.files.whole import whole_number
 from segkit.version import __version__
 
 Progress = Callable[[str, int, int], None]
@@ -30,7 +31,7 @@ ATTEMPTS = 6
 PAUSE_SECONDS = 1.0
 """Before the second try; twice as long before each further one."""
 TRY_LATER = (408, 425, 429, 500, 502, 503, 504)
-CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)\Z")
+CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18}|\*)\Z", re.ASCII)
 BROKEN_ANSWER = (URLError, OSError, http.client.HTTPException, ValueError, OverflowError)
 """What urllib and http.client raise of servers; the last two of lengths and addresses that are none (issue 19)."""
 AGAIN = "check the network and run the same command again: it goes on where it stopped"
@@ -254,8 +255,7 @@ def _check_range(headers: Any, part: _Part) -> None:
 
 
 def _length(headers: Any) -> int:
-    text = headers.get("Content-Length", "")
-    return int(text) if text.isdecimal() else 0
+    return whole_number(headers.get("Content-Length", "")) or 0
 
 
 def _refused(error: HTTPError, url: str, part: _Part) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from segkit.errors import UsageError
+from segkit.files.whole import whole_number
 
 ADDRESS = ("MASTER_ADDR", "MASTER_PORT")
 WAY_OUT = "start the processes with torchrun, or unset RANK and WORLD_SIZE to run alone"
@@ -69,8 +70,8 @@ class Launch:
 
 def number(said: Mapping[str, str], name: str, least: int, most: int | None = None) -> int:
     """Return a whole number that a variable holds; raises UsageError where it is none or out of its limits."""
-    text = said[name].strip()
-    if text.isascii() and text.isdigit() and least <= int(text) and (most is None or int(text) <= most):
-        return int(text)
+    found = whole_number(said[name].strip())
+    if found is not None and least <= found and (most is None or found <= most):
+        return found
     limits = f"from {least} on" if most is None else f"from {least} to {most}"
     raise UsageError(f"{name}={said[name]!r} is no whole number {limits}", WAY_OUT)

@@ -11,7 +11,7 @@ from segkit.errors import UsageError, did_you_mean
 from segkit.explain.targets import parse_target
 from segkit.settings import Explain
 
-RANK = re.compile(r"(?P<end>worst|best)(:(?P<count>[1-9]\d*))?\Z")
+RANK = re.compile(r"(?P<end>worst|best)(:(?P<count>[1-9][0-9]{0,8}))?\Z")
 MEDIAN = "median"
 
 

@@ -13,7 +13,7 @@ from segkit.errors import UsageError, did_you_mean
 AUTO = "auto"
 ROLES = ("last", "middle")
 SHOWN = 14
-PATH = re.compile(r"(?P<module>[^\[\]#]+)(#(?P<call>\d+))?(\[(?P<key>[^\[\]]+)\])?\Z")
+PATH = re.compile(r"(?P<module>[^\[\]#]+)(#(?P<call>[0-9]{1,9}))?(\[(?P<key>[^\[\]]+)\])?\Z")
 
 
 @dataclass(frozen=True)

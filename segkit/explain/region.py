@@ -10,7 +10,7 @@ import numpy as np
 
 from segkit.errors import UsageError
 
-WRITTEN = re.compile(r"\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*\Z")
+WRITTEN = re.compile(r"\s*" + r"\s*,\s*".join([r"([0-9]{1,9})"] * 4) + r"\s*\Z")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from segkit.contracts import IGNORE
 from segkit.declarations import Task
 from segkit.errors import SegkitError, UsageError, did_you_mean
+from segkit.files.whole import whole_number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,7 +111,7 @@ def parse_target(text: str, task: Task) -> Target:
         target, rest = replace(target, place=read_place(text, rest)), rest[1:]
     elif word == "boundary":
         target = replace(target, number=2)
-    if word in ("component", "boundary") and rest and (rest[0].isdigit() or rest[0] == "largest"):
+    if word in ("component", "boundary") and rest and (rest[0] == "largest" or whole_number(rest[0]) is not None):
         target, rest = replace(target, number=read_number(text, rest[0])), rest[1:]
     if not rest:
         return target
@@ -129,12 +130,13 @@ def label_of(text: str, task: Task) -> int | None:
     names = [BACKGROUND, *task.classes]
     if text in names:
         return names.index(text)
-    return int(text) if text.isdigit() and int(text) < len(names) else None
+    number = whole_number(text)
+    return number if number is not None and number < len(names) else None
 
 
 def read_number(text: str, word: str) -> int:
     """Read the number of a component or the width of a boundary."""
-    number = 1 if word == "largest" else int(word)
+    number = 1 if word == "largest" else whole_number(word) or 0
     if number < 1:
         raise UsageError(f"target {text!r}: {word} is not 1 or more", GRAMMAR)
     return number
@@ -142,10 +144,11 @@ def read_number(text: str, word: str) -> int:
 
 def read_place(text: str, rest: Sequence[str]) -> tuple[int, ...]:
     """Read a pixel's place."""
-    parts = [part.strip() for part in rest[0].split(",")] if rest else []
-    if len(parts) not in (2, 3) or not all(part.isdigit() for part in parts):
+    numbers = [whole_number(part.strip()) for part in rest[0].split(",")] if rest else []
+    place = tuple(number for number in numbers if number is not None)
+    if len(numbers) not in (2, 3) or len(place) < len(numbers):
         raise UsageError(f"target {text!r}: a pixel is given by whole numbers, one per axis", "as in pixel:120,80")
-    return tuple(map(int, parts))
+    return place
 
 
 class BoundTarget:

@@ -161,6 +161,13 @@ def test_wrong_length(web, tmp_path):
         assert not (tmp_path / "a.zip").exists()
 
 
+@pytest.mark.parametrize("length", ["9" * 5000, "9" * 30, "\u0663", "x", "-1"])
+def test_a_length_that_is_none(length):
+    """Is taken as not told: Python itself refuses to read a number of thousands of digits (issue 19)."""
+    assert download._length({"Content-Length": length}) == 0
+    assert download.CONTENT_RANGE.match(f"bytes 0-{length}/{length}") is None
+
+
 def test_server_that_is_busy(web, tmp_path):
     """Errors that pass are waited for; they end the download when they last."""
     url = web.put("/a.zip", CONTENT, statuses=[503, 429, 500])

@@ -18,7 +18,9 @@ def test_a_region_is_column_row_width_and_height() -> None:
     assert str(region) == "5,3,10,7"
 
 
-@pytest.mark.parametrize("text", ["", "1,2,3", "1,2,3,4,5", "-1,2,3,4", "1,2,0,4", "1.5,2,3,4", "a,b,c,d"])
+@pytest.mark.parametrize(
+    "text", ["", "1,2,3", "1,2,3,4,5", "-1,2,3,4", "1,2,0,4", "1.5,2,3,4", "a,b,c,d", "²,2,3,4", "1,2,3," + "9" * 5000]
+)
 def test_what_is_no_region(text: str) -> None:
     """Fewer numbers, negative ones, an area of nothing: refused with the way to write one."""
     with pytest.raises(UsageError, match="is no region") as told:

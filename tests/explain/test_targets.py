@@ -140,6 +140,12 @@ def test_targets_are_read_and_written(three_classes, text, target):
         ("pixel:12", "one per axis"),
         ("pixel", "one per axis"),
         ("", "no set of pixels ''"),
+        ("predicted:²", "no class '²'"),  # a digit to Python, and no number
+        ("component:²:liver", "no class"),
+        ("pixel:²,3", "whole numbers"),
+        ("predicted:" + "9" * 5000, "no class"),
+        ("boundary:" + "9" * 5000, "no class"),
+        ("pixel:1," + "9" * 5000, "whole numbers"),
     ],
 )
 def test_what_cannot_be_meant_is_a_usage_error(three_classes, text, said):

@@ -8,6 +8,7 @@ from pathlib import Path
 from segkit import SegkitError
 from segkit.files import read_rows
 
+MOST_DIGITS = 9
 PATTERN = "labeled_data_meta*.csv"
 FIELDS = {
     "Patient's Sex": "sex",
@@ -29,7 +30,7 @@ def read_metadata(root: Path) -> Mapping[int, Mapping[str, str]]:
     for path in sorted(root.glob(PATTERN)):
         for _, row in read_rows(path, hint="fetch it again, or remove it", file=path.name, ragged=True):
             number = row.get("amos_id", "").strip().removeprefix("amos_")
-            if not number.isdecimal():
+            if not number.isdecimal() or len(number) > MOST_DIGITS:
                 raise SegkitError(f"{path.name} has a row without a number in column amos_id", "mend it, or remove it")
             kept = {name: row.get(column, "").strip() for column, name in FIELDS.items()}
             found[int(number)] = {name: text for name, text in kept.items() if text}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from segkit_msd.regions import read_regions
 
 FILE = "dataset.json"
 BACKGROUND = 0
+NUMBER = re.compile(r"[0-9]{1,9}")
 ENDINGS = (".nii.gz", ".nii")
 LISTS = {"train": "training", "val": "validation", "test": "test"}
 EXAMPLE = (
@@ -206,4 +208,4 @@ def read_list(entries: Any, key: str) -> tuple[str, ...]:
 def _is_label(value: Any) -> bool:
     if isinstance(value, bool):
         return False
-    return isinstance(value, int) or (isinstance(value, str) and value.strip().isdecimal())
+    return isinstance(value, int) or (isinstance(value, str) and NUMBER.fullmatch(value.strip()) is not None)

@@ -59,6 +59,8 @@ def test_ignored_label(tmp_path):
         ({"labels": {"1": "a", "01": "b"}}, "names label 1 twice"),
         ({"labels": {"1": "a", "2": "a"}}, "gives the name 'a' to two labels"),
         ({"labels": {"one": "liver"}}, "is no number with a name"),
+        ({"labels": {"9" * 5000: "liver", "x": "y"}}, "is no number with a name"),
+        ({"labels": {"²": "liver", "x": "y"}}, "is no number with a name"),
         ({"modality": None}, 'has neither "modality" nor "channel_names"'),
         ({"modality": {"0": "T1", "2": "T2"}}, "numbers the channels 0, 2"),
         ({"file_ending": ".mha"}, "files end in '.mha'"),

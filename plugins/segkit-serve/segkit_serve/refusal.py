@@ -39,6 +39,16 @@ class RefusedError(Exception):
         return JSONResponse({"error": self.message, "hint": self.hint, **self.more}, self.status, headers)
 
 
+def disk_of(error: BaseException) -> OSError | None:
+    """Return the refusal of a disk that an error was made of; None where it is of something else."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, OSError) and found.errno in FULL:
+            return found
+        found = found.__cause__ or found.__context__
+    return None
+
+
 def by_segkit(error: SegkitError) -> RefusedError:
     """Return what segkit says of an image or a setting as the refusal of a request."""
     return RefusedError(422, error.message, error.hint)
@@ -54,7 +64,7 @@ def by_disk(error: OSError) -> RefusedError:
 async def told(request: Request, error: Exception) -> Response:
     """Turn what a route raised into the answer."""
     if isinstance(error, SegkitError):
-        error = by_segkit(error)
+        error = disk_of(error) or by_segkit(error)  # whose hint is of the command line
     if isinstance(error, OSError):
         error = by_disk(error)
     assert isinstance(error, RefusedError)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import segkit
 from segkit import SegkitError, UsageError
 from segkit.errors import one_line
+from segkit_serve.refusal import disk_of
 from segkit_serve.speaking import say, speak_in_lines
 
 if TYPE_CHECKING:
@@ -65,10 +66,12 @@ def do(models: Sequence[Model], number: int, name: str, arguments: dict[str, Any
 
     try:
         send("done", number, TASKS[name](models, arguments, lambda share: send("progress", number, share)))
-    except SegkitError as error:
-        send("refused", number, error.message, error.hint)
-    except OSError as error:
-        send("disk", number, error.errno or 0, error.strerror or type(error).__name__)
+    except (SegkitError, OSError) as error:
+        disk = error if isinstance(error, OSError) else disk_of(error)
+        if disk is not None:
+            send("disk", number, disk.errno or 0, disk.strerror or type(disk).__name__)
+        elif isinstance(error, SegkitError):
+            send("refused", number, error.message, error.hint)
     except Exception as error:
         for line in traceback.format_exc().splitlines():  # for who runs the server: a fault of segkit's, or of a plugin
             say(line)

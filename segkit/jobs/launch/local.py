@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from segkit.files.whole import whole_number
 from segkit.jobs.launch.job import LOG
 from segkit.params import param
 
@@ -79,7 +80,8 @@ class Local:
             code = self.own[id][0].poll()
             return "running" if code is None else "failed" if code else "finished"
         pid, _, started = id.partition("-")
-        return "running" if pid.isdecimal() and started and started_at(int(pid)) == started else "unknown"
+        process = whole_number(pid)
+        return "running" if process is not None and started and started_at(process) == started else "unknown"
 
     def reason(self, id: str) -> str:
         """Say by which signal a job was ended; "" where it ended by itself."""
