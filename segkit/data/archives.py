@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,8 @@ from segkit.data.folders import locked
 from segkit.data.roots import MARKER
 from segkit.data.unpack import BadArchiveError, Unpacked, place, unpack
 from segkit.errors import SegkitError
-from segkit.files import write_json
+from segkit.files import parse_json, write_json
+from segkit.files.reading import open_regular
 
 FOLDER = ".segkit-download"
 """In the data root: what is under way, and one record per archive."""
@@ -144,7 +144,8 @@ def read_records(root: Path) -> list[Record]:
         if path.name.endswith(".part.json"):
             continue
         try:
-            records.append(_record(json.loads(path.read_text(encoding="utf-8"))))
+            with open_regular(path) as stream:
+                records.append(_record(parse_json(stream.read())))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise SegkitError(
                 f"the record {FOLDER}/{path.name} of a download cannot be read: {error}",

@@ -18,6 +18,7 @@ from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_o
 
 from segkit.errors import SegkitError
 from segkit.files import bytes_text, check_room, write_json
+from segkit.files.reading import open_regular
 from segkit.files.whole import whole_number
 from segkit.version import __version__
 
@@ -104,7 +105,7 @@ def hash_file(path: Path, progress: Progress) -> Any:
     """Return a SHA-256 object that has seen a file's content."""
     digest = hashlib.sha256()
     total, done = path.stat().st_size, 0
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         while block := stream.read(BLOCK):
             digest.update(block)
             done += len(block)

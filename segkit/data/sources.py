@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from segkit.files.reading import open_regular
+
 
 def files_of(path: Path) -> Iterator[Path]:
     """Yield a file itself, or every file of a folder in order."""
@@ -43,7 +45,7 @@ def content_hash(path: Path) -> str:
         OSError: it cannot be read.
     """
     if not path.is_dir():
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     whole = hashlib.sha256()
     for file in files_of(path):

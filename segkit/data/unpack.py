@@ -19,6 +19,7 @@ from segkit.data.download import BLOCK, Progress
 from segkit.data.folders import writing
 from segkit.errors import SegkitError
 from segkit.files import bytes_text, check_room
+from segkit.files.reading import open_regular
 
 MOST_ENTRIES = 1_000_000
 LARGEST_RATIO = 100
@@ -193,7 +194,7 @@ def _write_one(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, tell
 
 
 def _what_is_wrong(archive: Path, error: Exception) -> str:
-    with archive.open("rb") as stream:
+    with open_regular(archive) as stream:
         start = stream.read(64)
     if start[:2] != b"PK":
         return f"is no zip archive (it begins with {start[:24].decode('latin-1')!r})" if start else "is empty"

@@ -7,6 +7,7 @@ half of a character; a byte order mark before it is nothing.
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import math
@@ -15,7 +16,7 @@ import stat
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from segkit.errors import SegkitError
 from segkit.files.shape import check_shape
@@ -59,6 +60,22 @@ def read_end(path: Path, most: int) -> str:
         SegkitError: it is a folder, a pipe or a device, or may not be read.
     """
     return (_contents(path, COPY_AGAIN, str(path), most, end=True) or b"").decode(errors="replace")
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file of any length for reading, without waiting for the other end of a named pipe (issue 19).
+
+    Raises:
+        OSError: it cannot be opened, or is a folder, a pipe or a device.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is a folder, a pipe or a device, not a file")
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 def _contents(path: Path, hint: str, called: str, most: int, *, end: bool = False) -> bytes | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from segkit.errors import SegkitError
-from segkit.files.reading import parse_json
+from segkit.files.reading import open_regular, parse_json
 
 LARGEST_HEADER = 100_000_000
 """Bytes, as the safetensors library itself has it."""
@@ -38,7 +38,7 @@ def read_tensor_file(path: Path) -> TensorFile:
     import hashlib
 
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             size = path.stat().st_size
             length = int.from_bytes(stream.read(8), "little")
             if not 2 <= length <= min(LARGEST_HEADER, size - 8):

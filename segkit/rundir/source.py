@@ -9,6 +9,7 @@ from typing import Any
 from segkit.engine.shapes import HEADER
 from segkit.errors import SegkitError
 from segkit.files import check_shape, parse_json, read_tensor_file, real
+from segkit.files.reading import open_regular
 from segkit.planning.source import Source
 from segkit.rundir.checkpoint import checkpoint_of
 from segkit.rundir.names import MODEL
@@ -42,7 +43,7 @@ def open_source(text: str) -> Source:
 def is_pickled(path: Path) -> bool:
     """Whether a file is one of torch.save, by how it begins; raises SegkitError where it cannot be read."""
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             start = stream.read(9)
     except OSError as error:
         raise SegkitError(f"--from: {path.name} cannot be read: {error.strerror}", "check the path") from None
@@ -52,7 +53,7 @@ def is_pickled(path: Path) -> bool:
 
 def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file."""
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

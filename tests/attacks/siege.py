@@ -266,6 +266,8 @@ def contents_of(home: Path, writes: Sequence[str]) -> dict[str, Any]:
             path = os.path.join(folder, name)  # noqa: PTH118
             inner = os.path.relpath(path, home)
             if inner in may or ("." in may and here == "." and inner not in (OUTSIDE, *GIVEN)):
+                if name in folders:
+                    folders.remove(name)  # and all that is in it
                 continue
             facts = os.lstat(path)
             link = os.readlink(path) if os.path.islink(path) else ""  # noqa: PTH114, PTH115

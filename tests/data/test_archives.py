@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import random
 import signal
 import subprocess
@@ -276,3 +277,11 @@ def test_a_published_hash_is_pinned(urls, tmp_path, web):
     assert not list((tmp_path / "wrong" / FOLDER).glob("*.zip"))
     download_archives(urls, tmp_path / "right", silent, known={"A.zip": right.upper()})
     check(tmp_path / "right")
+
+
+def test_a_record_that_is_a_pipe_is_refused(tmp_path):
+    """Somebody may have sent the folder: what is no file is not waited for (issue 19)."""
+    (tmp_path / FOLDER).mkdir()
+    os.mkfifo(tmp_path / FOLDER / "a.zip.json")
+    with pytest.raises(SegkitError, match=r"the record .*a\.zip\.json of a download cannot be read: .*a pipe"):
+        read_records(tmp_path)

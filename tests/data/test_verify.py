@@ -168,3 +168,14 @@ def test_what_contradicts_the_annotation_is_told(files, tmp_path):
     found = verify(Partial(splits, [told]), "toy", tmp_path, lambda *_: None)
     assert [problem.file for problem in found] == ["train/b.npy", "test/c.npy"]
     assert found[0] == told
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_named_pipe_in_the_place_of_a_file_is_told(files, tmp_path, deep):
+    """Hashing it would wait for its other end, for ever (issue 19)."""
+    files[1].unlink()
+    os.mkfifo(files[1])
+    found = find(Files({"train": files[:2], "test": files[2:]}), tmp_path, deep=deep, stores=tmp_path / "stores")
+    assert found == (
+        [("train/b.npy", "cannot be read: it is a folder, a pipe or a device, not a file")] if deep else []
+    )

@@ -8,6 +8,7 @@ import pytest
 
 from segkit.errors import SegkitError
 from segkit.files import read_bytes, read_end, read_json, read_lines, read_rows, read_text, read_toml
+from segkit.files.reading import open_regular
 
 BOM = b"\xef\xbb\xbf"
 
@@ -117,6 +118,11 @@ def test_only_regular_files_are_opened(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "pipe", Path("/dev/zero"), tmp_path / "circle", tmp_path / "nothing"):
         with pytest.raises(SegkitError):
             read_text(path, absent="")
+        with pytest.raises(OSError, match=r"."):
+            open_regular(path)
+    (tmp_path / "file").write_bytes(b"content")
+    with open_regular(tmp_path / "file") as stream:
+        assert stream.read() == b"content"
 
 
 def test_no_more_is_read_than_such_a_file_has(tmp_path: Path) -> None:
