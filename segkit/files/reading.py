@@ -16,7 +16,7 @@ import stat
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from segkit.errors import SegkitError
 from segkit.files.shape import check_shape
@@ -62,7 +62,7 @@ def read_end(path: Path, most: int) -> str:
     return (_contents(path, COPY_AGAIN, str(path), most, end=True) or b"").decode(errors="replace")
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> io.BufferedReader:
     """Open a file of any length for reading, without waiting for the other end of a named pipe (issue 19).
 
     Raises:
