@@ -41,6 +41,7 @@ class RayJobs:
         self.found: Any = None
         self.head: subprocess.Popen[bytes] | None = None
         self.has_taken = False
+        self.until: float | None = None
 
     def client(self) -> Any:
         """The cluster's; None where it is to be this machine's and is not there. Raises SegkitError."""
@@ -97,7 +98,8 @@ class RayJobs:
         Its dashboard answers before its node is there, on a busy machine by half a minute, and refuses jobs until then
         (500, "No available agent"). Asking with the same id again is safe: Ray takes an id once.
         """
-        end = time.monotonic() + PATIENCE
+        # For all jobs together: of a hundred, each would wait that long.
+        self.until = time.monotonic() + PATIENCE if self.until is None else self.until
         while True:
             try:
                 self.answered(self.client().submit_job, submission_id=id, **job)
@@ -108,11 +110,15 @@ class RayJobs:
                 with contextlib.suppress(SegkitError):
                     if self.state(id) != "unknown":  # taken, and only the answer did not come
                         break
-                if time.monotonic() > end or (self.head is not None and self.head.poll() is not None):
+                if time.monotonic() > self.until:
                     raise SegkitError(
                         f"{error.message} (Ray was started on port {self.params.port} and takes no job)",
                         "see: ray start --head --block, and the logs below /tmp/ray/session_latest",
                     ) from error
+                if self.head is not None and self.head.poll() is not None:
+                    # Ray ends itself where its agent takes longer to start than it allows, as on a busy machine.
+                    self.found = None
+                    self.start()
             time.sleep(self.pause)
         self.has_taken = True
 

@@ -113,6 +113,21 @@ def test_a_ray_that_was_just_started_is_given_time(tmp_path, monkeypatch) -> Non
     assert len(client.asked) == 5
 
 
+def test_a_ray_that_ends_itself_while_it_starts_is_started_again(tmp_path, monkeypatch) -> None:
+    """As it does on a busy machine, where its agent takes longer than it allows."""
+    client, started = Starting(refusals=1), []
+    launcher = starting(monkeypatch, client)
+    launcher.head = SimpleNamespace(poll=lambda: None if started else 1)
+
+    def start(self: RayJobs) -> None:
+        started.append(self.found)
+        self.found = client
+
+    monkeypatch.setattr(RayJobs, "start", start)
+    assert [launcher.submit(["true"], tmp_path)] == client.taken
+    assert started == [None]
+
+
 def test_a_job_whose_answer_was_lost_is_not_submitted_twice(tmp_path, monkeypatch) -> None:
     """What Ray lists was taken."""
     client = Starting(refusals=1, lost=True)
@@ -122,8 +137,15 @@ def test_a_job_whose_answer_was_lost_is_not_submitted_twice(tmp_path, monkeypatc
 def test_a_ray_that_never_takes_a_job(tmp_path, monkeypatch) -> None:
     """Bounded, and told with where to look; a cluster that people name is believed at once."""
     monkeypatch.setattr("segkit_ray.ray_jobs.PATIENCE", -1)
-    with pytest.raises(SegkitError, match=r"No available agent.* \(Ray was started on port 8265 and takes no job\)"):
-        starting(monkeypatch, Starting(10**9)).submit(["true"], tmp_path)
+    client = Starting(10**9)
+    launcher = starting(monkeypatch, client)
+    for _ in range(2):
+        with pytest.raises(
+            SegkitError, match=r"No available agent.* \(Ray was started on port 8265 and takes no job\)"
+        ):
+            launcher.submit(["true"], tmp_path)
+        monkeypatch.setattr("segkit_ray.ray_jobs.PATIENCE", 10**9)  # not given to every job anew
+    assert len(client.asked) == 2
     named = Starting(1)
     with pytest.raises(SegkitError, match=r"No available agent to submit job\.; see: ray status"):
         starting(monkeypatch, named, address="http://head:8265").submit(["true"], tmp_path)
