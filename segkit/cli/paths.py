@@ -34,4 +34,30 @@ class PathText(click.ParamType):  # type: ignore[type-arg]  # click 8.1 cannot b
         return [CompletionItem(incomplete, type="file")]
 
 
+class FromHome(click.ParamType):  # type: ignore[type-arg]  # as above
+    """A path type of click's own, as a plugin's subcommand has it, with a leading ~ expanded all the same."""
+
+    def __init__(self, inner: click.Path) -> None:
+        self.inner = inner
+        self.name = inner.name
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
+        """Return what the plugin's own type makes of the path."""
+        text = PATH.convert(value, param, ctx) if isinstance(value, str) else value
+        return self.inner.convert(text, param, ctx)  # type: ignore[arg-type]
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Let the shell complete file names, as the plugin's own type does."""
+        return self.inner.shell_complete(ctx, param, incomplete)
+
+
+def expand_homes(command: click.Command) -> None:
+    """Let every path that a command takes begin with ~, and those of the commands below it."""
+    for param in command.params:
+        if isinstance(param.type, click.Path):
+            param.type = FromHome(param.type)
+    for inner in command.commands.values() if isinstance(command, click.Group) else ():
+        expand_homes(inner)
+
+
 PATH = PathText()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from segkit.cli.paths import expand_homes
 from segkit.cli.registry import load_registry
 from segkit.errors import SegkitError, UsageError
 
@@ -42,4 +43,5 @@ def load_stranger(name: str) -> click.Command | None:
             f"plugin {plugin.name}, command {name}: {plugin.commands[name]!r} is no click command",
             f"report it to the author of {plugin.name}",
         )
+    expand_homes(command)
     return command

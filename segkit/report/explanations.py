@@ -111,6 +111,16 @@ class ExplainedCase:
     maps: tuple[ShownMap, ...]
 
     @property
+    def rows(self) -> list[list[ShownPicture]]:
+        """The pictures target by target: the masks, then the maps beside them; the image stands with the first."""
+        rows: list[list[ShownPicture]] = []
+        for picture in self.pictures:
+            if not rows or (picture.map is None and rows[-1][-1].map is not None):
+                rows.append([])
+            rows[-1].append(picture)
+        return rows
+
+    @property
     def attributions(self) -> tuple[ShownMap, ...]:
         """The maps of what speaks for a class that have evidence."""
         return tuple(one for one in self.maps if one.words and not one.uncertainty)

@@ -54,6 +54,11 @@ class ScoreRow:
     spurious: int
     note: str
 
+    @property
+    def convention(self) -> str:
+        """How the metric was taken, which its full name has in brackets."""
+        return self.name.partition("(")[2].removesuffix(")")
+
 
 def table_rows(summary: Mapping[str, Any]) -> list[ScoreRow]:
     """Return the scores of a run's summary in the order of summary.json."""

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from segkit.cli import main
-from segkit.cli.paths import PATH, PathText
+from segkit.cli.paths import PATH, PathText, expand_homes
 from segkit.cli.streams import LIKE, like
 
 PROGRAM = (
@@ -128,3 +128,28 @@ def test_a_home_in_a_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     (tmp_path / "runs").mkdir()
     asked = [CliRunner().invoke(main, ["runs", folder]) for folder in ("~/runs", str(tmp_path / "runs"))]
     assert asked[0].output == asked[1].output
+
+
+def test_a_home_in_a_path_of_a_plugin_s_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """~ is expanded for click's own types too, in a command and below it; what they check they check of that folder."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "runs").mkdir()
+
+    @click.group()
+    def group() -> None:
+        pass
+
+    @group.command()
+    @click.argument("run", type=click.Path(exists=True, path_type=Path))
+    @click.option("--out", type=click.Path(file_okay=False), default="~/other")
+    @click.option("--number", type=int, default=1)
+    def act(run: Path, out: str, number: int) -> None:
+        click.echo(f"{run} {out} {number}")
+
+    expand_homes(group)
+    expand_homes(group)
+    done = CliRunner().invoke(group, ["act", "~/runs", "--out=~/new"])
+    assert done.output == f"{tmp_path}/runs {tmp_path}/new 1\n"
+    assert CliRunner().invoke(group, ["act", "~/gone"]).exit_code == 2
+    shown = [command for name, command in commands().items() if name in ("isic-submission", "sizes")]
+    assert not any(type(param.type) is click.Path for command in shown for param in command.params)

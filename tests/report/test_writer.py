@@ -63,7 +63,8 @@ def test_numbers_are_the_summarys(page, run_folder):
         cells = [text.number(score["mean"]), text.interval(score["ci_low"], score["ci_high"])]
         cells += [text.number(score["median"]), text.number(score["std"])]
         cells += [str(score[name]) for name in ("n", "n_missed", "n_spurious", "n_empty")]
-        assert " ".join([f"{score['name']}, lesion", *cells]) in page.text
+        convention = score["name"].removeprefix(f"{score['metric']} (").removesuffix(")")
+        assert " ".join([f"{score['metric']}, lesion", convention, *cells]) in page.text
 
 
 def test_every_case_is_a_row_worst_first(page):
@@ -170,7 +171,7 @@ def test_scored_only_run_is_reported(tmp_path, run_writer, picture_maker):
         (folder / "figures" / name).write_bytes(b"")
     (folder / "figures" / "written.json").write_text('{"files": ["case-09-worst.png", "../summary.json"]}')
     page = Page(write_report(folder, []).read_text(encoding="utf-8"))
-    assert "dice (mean over cases, both_empty=nan), lesion" in page.text
+    assert "dice, lesion mean over cases, both_empty=nan" in page.text
     ids = {attributes.get("id") for _, attributes in page.tags}
     assert not ids & {"training", "pictures", "cases"}
     assert sorted(path.name for path in (folder / "figures").iterdir()) == ["case-10-mine.png", "written.json"]
