@@ -97,10 +97,10 @@ def two(place: Path, real: Path, length: Sequence[str], seed: int) -> None:
     """Print the Dice by dataset and class of one network of two datasets, and of networks of either alone."""
     generated = ["--set", "data.hair=overlapping"]
     ways = {
-        "isic": ["--data", "isic", "--data-root", str(real)],
-        "sample": ["--data", "isic", *generated],
         "both, by size": [],
         "both, evenly": ["--set", "data.deal=evenly"],
+        "sample": ["--data", "isic", *generated],
+        "isic": ["--data", "isic", "--data-root", str(real)],
     }
     both = ["--data", "isic", "--data", "sample=isic", "--data-root", str(real), "--data-root", ""]
     print("| trained on | dataset | class | n | Dice |")
@@ -127,11 +127,13 @@ def main() -> None:
     parser.add_argument("place", type=Path)
     parser.add_argument("real", type=Path, nargs="?", help="with two: folder of ISIC's photographs")
     parser.add_argument("--epochs", type=int, help="8; of photographs as the recipe says")
+    parser.add_argument("--size", type=int, help="of photographs; the recipe's where not given")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cases", type=int)
     options = parser.parse_args()
     length = ["--seed", str(options.seed)]
     length += [] if options.epochs is None else ["--epochs", str(options.epochs)]
+    length += [] if options.size is None else ["--size", str(options.size)]
     if options.source == "hair":
         hair(options.place, length, options.seed)
     elif options.source == "two":
