@@ -42,9 +42,12 @@ class RefusedError(Exception):
 def disk_of(error: BaseException) -> OSError | None:
     """Return the refusal of a disk that an error was made of; None where it is of something else."""
     found: BaseException | None = error
-    while found is not None:
+    seen: set[int] = set()
+    # What is raised again within the handling of what it caused is its own context: a damaged JPEG turned in a circle.
+    while found is not None and id(found) not in seen:
         if isinstance(found, OSError) and found.errno in FULL:
             return found
+        seen.add(id(found))
         found = found.__cause__ or found.__context__
     return None
 

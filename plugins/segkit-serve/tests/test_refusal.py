@@ -44,3 +44,10 @@ def test_a_worker_tells_its_server_so(monkeypatch, number, kind):
     monkeypatch.setitem(tasks.TASKS, "write", write)
     worker.do([], 7, "write", {}, lambda *answer: sent.append(answer))
     assert sent[0][:2] == (kind, 7)
+
+
+def test_causes_that_turn_in_a_circle():
+    """Errors that are each other's context, as those that are raised again are, come to an end."""
+    one, other = ValueError("one"), ValueError("other")
+    one.__context__, other.__context__ = other, one
+    assert refusal.disk_of(one) is None
