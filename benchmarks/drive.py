@@ -12,12 +12,11 @@ there already is not trained again.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from trained import scores_of, told, train
+from trained import epochs_of, scores_of, told, train
 
 METRICS = {"dice": "Dice", "cl-dice": "centre-line Dice"}
 COMMON = (
@@ -35,6 +34,12 @@ def only(folder: Path, number: str) -> Path:
     """The one file of a case."""
     (file,) = folder.glob(f"{number}_*")
     return file
+
+
+def drawn(file: Path) -> np.ndarray:
+    """What a GIF marks."""
+    with Image.open(file, formats=["GIF"]) as image:
+        return np.asarray(image.convert("L")) > 0
 
 
 def lay_out(source: Path, place: Path) -> Path:
@@ -57,7 +62,7 @@ def lay_out(source: Path, place: Path) -> Path:
                 if folder == "images":
                     target.symlink_to(file.resolve())
                 else:
-                    Image.open(file).convert("L").save(target)
+                    Image.fromarray(drawn(file) * np.uint8(255)).save(target)
     (root / "splits.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     return root
 
@@ -68,16 +73,15 @@ def second_reader(source: Path) -> list[float]:
     for file in sorted((source / "test" / "2nd_manual").glob("*.gif")):
         number = file.name[:2]
         folders = (source / "test" / name for name in ("1st_manual", "mask"))
-        first, view = (np.asarray(Image.open(only(folder, number)).convert("L")) > 0 for folder in folders)
-        other = (np.asarray(Image.open(file).convert("L")) > 0) & view
+        first, view = (drawn(only(folder, number)) for folder in folders)
+        other = drawn(file) & view
         found.append(2 * (first & view & other).sum() / ((first & view).sum() + other.sum()))
     return found
 
 
 def seconds(run: Path) -> float:
     """What training took by the clock."""
-    lines = (run / "history.jsonl").read_text(encoding="utf-8").splitlines()
-    return sum(float(json.loads(line)["seconds"]) for line in lines)
+    return sum(float(epoch["seconds"]) for epoch in epochs_of(run))
 
 
 def main() -> None:

@@ -29,7 +29,7 @@ import timm
 import torch
 from PIL import Image
 from safetensors.torch import save_file
-from trained import over_seeds, scores_of, told, train
+from trained import epochs_of, over_seeds, scores_of, told, train
 
 ENCODER = "tf_efficientnet_lite0"
 COMMON = "--metric dice --explain none --set run.threads=1 --set evaluate.save_predictions=false"
@@ -93,7 +93,8 @@ def held_out(source: Path, place: Path) -> Path:
 def share(source: Path, image: Path) -> float:
     """The share of a training photograph that its lesion takes."""
     mask = source / "ISIC-2017_Training_Part1_GroundTruth" / f"{image.stem}_segmentation.png"
-    return float((np.asarray(Image.open(mask).convert("L")) > 127).mean())
+    with Image.open(mask, formats=["PNG"]) as opened:
+        return float((np.asarray(opened.convert("L")) > 127).mean())
 
 
 def recipe(source: Path, place: Path, epochs: int, seeds: Sequence[int]) -> None:
@@ -206,8 +207,7 @@ def longer(source: Path, place: Path, epochs: int, seeds: Sequence[int]) -> None
 
 def curve(run: Path) -> list[float]:
     """Validation's Dice, epoch by epoch."""
-    lines = (run / "history.jsonl").read_text(encoding="utf-8").splitlines()
-    return [float(json.loads(line)["val"]["dice@store"]) for line in lines]
+    return [float(epoch["val"]["dice@store"]) for epoch in epochs_of(run)]
 
 
 def main() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +21,12 @@ def train(run: Path, *arguments: str) -> None:
         return
     said = ["--resume", str(run)] if (run / "config.toml").is_file() else [*arguments, "--output", str(run)]
     subprocess.run([sys.executable, "-m", "segkit", "run", *said], check=True)
+
+
+def epochs_of(run: Path) -> list[dict[str, Any]]:
+    """What was written down of each epoch."""
+    lines = (run / "history.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
 
 
 def scores_of(run: Path, metric: str = "dice") -> dict[str, dict[str, float]]:
