@@ -11,7 +11,7 @@ import click
 
 from segkit.cli import output as out
 from segkit.cli.completion import ComponentName
-from segkit.cli.many import chosen_engine, launcher_options, show_submission, tell_failures
+from segkit.cli.many import chosen_engine, going_on_later, launcher_options, show_submission, tell_failures
 from segkit.cli.options import FLAG_FIELDS, as_one, flag_layers
 from segkit.cli.paths import PATH
 from segkit.cli.run import run as run_command
@@ -152,7 +152,6 @@ def trained(
         The models, name and reason of the runs that failed, the comparison's directory and its name.
     """
     from segkit.engine.launch import Launch
-    from segkit.engine.stop import Stopped
     from segkit.jobs.compare.grid import grid_folder, jobs_of, launch_missing, plan_grid, train_missing
     from segkit.jobs.events import Events
 
@@ -169,15 +168,11 @@ def trained(
         show_submission(jobs_of(cells, folder), engine)
         progress.close()
         sys.exit(0)
-    try:
+    with going_on_later(progress):
         if engine is None:
             grid = train_missing(cells, folder, progress, Events(registry.manager, progress.message))
         else:
             grid = launch_missing(cells, folder, progress, engine)
-    except Stopped as stop:
-        progress.close()
-        out.say(f"{stop}; the same command goes on where it was", err=True)
-        sys.exit(stop.exit_code)
     if len(grid.models) < 2:
         progress.close()
         tell_failures(grid.failed)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,6 +16,7 @@ from segkit.errors import UsageError
 
 if TYPE_CHECKING:
     from segkit.discovery import Registry
+    from segkit.engine.progress import Progress
     from segkit.jobs.launch.command import CommandJob
     from segkit.jobs.launch.engine import Engine
     from segkit.jobs.launch.job import Job
@@ -74,6 +76,22 @@ def chosen_engine(
     return None, assignments
 
 
+@contextmanager
+def going_on_later(progress: Progress) -> Iterator[None]:
+    """Exit with 130 or 143 where the block is stopped, and say that the same command goes on; errors pass."""
+    from segkit.engine.stop import Stopped
+
+    try:
+        yield
+    except Stopped as stop:
+        progress.close()
+        out.say(f"{stop}; the same command goes on where it was", err=True)
+        sys.exit(stop.exit_code)
+    except BaseException:
+        progress.close()
+        raise
+
+
 def show_submission(jobs: Sequence[Job], engine: Engine) -> None:
     """Print what would be submitted for jobs that are not finished."""
     left = [job for job in jobs if not job.finished]
@@ -96,7 +114,6 @@ def each(
     from segkit.cli.progress import make_progress
     from segkit.cli.registry import load_registry
     from segkit.engine.launch import Launch
-    from segkit.engine.stop import Stopped
     from segkit.jobs.launch.command import JOBS, make_jobs
     from segkit.jobs.launch.local import NAME
     from segkit.jobs.launch.watch import carry_out
@@ -113,14 +130,9 @@ def each(
         show_submission(jobs, engine)
         sys.exit(0)
     progress = make_progress()
-    try:
+    with going_on_later(progress):
         failed = carry_out(jobs, engine, place.absolute() / JOBS, progress)
-    except Stopped as stop:
-        progress.close()
-        out.say(f"{stop}; the same command goes on where it was", err=True)
-        sys.exit(stop.exit_code)
-    finally:
-        progress.close()
+    progress.close()
     return jobs, failed
 
 

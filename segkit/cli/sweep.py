@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from segkit.cli import output as out
+from segkit.cli.many import going_on_later
 from segkit.cli.options import FLAG_FIELDS, flag_layers
 from segkit.cli.paths import PATH
 from segkit.cli.run import run as run_command
@@ -62,7 +63,6 @@ def sweep(output: str | None, name: str | None, as_json: bool, **options: Any) -
     """
     from segkit.cli.progress import make_progress
     from segkit.cli.registry import load_registry
-    from segkit.engine.stop import Stopped
     from segkit.jobs.sweep.page import write_sweep
     from segkit.jobs.sweep.sweep import carry_out_sweep
 
@@ -70,14 +70,9 @@ def sweep(output: str | None, name: str | None, as_json: bool, **options: Any) -
     wanted, engine = read_sweep(options, registry)
     name = name or default_name(wanted)
     folder = Path(output) if output is not None else FOLDER / name
-    try:
+    with going_on_later(progress):
         result = carry_out_sweep(wanted, folder, name, registry, progress, engine)
-    except Stopped as stop:
-        progress.close()
-        out.say(f"{stop}; the same command goes on where it was", err=True)
-        sys.exit(stop.exit_code)
-    finally:
-        progress.close()
+    progress.close()
     if result.elsewhere:
         out.say(f"{result.elsewhere} trials run in other processes; the last of them compares", err=True)
         return
