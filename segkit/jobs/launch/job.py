@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ LAST_PART = 2**16
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
+class Job(ABC):
     """A command that an engine carries out; each is itself alone.
 
     Attributes:
@@ -39,14 +40,14 @@ class Job:
     logs: Path
 
     @property
+    @abstractmethod
     def arguments(self) -> list[str]:
         """The command line. It is the same for a start and for going on, so that an engine can give it once more."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def finished(self) -> bool:
         """Whether there is nothing to do."""
-        raise NotImplementedError
 
     @property
     def written(self) -> bool:
