@@ -8,6 +8,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from segkit import SegkitError
@@ -83,20 +84,19 @@ def token_path() -> Path:
 def token_file() -> Path:
     """Return that file, made where it is not there, for this user alone; raises SegkitError where it cannot be."""
     path = token_path()
-    part = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
-                stream.write(secrets.token_hex(32))
-            # Of two commands at once the first one's holds; never half a token.
-            with contextlib.suppress(FileExistsError):
-                os.link(part, path)
+            # In a folder of a name that nobody foresees, which ends with what is in it.
+            with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+                part = Path(folder) / path.name
+                part.touch(0o600, exist_ok=False)
+                part.write_text(secrets.token_hex(32))
+                # Of two commands at once the first one's holds; never half a token.
+                with contextlib.suppress(FileExistsError):
+                    os.link(part, path)
     except OSError as error:
         raise SegkitError(
             f"launcher ray: cannot write {path}: {error.strerror}", "say where a token is: RAY_AUTH_TOKEN_PATH=FILE"
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
     return path
