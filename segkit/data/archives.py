@@ -14,8 +14,7 @@ from segkit.data.folders import locked
 from segkit.data.roots import MARKER
 from segkit.data.unpack import BadArchiveError, Unpacked, place, unpack
 from segkit.errors import SegkitError
-from segkit.files import parse_json, write_json
-from segkit.files.reading import open_regular
+from segkit.files import open_regular, parse_json, write_json
 
 FOLDER = ".segkit-download"
 """In the data root: what is under way, and one record per archive."""

@@ -17,9 +17,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
 
 from segkit.errors import SegkitError
-from segkit.files import bytes_text, check_room, write_json
-from segkit.files.reading import open_regular
-from segkit.files.whole import whole_number
+from segkit.files import bytes_text, check_room, open_regular, whole_number, write_json
 from segkit.version import __version__
 
 Progress = Callable[[str, int, int], None]

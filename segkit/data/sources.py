@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from segkit.files.reading import open_regular
+from segkit.files import open_regular
 
 
 def files_of(path: Path) -> Iterator[Path]:

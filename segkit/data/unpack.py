@@ -18,8 +18,7 @@ from pathlib import Path
 from segkit.data.download import BLOCK, Progress
 from segkit.data.folders import writing
 from segkit.errors import SegkitError
-from segkit.files import bytes_text, check_room
-from segkit.files.reading import open_regular
+from segkit.files import bytes_text, check_room, open_regular
 
 MOST_ENTRIES = 1_000_000
 LARGEST_RATIO = 100

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from segkit.errors import UsageError
-from segkit.files.whole import whole_number
+from segkit.files import whole_number
 
 ADDRESS = ("MASTER_ADDR", "MASTER_PORT")
 WAY_OUT = "start the processes with torchrun, or unset RANK and WORLD_SIZE to run alone"

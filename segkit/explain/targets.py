@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from segkit.contracts import IGNORE
 from segkit.declarations import Task
 from segkit.errors import SegkitError, UsageError, did_you_mean
-from segkit.files.whole import whole_number
+from segkit.files import whole_number
 
 if TYPE_CHECKING:
     import numpy as np

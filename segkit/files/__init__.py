@@ -17,6 +17,7 @@ from segkit.files.places import (
 )
 from segkit.files.reading import (
     bytes_text,
+    open_regular,
     parse_json,
     parse_toml,
     read_bytes,
@@ -32,6 +33,7 @@ from segkit.files.room import check_room
 from segkit.files.shape import Either, Limited, check_shape
 from segkit.files.tables import from_cell, to_cell, write_table
 from segkit.files.tensors import TensorFile, read_tensor_file
+from segkit.files.whole import whole_number
 from segkit.files.writing import (
     json_text,
     sync_folder,
@@ -58,6 +60,7 @@ __all__ = [
     "is_folder",
     "is_inside",
     "json_text",
+    "open_regular",
     "name_the_user",
     "new_part",
     "own_folder",
@@ -77,6 +80,7 @@ __all__ = [
     "sync_folder",
     "to_cell",
     "whole_folder",
+    "whole_number",
     "without_non_finite",
     "write_json",
     "write_table",

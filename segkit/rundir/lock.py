@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from segkit.data.folders import lock_stream, open_lock
 from segkit.errors import SegkitError
+from segkit.files import open_regular
 from segkit.rundir.names import LOCK
 
 WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
@@ -71,7 +72,7 @@ def is_file_of(stream: BinaryIO, path: Path) -> bool:
 def is_being_written(folder: Path) -> bool:
     """Whether a process holds the lock of a run directory right now."""
     try:
-        with (folder / LOCK).open("rb") as stream:
+        with open_regular(folder / LOCK) as stream:
             return not lock_stream(stream, wait=False)
     except OSError:
         return False

@@ -8,8 +8,7 @@ from typing import Any
 
 from segkit.engine.shapes import HEADER
 from segkit.errors import SegkitError
-from segkit.files import check_shape, parse_json, read_tensor_file, real
-from segkit.files.reading import open_regular
+from segkit.files import check_shape, open_regular, parse_json, read_tensor_file, real
 from segkit.planning.source import Source
 from segkit.rundir.checkpoint import checkpoint_of
 from segkit.rundir.names import MODEL

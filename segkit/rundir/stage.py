@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from segkit.errors import SegkitError
-from segkit.files import parse_json, read_json, read_text, read_toml
+from segkit.files import open_regular, parse_json, read_json, read_text, read_toml
 from segkit.rundir.names import CASES, CONFIG, HISTORY, LONGER, MODEL, REPORT, STATE, STATE_FOLDER, SUMMARY
 
 MODEL_DATASET = "model_dataset"
@@ -124,7 +124,7 @@ def is_cut(path: Path) -> bool:
     """Whether a safetensors file is shorter than its own header says, or has none; whoever loads it looks closer."""
     try:
         size = path.stat().st_size
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             length = int.from_bytes(stream.read(8), "little")
             header = parse_json(stream.read(length)) if length < size else {}
         ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]

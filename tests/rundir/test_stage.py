@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from segkit.engine import state
+from segkit.rundir import names
+from segkit.rundir.lock import is_being_written
 from segkit.rundir.names import STATE
-from segkit.rundir.stage import Stage, standing_of
+from segkit.rundir.stage import Stage, is_cut, standing_of
 
 MODEL = (2).to_bytes(8, "little") + b"{}"
 """The smallest safetensors file."""
@@ -75,3 +78,12 @@ def test_a_model_that_is_not_whole_is_no_model(tmp_path, content):
     """Shorter or longer than its header says, or without one."""
     files = {**SCORED, "summary": FINISHED, "report": "", "model": content}
     assert standing_of(run(tmp_path, **files)).details == "model.safetensors is not whole"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are of POSIX")
+def test_a_named_pipe_in_a_strangers_run_is_not_waited_for(tmp_path):
+    """In the place of the model or of the lock it is neither, and nobody waits for its other end (issue 19)."""
+    for name in (names.MODEL, names.LOCK):
+        os.mkfifo(tmp_path / name)
+    assert is_cut(tmp_path / names.MODEL)
+    assert not is_being_written(tmp_path)

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from segkit import SegkitError
-from segkit.files import read_rows
+from segkit.files import read_rows, whole_number
 
-MOST_DIGITS = 9
 PATTERN = "labeled_data_meta*.csv"
 FIELDS = {
     "Patient's Sex": "sex",
@@ -29,9 +28,9 @@ def read_metadata(root: Path) -> Mapping[int, Mapping[str, str]]:
     found: dict[int, dict[str, str]] = {}
     for path in sorted(root.glob(PATTERN)):
         for _, row in read_rows(path, hint="fetch it again, or remove it", file=path.name, ragged=True):
-            number = row.get("amos_id", "").strip().removeprefix("amos_")
-            if not number.isdecimal() or len(number) > MOST_DIGITS:
+            number = whole_number(row.get("amos_id", "").strip().removeprefix("amos_"))
+            if number is None:
                 raise SegkitError(f"{path.name} has a row without a number in column amos_id", "mend it, or remove it")
             kept = {name: row.get(column, "").strip() for column, name in FIELDS.items()}
-            found[int(number)] = {name: text for name, text in kept.items() if text}
+            found[number] = {name: text for name, text in kept.items() if text}
     return found

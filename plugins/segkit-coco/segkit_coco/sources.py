@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from segkit import SegkitError
 from segkit.data.dataset import SPLITS
-from segkit.files import expanded
+from segkit.files import expanded, open_regular
 from segkit_coco.entries import NOT_ONE, Entries, read_entries, read_object, what_else
 from segkit_coco.tree import Tree, split_named
 
@@ -107,7 +107,7 @@ def split_of(file: PurePosixPath) -> str | None:
 def may_be_one(path: Path) -> bool:
     """Whether a JSON file speaks of images and of annotations or categories, without parsing it."""
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             if path.stat().st_size == 0:
                 return False
             with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:

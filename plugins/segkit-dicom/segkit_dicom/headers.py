@@ -19,6 +19,7 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import UID
 
 from segkit import UnusableFileError
+from segkit.files import open_regular
 
 # pydicom warns of odd values and quotes them: a patient's name would be on the terminal.
 settings.reading_validation_mode = IGNORE
@@ -62,7 +63,7 @@ def is_dicom(path: Path) -> bool:
     if path.name.lower().endswith(ENDINGS):
         return path.is_file()
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             return stream.read(132)[128:] == b"DICM"
     except OSError:
         return False
@@ -108,7 +109,7 @@ def read_without_pixels_yet(path: Path) -> FileDataset:
 
 def _read(path: Path, **how: Any) -> FileDataset:
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             found = pydicom.dcmread(stream, force=path.name.lower().endswith(ENDINGS), **how)
             if "stop_before_pixels" in how:
                 _check_end(stream, found, path)
@@ -204,12 +205,13 @@ def _bytes_of_pixels(header: Any) -> int:
 def series_uid(path: Path) -> str:
     """Return the series of a file that cannot be read to its end, "" where it ends before saying it."""
     try:
-        found = pydicom.dcmread(path, force=True, specific_tags=["SeriesInstanceUID"], stop_before_pixels=True)
+        with open_regular(path) as stream:
+            found = pydicom.dcmread(stream, force=True, specific_tags=["SeriesInstanceUID"], stop_before_pixels=True)
         return text(found, "SeriesInstanceUID")
     except (InvalidDicomError, OSError, *DAMAGED):
         pass  # read once more, only as far as the series' tag stands
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             found = pydicom.filereader.read_partial(stream, lambda tag, vr, length: tag > 0x0020000E, force=True)
         return text(found, "SeriesInstanceUID")
     except (InvalidDicomError, OSError, *DAMAGED):

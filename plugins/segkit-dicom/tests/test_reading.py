@@ -1,10 +1,13 @@
 """A series becomes one volume in RAS, whatever the order and the names of its files."""
 
+import os
+
 import numpy as np
 import pytest
 import SimpleITK
 from series_files import AXIAL, CORONAL, OBLIQUE, SAGITTAL, slices, voxels, write
 
+from segkit_dicom import headers
 from segkit_dicom.series import read_sample
 
 TURNS = {"axial": AXIAL, "coronal": CORONAL, "sagittal": SAGITTAL, "oblique": OBLIQUE}
@@ -35,3 +38,12 @@ def test_series_is_read_as_itk_reads_it(tmp_path, turn, forwards):
     assert np.allclose(sample.affine, affine, atol=1e-4)
     assert np.allclose(sample.spacing, np.linalg.norm(affine[:3, :3], axis=0), atol=1e-4)
     assert sample.image.dtype == np.int16
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are of POSIX")
+def test_a_named_pipe_is_not_waited_for(tmp_path) -> None:
+    """It is no DICOM file, whatever it is called, and nobody waits for its other end."""
+    for name in ("pipe", "pipe.dcm"):
+        os.mkfifo(tmp_path / name)
+        assert not headers.is_dicom(tmp_path / name)
+        assert headers.series_uid(tmp_path / name) == ""

@@ -11,12 +11,11 @@ from typing import Any
 from segkit import SegkitError
 from segkit.data.masks import packed
 from segkit.data.unions import Unions
-from segkit.files import parse_json, parse_toml, read_bytes, read_text
+from segkit.files import parse_json, parse_toml, read_bytes, read_text, whole_number
 from segkit_folder.classes import EXAMPLE, Classes
 from segkit_folder.joined import members_of
 
 MOST = 254
-NUMBER = re.compile(r"[0-9]{1,9}")
 HEX = re.compile(r"#([0-9a-f]{3}|[0-9a-f]{6})\Z", re.IGNORECASE)
 TEXT_LINE = re.compile(
     r"(?P<name>[^:]+):(?P<colour>\d+,\d+,\d+)(:.*)?\Z|(?P<before>\d+\s+\d+\s+\d+)\s+(?P<after>\S.*)\Z"
@@ -110,7 +109,7 @@ def describes_classes(path: Path) -> bool:
 def labels_of_json(text: str) -> dict[str, Any]:
     """Return the labels of nnU-Net's dataset.json in the form of classes.toml."""
     labels = dict(parse_json(text, finite=False)["labels"])
-    if all(isinstance(name, str) and NUMBER.fullmatch(name) for name in labels):
+    if all(isinstance(name, str) and whole_number(name) is not None for name in labels):
         labels = {str(name): int(value) for value, name in labels.items()}  # as the Decathlon writes them
     labels.pop("background", None)
     ignore = labels.pop("ignore", None)

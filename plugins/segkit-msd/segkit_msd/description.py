@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,12 +11,11 @@ from typing import Any
 from segkit import SegkitError
 from segkit.data.unions import Unions
 from segkit.errors import did_you_mean
-from segkit.files import read_json
+from segkit.files import read_json, whole_number
 from segkit_msd.regions import read_regions
 
 FILE = "dataset.json"
 BACKGROUND = 0
-NUMBER = re.compile(r"[0-9]{1,9}")
 ENDINGS = (".nii.gz", ".nii")
 LISTS = {"train": "training", "val": "validation", "test": "test"}
 EXAMPLE = (
@@ -208,4 +206,4 @@ def read_list(entries: Any, key: str) -> tuple[str, ...]:
 def _is_label(value: Any) -> bool:
     if isinstance(value, bool):
         return False
-    return isinstance(value, int) or (isinstance(value, str) and NUMBER.fullmatch(value.strip()) is not None)
+    return isinstance(value, int) or (isinstance(value, str) and whole_number(value.strip()) is not None)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from segkit.files.whole import whole_number
+from segkit.files import whole_number
 from segkit.jobs.launch.job import LOG
 from segkit.params import param
 
