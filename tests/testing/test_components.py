@@ -94,45 +94,53 @@ def test_right_components_pass_every_check(make, options, failing):
 @pytest.mark.parametrize("fault", LOSS_FAULTS)
 def test_a_wrong_loss_fails_its_own_check_alone(fault, failing):
     """Each fault is told by one check."""
-    assert list(failing(loss, fault)) == [fault]
+    found = failing(loss, fault)
+    assert list(found) == [fault], found
 
 
 @pytest.mark.parametrize("fault", METRIC_FAULTS)
 def test_a_wrong_metric_fails_its_own_check_alone(fault, failing):
     """Each fault is told by one check."""
-    assert list(failing(metric, fault)) == [fault]
+    found = failing(metric, fault)
+    assert list(found) == [fault], found
 
 
 @pytest.mark.parametrize("fault", PROBABILITY_FAULTS)
 def test_a_wrong_metric_of_probabilities_fails_its_own_check_alone(fault, failing):
     """Each fault is told by one check."""
-    assert list(failing(probability_metric, fault)) == [fault]
+    found = failing(probability_metric, fault)
+    assert list(found) == [fault], found
 
 
 def test_a_metric_that_is_best_the_wrong_way_round(failing):
     """The direction is compared with what a perfect prediction scores."""
-    assert list(failing(metric, higher_is_better=False)) == ["perfect"]
+    found = failing(metric, higher_is_better=False)
+    assert list(found) == ["perfect"], found
 
 
 def test_a_distance_in_pixels_that_says_mm(failing):
     """A distance has to grow with the spacing; turned anisotropic cases pass where all axes count alike."""
-    assert list(failing(metric, "spacing", **{**EXTENT, "poolable": False})) == ["spacing"]
+    found = failing(metric, "spacing", **{**EXTENT, "poolable": False})
+    assert list(found) == ["spacing"], found
 
 
 @pytest.mark.parametrize("fault", DATA_FAULTS)
 def test_a_wrong_dataset_fails_its_own_check_alone(fault, failing):
     """Each fault is told by one check."""
-    assert list(failing(data, fault)) == [fault]
+    found = failing(data, fault)
+    assert list(found) == [fault], found
 
 
 def test_a_sample_that_is_drawn_anew_each_time(failing):
     """Equal params have to write equal files."""
-    assert list(failing(data, "sample-repeats")) == ["sample-repeats"]
+    found = failing(data, "sample-repeats")
+    assert list(found) == ["sample-repeats"], found
 
 
 def test_a_resized_mask(failing):
     """The mask is never put on the working grid."""
-    assert list(failing(data, "read-resized", reader="ResizingReader")) == ["read-resized"]
+    found = failing(data, "read-resized", reader="ResizingReader")
+    assert list(found) == ["read-resized"], found
 
 
 def test_a_dataset_without_a_sample(suite_of):
@@ -160,7 +168,8 @@ def test_a_class_that_is_no_reader(failing):
 @pytest.mark.parametrize("fault", EXPLAINER_FAULTS)
 def test_a_wrong_explainer_fails_its_own_check_alone(fault, failing):
     """Each fault is told by one check."""
-    assert list(failing(explainer, fault)) == [fault]
+    found = failing(explainer, fault)
+    assert list(found) == [fault], found
 
 
 @pytest.mark.parametrize("make", [loss, metric, data, explainer])
