@@ -29,7 +29,6 @@ REASONS = {
     "segkit/report/figures.py": "figures that an earlier page recorded as its own",
     "segkit/rundir/claim.py": "what a run wrote before it trained, and folders that it made, where empty",
     "segkit/testing/files.py": "files of the copy that a plugin's check spoils",
-    "plugins/segkit-ray/segkit_ray/own_ray.py": "the part of a token that this process made",
     "plugins/segkit-serve/segkit_serve/corrections.py": "the dataset's copy of a mask, once read",
     "plugins/segkit-serve/segkit_serve/removing.py": "uploads forgotten or refused, unfinished versions",
     "plugins/segkit-tensorboard/segkit_tensorboard/events.py": "the event file of a run that begins anew",

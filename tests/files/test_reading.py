@@ -123,6 +123,7 @@ def test_only_regular_files_are_opened(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"content")
     with open_regular(tmp_path / "file") as stream:
         assert stream.read() == b"content"
+        assert Path(stream.name) == tmp_path / "file"
 
 
 def test_no_more_is_read_than_such_a_file_has(tmp_path: Path) -> None:
