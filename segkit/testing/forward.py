@@ -232,11 +232,14 @@ def attributes(model: nn.Module) -> Iterator[tuple[str, str, Any]]:
 
 def has_graph(value: Any) -> bool:
     """Whether a tensor with a graph is in a value."""
+    import torch
+
     if isinstance(value, dict):
         return any(has_graph(one) for one in value.values())
     if isinstance(value, (list, tuple)):
         return any(has_graph(one) for one in value)
-    return getattr(value, "grad_fn", None) is not None
+    # Not whatever has such an attribute: a network of a library may keep the class of its tensors.
+    return isinstance(value, torch.Tensor) and value.grad_fn is not None
 
 
 @check("arch", "device", needs=["copies"])

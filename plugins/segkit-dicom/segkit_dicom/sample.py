@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from pydicom import dcmread
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
@@ -15,6 +17,8 @@ PATIENTS = 8
 SHAPE = (8, 32, 32)
 SPACING = (6.0, 1.5, 1.5)
 CLASSES = ("organ", "lesion")
+MOMENT = {"DA": "20000101", "TM": "000000", "DT": "20000101000000"}
+"""What stands in the place of dates and times, by their kind."""
 README = """GENERATED SAMPLE, not scans of patients.
 
 Written by segkit-dicom {version} with split_seed {seed}, so that segkit can be tried without downloading anything.
@@ -34,6 +38,25 @@ def write_sample(root: Path, seed: int) -> None:
         datasets = write_series(folder / "ct", voxels, f"SAMPLE^{number:02}", tag)
         segments = [Segment(name) for name in CLASSES]
         write_seg(folder / "seg.dcm", datasets, labels, segments, uid=generate_uid(entropy_srcs=[tag, "seg"]))
+        make_equal(folder / "seg.dcm", generate_uid(entropy_srcs=[tag, "dimensions"]))
+
+
+def make_equal(path: Path, dimensions: str) -> None:
+    """Take the moment of its writing, and what was drawn for it alone, out of a SEG object.
+
+    Args:
+        dimensions: the UID of how its frames are organised.
+    """
+
+    def settle(_: Dataset, element: DataElement) -> None:
+        if element.keyword == "DimensionOrganizationUID":
+            element.value = dimensions
+        elif element.VR in MOMENT and element.value:
+            element.value = MOMENT[element.VR]
+
+    dataset = dcmread(path)
+    dataset.walk(settle)
+    dataset.save_as(path, enforce_file_format=True)
 
 
 def draw(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
