@@ -50,6 +50,8 @@ def is_run(part: str) -> bool:
 
 def is_number(text: str) -> bool:
     """Whether text is a number, or several with spaces between them."""
+    if SEPARATORS.search(text):
+        return False  # Python reads "\r-1", which a spreadsheet takes for a line that begins with a sign
     try:
         return bool([float(word) for word in text.split(" ")])
     except ValueError:
